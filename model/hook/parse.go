@@ -1,0 +1,60 @@
+package hook
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Parse reads TransformerLens' name of an activation. What does not exist is
+// an error that names the nearest ones.
+func Parse(name string) (Point, error) {
+	kind, layer := Kind(name), 0
+	if rest, ok := strings.CutPrefix(name, "blocks."); ok {
+		number, tail, _ := strings.Cut(rest, ".")
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 {
+			return Point{}, fmt.Errorf("hook: %q: block number %q is not a whole number", name, number)
+		}
+		kind, layer = Kind(tail), n
+	}
+	if !kind.Valid() {
+		return Point{}, fmt.Errorf("hook: no activation %q; near: %s", name, strings.Join(nearest(string(kind)), ", "))
+	}
+	if global := !strings.HasPrefix(name, "blocks."); global != kind.Global() {
+		return Point{}, fmt.Errorf("hook: %q: the activation is named %s", name, at(kind, layer))
+	}
+	return at(kind, layer), nil
+}
+
+// nearest are the three kinds with the most similar names.
+func nearest(name string) []string {
+	all := Kinds()
+	short := func(s string) string { return s[strings.LastIndex(s, ".")+1:] }
+	sort.SliceStable(all, func(i, j int) bool {
+		return distance(short(name), short(string(all[i]))) < distance(short(name), short(string(all[j])))
+	})
+	return []string{string(all[0]), string(all[1]), string(all[2])}
+}
+
+// distance is the Levenshtein distance.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,98 @@
+package hook
+
+func at(k Kind, layer int) Point { return Point{ID: ID{k, layer}} }
+
+// Embed is the token embedding [batch, pos, d_model].
+func Embed() Point { return at(KindEmbed, 0) }
+
+// PosEmbed is the learned position embedding [batch, pos, d_model].
+func PosEmbed() Point { return at(KindPosEmbed, 0) }
+
+// ResidPre is the residual stream into a block [batch, pos, d_model].
+func ResidPre(layer int) Point { return at(KindResidPre, layer) }
+
+// ResidMid is the residual stream between attention and MLP [batch, pos, d_model].
+func ResidMid(layer int) Point { return at(KindResidMid, layer) }
+
+// ResidPost is the residual stream out of a block [batch, pos, d_model].
+func ResidPost(layer int) Point { return at(KindResidPost, layer) }
+
+// AttnIn is the residual stream as each head reads it [batch, pos, head, d_model].
+func AttnIn(layer int) Point { return at(KindAttnIn, layer) }
+
+// QInput is the residual stream as each query reads it [batch, pos, head, d_model].
+func QInput(layer int) Point { return at(KindQInput, layer) }
+
+// KInput is the residual stream as each key reads it [batch, pos, kv_head, d_model].
+func KInput(layer int) Point { return at(KindKInput, layer) }
+
+// VInput is the residual stream as each value reads it [batch, pos, kv_head, d_model].
+func VInput(layer int) Point { return at(KindVInput, layer) }
+
+// LN1Scale is the divisor of the norm before attention [batch, pos, 1].
+func LN1Scale(layer int) Point { return at(KindLN1, layer) }
+
+// LN1Normalized is the output of the norm before attention, after its weight
+// and bias [batch, pos, d_model].
+func LN1Normalized(layer int) Point { return at(KindLN1Norm, layer) }
+
+// Q is the queries [batch, pos, head, d_head].
+func Q(layer int) Point { return at(KindQ, layer) }
+
+// K is the keys [batch, pos, kv_head, d_head].
+func K(layer int) Point { return at(KindK, layer) }
+
+// V is the values [batch, pos, kv_head, d_head].
+func V(layer int) Point { return at(KindV, layer) }
+
+// RotQ is the queries after rotary embedding [batch, pos, head, d_head].
+func RotQ(layer int) Point { return at(KindRotQ, layer) }
+
+// RotK is the keys after rotary embedding [batch, pos, kv_head, d_head].
+func RotK(layer int) Point { return at(KindRotK, layer) }
+
+// Scores is the attention scores before softmax [batch, head, query, key].
+func Scores(layer int) Point { return at(KindScores, layer) }
+
+// Pattern is the attention pattern [batch, head, query, key].
+func Pattern(layer int) Point { return at(KindPattern, layer) }
+
+// Z is the mixed values of each head, before W_O [batch, pos, head, d_head].
+func Z(layer int) Point { return at(KindZ, layer) }
+
+// HeadResult is each head's output without b_O [batch, pos, head, d_model].
+func HeadResult(layer int) Point { return at(KindResult, layer) }
+
+// AttnOut is the output of the attention layer [batch, pos, d_model].
+func AttnOut(layer int) Point { return at(KindAttnOut, layer) }
+
+// MLPIn is the residual stream as the MLP reads it [batch, pos, d_model].
+func MLPIn(layer int) Point { return at(KindMLPIn, layer) }
+
+// LN2Scale is the divisor of the norm before the MLP [batch, pos, 1].
+func LN2Scale(layer int) Point { return at(KindLN2, layer) }
+
+// LN2Normalized is the output of the norm before the MLP, after its weight and
+// bias [batch, pos, d_model].
+func LN2Normalized(layer int) Point { return at(KindLN2Norm, layer) }
+
+// MLPPre is the neurons before the activation function [batch, pos, d_mlp].
+func MLPPre(layer int) Point { return at(KindPre, layer) }
+
+// MLPPreLinear is the linear branch of a gated MLP [batch, pos, d_mlp].
+func MLPPreLinear(layer int) Point { return at(KindPreLinear, layer) }
+
+// MLPPost is the neurons' activations [batch, pos, d_mlp].
+func MLPPost(layer int) Point { return at(KindPost, layer) }
+
+// MLPOut is the output of the MLP [batch, pos, d_model].
+func MLPOut(layer int) Point { return at(KindMLPOut, layer) }
+
+// LNFinalScale is the divisor of the final norm [batch, pos, 1].
+func LNFinalScale() Point { return at(KindLNFinal, 0) }
+
+// LNFinalNormalized is the output of the final norm [batch, pos, d_model].
+func LNFinalNormalized() Point { return at(KindLNFinalNorm, 0) }
+
+// Logits is the logits [batch, pos, vocab].
+func Logits() Point { return at(KindLogits, 0) }
