@@ -1,0 +1,121 @@
+package arch
+
+import (
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/golens/golens/model/hook"
+)
+
+// attention is the attention layer's output [batch, pos, d_model] from the
+// residual stream x and the mask [1 or batch, query, key] of visible keys.
+func (b *builder) attention(x, mask *Node) *Node {
+	q, k, v := b.queriesKeysValues(x)
+	q, k, v = b.tap.At(hook.KindQ, q), b.tap.At(hook.KindK, k), b.tap.At(hook.KindV, v)
+
+	// Scores and mixing are batched products over [batch, head]: with the head
+	// axis in front, both engines run them as plain matrix products.
+	q, k, v = headFirst(q), headFirst(b.perQuery(k)), headFirst(b.perQuery(v))
+	batch, heads, pos := q.Shape().Dimensions[0], b.Heads, q.Shape().Dimensions[2]
+	scores := MulScalar(DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1}), b.Scale)
+	visible := BroadcastToDims(ExpandAxes(mask, 1), batch, heads, pos, pos)
+	scores = Where(visible, scores, Scalar(x.Graph(), scores.DType(), math.Inf(-1)))
+	scores = b.tap.At(hook.KindScores, scores)
+	pattern := b.tap.At(hook.KindPattern, Softmax(scores, -1))
+	z := headFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}))
+	return b.tap.At(hook.KindAttnOut, b.mix(b.tap.At(hook.KindZ, z)))
+}
+
+// mix sums the heads' outputs: z [batch, pos, head, d_head] times W_O.
+func (b *builder) mix(z *Node) *Node {
+	d := z.Shape().Dimensions
+	w := b.w["attn.W_O"]
+	var out *Node
+	if b.tap.Reads(hook.KindResult) {
+		perHead := Reshape(w, b.Heads, b.DHead, b.DModel)
+		result := DotGeneral(z, []int{3}, []int{2}, perHead, []int{1}, []int{0}) // [head, batch, pos, d_model]
+		result = b.tap.At(hook.KindResult, TransposeAllAxes(result, 1, 2, 0, 3))
+		if b.tap.Writes(hook.KindResult) {
+			out = ReduceSum(result, 2)
+		}
+	}
+	if out == nil {
+		out = dense(Reshape(z, d[0], d[1], b.Heads*b.DHead), w)
+	}
+	return affine(out, nil, b.w["attn.b_O"])
+}
+
+// queriesKeysValues reads the residual stream. Only if somebody changes what
+// single heads read does each head get a copy of its own.
+func (b *builder) queriesKeysValues(x *Node) (q, k, v *Node) {
+	in := x // [batch, pos, d_model], or [batch, pos, head, d_model]
+	if b.tap.Reads(hook.KindAttnIn) {
+		if split := b.tap.At(hook.KindAttnIn, perHead(x, b.Heads)); b.tap.Writes(hook.KindAttnIn) {
+			in = split
+		}
+	}
+	var shared *Node // the norm of what all heads read
+	project := func(kind hook.Kind, weight, bias string, heads int) *Node {
+		y := in
+		if b.tap.Reads(kind) {
+			if split := b.tap.At(kind, perHead(in, heads)); b.tap.Writes(kind) {
+				y = split
+			}
+		}
+		w := b.w[weight]
+		if y.Rank() == 4 {
+			normed := b.untapped().norm(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
+			y = DotGeneral(normed, []int{3}, []int{2}, Reshape(w, b.DModel, heads, b.DHead), []int{0}, []int{1})
+			y = TransposeAllAxes(y, 1, 2, 0, 3) // from [head, batch, pos, d_head]
+		} else {
+			if shared == nil {
+				shared = b.norm(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
+			}
+			d := y.Shape().Dimensions
+			y = Reshape(dense(shared, w), d[0], d[1], heads, b.DHead)
+		}
+		if bias := b.w[bias]; bias != nil {
+			y = affine(y, nil, Reshape(bias, heads, b.DHead))
+		}
+		return y
+	}
+	q = project(hook.KindQInput, "attn.W_Q", "attn.b_Q", b.Heads)
+	k = project(hook.KindKInput, "attn.W_K", "attn.b_K", b.KVHeads)
+	v = project(hook.KindVInput, "attn.W_V", "attn.b_V", b.KVHeads)
+	if shared == nil { // every head reads for itself, but the norm's hooks may be asked for
+		b.norm(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
+	}
+	return q, k, v
+}
+
+// perQuery repeats keys or values for the query heads that share them.
+func (b *builder) perQuery(x *Node) *Node {
+	if b.Heads == b.KVHeads {
+		return x
+	}
+	d := x.Shape().Dimensions // [batch, pos, kv_head, d_head]
+	x = BroadcastToDims(ExpandAxes(x, 3), d[0], d[1], d[2], b.Heads/b.KVHeads, d[3])
+	return Reshape(x, d[0], d[1], b.Heads, d[3])
+}
+
+// headFirst swaps pos and head: [batch, pos, head, ...] to [batch, head, pos, ...] and back.
+func headFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 1, 3) }
+
+// perHead repeats the residual stream along a head axis, unless it has one.
+func perHead(x *Node, heads int) *Node {
+	if x.Rank() == 4 {
+		return x
+	}
+	d := x.Shape().Dimensions
+	return BroadcastToDims(ExpandAxes(x, 2), d[0], d[1], heads, d[2])
+}
+
+// dense is x [..., in] times w [in, out] as one flat matrix product.
+func dense(x, w *Node) *Node {
+	d := append([]int(nil), x.Shape().Dimensions...)
+	last := len(d) - 1
+	y := Dot(Reshape(x, -1, d[last]), w).Product()
+	d[last] = w.Shape().Dimensions[1]
+	return Reshape(y, d...)
+}

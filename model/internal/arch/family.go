@@ -1,0 +1,141 @@
+package arch
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/golens/golens/model/config"
+)
+
+// A Source gives tensors by their names in the file.
+type Source interface {
+	Names() []string
+	// Float32 is a tensor's shape and values, which may be a view of a
+	// read-only file.
+	Float32(name string) (shape []int, values []float32, err error)
+}
+
+// A Family knows how one model_type is written down.
+type Family struct {
+	// Config reads config.json. A value that is not implemented is an error.
+	Config func(raw json.RawMessage) (config.Config, error)
+	// Load finds the weights. It uses every tensor, or says which it leaves.
+	Load func(c config.Config, src Source) (Params, error)
+}
+
+var families = map[string]Family{}
+
+// Families are the known model types, sorted.
+func Families() []string { return slices.Sorted(maps.Keys(families)) }
+
+// Parse reads a config.json and finds its family.
+func Parse(raw []byte) (config.Config, Family, error) {
+	var head struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", err)
+	}
+	family, ok := families[head.ModelType]
+	if !ok {
+		return config.Config{}, Family{}, fmt.Errorf("config.json: model_type %q is not known; known: %s",
+			head.ModelType, strings.Join(Families(), ", "))
+	}
+	c, err := family.Config(raw)
+	if err != nil {
+		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", err)
+	}
+	c.Family = head.ModelType
+	return c, family, c.Check()
+}
+
+// loader takes tensors from a source one by one and keeps the first error.
+type loader struct {
+	src    Source
+	prefix string // that every tensor name may carry
+	used   map[string]bool
+	params Params
+	err    error
+}
+
+func newLoader(src Source, prefix string) *loader {
+	l := &loader{src: src, used: map[string]bool{}, params: Params{}}
+	for _, name := range src.Names() {
+		if strings.HasPrefix(name, prefix) {
+			l.prefix = prefix
+			break
+		}
+	}
+	return l
+}
+
+// has tells whether the source holds the tensor.
+func (l *loader) has(name string) bool { return slices.Contains(l.src.Names(), l.full(name)) }
+
+func (l *loader) full(name string) string {
+	if strings.HasPrefix(name, "lm_head.") { // beside the prefixed model
+		return name
+	}
+	return l.prefix + name
+}
+
+// read is one tensor of the given shape.
+func (l *loader) read(name string, shape ...int) []float32 {
+	if l.err != nil {
+		return nil
+	}
+	got, values, err := l.src.Float32(l.full(name))
+	switch {
+	case err != nil:
+		l.err = err
+	case !slices.Equal(got, shape):
+		l.err = fmt.Errorf("tensor %s has shape %v; the config asks for %v", l.full(name), got, shape)
+	}
+	l.used[l.full(name)] = true
+	return values
+}
+
+// take reads a tensor into a weight of the same layout.
+func (l *loader) take(weight, name string, shape ...int) {
+	l.params[weight] = Param{shape, l.read(name, shape...)}
+}
+
+// split reads a tensor [rows, n*cols] into n weights [rows, cols]; rows 0
+// means vectors.
+func (l *loader) split(name string, rows, cols int, weights ...string) {
+	n := len(weights)
+	shape := []int{rows, n * cols}
+	if rows == 0 {
+		shape, rows = shape[1:], 1
+	}
+	values := l.read(name, shape...)
+	if l.err != nil {
+		return
+	}
+	for i, weight := range weights {
+		part := make([]float32, 0, rows*cols)
+		for r := range rows {
+			at := r*n*cols + i*cols
+			part = append(part, values[at:at+cols]...)
+		}
+		s := slices.Clone(shape)
+		s[len(s)-1] = cols
+		l.params[weight] = Param{s, part}
+	}
+}
+
+// done fails if a tensor was left that nothing accounts for.
+func (l *loader) done(ignore func(name string) bool) (Params, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
+	for _, name := range l.src.Names() {
+		if !l.used[name] && !ignore(strings.TrimPrefix(name, l.prefix)) {
+			return nil, fmt.Errorf("tensor %s: this model type does not use it; is config.json that of these weights?", name)
+		}
+	}
+	return l.params, nil
+}

@@ -1,0 +1,113 @@
+package arch
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/golens/golens/model/config"
+)
+
+// A Param is one weight, row-major.
+type Param struct {
+	Shape []int
+	Data  []float32
+}
+
+// Params are a model's weights by name.
+type Params map[string]Param
+
+// LayerName is the full name of a block's weight.
+func LayerName(layer int, local string) string { return fmt.Sprintf("blocks.%d.%s", layer, local) }
+
+// Layer are the weights of one block by their local names, such as attn.W_Q.
+func (p Params) Layer(layer int) Params {
+	prefix := LayerName(layer, "")
+	local := Params{}
+	for name, w := range p {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			local[rest] = w
+		}
+	}
+	return local
+}
+
+// Names are the names of the weights, sorted.
+func (p Params) Names() []string { return slices.Sorted(maps.Keys(p)) }
+
+// Bytes is the size of the weights in memory.
+func (p Params) Bytes() int64 {
+	n := int64(0)
+	for _, w := range p {
+		n += 4 * int64(len(w.Data))
+	}
+	return n
+}
+
+// Check holds every weight against the shape that the config asks for, and
+// requires the ones without which nothing runs.
+func (p Params) Check(c config.Config) error {
+	want := Shapes(c)
+	for _, name := range p.Names() {
+		shape, ok := want[name]
+		if !ok {
+			return fmt.Errorf("weight %s: a model with this config has none (%s)", name, c)
+		}
+		if !slices.Equal(shape, p[name].Shape) {
+			return fmt.Errorf("weight %s has shape %v; the config asks for %v (%s)", name, p[name].Shape, shape, c)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if _, ok := p[name]; !ok && !optional(name) {
+			return fmt.Errorf("weight %s %v is missing (%s)", name, want[name], c)
+		}
+	}
+	return nil
+}
+
+// optional weights are biases and what folding a norm leaves out.
+func optional(name string) bool {
+	local := name[strings.LastIndex(name, ".")+1:]
+	return strings.HasPrefix(local, "b") || strings.Contains(name, "ln")
+}
+
+// Shapes are the shapes of all weights that a config can have.
+func Shapes(c config.Config) map[string][]int {
+	s := map[string][]int{
+		"embed.W_E":   {c.Vocab, c.DModel},
+		"unembed.W_U": {c.Vocab, c.DModel},
+		"unembed.b_U": {c.Vocab},
+	}
+	if c.Position == config.PosLearned {
+		s["pos_embed.W_pos"] = []int{c.Context, c.DModel}
+	}
+	norm := func(name string) {
+		if c.Norm == config.NormLayer {
+			s[name+".w"], s[name+".b"] = []int{c.DModel}, []int{c.DModel}
+		}
+	}
+	norm("ln_final")
+	q, kv := c.Heads*c.DHead, c.KVHeads*c.DHead
+	for l := range c.Layers {
+		set := func(local string, shape ...int) { s[LayerName(l, local)] = shape }
+		norm(LayerName(l, "ln1"))
+		set("attn.W_Q", c.DModel, q)
+		set("attn.W_K", c.DModel, kv)
+		set("attn.W_V", c.DModel, kv)
+		set("attn.W_O", q, c.DModel)
+		set("attn.b_Q", q)
+		set("attn.b_K", kv)
+		set("attn.b_V", kv)
+		set("attn.b_O", c.DModel)
+		if c.AttnOnly() {
+			continue
+		}
+		norm(LayerName(l, "ln2"))
+		set("mlp.W_in", c.DModel, c.DMLP)
+		set("mlp.b_in", c.DMLP)
+		set("mlp.W_out", c.DMLP, c.DModel)
+		set("mlp.b_out", c.DModel)
+	}
+	return s
+}

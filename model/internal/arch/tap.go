@@ -1,0 +1,35 @@
+package arch
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/golens/golens/model/hook"
+)
+
+// A Tap is called at every hook point while a graph is built. It may note the
+// node as an output and may return a changed one, with which the graph goes on.
+type Tap interface {
+	// At is the node to go on with.
+	At(kind hook.Kind, x *Node) *Node
+	// Reads tells whether anything happens at the kind; where it does not, the
+	// graph may skip computing it or fuse across it.
+	Reads(kind hook.Kind) bool
+	// Writes tells whether the kind is edited or differentiated, so that the
+	// rest of the graph must really depend on it.
+	Writes(kind hook.Kind) bool
+}
+
+// NoTap leaves a graph as it is.
+type NoTap struct{}
+
+// At implements [Tap].
+func (NoTap) At(_ hook.Kind, x *Node) *Node { return x }
+
+// Reads implements [Tap].
+func (NoTap) Reads(hook.Kind) bool { return false }
+
+// Writes implements [Tap].
+func (NoTap) Writes(hook.Kind) bool { return false }
+
+// Nodes are a graph's weights by local name.
+type Nodes map[string]*Node
