@@ -186,3 +186,20 @@ func describe(axes []Axis) string {
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
+
+// Rename is the same array with other axis names, one per axis. Names of
+// several axes may be equal; such an array can be read but not sliced by name.
+func (a *Array) Rename(names ...string) *Array {
+	if a.err != nil {
+		return a
+	}
+	if len(names) != len(a.axes) {
+		return a.fail("Rename%v names %d axes", names, len(names))
+	}
+	b := *a
+	b.axes = slices.Clone(a.axes)
+	for i, name := range names {
+		b.axes[i].Name = name
+	}
+	return &b
+}

@@ -160,3 +160,33 @@ func (a *Array) Max() (value float64, index []int) {
 	}
 	return value, index
 }
+
+// Shift moves the values of every row of the first axis by the row's offset
+// along the named axis, which gets a new length. What was not there is NaN.
+func (a *Array) Shift(name string, length int, offset func(row int) int) *Array {
+	if a.err != nil {
+		return a
+	}
+	i := a.find(name)
+	if i < 1 {
+		return a.fail("no axis %q to shift along", name)
+	}
+	b := *a
+	b.axes = slices.Clone(a.axes)
+	b.axes[i] = Dim(name, length)
+	b.data = make([]float32, size(b.axes))
+	for k := range b.data {
+		b.data[k] = float32(math.NaN())
+	}
+	n, inner := a.axes[i].Len, size(a.axes[i+1:])
+	perRow := size(a.axes[1:i]) // blocks of the axis in each row
+	for o := range a.axes[0].Len * perRow {
+		by := offset(o / perRow)
+		for j := range n {
+			if to := j + by; to >= 0 && to < length {
+				copy(b.data[(o*length+to)*inner:][:inner], a.data[(o*n+j)*inner:][:inner])
+			}
+		}
+	}
+	return &b
+}

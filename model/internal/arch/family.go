@@ -49,7 +49,17 @@ func Parse(raw []byte) (config.Config, Family, error) {
 		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", err)
 	}
 	c.Family = head.ModelType
+	c.BOS, c.EOS = within(c.BOS, c.Vocab), within(c.EOS, c.Vocab)
 	return c, family, c.Check()
+}
+
+// within drops a special token that the vocabulary does not hold, as in configs
+// of small models that kept the big model's ids: such a model has no such token.
+func within(id *int, vocab int) *int {
+	if id == nil || *id < 0 || *id >= vocab {
+		return nil
+	}
+	return id
 }
 
 // loader takes tensors from a source one by one and keeps the first error.

@@ -1,0 +1,45 @@
+// Package model opens a transformer and runs it with its inside in view:
+// activations captured, edited and differentiated by name.
+//
+//	m := nb.Must(model.Open("zoo:induction"))
+//	text := m.Tokens("the cat sat the cat")
+//	run := nb.Must(m.Run(text.Capture(hook.Pattern(1))))
+//	fmt.Println(run.At(hook.Pattern(1)).Pick("head", 0))
+//
+// # One way to run
+//
+// Everything is a [Request]: rows of tokens, hook points to capture, edits to
+// make, metrics to read and gradients to take. Requests are plain data. They
+// are checked before anything runs, they cross to the model host of a notebook
+// kernel, they are hashed to know what was answered already, and their
+// provenance is part of the [Result].
+//
+// A [Runner] does requests. There are two: in this process, or a client of the
+// model host whose socket is named by GOLENS_SOCKET, where a model stays
+// resident while notebook cells come and go. [Open] picks; the code that uses
+// the [Model] is the same.
+//
+// # Axis glossary
+//
+//	batch     rows of a request, one prompt each
+//	pos       position in a row; also query and key in attention
+//	query     position that attends
+//	key       position that is attended to
+//	head      attention head
+//	d_model   width of the residual stream
+//	d_head    width of a head's query, key, value or z
+//	d_mlp     neurons of an MLP
+//	vocab     entries of the vocabulary
+//	layer     block
+//	variant   one of many edited runs of the same batch
+//
+// Axes of length 1 named scale hold the divisor of a norm. Results are padded
+// to the longest row; values past a row's end are NaN. Negative positions count
+// from the end of each row.
+//
+// # Weight processing
+//
+// Weights are used as they are. [Model.Process] gives a second view of the same
+// model with norms folded, writing weights centred and so on; every result says
+// under which processing it was computed.
+package model

@@ -1,0 +1,89 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/golens/golens/model/array"
+)
+
+// A Factor is a weight matrix in a product, in TransformerLens' orientation:
+// row vectors are multiplied from the left, so W_Q is [d_model, d_head], W_O
+// [d_head, d_model], W_E [vocab, d_model], W_U [d_model, vocab].
+type Factor struct {
+	Name      string // such as blocks.0.attn.W_Q
+	Head      int    // counted from 1; 0 means all heads side by side
+	Transpose bool
+}
+
+func block(layer int, local string) Factor {
+	return Factor{Name: fmt.Sprintf("blocks.%d.%s", layer, local)}
+}
+
+// WQ is the query matrix of all heads of a block [d_model, head*d_head].
+func WQ(layer int) Factor { return block(layer, "attn.W_Q") }
+
+// WK is the key matrix of all heads of a block [d_model, head*d_head].
+func WK(layer int) Factor { return block(layer, "attn.W_K") }
+
+// WV is the value matrix of all heads of a block [d_model, head*d_head].
+func WV(layer int) Factor { return block(layer, "attn.W_V") }
+
+// WO is the output matrix of all heads of a block [head*d_head, d_model].
+func WO(layer int) Factor { return block(layer, "attn.W_O") }
+
+// WIn is the first matrix of a block's MLP [d_model, d_mlp].
+func WIn(layer int) Factor { return block(layer, "mlp.W_in") }
+
+// WOut is the second matrix of a block's MLP [d_mlp, d_model].
+func WOut(layer int) Factor { return block(layer, "mlp.W_out") }
+
+// WE is the token embedding [vocab, d_model].
+func WE() Factor { return Factor{Name: "embed.W_E"} }
+
+// WPos is the position embedding [context, d_model].
+func WPos() Factor { return Factor{Name: "pos_embed.W_pos"} }
+
+// WU is the unembedding [d_model, vocab].
+func WU() Factor { return Factor{Name: "unembed.W_U"} }
+
+// H is the part of one head, from 0: WQ(1).H(3) is [d_model, d_head].
+func (f Factor) H(head int) Factor { f.Head = head + 1; return f }
+
+// T is the transpose.
+func (f Factor) T() Factor { f.Transpose = !f.Transpose; return f }
+
+// String is the name with the head and the transposition.
+func (f Factor) String() string {
+	s := f.Name
+	if f.Head > 0 {
+		s += fmt.Sprintf("[%d]", f.Head-1)
+	}
+	if f.Transpose {
+		s += "ᵀ"
+	}
+	return s
+}
+
+// A Chain is a product of weight matrices, from left to right. The model host
+// multiplies it, in the cheapest order, so that weights never travel: only the
+// product, small at both ends, comes back.
+type Chain []Factor
+
+// String joins the factors.
+func (c Chain) String() string {
+	parts := make([]string, len(c))
+	for i, f := range c {
+		parts[i] = f.String()
+	}
+	return strings.Join(parts, " ")
+}
+
+// Product is one product of weight matrices.
+func (m *Model) Product(factors ...Factor) (*array.Array, error) {
+	out, err := m.Products(Chain(factors))
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}

@@ -1,0 +1,70 @@
+package exec
+
+import (
+	"math"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/arch"
+)
+
+// Selected is the shape of the part of an activation that a point selects, in
+// a batch of rows whose longest has so many tokens.
+func Selected(c config.Config, p hook.Point, rows, longest int) []int {
+	dims := append([]int{rows}, arch.Dims(c, p.Kind, longest)...)
+	if p.Batch != nil {
+		dims[0] = len(p.Batch)
+	}
+	if !p.Pos.All() {
+		dims[p.Kind.PositionAxis()] = len(p.Pos.Rows[0])
+	}
+	if axis := p.Kind.HeadAxis(); axis >= 0 && p.Heads != nil {
+		dims[axis] = len(p.Heads)
+	}
+	if p.Coords != nil {
+		dims[len(dims)-1] = len(p.Coords)
+	}
+	return dims
+}
+
+// answer is the empty array that a capture of the whole job will fill.
+func answer(c config.Config, p hook.Point, rows, longest int) *array.Array {
+	var axes []array.Axis
+	for i, n := range Selected(c, p, rows, longest) {
+		name := p.Kind.Axes()[i]
+		if name == "kv_head" {
+			name = hook.Head
+		}
+		axes = append(axes, array.Dim(name, n))
+	}
+	return array.New(axes...).Named(p.ID.String(), "")
+}
+
+// collect copies the selected part of an activation of the chunk to its rows
+// of the answer. Positions past the end of a row are NaN.
+func (f *frame) collect(c config.Config, p hook.Point, t *tensors.Tensor, to *array.Array) error {
+	dims := arch.Dims(c, p.Kind, f.pos)
+	return tensors.ConstFlatData(t, func(from []float32) {
+		for _, g := range f.regions(p, dims, true) {
+			f.copyRow(g, dims, from, to)
+		}
+	})
+}
+
+func (f *frame) copyRow(g region, dims []int, from []float32, to *array.Array) {
+	nan := float32(math.NaN())
+	rowLen := len(to.Values()) / to.Shape()[0]
+	out := to.Values()[g.rank*rowLen:][:0]
+	g.walk(dims, func(_ []int, offset int, last []int) {
+		for _, i := range last {
+			if offset < 0 || i < 0 {
+				out = append(out, nan)
+			} else {
+				out = append(out, from[offset+i])
+			}
+		}
+	})
+}

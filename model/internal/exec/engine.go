@@ -1,0 +1,146 @@
+package exec
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/backend"
+)
+
+// An Engine is a model's weights on a backend and the graphs compiled for it.
+// It may be used from several goroutines.
+type Engine struct {
+	Config  config.Config
+	Backend *backend.Backend
+
+	weights map[string]*tensors.Tensor
+
+	mu       sync.Mutex
+	programs map[string]*Exec
+}
+
+// New copies the weights to the backend.
+func New(c config.Config, params arch.Params, b *backend.Backend) (*Engine, error) {
+	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, programs: map[string]*Exec{}}
+	names := params.Names()
+	uploaded := make([]*tensors.Tensor, len(names))
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		if j := slices.IndexFunc(names[:i], func(n string) bool { return same(params[n], params[name]) }); j >= 0 {
+			continue // tied weights are one tensor
+		}
+		wg.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			uploaded[i], errs[i] = e.upload(params[name])
+		})
+	}
+	wg.Wait()
+	for i, name := range names {
+		if errs[i] != nil {
+			return nil, fmt.Errorf("weight %s: %w", name, errs[i])
+		}
+		t := uploaded[i]
+		if t == nil {
+			t = uploaded[slices.IndexFunc(names, func(n string) bool { return same(params[n], params[name]) })]
+		}
+		e.weights[name] = t
+	}
+	return e, nil
+}
+
+// same tells whether two weights share their memory.
+func same(a, b arch.Param) bool { return unsafe.SliceData(a.Data) == unsafe.SliceData(b.Data) }
+
+func (e *Engine) upload(p arch.Param) (*tensors.Tensor, error) {
+	return e.tensor(p.Data, p.Shape...)
+}
+
+// tensor copies float32, int32 or bool values to the backend.
+func (e *Engine) tensor(values any, dims ...int) (*tensors.Tensor, error) {
+	var dtype dtypes.DType
+	var data []byte
+	switch v := values.(type) {
+	case []float32:
+		dtype, data = dtypes.Float32, bytesOf(v)
+	case []int32:
+		dtype, data = dtypes.Int32, bytesOf(v)
+	case []bool:
+		dtype, data = dtypes.Bool, bytesOf(v)
+	default:
+		return nil, fmt.Errorf("exec: no tensor of %T", values)
+	}
+	return tensors.FromRaw(e.Backend.Backend, 0, shapes.Make(dtype, dims...), data)
+}
+
+func bytesOf[T any](v []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(*new(T))))
+}
+
+// Weight is the shape and a copy of the values of a weight, by its full name.
+func (e *Engine) Weight(name string) ([]int, []float32, error) {
+	t := e.weights[name]
+	if t == nil {
+		return nil, nil, fmt.Errorf("weight %s does not exist in this model", name)
+	}
+	values, err := tensors.CopyFlatData[float32](t)
+	return t.Shape().Dimensions, values, err
+}
+
+// program is the compiled graph function of that name, built at first use.
+func (e *Engine) program(name string, build func(in []*Node) []*Node) (*Exec, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p := e.programs[name]; p != nil {
+		return p, nil
+	}
+	p, err := NewExec(e.Backend.Backend, build)
+	if err != nil {
+		return nil, err
+	}
+	p.SetMaxCache(-1) // one graph per tuple of shapes; chunks keep these few
+	e.programs[name] = p
+	return p, nil
+}
+
+// call runs a program and turns the library's panics into errors.
+func call(name string, p *Exec, args []any) (out []*tensors.Tensor, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("exec %s: %v", name, r)
+		}
+	}()
+	out, err = p.Call(args...)
+	if err != nil {
+		return nil, fmt.Errorf("exec %s: %w", name, err)
+	}
+	return out, nil
+}
+
+// free gives device memory back at once; XLA's is invisible to the collector.
+func free(ts ...*tensors.Tensor) {
+	for _, t := range ts {
+		if t != nil {
+			_ = t.FinalizeAll() // nothing to do about a buffer that is gone already
+		}
+	}
+}
+
+// Close frees the weights.
+func (e *Engine) Close() {
+	for _, t := range e.weights {
+		free(t)
+	}
+}

@@ -1,0 +1,212 @@
+package exec
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/golens/golens/model/hook"
+)
+
+// A finalCall is what one call of the unembedding computes.
+type finalCall struct {
+	rows   int     // of the flat residual stream, padding included
+	whole  bool    // every row of the chunk, so that none need be gathered
+	logits bool    // somebody reads logits
+	tokens []int32 // [rows, k]: only these are read; nil for the whole vocabulary
+	index  []int32 // [rows]: flat rows, if not whole
+	cot    []float32
+}
+
+// inputs is how many inputs lead the graph's.
+func (c finalCall) inputs(back bool) int {
+	n := 1
+	for _, more := range []bool{!c.whole, c.tokens != nil, back && c.logits} {
+		if more {
+			n++
+		}
+	}
+	return n
+}
+
+func (c finalCall) name(back bool) string {
+	return fmt.Sprintf("final whole=%t logits=%t tokens=%t back=%t", c.whole, c.logits, c.tokens != nil, back)
+}
+
+var finalIDs = []hook.ID{{Kind: hook.KindLNFinal}, {Kind: hook.KindLNFinalNorm}, {Kind: hook.KindLogits}}
+
+// plan finds which rows of the unembedding somebody reads, and whether only
+// some tokens of each.
+func (p *pass) plan() {
+	read := map[int]bool{}
+	whole, nonlinear := false, 0
+	add := func(r int, at []int) {
+		for _, pos := range at {
+			read[r*p.pos+resolve(pos, p.length(r))] = true
+		}
+	}
+	points := slices.Concat(p.job.Captures, p.job.Grads)
+	for _, m := range p.job.Metrics {
+		if m.Linear != nil {
+			points = append(points, m.Linear.Point)
+			continue
+		}
+		nonlinear++
+		for r := range p.frame.rows {
+			add(r, m.At(p.first+r))
+		}
+	}
+	for _, c := range points {
+		if !finals[c.Kind] {
+			continue
+		}
+		whole = whole || c.Kind == hook.KindLogits
+		for r := range p.frame.rows {
+			if c.Batch == nil || slices.Contains(c.Batch, p.first+r) {
+				add(r, positions(c.Pos.In(p.first+r), p.length(r), 0, false))
+			}
+		}
+	}
+	for _, e := range p.job.Edits {
+		whole = whole || e.Kind == hook.KindLogits
+	}
+	p.flat = nil
+	for i := range read {
+		p.flat = append(p.flat, i)
+	}
+	slices.Sort(p.flat)
+	all := p.batch * p.pos
+	c := finalCall{rows: len(p.flat), logits: whole || nonlinear > 0}
+	if !p.Backend.Go() {
+		c.rows = min(all, roundRows(c.rows))
+	}
+	if len(p.flat) == all {
+		c.whole = true
+	} else {
+		c.index = make([]int32, c.rows) // padding reads row 0
+		for i, at := range p.flat {
+			c.index[i] = int32(at)
+		}
+	}
+	if i := slices.IndexFunc(p.job.Metrics, func(m Objective) bool { return m.Linear == nil }); !whole && nonlinear == 1 && p.job.Metrics[i].Tokens != nil {
+		c.tokens = p.tokensRead(p.job.Metrics[i], c.rows)
+	}
+	p.final = c
+}
+
+// tokensRead are the tokens that a metric reads of each flat row [rows, k].
+func (p *pass) tokensRead(m Objective, rows int) []int32 {
+	k := len(m.Tokens(p.first))
+	ids := make([]int32, rows*k)
+	for i, at := range p.flat {
+		copy(ids[i*k:], m.Tokens(p.first+at/p.pos))
+	}
+	return ids
+}
+
+// logits runs the unembedding on x, the residual stream after the last block,
+// if anybody reads what comes of it.
+func (p *pass) logits(x *tensors.Tensor) error {
+	p.plan()
+	if len(p.flat) == 0 {
+		return nil
+	}
+	t := p.taps(nil, finalIDs...)
+	args, own, err := p.finalArgs(x, false)
+	defer func() { free(own...) }()
+	if err != nil {
+		return err
+	}
+	out, err := p.run(p.final.name(false), t, finalGraph(p.Engine, &t.taps, p.final, false), args)
+	if err != nil {
+		return err
+	}
+	if p.final.logits {
+		last := len(out) - 1
+		defer free(out[last])
+		if err := p.measure(out[last]); err != nil {
+			return err
+		}
+		out = out[:last]
+	}
+	return p.take(t, out)
+}
+
+func (p *pass) finalArgs(x *tensors.Tensor, back bool) (args []any, own []*tensors.Tensor, err error) {
+	c := p.final
+	args = []any{x}
+	add := func(values any, shape ...int) {
+		if err == nil {
+			var t *tensors.Tensor
+			t, err = p.tensor(values, shape...)
+			own, args = append(own, t), append(args, t)
+		}
+	}
+	if !c.whole {
+		add(c.index, c.rows)
+	}
+	if c.tokens != nil {
+		add(c.tokens, c.rows, len(c.tokens)/c.rows)
+	}
+	if back && c.logits {
+		add(c.cot, c.rows, len(c.cot)/c.rows)
+	}
+	return p.with(args, p.finalNames()), own, err
+}
+
+// measure evaluates the metrics on the logits [rows, vocab or k], and the
+// derivative of the first if gradients are wanted.
+func (p *pass) measure(logits *tensors.Tensor) error {
+	return tensors.ConstFlatData(logits, func(flat []float32) {
+		if len(p.job.Grads) > 0 {
+			p.final.cot = make([]float32, len(flat))
+		}
+		for k, m := range p.job.Metrics {
+			if m.Linear != nil {
+				continue
+			}
+			for r := range p.frame.rows {
+				p.out.Metrics[k][p.first+r] = p.eval(m, r, flat, k == 0 && p.final.cot != nil)
+			}
+		}
+	})
+}
+
+// eval is one metric of row r of the chunk.
+func (p *pass) eval(m Objective, r int, flat []float32, derive bool) float64 {
+	width := len(flat) / p.final.rows
+	row := p.first + r
+	var x, grad [][]float32
+	for _, pos := range m.At(row) {
+		at := p.flatRow(r, pos) * width
+		x = append(x, flat[at:at+width])
+		if derive {
+			grad = append(grad, p.final.cot[at:at+width])
+		}
+	}
+	if m.Tokens == nil || p.final.tokens != nil {
+		return m.Eval(row, x, grad)
+	}
+	ids := m.Tokens(row) // of logits that somebody wanted whole
+	few, fewGrad := pick(x, ids), pick(grad, ids)
+	value := m.Eval(row, few, fewGrad)
+	for i, g := range fewGrad {
+		for k, id := range ids {
+			grad[i][id] += g[k]
+		}
+	}
+	return value
+}
+
+// pick is the columns ids of each row.
+func pick(x [][]float32, ids []int32) (few [][]float32) {
+	for _, row := range x {
+		some := make([]float32, len(ids))
+		for k, id := range ids {
+			some[k] = row[id]
+		}
+		few = append(few, some)
+	}
+	return few
+}

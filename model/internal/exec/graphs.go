@@ -1,0 +1,139 @@
+package exec
+
+import (
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/golens/golens/model/internal/arch"
+)
+
+// graphFn builds a graph from its inputs, in the order in which run gives them.
+type graphFn = func(in []*Node) []*Node
+
+// inputs cuts a graph's inputs into n leading ones, the named weights, the
+// slots' values and the coefficients of linear metrics.
+func inputs(in []*Node, n int, names []string, t *taps) (lead []*Node, w arch.Nodes, slots, cots []*Node) {
+	w = arch.Nodes{}
+	lead, in = in[:n], in[n:]
+	for i, name := range names {
+		w[name] = in[i]
+	}
+	in = in[len(names):]
+	return lead, w, in[:t.inputs()], in[t.inputs():]
+}
+
+// embedGraph is tokens to resid_pre of layer 0.
+func embedGraph(e *Engine, t *taps) graphFn {
+	return func(in []*Node) []*Node {
+		lead, w, slots, _ := inputs(in, 1, e.embedNames(), t)
+		t := t.begin(slots)
+		x := arch.Embed(e.Config, w, t, lead[0])
+		return append([]*Node{x}, t.outputs()...)
+	}
+}
+
+// blockGraph is resid_pre to resid_post and what is read between them.
+func blockGraph(e *Engine, t *taps) graphFn {
+	names := e.layerNames()
+	return func(in []*Node) []*Node {
+		lead, w, slots, _ := inputs(in, 2, names, t)
+		t := t.begin(slots)
+		x := arch.Block(e.Config, w, t, lead[0], lead[1])
+		return append([]*Node{x}, t.outputs()...)
+	}
+}
+
+// outputs are the nodes read.
+func (t *taps) outputs() []*Node {
+	var out []*Node
+	for _, kind := range t.reads {
+		out = append(out, t.found[kind])
+	}
+	return out
+}
+
+// backGraph is the way back through a block: from resid_pre, the mask and, if
+// above, the gradient of resid_post, to the gradients of resid_pre and of the
+// points asked for.
+func backGraph(e *Engine, t *taps, above bool) graphFn {
+	names := e.layerNames()
+	return func(in []*Node) []*Node {
+		n := 2
+		if above {
+			n = 3
+		}
+		lead, w, slots, cots := inputs(in, n, names, t)
+		t := t.begin(slots)
+		x := lead[0]
+		y := arch.Block(e.Config, w, t, x, lead[1])
+		var loss *Node
+		if above {
+			loss = ReduceAllSum(Mul(y, lead[2]))
+		}
+		return t.gradients(loss, cots, x)
+	}
+}
+
+// gradients of the loss and of the linear metrics with respect to x and to the
+// points asked for.
+func (t *taps) gradients(loss *Node, cots []*Node, x *Node) []*Node {
+	for i, kind := range t.cots {
+		term := ReduceAllSum(Mul(t.found[kind], cots[i]))
+		if loss == nil {
+			loss = term
+		} else {
+			loss = Add(loss, term)
+		}
+	}
+	wrt := []*Node{x}
+	for _, kind := range t.grads {
+		wrt = append(wrt, t.found[kind])
+	}
+	return Gradient(loss, wrt...)
+}
+
+// finalGraph is the unembedding of a call.
+func finalGraph(e *Engine, t *taps, call finalCall, back bool) graphFn {
+	return func(in []*Node) []*Node {
+		lead, w, slots, cots := inputs(in, call.inputs(back), e.finalNames(), t)
+		t := t.begin(slots)
+		next := func() *Node { x := lead[0]; lead = lead[1:]; return x }
+		x := next()
+		rows := Reshape(x, -1, e.Config.DModel)
+		if !call.whole {
+			rows = Gather(rows, ExpandAxes(next(), -1))
+		}
+		var logits, loss *Node
+		switch {
+		case call.tokens != nil:
+			logits = arch.UnembedTokens(e.Config, w, t, rows, next())
+		case call.logits:
+			logits = arch.Unembed(e.Config, w, t, rows)
+		default:
+			arch.Normalize(e.Config, w, t, rows)
+		}
+		if back {
+			if call.logits {
+				loss = ReduceAllSum(Mul(logits, next()))
+			}
+			return t.gradients(loss, cots, x)
+		}
+		out := t.outputs()
+		if call.logits {
+			out = append(out, logits)
+		}
+		return out
+	}
+}
+
+// embedNames and finalNames are the weights of the two ends, those that exist.
+func (e *Engine) embedNames() []string { return e.present("embed.W_E", "pos_embed.W_pos") }
+
+func (e *Engine) finalNames() []string {
+	return e.present("ln_final.w", "ln_final.b", "unembed.W_U", "unembed.b_U")
+}
+
+func (e *Engine) present(names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return e.weights[name] == nil })
+}

@@ -1,0 +1,297 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/golens/golens/model/array"
+)
+
+// A Factor is a weight in a product: TransformerLens' orientation, one head of
+// it or all, transposed or not.
+type Factor struct {
+	Name      string
+	Head      int // -1 for all
+	Transpose bool
+}
+
+// operand is a matrix on the backend. flip says that its memory holds the
+// transpose.
+type operand struct {
+	t          *tensors.Tensor
+	rows, cols int
+	flip       bool
+	axes       [2]string
+	own        bool // made here, to be freed
+}
+
+// Products multiplies chains of weights, each in the order with the fewest
+// multiplications. A pair of neighbours that many chains share (W_U W_E, say)
+// is multiplied once if that is cheaper.
+func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Array, error) {
+	all := map[Factor]operand{}
+	defer func() {
+		for _, o := range all {
+			if o.own {
+				free(o.t)
+			}
+		}
+	}()
+	work := make([][]operand, len(chains))
+	for i, chain := range chains {
+		for j, f := range chain {
+			o, ok := all[f]
+			if !ok {
+				var err error
+				if o, err = e.operand(f); err != nil {
+					return nil, err
+				}
+				all[f] = o
+			}
+			if j > 0 && work[i][j-1].cols != o.rows {
+				return nil, fmt.Errorf("product %v: %s [%d, %d] does not multiply %s [%d, %d]", chain,
+					chain[j-1].Name, work[i][j-1].rows, work[i][j-1].cols, f.Name, o.rows, o.cols)
+			}
+			work[i] = append(work[i], o)
+		}
+	}
+	shared, err := e.share(work)
+	defer func() {
+		for _, o := range shared {
+			free(o.t)
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*array.Array, len(chains))
+	for i := range work {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if out[i], err = e.chain(work[i]); err != nil {
+			return nil, fmt.Errorf("product %v: %w", chains[i], err)
+		}
+	}
+	return out, nil
+}
+
+// operand finds a weight and cuts a head out of it.
+func (e *Engine) operand(f Factor) (operand, error) {
+	t := e.weights[f.Name]
+	if t == nil || t.Rank() != 2 {
+		return operand{}, fmt.Errorf("product: the model has no weight matrix %s", f.Name)
+	}
+	d := t.Shape().Dimensions
+	o := operand{t: t, rows: d[0], cols: d[1], axes: axesOf(f.Name)}
+	if f.Name == "unembed.W_U" { // held as [vocab, d_model]
+		o.rows, o.cols, o.flip = d[1], d[0], true
+	}
+	if f.Head >= 0 {
+		var err error
+		if o, err = e.head(o, f); err != nil {
+			return operand{}, err
+		}
+	}
+	if f.Transpose {
+		o.rows, o.cols, o.flip = o.cols, o.rows, !o.flip
+		o.axes[0], o.axes[1] = o.axes[1], o.axes[0]
+	}
+	return o, nil
+}
+
+// axesOf are the axis names of a weight.
+func axesOf(name string) [2]string {
+	switch local := name[strings.LastIndex(name, ".")+1:]; local {
+	case "W_E":
+		return [2]string{"vocab", "d_model"}
+	case "W_U":
+		return [2]string{"d_model", "vocab"}
+	case "W_pos":
+		return [2]string{"pos", "d_model"}
+	case "W_in":
+		return [2]string{"d_model", "d_mlp"}
+	case "W_out":
+		return [2]string{"d_mlp", "d_model"}
+	case "W_O":
+		return [2]string{"d_head", "d_model"}
+	default:
+		return [2]string{"d_model", "d_head"}
+	}
+}
+
+func (e *Engine) head(o operand, f Factor) (operand, error) {
+	d := e.Config.DHead
+	out := strings.HasSuffix(f.Name, ".attn.W_O")
+	heads := o.cols / d
+	if out {
+		heads = o.rows / d
+	}
+	if !strings.Contains(f.Name, ".attn.W_") || f.Head >= heads {
+		return o, fmt.Errorf("product: %s has no head %d", f.Name, f.Head)
+	}
+	var part []float32
+	err := tensors.ConstFlatData(o.t, func(w []float32) {
+		if out {
+			part = slices.Clone(w[f.Head*d*o.cols : (f.Head+1)*d*o.cols])
+			return
+		}
+		for r := range o.rows {
+			part = append(part, w[r*o.cols+f.Head*d:][:d]...)
+		}
+	})
+	if err != nil {
+		return o, err
+	}
+	if out {
+		o.rows = d
+	} else {
+		o.cols = d
+	}
+	o.own = true
+	o.t, err = e.tensor(part, o.rows, o.cols)
+	return o, err
+}
+
+// share multiplies the neighbouring whole weights whose product, taken once,
+// makes all chains together cheapest, and puts it in their place.
+func (e *Engine) share(work [][]operand) ([]operand, error) {
+	type pair struct{ a, b operand }
+	cost := 0.0
+	pairs := map[pair]float64{}
+	for _, chain := range work {
+		cost += cheapest(chain).cost
+		for j := 1; j < len(chain); j++ {
+			if a, b := chain[j-1], chain[j]; !a.own && !b.own {
+				pairs[pair{a, b}] = 0
+			}
+		}
+	}
+	var best pair
+	least := cost
+	for p := range pairs {
+		total := float64(p.a.rows) * float64(p.a.cols) * float64(p.b.cols)
+		for _, chain := range work {
+			total += cheapest(replace(chain, p.a, p.b, operand{rows: p.a.rows, cols: p.b.cols})).cost
+		}
+		if total < least {
+			best, least = p, total
+		}
+	}
+	if least == cost {
+		return nil, nil
+	}
+	product, err := e.multiply(best.a, best.b)
+	if err != nil {
+		return nil, err
+	}
+	for i := range work {
+		work[i] = replace(work[i], best.a, best.b, product)
+	}
+	return []operand{product}, nil
+}
+
+// replace puts c in the place of a neighbouring a and b.
+func replace(chain []operand, a, b, c operand) []operand {
+	for j := 1; j < len(chain); j++ {
+		if chain[j-1] == a && chain[j] == b {
+			return slices.Concat(chain[:j-1], []operand{c}, chain[j+1:])
+		}
+	}
+	return chain
+}
+
+// order is a way to multiply a chain: where to cut it last, and the ways for
+// both sides.
+type order struct {
+	cost        float64
+	cut         int
+	left, right *order
+}
+
+// cheapest is the order with the fewest multiplications.
+func cheapest(chain []operand) *order {
+	if len(chain) == 1 {
+		return &order{}
+	}
+	best := &order{cost: math.Inf(1)}
+	for cut := 1; cut < len(chain); cut++ {
+		l, r := cheapest(chain[:cut]), cheapest(chain[cut:])
+		cost := l.cost + r.cost + float64(chain[0].rows)*float64(chain[cut].rows)*float64(chain[len(chain)-1].cols)
+		if cost < best.cost {
+			best = &order{cost, cut, l, r}
+		}
+	}
+	return best
+}
+
+func (e *Engine) chain(chain []operand) (*array.Array, error) {
+	o, err := e.follow(chain, cheapest(chain))
+	if err != nil {
+		return nil, err
+	}
+	if len(chain) > 1 {
+		defer free(o.t)
+	}
+	values, err := tensors.CopyFlatData[float32](o.t)
+	if err != nil {
+		return nil, err
+	}
+	axes := [2]string{chain[0].axes[0], chain[len(chain)-1].axes[1]}
+	if o.flip {
+		return array.Of(values, array.Dim("cols", o.cols), array.Dim("rows", o.rows)).
+			Transpose("rows", "cols").Rename(axes[0], axes[1]), nil
+	}
+	return array.Of(values, array.Dim(axes[0], o.rows), array.Dim(axes[1], o.cols)), nil
+}
+
+func (e *Engine) follow(chain []operand, way *order) (operand, error) {
+	if len(chain) == 1 {
+		return chain[0], nil
+	}
+	a, err := e.follow(chain[:way.cut], way.left)
+	if err != nil {
+		return a, err
+	}
+	b, err := e.follow(chain[way.cut:], way.right)
+	if err != nil {
+		return b, err
+	}
+	c, err := e.multiply(a, b)
+	if way.cut > 1 {
+		free(a.t)
+	}
+	if len(chain)-way.cut > 1 {
+		free(b.t)
+	}
+	return c, err
+}
+
+// multiply is a b.
+func (e *Engine) multiply(a, b operand) (operand, error) {
+	ca, cb := 1, 0
+	if a.flip {
+		ca = 0
+	}
+	if b.flip {
+		cb = 1
+	}
+	name := fmt.Sprintf("product %d %d", ca, cb)
+	p, err := e.program(name, func(in []*Node) []*Node {
+		return []*Node{DotGeneral(in[0], []int{ca}, nil, in[1], []int{cb}, nil)}
+	})
+	if err != nil {
+		return operand{}, err
+	}
+	out, err := call(name, p, []any{a.t, b.t})
+	if err != nil {
+		return operand{}, err
+	}
+	return operand{t: out[0], rows: a.rows, cols: b.cols, axes: [2]string{a.axes[0], b.axes[1]}}, nil
+}

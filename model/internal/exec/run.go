@@ -1,0 +1,157 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/golens/golens/model/array"
+)
+
+// rowsPerCall bounds batch*pos of one call on XLA: beyond about 2,000 its CPU
+// engine slows down (480x16 rows in one call ran at 0.8 of the best rate).
+const rowsPerCall = 2048
+
+// Run does a job. It stops with the context's error between two blocks.
+func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
+	lens := make([]int, len(job.Tokens))
+	longest := 0
+	for i, row := range job.Tokens {
+		lens[i] = len(row)
+		longest = max(longest, len(row))
+	}
+	out := &Outcome{Metrics: make([][]float64, len(job.Metrics))}
+	for _, p := range job.Captures {
+		out.Captures = append(out.Captures, answer(e.Config, p, len(lens), longest))
+	}
+	for _, p := range job.Grads {
+		out.Grads = append(out.Grads, answer(e.Config, p, len(lens), longest))
+	}
+	for i := range out.Metrics {
+		out.Metrics[i] = make([]float64, len(lens))
+	}
+	chunks := e.chunks(lens, longest)
+	var done sync.Mutex
+	work := func(f *frame) error {
+		if err := e.pass(ctx, job, f, out); err != nil {
+			return err
+		}
+		if job.Done != nil {
+			done.Lock()
+			defer done.Unlock()
+			job.Done(f.rows)
+		}
+		return nil
+	}
+	if !e.Backend.Go() {
+		for _, f := range chunks {
+			if err := work(f); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	return out, parallel(chunks, work)
+}
+
+// parallel does the chunks side by side, one per processor, and gives the
+// first error.
+func parallel(chunks []*frame, work func(*frame) error) error {
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
+	errs := make([]error, len(chunks))
+	var wg sync.WaitGroup
+	for i, f := range chunks {
+		wg.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			errs[i] = work(f)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chunks cuts the batch. On the Go backend every processor gets an equal
+// share, in the exact shape; on XLA shapes are rounded up to few sizes.
+func (e *Engine) chunks(lens []int, longest int) []*frame {
+	rows := len(lens)
+	pos, batch := longest, rows
+	if e.Backend.Go() {
+		procs := runtime.GOMAXPROCS(0)
+		batch = max(1, min((rows+procs-1)/procs, rowsPerCall/pos))
+	} else {
+		pos = min(roundPos(longest), e.Config.Context)
+		batch = min(roundRows(rows), max(1, rowsPerCall/pos))
+	}
+	var all []*frame
+	for first := 0; first < rows; first += batch {
+		f := &frame{first: first, rows: min(batch, rows-first), batch: batch, pos: pos, lens: lens, longest: longest}
+		if e.Backend.Go() {
+			f.batch = f.rows
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// roundPos rounds a length up so that lengths share compiled graphs: at most
+// an eighth is wasted beyond 64.
+func roundPos(n int) int {
+	step := 8
+	for n > 8*step {
+		step *= 2
+	}
+	return (n + step - 1) / step * step
+}
+
+// roundRows rounds a number of rows up likewise; up to 8 it is exact.
+func roundRows(n int) int {
+	if n <= 8 {
+		return n
+	}
+	return roundPos(n)
+}
+
+// tokens are the chunk's ids [batch, pos], padded with zeros: causal attention
+// keeps what follows a row's end from reaching it.
+func (f *frame) tokens(job Job) []int32 {
+	ids := make([]int32, f.batch*f.pos)
+	for r := range f.rows {
+		copy(ids[r*f.pos:(r+1)*f.pos], job.Tokens[f.first+r])
+	}
+	return ids
+}
+
+// residual is the chunk's part of a residual stream [batch, pos, d_model]. NaN
+// beyond a row's end becomes zero.
+func (f *frame) residual(a *array.Array) ([]float32, error) {
+	shape := a.Shape()
+	pos, d := shape[1], shape[2]
+	x := make([]float32, f.batch*f.pos*d)
+	for r := range f.rows {
+		n := f.length(r)
+		if n > pos {
+			return nil, fmt.Errorf("exec: residual stream of %d positions for a row of %d", pos, n)
+		}
+		from := a.Values()[(f.first+r)*pos*d:]
+		copy(x[r*f.pos*d:], from[:n*d])
+	}
+	return x, nil
+}
+
+// mask tells which keys each query sees [1, query, key].
+func (f *frame) mask() []bool {
+	m := make([]bool, f.pos*f.pos)
+	for q := range f.pos {
+		for k := range q + 1 {
+			m[q*f.pos+k] = true
+		}
+	}
+	return m
+}

@@ -1,0 +1,227 @@
+//go:build !golens_cell
+
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/backend"
+	"github.com/golens/golens/model/internal/exec"
+)
+
+// local is a Runner in this process.
+type local struct {
+	*source
+	engine *exec.Engine
+	info   Info
+
+	mu    sync.Mutex
+	views map[Processing]*local // of the same raw weights, shared by all of them
+	raw   *local
+}
+
+func newLocal(s *source, p Processing, raw *local) (*local, error) {
+	params, err := s.params(p)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", s.name, err)
+	}
+	b, err := backend.Open("")
+	if err != nil {
+		return nil, err
+	}
+	engine, err := exec.New(s.config, params, b)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", s.name, err)
+	}
+	l := &local{source: s, engine: engine, raw: raw, info: Info{
+		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
+	}}
+	if raw == nil {
+		l.raw, l.views = l, map[Processing]*local{p: l}
+	}
+	return l, nil
+}
+
+func (l *local) Info() Info { return l.info }
+
+// Process gives the view with that processing, made at first use.
+func (l *local) Process(_ context.Context, p Processing) (Runner, error) {
+	l.raw.mu.Lock()
+	defer l.raw.mu.Unlock()
+	if view := l.raw.views[p]; view != nil {
+		return view, nil
+	}
+	view, err := newLocal(l.source, p, l.raw)
+	if err != nil {
+		return nil, err
+	}
+	l.raw.views[p] = view
+	return view, nil
+}
+
+func (l *local) Close() error {
+	l.engine.Close()
+	return nil
+}
+
+func (l *local) Encode(_ context.Context, texts []string) ([][]int32, error) {
+	rows := make([][]int32, len(texts))
+	for i, text := range texts {
+		ids, err := l.encode(text)
+		if err != nil {
+			return nil, fmt.Errorf("model %s: text %d: %w", l.name, i, err)
+		}
+		rows[i] = ids
+	}
+	return rows, nil
+}
+
+func (l *local) Decode(_ context.Context, ids []int32) (string, []string, error) {
+	return l.decode(ids)
+}
+
+func (l *local) Products(ctx context.Context, chains []Chain) ([]*array.Array, error) {
+	work := make([][]exec.Factor, len(chains))
+	for i, chain := range chains {
+		if len(chain) == 0 {
+			return nil, fmt.Errorf("product %d has no factors", i)
+		}
+		for _, f := range chain {
+			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Transpose: f.Transpose})
+		}
+	}
+	return l.engine.Products(ctx, work)
+}
+
+func (l *local) Do(ctx context.Context, r Request) (*Result, error) {
+	job, left, err := l.job(r)
+	if err != nil {
+		return nil, err
+	}
+	done := 0
+	job.Done = func(rows int) {
+		done += rows
+		report(done, len(job.Tokens))
+	}
+	out, err := l.engine.Run(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	return l.result(r, job, left, out)
+}
+
+// job checks a request and resolves it.
+func (l *local) job(r Request) (job exec.Job, left []int, err error) {
+	fail := func(err error) (exec.Job, []int, error) { return exec.Job{}, nil, err }
+	rows, left, err := strip(r)
+	if err != nil {
+		return fail(err)
+	}
+	k, err := newChecker(l.config, rows)
+	if err != nil {
+		return fail(err)
+	}
+	size := int64(0)
+	for _, p := range slices.Concat(r.Captures, r.Grads) {
+		if err := k.point(p); err != nil {
+			return fail(err)
+		}
+		n := int64(4) // bytes of a float32
+		for _, d := range exec.Selected(k.Config, p, len(k.lens), slices.Max(k.lens)) {
+			n *= int64(d)
+		}
+		size += n
+	}
+	budget := r.Budget
+	if budget == 0 {
+		budget = defaultBudget
+	}
+	if size > budget {
+		return fail(fmt.Errorf("request: captures of %.2f GB are over the budget of %.2f GB; select heads or positions, or raise Request.Budget",
+			float64(size)/1e9, float64(budget)/1e9))
+	}
+	for _, e := range r.Edits {
+		if err := k.edit(e); err != nil {
+			return fail(err)
+		}
+	}
+	job = exec.Job{Tokens: rows, Captures: r.Captures, Edits: r.Edits, From: r.From, Resid: r.Resid, Grads: r.Grads}
+	for _, m := range r.Metrics {
+		o, err := k.objective(m, rows, l.encode)
+		if err != nil {
+			return fail(err)
+		}
+		job.Metrics = append(job.Metrics, o)
+	}
+	if job.Until, err = k.span(r); err != nil {
+		return fail(err)
+	}
+	return job, left, k.gradients(r)
+}
+
+// result gives arrays their axes' names and labels.
+func (l *local) result(r Request, job exec.Job, left []int, out *exec.Outcome) (*Result, error) {
+	res := &Result{Provenance: Provenance{
+		Model: l.info.Name, Weights: l.info.Weights, Processing: l.info.Processing,
+		Backend: l.info.Backend, Version: l.info.Version, Request: r.Hash(),
+	}}
+	for _, row := range job.Tokens {
+		_, labels, err := l.decode(row)
+		if err != nil {
+			return nil, err
+		}
+		res.Labels = append(res.Labels, labels)
+	}
+	give := func(points []hook.Point, arrays []*array.Array) (all []Captured) {
+		for i, p := range points {
+			a := shift(arrays[i], p, left, r)
+			if len(job.Tokens) == 1 && left[0] == 0 {
+				a = label(a, p, res.Labels[0])
+			}
+			all = append(all, Captured{p, a})
+		}
+		return all
+	}
+	res.Captures, res.Grads = give(r.Captures, out.Captures), give(r.Grads, out.Grads)
+	for i, m := range r.Metrics {
+		values := make([]float32, len(out.Metrics[i]))
+		for row, v := range out.Metrics[i] {
+			values[row] = float32(v)
+		}
+		res.Metrics = append(res.Metrics, array.Of(values, array.Dim(hook.Batch, len(values))).Named(m.String(), m.unit()))
+	}
+	return res, nil
+}
+
+// Version is golens' version as the build recorded it.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if info.Main.Path == modulePath && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == modulePath {
+			return dep.Version
+		}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "devel " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return "devel"
+}
+
+const modulePath = "github.com/golens/golens"
+
+var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, or vocab.json and merges.txt); give token ids")

@@ -1,0 +1,121 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/hook"
+)
+
+// A MetricKind says what a metric computes.
+type MetricKind string
+
+// The kinds of metrics.
+const (
+	KindLogitDiff MetricKind = "logit difference" // logit of Answer minus logit of Wrong
+	KindLogProb   MetricKind = "log probability"  // of Answer, in nats
+	KindProb      MetricKind = "probability"      // of Answer
+	KindNLL       MetricKind = "NLL"              // of the row's own next token, in nats
+	KindKL        MetricKind = "KL divergence"    // of the run from Reference, in nats
+	KindTop1      MetricKind = "top-1"            // 1 if Answer has the largest logit, else 0
+	KindLinear    MetricKind = "linear"           // a linear functional of a hook point
+)
+
+// A Metric is one number per row, read off the logits (or, for KindLinear, off
+// any hook point). Where several positions are read it is their mean.
+type Metric struct {
+	Kind MetricKind
+
+	// At are the positions whose logits are read. The zero value means the
+	// last of each row, or for the NLL every one that has a next token.
+	At hook.Positions `json:",omitzero"`
+
+	Answer Choice `json:",omitzero"`
+	Wrong  Choice `json:",omitzero"`
+
+	// Reference, for the KL, is logits or log-probabilities [batch, pos, vocab]
+	// at the positions of At, such as a capture of hook.Logits() there.
+	Reference *array.Array `json:",omitempty"`
+
+	// Functional, for KindLinear, are the point and its coefficients.
+	Functional hook.Edit `json:",omitzero"`
+}
+
+// A Choice names a token for every row, by text or by id: one entry for all
+// rows, or one per row.
+type Choice struct {
+	Texts []string `json:",omitempty"` // each exactly one token, such as " sat"
+	IDs   []int32  `json:",omitempty"`
+}
+
+// IDs chooses tokens by id, one for all rows or one per row.
+func IDs(ids ...int32) Choice { return Choice{IDs: ids} }
+
+// Texts chooses tokens by text, one for all rows or one per row. Each text is
+// exactly one token; mind the leading space.
+func Texts(texts ...string) Choice { return Choice{Texts: texts} }
+
+// LogitDiff is the logit of an answer minus that of a wrong token at the last
+// position: how much more the model expects the one than the other.
+func LogitDiff(answer, wrong Choice) Metric {
+	return Metric{Kind: KindLogitDiff, Answer: answer, Wrong: wrong}
+}
+
+// LogProb is the log probability of a token at the last position, in nats.
+func LogProb(texts ...string) Metric { return Metric{Kind: KindLogProb, Answer: Texts(texts...)} }
+
+// LogProbOf is [LogProb] with tokens given by id.
+func LogProbOf(ids ...int32) Metric { return Metric{Kind: KindLogProb, Answer: IDs(ids...)} }
+
+// Prob is the probability of a token at the last position.
+func Prob(answer Choice) Metric { return Metric{Kind: KindProb, Answer: answer} }
+
+// Top1 is 1 where the token has the largest logit at the last position. Its
+// mean over rows is the accuracy. It has no gradient.
+func Top1(answer Choice) Metric { return Metric{Kind: KindTop1, Answer: answer} }
+
+// NLL is the mean negative log likelihood of each row's own next tokens.
+func NLL() Metric { return Metric{Kind: KindNLL} }
+
+// KL is KL(reference || run) at the last position, for reference logits
+// [batch, pos, vocab] with one position.
+func KL(reference *array.Array) Metric { return Metric{Kind: KindKL, Reference: reference} }
+
+// Linear is the sum over the point's selected values of value times
+// coefficient, broadcast to the selection as in hook.Point.Add.
+func Linear(p hook.Point, coefficients hook.Tensor) Metric {
+	return Metric{Kind: KindLinear, Functional: p.Add(coefficients)}
+}
+
+// AtPositions is the same metric read at other positions, the same in every row.
+func (m Metric) AtPositions(positions ...int) Metric {
+	m.At = hook.Positions{Rows: [][]int{positions}}
+	return m
+}
+
+// In is the same metric read at positions that were made elsewhere.
+func (m Metric) In(p hook.Positions) Metric { m.At = p; return m }
+
+// String names the metric and its tokens.
+func (m Metric) String() string {
+	switch {
+	case m.Kind == KindLinear:
+		return fmt.Sprintf("linear in %s", m.Functional.Point)
+	case len(m.Answer.Texts) == 1 && len(m.Wrong.Texts) == 1:
+		return fmt.Sprintf("%s of %q and %q", m.Kind, m.Answer.Texts[0], m.Wrong.Texts[0])
+	case len(m.Answer.Texts) == 1:
+		return fmt.Sprintf("%s of %q", m.Kind, m.Answer.Texts[0])
+	}
+	return string(m.Kind)
+}
+
+// unit is what the metric's values are measured in.
+func (m Metric) unit() string {
+	switch m.Kind {
+	case KindLogProb, KindNLL, KindKL:
+		return "nats"
+	case KindLogitDiff:
+		return "logits"
+	}
+	return ""
+}

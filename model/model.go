@@ -1,0 +1,131 @@
+package model
+
+import (
+	"context"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+)
+
+// A Model is an open transformer.
+type Model struct {
+	runner Runner
+}
+
+// New is a model on a runner of one's own.
+func New(r Runner) *Model { return &Model{r} }
+
+// Runner is what does the model's requests.
+func (m *Model) Runner() Runner { return m.runner }
+
+// Info describes the model.
+func (m *Model) Info() Info { return m.runner.Info() }
+
+// Config is the model's sizes and features.
+func (m *Model) Config() config.Config { return m.runner.Info().Config }
+
+// String is the model's Info.
+func (m *Model) String() string { return m.Info().String() }
+
+// Close gives the model back. Models of a model host stay resident there.
+func (m *Model) Close() error { return m.runner.Close() }
+
+// Run does a request. Nothing runs if any part of it is wrong.
+func (m *Model) Run(r Request) (*Result, error) { return m.RunContext(context.Background(), r) }
+
+// RunContext is [Model.Run] that stops when the context ends.
+func (m *Model) RunContext(ctx context.Context, r Request) (*Result, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return m.runner.Do(ctx, r)
+}
+
+// Products are products of weight matrices.
+func (m *Model) Products(chains ...Chain) ([]*array.Array, error) {
+	return m.runner.Products(context.Background(), chains)
+}
+
+// Process is the same model with its weights processed from the raw ones. The
+// raw model stays usable.
+func (m *Model) Process(p Processing) (*Model, error) {
+	r, err := m.runner.Process(context.Background(), p)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{r}, nil
+}
+
+// Tokens tokenizes texts. Each row begins with the model's begin token, if it
+// has one; [Model.Continue] leaves it out. An error shows when the prompts are
+// used.
+func (m *Model) Tokens(texts ...string) Prompts {
+	p := m.Continue(texts...)
+	bos := m.Config().BOS
+	if p.err != nil || bos == nil {
+		return p
+	}
+	for i, ids := range p.IDs {
+		p.IDs[i] = append([]int32{int32(*bos)}, ids...)
+	}
+	p = m.Rows(p.IDs)
+	p.BOS = true
+	return p
+}
+
+// Continue tokenizes texts without a begin token.
+func (m *Model) Continue(texts ...string) Prompts {
+	ids, err := m.runner.Encode(context.Background(), texts)
+	if err != nil {
+		return Prompts{err: err}
+	}
+	return m.Rows(ids)
+}
+
+// Rows are prompts made of token ids.
+func (m *Model) Rows(ids [][]int32) Prompts {
+	p := Prompts{IDs: ids}
+	for _, row := range ids {
+		_, labels, err := m.runner.Decode(context.Background(), row)
+		if err != nil {
+			return Prompts{err: err}
+		}
+		p.Labels = append(p.Labels, labels)
+	}
+	return p
+}
+
+// Text is the text of a row of tokens.
+func (m *Model) Text(ids []int32) (string, error) {
+	text, _, err := m.runner.Decode(context.Background(), ids)
+	return text, err
+}
+
+// Generate continues every prompt by n tokens, each time the likeliest one,
+// with the edits active throughout. Positions of the edits are of the row as it
+// grows. It returns the rows, prompts included.
+func (m *Model) Generate(p Prompts, n int, edits ...hook.Edit) (Prompts, error) {
+	if p.err != nil {
+		return p, p.err
+	}
+	rows := make([][]int32, len(p.IDs))
+	for i := range rows {
+		rows[i] = append([]int32(nil), p.IDs[i]...)
+	}
+	last := hook.Logits().At(-1)
+	for range n {
+		run, err := m.Run(Request{Rows: rows}.Edit(edits...).Capture(last))
+		if err != nil {
+			return p, err
+		}
+		logits := run.At(last)
+		for i := range rows {
+			_, best := logits.Select(hook.Batch, i).Max()
+			rows[i] = append(rows[i], int32(best[len(best)-1]))
+		}
+	}
+	out := m.Rows(rows)
+	out.BOS = p.BOS
+	return out, out.err
+}

@@ -1,0 +1,221 @@
+//go:build !golens_cell
+
+package model
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/exec"
+)
+
+// objective checks a metric and turns it into what the executor evaluates.
+// Logits come as float32; sums over the vocabulary are taken in float64.
+func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) ([]int32, error)) (exec.Objective, error) {
+	what := "metric " + string(m.Kind)
+	if m.Kind == KindLinear {
+		if m.Functional.Op != hook.OpAdd {
+			return exec.Objective{}, fmt.Errorf("%s: make it with model.Linear", what)
+		}
+		return exec.Objective{Linear: &m.Functional}, k.edit(m.Functional)
+	}
+	if err := k.positions(what, m.At, nil); err != nil {
+		return exec.Objective{}, err
+	}
+	at := func(row int) []int {
+		list := m.At.In(row)
+		if list == nil {
+			return []int{k.lens[row] - 1}
+		}
+		out := make([]int, len(list))
+		for i, p := range list {
+			out[i] = (p + k.lens[row]) % k.lens[row]
+		}
+		return out
+	}
+	o := exec.Objective{At: at}
+	switch m.Kind {
+	case KindNLL:
+		return k.nll(m, o, rows)
+	case KindKL:
+		return k.kl(m, o)
+	case KindLogitDiff, KindLogProb, KindProb, KindTop1:
+	default:
+		return o, fmt.Errorf("%s is not known", what)
+	}
+	answer, err := k.choice(what+": answer", m.Answer, encode)
+	if err != nil {
+		return o, err
+	}
+	switch m.Kind {
+	case KindLogitDiff:
+		wrong, err := k.choice(what+": wrong token", m.Wrong, encode)
+		o.Tokens = func(row int) []int32 { return []int32{answer(row), wrong(row)} }
+		o.Eval = logitDiff
+		return o, err
+	case KindLogProb:
+		o.Eval = func(row int, x, grad [][]float32) float64 {
+			return mean(x, func(i int) float64 { return logProb(x[i], answer(row), scaled(grad, i, len(x)), 1) })
+		}
+	case KindProb:
+		o.Eval = func(row int, x, grad [][]float32) float64 {
+			return mean(x, func(i int) float64 {
+				p := math.Exp(logProb(x[i], answer(row), nil, 0))
+				logProb(x[i], answer(row), scaled(grad, i, len(x)), p)
+				return p
+			})
+		}
+	case KindTop1:
+		o.Eval = func(row int, x, _ [][]float32) float64 {
+			return mean(x, func(i int) float64 {
+				if x[i][answer(row)] >= slices.Max(x[i]) {
+					return 1
+				}
+				return 0
+			})
+		}
+	}
+	return o, nil
+}
+
+// choice resolves one token per row.
+func (k *checker) choice(what string, c Choice, encode func(string) ([]int32, error)) (func(row int) int32, error) {
+	ids := slices.Clone(c.IDs)
+	for _, text := range c.Texts {
+		got, err := encode(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", what, text, err)
+		}
+		if len(got) != 1 {
+			return nil, fmt.Errorf("%s %q is %d tokens; it must be one (mind the leading space)", what, text, len(got))
+		}
+		ids = append(ids, got[0])
+	}
+	if len(ids) != 1 && len(ids) != len(k.lens) {
+		return nil, fmt.Errorf("%s: %d tokens for a batch of %d rows; give one, or one per row", what, len(ids), len(k.lens))
+	}
+	for _, id := range ids {
+		if id < 0 || int(id) >= k.Vocab {
+			return nil, fmt.Errorf("%s: token %d is outside of the vocabulary of %d", what, id, k.Vocab)
+		}
+	}
+	return func(row int) int32 { return ids[min(row, len(ids)-1)] }, nil
+}
+
+// logitDiff reads two logits: that of the answer, that of the wrong token.
+func logitDiff(_ int, x, grad [][]float32) float64 {
+	return mean(x, func(i int) float64 {
+		if g := scaled(grad, i, len(x)); g != nil {
+			g(0, 1)
+			g(1, -1)
+		}
+		return float64(x[i][0]) - float64(x[i][1])
+	})
+}
+
+// nll reads every position that has a next token, or the positions given.
+func (k *checker) nll(m Metric, o exec.Objective, rows [][]int32) (exec.Objective, error) {
+	for r, n := range k.lens {
+		if n < 2 {
+			return o, fmt.Errorf("metric NLL: row %d has one token, and so no next one", r)
+		}
+		if !m.At.All() && slices.Contains(o.At(r), n-1) {
+			return o, fmt.Errorf("metric NLL: position %d of row %d is the last, and has no next token", n-1, r)
+		}
+	}
+	if given := o.At; m.At.All() {
+		o.At = func(row int) []int {
+			all := make([]int, k.lens[row]-1)
+			for i := range all {
+				all[i] = i
+			}
+			return all
+		}
+	} else {
+		o.At = given
+	}
+	o.Eval = func(row int, x, grad [][]float32) float64 {
+		at := o.At(row)
+		return mean(x, func(i int) float64 {
+			return -logProb(x[i], rows[row][at[i]+1], scaled(grad, i, len(x)), -1)
+		})
+	}
+	return o, nil
+}
+
+// kl is the divergence from reference logits [batch, pos, vocab].
+func (k *checker) kl(m Metric, o exec.Objective) (exec.Objective, error) {
+	want := []int{len(k.lens), len(o.At(0)), k.Vocab}
+	if err := m.Reference.Err(); err != nil {
+		return o, fmt.Errorf("metric KL: reference: %w", err)
+	}
+	if got := m.Reference.Shape(); !slices.Equal(got, want) {
+		return o, fmt.Errorf("metric KL: reference has shape %v; [batch, pos, vocab] is %v here", got, want)
+	}
+	ref := m.Reference.Values()
+	o.Eval = func(row int, x, grad [][]float32) float64 {
+		return mean(x, func(i int) float64 {
+			at := (row*len(x) + i) * k.Vocab
+			return divergence(ref[at:at+k.Vocab], x[i], scaled(grad, i, len(x)))
+		})
+	}
+	return o, nil
+}
+
+// divergence is KL(softmax(ref) || softmax(x)) and its derivative by x.
+func divergence(ref, x []float32, grad func(j int, d float64)) float64 {
+	zr, zx := logSum(ref), logSum(x)
+	sum := 0.0
+	for j := range x {
+		lr, lx := float64(ref[j])-zr, float64(x[j])-zx
+		p := math.Exp(lr)
+		if p > 0 {
+			sum += p * (lr - lx)
+		}
+		if grad != nil {
+			grad(j, math.Exp(lx)-p)
+		}
+	}
+	return sum
+}
+
+// logProb is the log probability of a token; grad gets its derivative times
+// factor.
+func logProb(x []float32, token int32, grad func(j int, d float64), factor float64) float64 {
+	z := logSum(x)
+	if grad != nil {
+		for j, v := range x {
+			grad(j, -factor*math.Exp(float64(v)-z))
+		}
+		grad(int(token), factor)
+	}
+	return float64(x[token]) - z
+}
+
+// logSum is log(sum(exp(x))).
+func logSum(x []float32) float64 {
+	top := float64(slices.Max(x))
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}
+
+// scaled adds to the i-th gradient, divided by the n positions of the mean.
+func scaled(grad [][]float32, i, n int) func(j int, d float64) {
+	if grad == nil {
+		return nil
+	}
+	return func(j int, d float64) { grad[i][j] += float32(d / float64(n)) }
+}
+
+func mean(x [][]float32, f func(i int) float64) float64 {
+	sum := 0.0
+	for i := range x {
+		sum += f(i)
+	}
+	return sum / float64(len(x))
+}

@@ -1,0 +1,36 @@
+package model
+
+import "strings"
+
+// Processing says which algebra was done on the weights. None of it changes
+// the model's log-probabilities; all of it changes what single activations
+// mean. The zero value is the weights as they were published.
+type Processing struct {
+	FoldNorm      bool // norm weights and biases go into the next linear layer
+	CenterWriting bool // what writes to the residual stream has zero mean over d_model
+	CenterUnembed bool // logits have zero mean over the vocabulary
+	FoldValues    bool // b_V goes into b_O, as attention rows sum to one
+}
+
+// Standard is the processing that TransformerLens does by default.
+var Standard = Processing{FoldNorm: true, CenterWriting: true, CenterUnembed: true, FoldValues: true}
+
+// String lists the steps, or says raw.
+func (p Processing) String() string {
+	var steps []string
+	for _, s := range []struct {
+		on   bool
+		name string
+	}{
+		{p.FoldNorm, "norms folded"}, {p.CenterWriting, "writing weights centred"},
+		{p.CenterUnembed, "unembedding centred"}, {p.FoldValues, "value biases folded"},
+	} {
+		if s.on {
+			steps = append(steps, s.name)
+		}
+	}
+	if steps == nil {
+		return "raw weights"
+	}
+	return strings.Join(steps, ", ")
+}

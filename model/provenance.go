@@ -1,0 +1,34 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Provenance says how a result came about.
+type Provenance struct {
+	Model      string     // as it was opened
+	Weights    string     // hash of the weights' content
+	Processing Processing // of the weights
+	Backend    string     // engine that ran it
+	Version    string     // of golens
+	Request    string     // hash of the request
+}
+
+// String is one line.
+func (p Provenance) String() string {
+	return fmt.Sprintf("model %s, weights %.12s (%s), %s, golens %s, request %.12s",
+		p.Model, p.Weights, p.Processing, p.Backend, p.Version, p.Request)
+}
+
+// Hash identifies the request: requests of equal content have equal hashes.
+func (r Request) Hash() string {
+	data, err := json.Marshal(r)
+	if err != nil { // NaN in an edit, say: JSON has no word for it
+		data = fmt.Appendf(nil, "%#v", r)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

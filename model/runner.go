@@ -1,0 +1,44 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
+)
+
+// A Runner does requests on one model: in this process, or in the model host
+// of a notebook kernel. It may be used from several goroutines. Programs use
+// it through a [Model].
+type Runner interface {
+	Info() Info
+	Do(ctx context.Context, r Request) (*Result, error)
+	Products(ctx context.Context, chains []Chain) ([]*array.Array, error)
+	// Encode tokenizes texts, without a begin token.
+	Encode(ctx context.Context, texts []string) ([][]int32, error)
+	// Decode is the text of a row of tokens, and each token as a label.
+	Decode(ctx context.Context, ids []int32) (text string, labels []string, err error)
+	// Process is the same model under other processing of its weights.
+	Process(ctx context.Context, p Processing) (Runner, error)
+	Close() error
+}
+
+// Info describes a runner's model.
+type Info struct {
+	Name       string
+	Config     config.Config
+	Weights    string // hash of the weights' content
+	Processing Processing
+	Backend    string
+	Version    string // of golens
+}
+
+// String is a few lines.
+func (i Info) String() string {
+	return fmt.Sprintf("%s\n%s\nweights %.12s, %s\nbackend %s, golens %s",
+		i.Name, i.Config, i.Weights, i.Processing, i.Backend, i.Version)
+}
+
+// SocketEnv names the environment variable with the model host's socket.
+const SocketEnv = "GOLENS_SOCKET"
