@@ -69,7 +69,7 @@ func (c *client) call(ctx context.Context, verb string, call Call) (*Answer, err
 		return nil, fmt.Errorf("the model host does not answer; restart the kernel: %w", err)
 	}
 	defer resp.Body.Close()
-	data, err := wire.Read(resp.Body, report)
+	data, err := wire.Read(resp.Body, func(done, total int) { report(ctx, done, total) })
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (l *local) Do(ctx context.Context, r Request) (*Result, error) {
 	done := 0
 	job.Done = func(rows int) {
 		done += rows
-		report(done, len(job.Tokens))
+		report(ctx, done, len(job.Tokens))
 	}
 	out, err := l.engine.Run(ctx, job)
 	if err != nil {

@@ -1,6 +1,9 @@
 package model
 
-import "sync/atomic"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // A Progress is told how far long work has come.
 type Progress func(done, total int)
@@ -17,8 +20,18 @@ func OnProgress(p Progress) {
 	progress.Store(&p)
 }
 
-func report(done, total int) {
-	if p := progress.Load(); p != nil {
+type progressKey struct{}
+
+// WithProgress is a context whose runs tell p of their progress, instead of
+// whom OnProgress has set.
+func WithProgress(ctx context.Context, p Progress) context.Context {
+	return context.WithValue(ctx, progressKey{}, p)
+}
+
+func report(ctx context.Context, done, total int) {
+	if p, ok := ctx.Value(progressKey{}).(Progress); ok {
+		p(done, total)
+	} else if p := progress.Load(); p != nil {
 		(*p)(done, total)
 	}
 }

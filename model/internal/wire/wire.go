@@ -20,9 +20,6 @@ type Frame struct {
 	Last        bool
 }
 
-// Write sends frames.
-func Write(w io.Writer) *gob.Encoder { return gob.NewEncoder(w) }
-
 // Read calls progress for every frame before the last, whose body it returns.
 func Read(r io.Reader, progress func(done, total int)) ([]byte, error) {
 	dec := gob.NewDecoder(r)

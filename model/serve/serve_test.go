@@ -1,0 +1,103 @@
+package serve_test
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
+	"github.com/golens/golens/model/serve"
+)
+
+// start serves on a socket and points the environment at it.
+func start(t *testing.T) (client *http.Client) {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: serve.New()}
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
+	t.Setenv(model.SocketEnv, socket)
+	return &http.Client{Transport: &http.Transport{Dial: func(_, _ string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+}
+
+func TestHostAnswersAsTheProcessDoes(t *testing.T) {
+	local, err := model.Open(modeltest.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := start(t)
+	remote, err := model.Open(modeltest.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := [][]int32{{5, 9, 11, 4}, {7, 7, 2}}
+	ask := func(m *model.Model) *model.Result {
+		t.Helper()
+		run, err := m.Run(m.Rows(ids).Capture(hook.Pattern(1), hook.Z(0).Head(2).At(-1)).
+			Edit(hook.ResidPre(1).At(-1).Scale(0.5), hook.MLPOut(0).Row(1).Zero()).
+			Metric(model.LogProbOf(3), model.NLL()).Grad(hook.MLPPost(0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	want, got := ask(local), ask(remote)
+	for i := range want.Captures {
+		if d := modeltest.MaxDiff(want.Captures[i].Array, got.Captures[i].Array); d != 0 {
+			// NaN marks padding; compare row by row without it
+			for row := range ids {
+				a, b := want.Row(row).Captures[i].Array, got.Row(row).Captures[i].Array
+				if d := modeltest.MaxDiff(a, b); d > 1e-6 { // the batch may be cut differently
+					t.Errorf("%s row %d differs by %g", want.Captures[i].Point, row, d)
+				}
+			}
+		}
+	}
+	if want.Metric() != got.Metric() || want.Weights != got.Weights || want.Request != got.Request {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if again := ask(remote); again.String() != got.String() {
+		t.Errorf("the second answer is %s, the first %s", again, got)
+	}
+	resp, err := client.Get("http://host/provenance")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var p struct {
+		Models []struct {
+			Model    string
+			Requests map[string]int
+		}
+	}
+	if data, err := io.ReadAll(resp.Body); err != nil || json.Unmarshal(data, &p) != nil {
+		t.Fatalf("provenance %q: %v", data, err)
+	}
+	if len(p.Models) != 1 || p.Models[0].Requests["run"] != 2 {
+		t.Errorf("provenance says %+v, want 2 runs of one model", p.Models)
+	}
+}
+
+func TestErrorsCrossTheSocket(t *testing.T) {
+	start(t)
+	if _, err := model.Open("no/such/folder"); err == nil {
+		t.Error("a model that is not there opened")
+	}
+	m, err := model.Open(modeltest.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Run(m.Rows([][]int32{{1, 2}}).Capture(hook.Pattern(7)))
+	if want := "hook blocks.7.attn.hook_pattern: the model has layers 0 to 2"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
