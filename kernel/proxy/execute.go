@@ -1,0 +1,232 @@
+package proxy
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/golens/golens/kernel/wire"
+)
+
+// request is what gonb works on.
+type request struct {
+	msg   *wire.Message
+	start time.Time
+	count int
+	idle  chan struct{} // closed when gonb has published all output of it
+	stop  chan struct{} // closed by the first interrupt
+
+	mu          sync.Mutex
+	interrupted bool
+	seen        outcome
+	held        *wire.Message // a line that may turn out to be gonb's own remark
+}
+
+func newRequest(m *wire.Message) *request {
+	return &request{msg: m, start: time.Now(), idle: make(chan struct{}), stop: make(chan struct{})}
+}
+
+func (r *request) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.interrupted {
+		r.interrupted = true
+		close(r.stop)
+	}
+}
+
+// execute runs a cell and answers the request.
+func (p *Proxy) execute(m *wire.Message) {
+	req, err := parseExecute(m)
+	if err != nil {
+		p.fail(m, 0, req, say("BadRequest", err.Error()))
+		return
+	}
+	r := newRequest(m)
+	r.count = p.history.add(req)
+	p.begin(r)
+	defer p.begin(nil)
+
+	b, err := p.waitBack(r)
+	if errors.Is(err, errInterrupted) {
+		p.fail(m, r.count, req, say("Interrupted", "the kernel is still starting; its start goes on"))
+		return
+	}
+	if err != nil {
+		p.inputEcho(r, req)
+		p.fail(m, r.count, req, say("KernelNotReady", err.Error()))
+		return
+	}
+	p.hooks.ShellStatus() // forget what an earlier cell left
+	m.SetContent(req)
+	if err := b.send(m); err != nil {
+		p.fail(m, r.count, req, say("KernelDied", "the Go kernel is gone: "+err.Error()))
+		return
+	}
+	reply, alive := p.await(b, r)
+	r.mu.Lock()
+	seen, interrupted := r.seen, r.interrupted
+	r.mu.Unlock()
+	if !alive {
+		p.fail(m, r.count, req, say("KernelDied",
+			"gonb, which compiles and runs the cells, ended while this one ran. Restart the kernel."))
+		return
+	}
+	seen.gonb = gonbError(reply)
+	seen.shell = p.hooks.ShellStatus()
+	seen.took = time.Since(r.start)
+	seen.interrupted = interrupted
+	if f, failed := explain(seen); failed {
+		p.fail(m, r.count, req, f)
+		return
+	}
+	p.release(r)
+	p.reply(p.front.shell, "execute_reply", m, map[string]any{
+		"status": "ok", "execution_count": r.count,
+		"payload": []any{}, "user_expressions": map[string]any{}})
+}
+
+// begin makes r what an interrupt stops, nil for nothing.
+func (p *Proxy) begin(r *request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = r
+}
+
+// errInterrupted: the person did not want to wait for the kernel's start.
+var errInterrupted = errors.New("interrupted")
+
+// waitBack waits until gonb can be asked, and shows meanwhile why it cannot.
+func (p *Proxy) waitBack(r *request) (*Back, error) {
+	p.mu.Lock()
+	lines := p.notices
+	p.notices = nil
+	p.mu.Unlock()
+	select {
+	case <-p.ready:
+	default:
+		for _, line := range lines {
+			p.stream(r.msg, "stderr", line+"\n")
+		}
+	}
+	select {
+	case <-p.ready:
+	case <-r.stop:
+		return nil, errInterrupted
+	case <-p.ctx.Done():
+		return nil, p.ctx.Err()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.back, p.failure
+}
+
+// inputEcho publishes the cell's code, where gonb does not.
+func (p *Proxy) inputEcho(r *request, req gonbExecute) {
+	if !req.Silent {
+		p.publish("execute_input", r.msg, map[string]any{"code": req.Code, "execution_count": r.count})
+	}
+}
+
+// await returns gonb's reply to r once all output of r was published, or false
+// if gonb is gone.
+func (p *Proxy) await(b *Back, r *request) (*wire.Message, bool) {
+	var reply *wire.Message
+	idle := r.idle
+	for reply == nil || idle != nil {
+		select {
+		case m := <-b.replies:
+			if m.ParentID() == r.msg.Header.MsgID {
+				reply = m
+			}
+		case <-idle:
+			idle = nil
+		case <-b.lost:
+			return nil, false
+		case <-p.ctx.Done():
+			return nil, false
+		}
+	}
+	return reply, true
+}
+
+// fail publishes and replies a failure, and aborts the cells that wait if the
+// request says so.
+func (p *Proxy) fail(m *wire.Message, count int, req gonbExecute, f failure) {
+	if !req.Silent {
+		p.publish("error", m, f)
+	}
+	if req.StopOnError {
+		p.queue.abort()
+	}
+	p.reply(p.front.shell, "execute_reply", m, struct {
+		Status string `json:"status"`
+		Count  int    `json:"execution_count"`
+		failure
+		Payload []any `json:"payload"`
+	}{"error", count, f, []any{}})
+}
+
+// gonbError returns the error in gonb's reply, nil if there is none.
+func gonbError(reply *wire.Message) *failure {
+	var c struct {
+		Status string `json:"status"`
+		failure
+	}
+	if err := json.Unmarshal(reply.Content, &c); err != nil || c.Status != "error" {
+		return nil
+	}
+	return &c.failure
+}
+
+// relayQuery asks gonb to complete or inspect, or answers empty if it cannot.
+func (p *Proxy) relayQuery(m *wire.Message, replyType string, empty any) {
+	select {
+	case <-p.ready:
+	default: // still starting: nobody waits minutes for a completion
+		p.reply(p.front.shell, replyType, m, empty)
+		return
+	}
+	b := p.current()
+	if b == nil || !queryIsWhole(m) || b.send(m) != nil {
+		p.reply(p.front.shell, replyType, m, empty)
+		return
+	}
+	r := newRequest(m)
+	p.begin(r)
+	defer p.begin(nil)
+	reply, alive := p.await(b, r)
+	if !alive {
+		p.reply(p.front.shell, replyType, m, empty)
+		return
+	}
+	var content map[string]any
+	if reply.Decode(&content) != nil {
+		content = nil
+	}
+	p.reply(p.front.shell, replyType, m, orElse(content, empty))
+}
+
+func orElse(content map[string]any, empty any) any {
+	if content == nil {
+		return empty
+	}
+	return content
+}
+
+// queryIsWhole tells whether a completion or inspection has what gonb reads
+// without looking: gonb ends when a field is missing.
+func queryIsWhole(m *wire.Message) bool {
+	var req map[string]any
+	if m.Decode(&req) != nil {
+		return false
+	}
+	_, code := req["code"].(string)
+	_, pos := req["cursor_pos"].(float64)
+	if _, ok := req["detail_level"].(float64); !ok {
+		req["detail_level"] = 0
+		m.SetContent(req)
+	}
+	return code && pos
+}

@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// failure is the content of an error message.
+type failure struct {
+	Name      string   `json:"ename"`
+	Value     string   `json:"evalue"`
+	Traceback []string `json:"traceback"`
+}
+
+// outcome is all that is known about how a cell ended.
+type outcome struct {
+	gonb        *failure // what gonb says
+	must        string   // what nb.Must said
+	shell       string   // exit status of a ! line
+	stderr      tail     // the end of what the cell wrote to stderr
+	interrupted bool
+	took        time.Duration
+}
+
+// tail keeps the last part of a text.
+type tail struct{ text string }
+
+// tailSize holds a panic's message and its first frames, with room for the
+// frames of a few goroutines before the part that matters.
+const tailSize = 64 << 10
+
+func (t *tail) add(s string) {
+	t.text += s
+	if len(t.text) > tailSize {
+		t.text = t.text[len(t.text)-tailSize:]
+	}
+}
+
+// explain says how a cell failed, if it did, in words that help.
+func explain(o outcome) (failure, bool) {
+	switch {
+	case o.gonb == nil && o.shell == "":
+		return failure{}, false
+	case o.interrupted:
+		return say("Interrupted", fmt.Sprintf("the cell was interrupted after %.1f s", o.took.Seconds())), true
+	case o.shell != "":
+		return say("ShellError", "a ! line of this cell ended with exit status "+o.shell), true
+	case o.must != "":
+		return say("Error", o.must), true
+	}
+	if f, ok := compileError(*o.gonb); ok {
+		return f, true
+	}
+	if f, ok := panicked(o.stderr.text); ok {
+		return f, true
+	}
+	if m := exitStatus.FindString(o.gonb.Value); m != "" {
+		return say("ExitError", "the cell's program ended with "+m), true
+	}
+	f := *o.gonb
+	if len(f.Traceback) == 0 {
+		f.Traceback = []string{f.Value}
+	}
+	return f, true
+}
+
+func say(name, value string) failure {
+	return failure{Name: name, Value: value, Traceback: []string{red(name) + ": " + value}}
+}
+
+func red(s string) string { return "\x1b[31m" + s + "\x1b[0m" }
+
+var (
+	exitStatus = regexp.MustCompile(`(exit status \d+|signal: [a-z ]+)$`)
+	// goMessage matches a message of the compiler about a cell's program.
+	goMessage = regexp.MustCompile(`(?m)^\S*main(?:_test)?\.go:\d+:\d+: (.+)$`)
+	// buildFailed matches gonb's wrapping of a failed go command.
+	buildFailed = regexp.MustCompile(`(?m)^failed to run .*$`)
+	panicLine   = regexp.MustCompile(`(?m)^(panic|fatal error): (.*)$`)
+	cellLine    = regexp.MustCompile(`\[\[ (Cell(?: \[\d+\])? Line \d+) \]\]`)
+	ansi        = regexp.MustCompile("\x1b\\[[0-9;]*m")
+)
+
+// compileError shortens what the compiler says to its messages, each with its
+// place in the cell.
+func compileError(f failure) (failure, bool) {
+	messages := goMessage.FindAllStringSubmatch(ansi.ReplaceAllString(f.Value, ""), -1)
+	if len(messages) == 0 {
+		if !strings.Contains(f.Value, "no required module provides package") {
+			return failure{}, false
+		}
+	}
+	var lines []string
+	for _, part := range f.Traceback {
+		part = strings.TrimRight(part, "\n")
+		plain := strings.TrimSpace(ansi.ReplaceAllString(part, ""))
+		if plain == "" || strings.HasPrefix(plain, "# gonb_") || buildFailed.MatchString(plain) {
+			continue
+		}
+		lines = append(lines, part)
+	}
+	value := strings.TrimSpace(buildFailed.ReplaceAllString(f.Value, ""))
+	if len(messages) > 0 {
+		value = messages[0][1]
+		if n := len(messages) - 1; n > 0 {
+			value += fmt.Sprintf(" (and %d more)", n)
+		}
+	}
+	return failure{Name: "CompileError", Value: value, Traceback: lines}, true
+}
+
+// panicked finds the message of a panic and the cell's line that it came from.
+func panicked(stderr string) (failure, bool) {
+	all := panicLine.FindAllStringSubmatchIndex(stderr, -1)
+	if len(all) == 0 {
+		return failure{}, false
+	}
+	m := all[len(all)-1]
+	kind, value := stderr[m[2]:m[3]], stderr[m[4]:m[5]]
+	value = strings.TrimSuffix(value, " [recovered]")
+	if at := cellLine.FindStringSubmatch(stderr[m[1]:]); at != nil {
+		value += " (" + strings.ToLower(at[1][:1]) + at[1][1:] + ")"
+	}
+	return say(strings.ToUpper(kind[:1])+kind[1:], value), true
+}

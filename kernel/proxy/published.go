@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"encoding/json"
+	"regexp"
+
+	"github.com/golens/golens/kernel/wire"
+)
+
+// MIMEError is the type under which package nb sends the error that ends a
+// cell: the proxy makes it the error of the request.
+const MIMEError = "application/vnd.golens.error+json"
+
+// remark matches what gonb writes to a cell's stderr when its program ends with
+// a failure. It comes as a message of its own.
+var remark = regexp.MustCompile(`^(\^C\n)?(exit status \d+|signal: [a-z ]+( \(core dumped\))?)\n$`)
+
+// relayPublished passes on what gonb publishes.
+func (p *Proxy) relayPublished(b *Back) {
+	for {
+		select {
+		case m := <-b.published:
+			p.relayOne(m)
+		case <-b.lost:
+			return
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// relayOne passes on one message, or keeps what must be told otherwise.
+func (p *Proxy) relayOne(m *wire.Message) {
+	p.mu.Lock()
+	r := p.running
+	p.mu.Unlock()
+	mine := r != nil && m.ParentID() == r.msg.Header.MsgID
+	if m.Header.MsgType == "status" {
+		if mine && isIdle(m) {
+			close(r.idle)
+		}
+		return // the proxy has its own
+	}
+	if !mine {
+		p.broadcast(m) // a late display of an earlier cell, a comm
+		return
+	}
+	if !r.take(m) {
+		return
+	}
+	p.release(r)
+	switch m.Header.MsgType {
+	case "execute_input":
+		var c map[string]any
+		if m.Decode(&c) == nil {
+			c["execution_count"] = r.count
+			m.SetContent(c)
+		}
+	case "comm_open", "comm_close":
+		p.comms.note(m)
+	}
+	p.broadcast(m)
+}
+
+func isIdle(m *wire.Message) bool {
+	var s status
+	return json.Unmarshal(m.Content, &s) == nil && s.State == "idle"
+}
+
+// take looks at a message of r's before it is passed on, and reports whether it
+// is to be passed on now.
+func (r *request) take(m *wire.Message) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch m.Header.MsgType {
+	case "error":
+		return false // gonb's reply says the same
+	case "stream":
+		var s streamContent
+		if json.Unmarshal(m.Content, &s) != nil || s.Name != "stderr" {
+			return true
+		}
+		if remark.MatchString(s.Text) && r.held == nil {
+			r.held = m
+			return false
+		}
+		r.seen.stderr.add(s.Text)
+	case "display_data":
+		var d struct {
+			Data map[string]json.RawMessage `json:"data"`
+		}
+		if json.Unmarshal(m.Content, &d) != nil {
+			return true
+		}
+		if raw, ok := d.Data[MIMEError]; ok {
+			var text string
+			if json.Unmarshal(raw, &text) == nil {
+				r.seen.must = text
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// release publishes the line that was held back: the cell went on after it, so
+// it was the cell's own.
+func (p *Proxy) release(r *request) {
+	r.mu.Lock()
+	held := r.held
+	r.held = nil
+	r.mu.Unlock()
+	if held != nil {
+		p.broadcast(held)
+	}
+}
+
+// relayPrompts passes on what gonb asks of the person.
+func (p *Proxy) relayPrompts(b *Back) {
+	for {
+		select {
+		case m := <-b.prompts:
+			if err := p.front.stdin.Send(m); err != nil {
+				p.hooks.Log("asking for input: %v", err)
+			}
+		case <-b.lost:
+			return
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}

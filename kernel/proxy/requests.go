@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"github.com/golens/golens/kernel/wire"
+)
+
+// onShell takes a message of the shell channel.
+func (p *Proxy) onShell(m *wire.Message) {
+	switch m.Header.MsgType {
+	case "comm_open", "comm_msg", "comm_close":
+		// Widgets talk while cells run: no queue.
+		p.comms.note(m)
+		if b := p.current(); b != nil {
+			_ = b.send(m)
+		}
+	case "shutdown_request":
+		p.shutdown(p.front.shell, m)
+	default:
+		p.queue.push(m)
+	}
+}
+
+// onControl takes a message of the control channel.
+func (p *Proxy) onControl(m *wire.Message) {
+	switch m.Header.MsgType {
+	case "interrupt_request":
+		p.publish("status", m, status{"busy"})
+		p.Interrupt()
+		p.reply(p.front.control, "interrupt_reply", m, ok{"ok"})
+		p.publish("status", m, status{"idle"})
+	case "shutdown_request":
+		p.shutdown(p.front.control, m)
+	case "kernel_info_request":
+		p.publish("status", m, status{"busy"})
+		p.reply(p.front.control, "kernel_info_reply", m, p.kernelInfo())
+		p.publish("status", m, status{"idle"})
+	default:
+		p.hooks.Log("no answer to %s on the control channel", m.Header.MsgType)
+	}
+}
+
+// onStdin takes an answer to a prompt of gonb's.
+func (p *Proxy) onStdin(m *wire.Message) {
+	if b := p.current(); b != nil {
+		_ = b.stdin.Send(m)
+	}
+}
+
+// current returns the connection to gonb, or nil while there is none.
+func (p *Proxy) current() *Back {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.back
+}
+
+// Interrupt stops the cell that runs, if any. Cells queued behind it are
+// aborted with it.
+func (p *Proxy) Interrupt() {
+	p.mu.Lock()
+	r := p.running
+	p.mu.Unlock()
+	if r != nil {
+		r.interrupt()
+		p.hooks.Interrupt()
+	}
+}
+
+// shutdown ends the kernel's processes and answers.
+func (p *Proxy) shutdown(on *wire.Socket, m *wire.Message) {
+	var req struct {
+		Restart bool `json:"restart"`
+	}
+	_ = m.Decode(&req) // without content: not a restart
+	p.publish("status", m, status{"busy"})
+	p.hooks.Shutdown(req.Restart)
+	answer := map[string]any{"status": "ok", "restart": req.Restart}
+	p.publish("shutdown_reply", m, answer)
+	p.reply(on, "shutdown_reply", m, answer)
+	p.publish("status", m, status{"idle"})
+	p.queue.close()
+	select {
+	case <-p.ended: // asked twice
+	default:
+		close(p.ended)
+	}
+}
+
+// ok is the content of a reply that says no more.
+type ok struct {
+	Status string `json:"status"`
+}
+
+// work answers the shell channel's requests one after another.
+func (p *Proxy) work() {
+	for {
+		item, more := p.queue.pop()
+		if !more {
+			return
+		}
+		m := item.msg
+		p.publish("status", m, status{"busy"})
+		switch m.Header.MsgType {
+		case "execute_request":
+			if item.aborted {
+				p.reply(p.front.shell, "execute_reply", m, ok{"aborted"})
+			} else {
+				p.execute(m)
+			}
+		case "complete_request":
+			p.relayQuery(m, "complete_reply", emptyCompletion(m))
+		case "inspect_request":
+			p.relayQuery(m, "inspect_reply", map[string]any{
+				"status": "ok", "found": false, "data": map[string]any{}, "metadata": map[string]any{}})
+		case "kernel_info_request":
+			p.reply(p.front.shell, "kernel_info_reply", m, p.kernelInfo())
+		case "is_complete_request":
+			p.reply(p.front.shell, "is_complete_reply", m, isComplete(m))
+		case "history_request":
+			p.reply(p.front.shell, "history_reply", m, p.history.answer(m))
+		case "comm_info_request":
+			p.reply(p.front.shell, "comm_info_reply", m, p.comms.answer(m))
+		default:
+			p.hooks.Log("no answer to %s", m.Header.MsgType)
+		}
+		p.publish("status", m, status{"idle"})
+	}
+}
+
+func emptyCompletion(m *wire.Message) map[string]any {
+	var req struct {
+		CursorPos int `json:"cursor_pos"`
+	}
+	_ = m.Decode(&req)
+	return map[string]any{"status": "ok", "matches": []string{},
+		"cursor_start": req.CursorPos, "cursor_end": req.CursorPos, "metadata": map[string]any{}}
+}

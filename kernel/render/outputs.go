@@ -1,0 +1,100 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"html/template"
+	"strings"
+
+	"github.com/golens/golens/kernel/notebook"
+)
+
+// forms lists the forms of an output from the one that reads best in a page.
+var forms = []string{
+	"image/svg+xml", "text/html", "image/png", "image/jpeg", "image/gif", "image/webp",
+	"text/markdown", "text/latex", "application/json", "text/plain",
+}
+
+// outputHTML returns an output as HTML, "" if it shows nothing.
+func (p *page) outputHTML(o notebook.Output) (template.HTML, error) {
+	switch o.Type {
+	case notebook.Stream:
+		text := strings.TrimRight(o.Text, "\n")
+		if text == "" {
+			return "", nil
+		}
+		class := "out"
+		if o.Name == "stderr" {
+			class = "out err"
+		}
+		return template.HTML(`<pre class="` + class + `">` + ansiHTML(text) + "</pre>"), nil
+	case notebook.Error:
+		text := strings.Join(o.Traceback, "\n")
+		if strings.TrimSpace(text) == "" {
+			text = o.EName + ": " + o.EValue
+		}
+		title := html.EscapeString(o.EName)
+		return template.HTML(`<div class="error" role="alert"><div class="ename">` + title + `</div><pre>` +
+			ansiHTML(strings.TrimRight(text, "\n")) + "</pre></div>"), nil
+	}
+	if isProgress(o) {
+		return "", nil // says how long it took, not what was found
+	}
+	for _, mime := range forms {
+		if _, ok := o.Data[mime]; !ok {
+			continue
+		}
+		markup, err := p.form(mime, o.Data)
+		if err != nil || markup != "" {
+			return template.HTML(markup), err
+		}
+	}
+	if len(o.Data) == 0 {
+		return "", nil
+	}
+	var kinds []string
+	for mime := range o.Data {
+		kinds = append(kinds, mime)
+	}
+	return template.HTML(`<pre class="out err">an output of type ` + html.EscapeString(strings.Join(kinds, ", ")) + `, which this report cannot show</pre>`), nil
+}
+
+// isProgress tells whether an output is the bar of package nb.
+func isProgress(o notebook.Output) bool {
+	own, _ := o.Metadata["golens"].(map[string]any)
+	return own["progress"] == true
+}
+
+// form returns one form of an output, "" if it is not usable.
+func (p *page) form(mime string, b notebook.Bundle) (string, error) {
+	text := b.Text(mime)
+	alt := html.EscapeString(strings.TrimSpace(b.Text("text/plain")))
+	switch {
+	case mime == "image/svg+xml":
+		p.figures++
+		svg := inlineSVG(text, fmt.Sprintf("f%d-", p.figures))
+		if svg == "" {
+			return "", nil
+		}
+		return `<figure role="img" aria-label="` + alt + `">` + svg + "</figure>", nil
+	case strings.HasPrefix(mime, "image/"):
+		data := strings.Join(strings.Fields(text), "")
+		if data == "" {
+			return "", nil
+		}
+		return `<figure><img alt="` + alt + `" src="data:` + mime + ";base64," + html.EscapeString(data) + `"></figure>`, nil
+	case mime == "text/html":
+		return `<div class="html">` + text + "</div>", nil
+	case mime == "text/markdown":
+		markup, err := newMarkdown().html(text)
+		return `<div class="prose">` + markup + "</div>", err
+	case mime == "application/json":
+		data, err := json.MarshalIndent(b[mime], "", "  ")
+		if err != nil {
+			return "", err
+		}
+		return `<pre class="out">` + tokens(string(data), jsonLexer) + "</pre>", nil
+	}
+	return `<pre class="out">` + ansiHTML(strings.TrimRight(text, "\n")) + "</pre>", nil
+}

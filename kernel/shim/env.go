@@ -1,0 +1,21 @@
+package shim
+
+// Environment variables by which the supervisor tells the shims what to do.
+const (
+	// EnvGo is the absolute path of the real go command.
+	EnvGo = "GOLENS_GO"
+	// EnvGopls is the absolute path of the real gopls.
+	EnvGopls = "GOLENS_GOPLS"
+	// EnvCellModule is the folder of the go.mod and go.sum given to cells.
+	EnvCellModule = "GOLENS_CELL_MODULE"
+	// EnvShellFailed is the file that a failing ! line leaves behind.
+	EnvShellFailed = "GOLENS_SHELL_FAILED"
+	// EnvBasePath is the PATH without the shims.
+	EnvBasePath = "GOLENS_BASE_PATH"
+
+	// envCellDir is gonb's own name for the folder in which it builds cells.
+	envCellDir = "GONB_TMP_DIR"
+)
+
+// CellTag is the build tag that cells are built with.
+const CellTag = "golens_cell"

@@ -1,0 +1,106 @@
+package shim
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// goCommand acts as the go command.
+func goCommand(args []string) error {
+	if !inCellDir() {
+		return become(EnvGo, args, os.Environ())
+	}
+	switch {
+	case len(args) == 3 && args[0] == "mod" && args[1] == "init":
+		return initModule(args[2])
+	case isBareGet(args):
+		// The module is complete: a module that a cell lacks is named by the
+		// build's error, and got by `!*go get MODULE@VERSION`.
+		return shellFailure()
+	case len(args) > 0 && (args[0] == "build" || args[0] == "test"):
+		if err := shellFailure(); err != nil {
+			return err
+		}
+		args = cellFlags(args)
+	}
+	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0"))
+}
+
+// inCellDir tells whether the working directory is where gonb builds cells.
+func inCellDir() bool {
+	dir := os.Getenv(envCellDir)
+	if dir == "" {
+		return false
+	}
+	want, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	here, err := os.Stat(".")
+	return err == nil && os.SameFile(want, here)
+}
+
+// isBareGet tells whether args are gonb's look-up of missing modules.
+func isBareGet(args []string) bool {
+	return slices.Equal(args, []string{"get"}) || slices.Equal(args, []string{"get", "-t"})
+}
+
+// initModule writes go.mod and go.sum for cells, in place of `go mod init`.
+func initModule(name string) error {
+	dir := os.Getenv(EnvCellModule)
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return fmt.Errorf("go.mod for cells: %w", err)
+	}
+	sum, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		return fmt.Errorf("go.sum for cells: %w", err)
+	}
+	if err := os.WriteFile("go.sum", sum, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile("go.mod", append([]byte("module "+name+"\n\n"), mod...), 0o644)
+}
+
+// shellFailure returns an error if a ! line of this cell has failed, so that
+// the Go code below it is not run.
+func shellFailure() error {
+	status, err := os.ReadFile(os.Getenv(EnvShellFailed))
+	if err != nil || len(status) == 0 {
+		return nil
+	}
+	return fmt.Errorf("a ! line of this cell failed with exit status %s: its Go code was not run", strings.TrimSpace(string(status)))
+}
+
+// cellFlags adds to a build of a cell the tag that keeps the executor out, and
+// drops what only costs time: debug information and the search for a
+// repository.
+func cellFlags(args []string) []string {
+	tags := []string{CellTag}
+	var rest []string
+	haveLd := false
+	for i := 1; i < len(args); i++ {
+		name, value, inOne := strings.Cut(args[i], "=")
+		name = "-" + strings.TrimLeft(name, "-")
+		switch {
+		case name == "-tags" && strings.HasPrefix(args[i], "-"):
+			if !inOne && i+1 < len(args) {
+				i++
+				value = args[i]
+			}
+			tags = append(tags, value)
+			continue
+		case name == "-ldflags" && strings.HasPrefix(args[i], "-"):
+			haveLd = true
+		}
+		rest = append(rest, args[i])
+	}
+	flags := []string{args[0], "-tags=" + strings.Join(tags, ","), "-buildvcs=false"}
+	if !haveLd {
+		flags = append(flags, "-ldflags=-w")
+	}
+	return append(flags, rest...)
+}

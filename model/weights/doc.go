@@ -1,0 +1,13 @@
+// Package weights reads and writes safetensors files, one or many shards,
+// through nlpodyssey/safetensors over a memory map.
+//
+// Opening a file reads its header and nothing else. A [View] is a tensor as it
+// lies in the file; [View.Float32] gives its values, without a copy where they
+// are float32 already. Values that are not finite are refused, with the name
+// of the tensor and the index: a model with NaN weights computes nothing but
+// NaN, and the earlier that is said, the better.
+//
+// Every fault of a file is an error that names the file and the fault. Shards
+// are looked for in the folder of the index only. A file must not shrink while
+// it is mapped: the operating system then ends the process.
+package weights

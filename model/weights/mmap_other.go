@@ -1,0 +1,17 @@
+//go:build !unix
+
+package weights
+
+import (
+	"fmt"
+	"os"
+)
+
+// mapFile reads a file where there is no memory map.
+func mapFile(path string) (data []byte, unmap func() error, err error) {
+	data, err = os.ReadFile(path)
+	if err == nil && len(data) == 0 {
+		err = fmt.Errorf("%s: an empty file", path)
+	}
+	return data, func() error { return nil }, err
+}

@@ -1,0 +1,151 @@
+package weights
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/nlpodyssey/safetensors"
+)
+
+// Names of the files that a folder is searched for.
+const (
+	singleName = "model.safetensors"
+	indexName  = "model.safetensors.index.json"
+)
+
+// A Store is the tensors of one model.
+type Store struct {
+	files []file
+	where map[string]int // tensor to file
+}
+
+// file is one mapped shard.
+type file struct {
+	name    string
+	data    []byte
+	tensors safetensors.SafeTensors
+	unmap   func() error
+}
+
+// Open maps a safetensors file, or the model of a folder: model.safetensors, or
+// the shards that model.safetensors.index.json lists.
+func Open(path string) (*Store, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return openFiles([]string{path})
+	}
+	single := filepath.Join(path, singleName)
+	if _, err := os.Stat(single); err == nil {
+		return openFiles([]string{single})
+	}
+	raw, err := os.ReadFile(filepath.Join(path, indexName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: neither %s nor %s is there: %w", path, singleName, indexName, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	index, err := parseIndex(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(path, indexName), err)
+	}
+	var shards []string
+	for _, shard := range index.shards() {
+		shards = append(shards, filepath.Join(path, shard))
+	}
+	s, err := openFiles(shards)
+	if err != nil {
+		return nil, err
+	}
+	if err := index.check(s); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("%s: %w", filepath.Join(path, indexName), err)
+	}
+	return s, nil
+}
+
+// Parse reads a safetensors file that is in memory. The name is for errors.
+func Parse(name string, data []byte) (*Store, error) {
+	s := &Store{where: map[string]int{}}
+	return s, s.add(file{name: name, data: data, unmap: func() error { return nil }})
+}
+
+func openFiles(paths []string) (*Store, error) {
+	s := &Store{where: map[string]int{}}
+	for _, path := range paths {
+		data, unmap, err := mapFile(path)
+		if err == nil {
+			err = s.add(file{name: path, data: data, unmap: unmap})
+		}
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// add reads a file's header. The library checks that offsets lie in the file,
+// do not overlap and fit the shapes.
+func (s *Store) add(f file) (err error) {
+	s.files = append(s.files, f) // so that Close unmaps it, whatever comes
+	if f.tensors, err = safetensors.Deserialize(f.data); err != nil {
+		return fmt.Errorf("%s: not a valid safetensors file of %d bytes: %w", f.name, len(f.data), err)
+	}
+	s.files[len(s.files)-1] = f
+	for _, name := range f.tensors.Names() {
+		if other, ok := s.where[name]; ok {
+			return fmt.Errorf("%s: tensor %s is in %s too", f.name, name, s.files[other].name)
+		}
+		s.where[name] = len(s.files) - 1
+	}
+	return nil
+}
+
+// Names are the tensors' names, sorted.
+func (s *Store) Names() []string { return slices.Sorted(maps.Keys(s.where)) }
+
+// Tensor finds a tensor.
+func (s *Store) Tensor(name string) (View, error) {
+	i, ok := s.where[name]
+	if !ok {
+		return View{}, fmt.Errorf("%s: no tensor %s among %d", s.files[0].name, name, len(s.where))
+	}
+	f := s.files[i]
+	t, _ := f.tensors.Tensor(name)
+	v := View{File: f.name, Name: name, DType: t.DType().String(), Bytes: t.Data()}
+	for _, n := range t.Shape() {
+		v.Shape = append(v.Shape, int(n))
+	}
+	return v, nil
+}
+
+// Float32 is a tensor's shape and values.
+func (s *Store) Float32(name string) (shape []int, values []float32, err error) {
+	v, err := s.Tensor(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	values, err = v.Float32()
+	return v.Shape, values, err
+}
+
+// Close gives the maps back. Views must not be used any more.
+func (s *Store) Close() error {
+	var errs []error
+	for _, f := range s.files {
+		if f.unmap != nil {
+			errs = append(errs, f.unmap())
+		}
+	}
+	s.files = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,128 @@
+package weights
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// A View is a tensor as it lies in its file.
+type View struct {
+	File  string
+	Name  string
+	DType string // F32, F16, BF16, F64, ...
+	Shape []int
+	Bytes []byte // little-endian, row-major; not to be written
+}
+
+// Float32 is the values as float32: a view of the file where they are aligned
+// float32, else a converted copy. A value that is NaN or infinite, or becomes
+// so, is an error.
+func (v View) Float32() ([]float32, error) {
+	var convert func(b []byte) float32
+	width := 0
+	switch v.DType {
+	case "F32":
+		width, convert = 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
+	case "BF16":
+		width, convert = 2, func(b []byte) float32 {
+			return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16)
+		}
+	case "F16":
+		width, convert = 2, func(b []byte) float32 { return halfTable()[binary.LittleEndian.Uint16(b)] }
+	case "F64":
+		width, convert = 8, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) }
+	default:
+		return nil, fmt.Errorf("%s: tensor %s has type %s; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
+	}
+	n := len(v.Bytes) / width
+	var out []float32
+	inPlace := v.DType == "F32" && littleEndian && n > 0 && uintptr(unsafe.Pointer(&v.Bytes[0]))%4 == 0
+	if inPlace {
+		out = unsafe.Slice((*float32)(unsafe.Pointer(&v.Bytes[0])), n)
+	} else {
+		out = make([]float32, n)
+	}
+	bad := parallel(n, func(from, to int) int {
+		if !inPlace {
+			for i := from; i < to; i++ {
+				out[i] = convert(v.Bytes[i*width:])
+			}
+		}
+		return notFinite(out, from, to)
+	})
+	if bad >= 0 {
+		return nil, fmt.Errorf("%s: tensor %s %v: value %d is %v; these weights are broken", v.File, v.Name, v.Shape, bad, out[bad])
+	}
+	return out, nil
+}
+
+// notFinite is the first index in [from, to) whose exponent bits are all ones,
+// or -1. The inner loop has no branch, so that it runs at memory speed.
+func notFinite(x []float32, from, to int) int {
+	const exponent = 0x7f800000
+	for at := from; at < to; at += 4096 {
+		end := min(at+4096, to)
+		hit := uint32(0)
+		for _, v := range x[at:end] {
+			b := math.Float32bits(v) & exponent
+			hit |= (b + 1<<23) >> 31 // the carry out of a full exponent
+		}
+		if hit == 0 {
+			continue
+		}
+		for i := at; i < end; i++ {
+			if math.Float32bits(x[i])&exponent == exponent {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// parallel cuts [0, n) among the processors and gives the smallest result that
+// is not negative, or -1.
+func parallel(n int, work func(from, to int) int) int {
+	const least = 1 << 16 // below this a goroutine costs more than it saves
+	parts := max(1, min(runtime.GOMAXPROCS(0), n/least))
+	results := make([]int, parts)
+	var wg sync.WaitGroup
+	for p := range parts {
+		wg.Go(func() { results[p] = work(n*p/parts, n*(p+1)/parts) })
+	}
+	wg.Wait()
+	for _, r := range results {
+		if r >= 0 {
+			return r
+		}
+	}
+	return -1
+}
+
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// halfTable is the value of each of the 65,536 half-precision numbers.
+var halfTable = sync.OnceValue(func() *[1 << 16]float32 {
+	var t [1 << 16]float32
+	for i := range t {
+		sign, exp, frac := float64(1), i>>10&31, float64(i&1023)/1024
+		if i>>15 == 1 {
+			sign = -1
+		}
+		switch exp {
+		case 0:
+			t[i] = float32(sign * math.Ldexp(frac, -14))
+		case 31:
+			t[i] = float32(math.Inf(int(sign)))
+			if frac != 0 {
+				t[i] = float32(math.NaN())
+			}
+		default:
+			t[i] = float32(sign * math.Ldexp(1+frac, exp-15))
+		}
+	}
+	return &t
+})

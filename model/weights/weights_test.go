@@ -1,0 +1,215 @@
+package weights
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// header makes a file of a JSON header and n bytes of data.
+func header(json string, n int) []byte {
+	out := binary.LittleEndian.AppendUint64(nil, uint64(len(json)))
+	return append(append(out, json...), make([]byte, n)...)
+}
+
+func TestFaultyFilesAreErrors(t *testing.T) {
+	good := header(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)
+	for fault, data := range map[string][]byte{
+		"empty":                  {},
+		"truncated_length":       good[:5],
+		"truncated_header":       good[:20],
+		"truncated_data":         good[:len(good)-1],
+		"data_left_over":         append(slices.Clone(good), 0),
+		"header_length_overflow": binary.LittleEndian.AppendUint64(nil, math.MaxUint64),
+		"header_not_json":        header(`{"a":`, 0),
+		"offsets_reversed":       header(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}`, 8),
+		"offsets_negative":       header(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}`, 8),
+		"offsets_overlap": header(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
+			"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, 12),
+		"offsets_leave_a_hole": header(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8),
+		"shape_too_large":      header(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8),
+		"shape_overflow":       header(`{"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,8]}}`, 8),
+		"shape_negative":       header(`{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, 8),
+		"dtype_unknown":        header(`{"a":{"dtype":"F3","shape":[2],"data_offsets":[0,8]}}`, 8),
+	} {
+		t.Run(fault, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), fault+".safetensors")
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(path)
+			if err == nil {
+				s.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), fault+".safetensors") {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+		})
+	}
+}
+
+func TestBrokenValuesAreErrors(t *testing.T) {
+	for name, v := range map[string]float32{"NaN": float32(math.NaN()), "+Inf": float32(math.Inf(1)), "-Inf": float32(math.Inf(-1))} {
+		values := make([]float32, 200_000)
+		values[123_456] = v
+		data, err := Encode("F32", []Tensor{{"w", []int{len(values)}, values}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Parse("file", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = s.Float32("w")
+		if err == nil || !strings.Contains(err.Error(), "value 123456 is "+name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestShards(t *testing.T) {
+	one := []Tensor{{"a", []int{2}, []float32{1, 2}}}
+	two := []Tensor{{"b", []int{1, 2}, []float32{3, 4}}}
+	for _, c := range []struct{ name, index, want string }{
+		{"good", `{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}`, ""},
+		{"file_missing", `{"weight_map":{"a":"1.safetensors","b":"3.safetensors"}}`, "3.safetensors"},
+		{"wrong_shard", `{"weight_map":{"a":"2.safetensors","b":"1.safetensors"}}`, "tensor a is not in shard"},
+		{"tensor_not_listed", `{"weight_map":{"a":"1.safetensors","c":"2.safetensors"}}`, "tensor c is not in shard"},
+		{"path_escapes", `{"weight_map":{"a":"../1.safetensors"}}`, "not a file of the same folder"},
+		{"path_absolute", `{"weight_map":{"a":"/1.safetensors"}}`, "not a file of the same folder"},
+		{"no_map", `{}`, "lists no tensors"},
+		{"not_json", `{`, "unexpected end"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, tensors := range map[string][]Tensor{"1.safetensors": one, "2.safetensors": two} {
+				if err := Write(filepath.Join(dir, name), "F32", tensors); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, indexName), []byte(c.index), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(dir)
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Fatalf("got %v, want an error with %q", err, c.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			shape, values, err := s.Float32("b")
+			if err != nil || !slices.Equal(shape, []int{1, 2}) || !slices.Equal(values, []float32{3, 4}) {
+				t.Errorf("b is %v %v, %v", shape, values, err)
+			}
+		})
+	}
+}
+
+func TestDTypesRoundTrip(t *testing.T) {
+	values := []float32{0, 1, -1, 0.5, 65504, -2.75, 1.0 / 3, 6e-5, 6e-8, 1e-3}
+	for dtype, relative := range map[string]float64{"F32": 0, "F16": 1.0 / 2048, "BF16": 1.0 / 256} { // half of the last bit
+		data, err := Encode(dtype, []Tensor{{"w", []int{len(values)}, values}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Parse("file", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, got, err := s.Float32("w")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range values {
+			allowed := relative*math.Abs(float64(v)) + 3e-8 // half of the smallest F16
+			if d := math.Abs(float64(got[i] - v)); d > allowed {
+				t.Errorf("%s: %g became %g", dtype, v, got[i])
+			}
+		}
+	}
+}
+
+// Every half-precision number, written and read, is itself.
+func TestHalvesRoundTrip(t *testing.T) {
+	for bits := range 1 << 16 {
+		if v := halfTable()[bits]; !math.IsNaN(float64(v)) && half(v) != uint16(bits) {
+			t.Fatalf("%#04x reads as %g and is written as %#04x", bits, v, half(v))
+		}
+	}
+}
+
+func TestHashIsOfContent(t *testing.T) {
+	data, err := Encode("F32", []Tensor{{"w", []int{3}, []float32{1, 2, 3}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := Parse("a", data)
+	b, _ := Parse("b", slices.Clone(data))
+	data = slices.Clone(data)
+	data[len(data)-1] ^= 1
+	c, _ := Parse("a", data)
+	if a.Hash() != b.Hash() || a.Hash() == c.Hash() {
+		t.Error("equal content must hash equally, other content otherwise")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	data, _ := Encode("F16", []Tensor{{"w", []int{3}, []float32{1, 2, 3}}})
+	f.Add(data)
+	f.Add(header(`{"a":{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}}`, 1))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse("fuzz", data)
+		if err != nil {
+			return
+		}
+		for _, name := range s.Names() {
+			_, _, _ = s.Float32(name) // must not panic
+		}
+	})
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(`{"weight_map":{"a":"1.safetensors"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if x, err := parseIndex(data); err == nil {
+			for _, shard := range x.shards() {
+				if filepath.Base(shard) != shard {
+					t.Errorf("shard %q leaves the folder", shard)
+				}
+			}
+		}
+	})
+}
+
+// A GPT-2 small's worth of weights: 124 million values.
+func BenchmarkFloat32(b *testing.B) {
+	for _, dtype := range []string{"F32", "BF16", "F16"} {
+		b.Run(dtype, func(b *testing.B) {
+			width := map[string]int{"F32": 4, "BF16": 2, "F16": 2}[dtype]
+			v := View{DType: dtype, Shape: []int{124_000_000}, Bytes: make([]byte, 124_000_000*width)}
+			b.SetBytes(int64(len(v.Bytes)))
+			for b.Loop() {
+				if _, err := v.Float32(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkHash(b *testing.B) {
+	s := &Store{files: []file{{data: make([]byte, 500_000_000)}}}
+	b.SetBytes(500_000_000)
+	for b.Loop() {
+		s.Hash()
+	}
+}

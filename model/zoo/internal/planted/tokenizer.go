@@ -1,0 +1,59 @@
+package planted
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// Tokenizer is the network's tokenizer.json: byte-level BPE without merges, in
+// which a whole word is a token (ignore_merges) and every word stands after a
+// space, so that a word is the same token at the start of a text as inside.
+func Tokenizer() ([]byte, error) {
+	byteLevel := map[string]any{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}
+	vocabulary := map[string]int{}
+	for id, word := range words {
+		vocabulary[piece(word)] = id
+	}
+	return encode(map[string]any{
+		"version": "1.0", "truncation": nil, "padding": nil, "normalizer": nil, "post_processor": nil,
+		"added_tokens": []any{map[string]any{
+			"id": 0, "content": BOS, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true,
+		}},
+		"pre_tokenizer": byteLevel,
+		"decoder":       byteLevel,
+		"model": map[string]any{
+			"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
+			"fuse_unk": false, "byte_fallback": false, "ignore_merges": true,
+			"vocab": vocabulary, "merges": []string{},
+		},
+	})
+}
+
+// piece is how byte-level BPE writes a word: a space is Ġ, and punctuation
+// follows its word without one.
+func piece(word string) string {
+	if word == BOS || strings.ContainsAny(word, ".,") {
+		return word
+	}
+	return "Ġ" + word
+}
+
+// File is the network's config.json.
+func File() ([]byte, error) {
+	c := Config()
+	return encode(map[string]any{
+		"model_type": c.Family, "vocab_size": c.Vocab, "n_positions": c.Context, "n_embd": c.DModel, "n_layer": c.Layers,
+		"n_head": c.Heads, "d_head": c.DHead, "norm": c.Norm, "attn_scale": c.Scale, "bos_token_id": c.BOS,
+	})
+}
+
+// encode writes JSON whose keys are sorted, so that it is always the same.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(v)
+	return b.Bytes(), err
+}

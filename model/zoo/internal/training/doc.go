@@ -1,0 +1,6 @@
+// Package training trains the zoo's small attention-only transformers and
+// measures them while they learn.
+//
+// The forward pass is package arch's, the same that runs a finished model; the
+// loss, the optimizer and the schedule are GoMLX'.
+package training

@@ -1,0 +1,132 @@
+package training
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+	"github.com/gomlx/gomlx/ml/train/optimizer/cosineschedule"
+
+	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/backend"
+)
+
+// A Point is one row of the training log.
+type Point struct {
+	Step    int
+	Loss    float64 // mean training loss in nats since the last point
+	Elapsed time.Duration
+	Scores
+}
+
+// Run trains on the tokens of a text, of which the last twentieth is held out.
+// It calls log at step 0, every LogEvery steps and at every checkpoint, and save
+// with the weights of every checkpoint.
+func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, log func(Point), save func(step int, p arch.Params) error) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	held := tokens[len(tokens)-len(tokens)/20:]
+	tokens = tokens[:len(tokens)-len(held)]
+	if len(held) <= s.Model.Context {
+		return fmt.Errorf("training: %d tokens of text are too few for a context of %d", len(tokens)+len(held), s.Model.Context)
+	}
+	initial := Initial(s.Model, s.Seed)
+	names := initial.Names()
+	store, err := newStore(initial)
+	if err != nil {
+		return err
+	}
+	m, err := newMeter(b, store, s.Model, names, held, s.Seed)
+	if err != nil {
+		return err
+	}
+	trainer, err := newTrainer(b, store, s, names)
+	if err != nil {
+		return err
+	}
+
+	start := time.Now()
+	rows := newSampler(s.Model, tokens, s.Repeats, s.Seed, 1)
+	sum, n := 0.0, 0
+	for step := 0; ; step++ {
+		kept := slices.Contains(s.Checkpoints, step)
+		if kept || step%s.LogEvery == 0 || step == s.Steps {
+			p := Point{Step: step, Elapsed: time.Since(start)}
+			if n > 0 {
+				p.Loss = sum / float64(n)
+			}
+			sum, n = 0, 0
+			if p.Scores, err = m.scores(); err != nil {
+				return err
+			}
+			log(p)
+		}
+		if kept {
+			params, err := read(store, names)
+			if err == nil {
+				err = save(step, params)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if step == s.Steps {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		in, out := rows.batch(s.Batch, s.Model.Context)
+		loss, err := trainStep(trainer, s, in, out)
+		if err != nil {
+			return fmt.Errorf("training: step %d: %w", step, err)
+		}
+		sum, n = sum+loss, n+1
+	}
+}
+
+func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []string) (t *train.Trainer, err error) {
+	defer func() { // the library reports a bad setting by a panic
+		if r := recover(); r != nil {
+			err = fmt.Errorf("training: %v", r)
+		}
+	}()
+	graph := func(sc *model.Scope, tokens *Node) *Node {
+		g := tokens.Graph()
+		cosineschedule.New(sc, g, dtypes.Float32).LearningRate(s.LearningRate).MinLearningRate(s.FinalRate).
+			WarmUpSteps(s.WarmUp).PeriodSteps(s.Steps - s.WarmUp).Done()
+		return forward(s.Model, nodes(sc.Store(), g, names), tokens, nil)
+	}
+	loss := func(labels, logits []*Node) *Node { return ReduceAllMean(losses(logits[0], labels[0])) }
+	adam := optimizer.Adam().LearningRate(s.LearningRate).Betas(0.9, s.Beta2).Done()
+	return train.NewTrainer(b.Backend, store, graph, loss, adam, nil, nil), nil
+}
+
+// trainStep is one step of the optimizer, and its loss.
+func trainStep(t *train.Trainer, s Settings, in, out []int32) (float64, error) {
+	metrics, err := t.TrainStep(train.Batch{
+		Inputs: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(in, s.Batch, s.Model.Context)},
+		Labels: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(out, s.Batch, s.Model.Context)},
+	})
+	if err != nil {
+		return 0, err
+	}
+	loss, err := tensors.CopyFlatData[float32](metrics[0])
+	for _, m := range metrics {
+		if e := m.FinalizeAll(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	return float64(loss[0]), nil
+}
