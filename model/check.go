@@ -203,8 +203,8 @@ func (k *checker) fits(e hook.Edit) error {
 // span checks where the run starts and stops, and finds the layer before which
 // it may stop: nothing beyond is asked for.
 func (k *checker) span(r Request) (until int, err error) {
-	if r.From < 0 || r.From >= k.Layers {
-		return 0, fmt.Errorf("request: cannot start at layer %d; the model has 0 to %d", r.From, k.Layers-1)
+	if r.From < 0 || r.From > k.Layers {
+		return 0, fmt.Errorf("request: cannot start at layer %d; the model has 0 to %d, and %d is the unembedding", r.From, k.Layers-1, k.Layers)
 	}
 	if r.From > 0 {
 		want := []int{len(k.lens), slices.Max(k.lens), k.DModel}

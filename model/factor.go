@@ -11,8 +11,10 @@ import (
 // row vectors are multiplied from the left, so W_Q is [d_model, d_head], W_O
 // [d_head, d_model], W_E [vocab, d_model], W_U [d_model, vocab].
 type Factor struct {
-	Name      string // such as blocks.0.attn.W_Q
-	Head      int    // counted from 1; 0 means all heads side by side
+	Name      string  // such as blocks.0.attn.W_Q
+	Head      int     // counted from 1; 0 means all heads side by side
+	Tokens    []int32 // of W_E, W_U or W_pos; nil means all
+	Mean      bool    // the mean over all tokens in place of each
 	Transpose bool
 }
 
@@ -50,6 +52,13 @@ func WU() Factor { return Factor{Name: "unembed.W_U"} }
 // H is the part of one head, from 0: WQ(1).H(3) is [d_model, d_head].
 func (f Factor) H(head int) Factor { f.Head = head + 1; return f }
 
+// Of is the part of some tokens, or positions: WE().Of(3, 5) is [2, d_model],
+// WU().Of(3, 5) is [d_model, 2].
+func (f Factor) Of(tokens ...int32) Factor { f.Tokens = tokens; return f }
+
+// Average is the mean over all tokens: WU().Average() is [d_model, 1].
+func (f Factor) Average() Factor { f.Mean = true; return f }
+
 // T is the transpose.
 func (f Factor) T() Factor { f.Transpose = !f.Transpose; return f }
 
@@ -58,6 +67,12 @@ func (f Factor) String() string {
 	s := f.Name
 	if f.Head > 0 {
 		s += fmt.Sprintf("[%d]", f.Head-1)
+	}
+	switch {
+	case f.Mean:
+		s += "[mean]"
+	case f.Tokens != nil:
+		s += fmt.Sprintf("[%d tokens]", len(f.Tokens))
 	}
 	if f.Transpose {
 		s += "ᵀ"

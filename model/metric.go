@@ -12,6 +12,7 @@ type MetricKind string
 
 // The kinds of metrics.
 const (
+	KindLogit     MetricKind = "logit"            // of Answer
 	KindLogitDiff MetricKind = "logit difference" // logit of Answer minus logit of Wrong
 	KindLogProb   MetricKind = "log probability"  // of Answer, in nats
 	KindProb      MetricKind = "probability"      // of Answer
@@ -60,6 +61,9 @@ func Texts(texts ...string) Choice { return Choice{Texts: texts} }
 func LogitDiff(answer, wrong Choice) Metric {
 	return Metric{Kind: KindLogitDiff, Answer: answer, Wrong: wrong}
 }
+
+// Logit is the logit of a token at the last position.
+func Logit(answer Choice) Metric { return Metric{Kind: KindLogit, Answer: answer} }
 
 // LogProb is the log probability of a token at the last position, in nats.
 func LogProb(texts ...string) Metric { return Metric{Kind: KindLogProb, Answer: Texts(texts...)} }
@@ -114,7 +118,7 @@ func (m Metric) unit() string {
 	switch m.Kind {
 	case KindLogProb, KindNLL, KindKL:
 		return "nats"
-	case KindLogitDiff:
+	case KindLogitDiff, KindLogit:
 		return "logits"
 	}
 	return ""

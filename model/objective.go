@@ -41,7 +41,7 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		return k.nll(m, o, rows)
 	case KindKL:
 		return k.kl(m, o)
-	case KindLogitDiff, KindLogProb, KindProb, KindTop1:
+	case KindLogit, KindLogitDiff, KindLogProb, KindProb, KindTop1:
 	default:
 		return o, fmt.Errorf("%s is not known", what)
 	}
@@ -50,6 +50,9 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		return o, err
 	}
 	switch m.Kind {
+	case KindLogit:
+		o.Tokens = func(row int) []int32 { return []int32{answer(row)} }
+		o.Eval = logit
 	case KindLogitDiff:
 		wrong, err := k.choice(what+": wrong token", m.Wrong, encode)
 		o.Tokens = func(row int) []int32 { return []int32{answer(row), wrong(row)} }
@@ -102,6 +105,16 @@ func (k *checker) choice(what string, c Choice, encode func(string) ([]int32, er
 		}
 	}
 	return func(row int) int32 { return ids[min(row, len(ids)-1)] }, nil
+}
+
+// logit reads one.
+func logit(_ int, x, grad [][]float32) float64 {
+	return mean(x, func(i int) float64 {
+		if g := scaled(grad, i, len(x)); g != nil {
+			g(0, 1)
+		}
+		return float64(x[i][0])
+	})
 }
 
 // logitDiff reads two logits: that of the answer, that of the wrong token.

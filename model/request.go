@@ -24,7 +24,8 @@ type Request struct {
 	Grads    []hook.Point `json:",omitempty"` // gradients of the first metric, summed over rows
 
 	// From is the first block to run; if it is not 0, Resid is the residual
-	// stream into it [batch, pos, d_model].
+	// stream into it [batch, pos, d_model]. The number of layers means that
+	// only the final norm and the unembedding run.
 	From  int          `json:",omitempty"`
 	Resid *array.Array `json:",omitempty"`
 	// Until is the block before which the run stops; 0 means that it runs as

@@ -14,10 +14,12 @@ import (
 )
 
 // A Factor is a weight in a product: TransformerLens' orientation, one head of
-// it or all, transposed or not.
+// it or all, some tokens of it or all or their mean, transposed or not.
 type Factor struct {
 	Name      string
-	Head      int // -1 for all
+	Head      int     // -1 for all
+	Tokens    []int32 // nil for all
+	Mean      bool    // over all tokens
 	Transpose bool
 }
 
@@ -35,7 +37,7 @@ type operand struct {
 // multiplications. A pair of neighbours that many chains share (W_U W_E, say)
 // is multiplied once if that is cheaper.
 func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Array, error) {
-	all := map[Factor]operand{}
+	all := map[string]operand{} // by the factor's text: equal factors are one operand
 	defer func() {
 		for _, o := range all {
 			if o.own {
@@ -46,13 +48,14 @@ func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Arra
 	work := make([][]operand, len(chains))
 	for i, chain := range chains {
 		for j, f := range chain {
-			o, ok := all[f]
+			key := fmt.Sprint(f)
+			o, ok := all[key]
 			if !ok {
 				var err error
 				if o, err = e.operand(f); err != nil {
 					return nil, err
 				}
-				all[f] = o
+				all[key] = o
 			}
 			if j > 0 && work[i][j-1].cols != o.rows {
 				return nil, fmt.Errorf("product %v: %s [%d, %d] does not multiply %s [%d, %d]", chain,
@@ -93,11 +96,15 @@ func (e *Engine) operand(f Factor) (operand, error) {
 	if f.Name == "unembed.W_U" { // held as [vocab, d_model]
 		o.rows, o.cols, o.flip = d[1], d[0], true
 	}
-	if f.Head >= 0 {
-		var err error
-		if o, err = e.head(o, f); err != nil {
-			return operand{}, err
-		}
+	var err error
+	switch {
+	case f.Head >= 0:
+		o, err = e.head(o, f)
+	case f.Mean || f.Tokens != nil:
+		o, err = e.rowsOf(o, f)
+	}
+	if err != nil {
+		return operand{}, err
 	}
 	if f.Transpose {
 		o.rows, o.cols, o.flip = o.cols, o.rows, !o.flip
@@ -157,6 +164,57 @@ func (e *Engine) head(o operand, f Factor) (operand, error) {
 	o.own = true
 	o.t, err = e.tensor(part, o.rows, o.cols)
 	return o, err
+}
+
+// rowsOf cuts rows out of a matrix that is held with one row per token or
+// position, or averages them.
+func (e *Engine) rowsOf(o operand, f Factor) (operand, error) {
+	if f.Name != "embed.W_E" && f.Name != "unembed.W_U" && f.Name != "pos_embed.W_pos" {
+		return o, fmt.Errorf("product: %s has no tokens to select; W_E, W_U and W_pos have", f.Name)
+	}
+	d := o.t.Shape().Dimensions
+	for _, id := range f.Tokens {
+		if id < 0 || int(id) >= d[0] {
+			return o, fmt.Errorf("product: %s has no token %d; there are %d", f.Name, id, d[0])
+		}
+	}
+	var part []float32
+	err := tensors.ConstFlatData(o.t, func(w []float32) {
+		if f.Mean {
+			part = columnMeans(w, d[1])
+			return
+		}
+		for _, id := range f.Tokens {
+			part = append(part, w[int(id)*d[1]:][:d[1]]...)
+		}
+	})
+	if err != nil {
+		return o, err
+	}
+	n := len(part) / d[1]
+	if o.flip {
+		o.cols = n
+	} else {
+		o.rows = n
+	}
+	o.own = true
+	o.t, err = e.tensor(part, n, d[1])
+	return o, err
+}
+
+// columnMeans is the mean row of a matrix, summed in float64.
+func columnMeans(w []float32, cols int) []float32 {
+	sums := make([]float64, cols)
+	for at := 0; at < len(w); at += cols {
+		for j, v := range w[at : at+cols] {
+			sums[j] += float64(v)
+		}
+	}
+	mean := make([]float32, cols)
+	for j, s := range sums {
+		mean[j] = float32(s / float64(len(w)/cols))
+	}
+	return mean
 }
 
 // share multiplies the neighbouring whole weights whose product, taken once,

@@ -1,9 +1,9 @@
 package planted
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
+
+	"github.com/golens/golens/model/zoo/internal/ship"
 )
 
 // Tokenizer is the network's tokenizer.json: byte-level BPE without merges, in
@@ -15,7 +15,7 @@ func Tokenizer() ([]byte, error) {
 	for id, word := range words {
 		vocabulary[piece(word)] = id
 	}
-	return encode(map[string]any{
+	return ship.JSON(map[string]any{
 		"version": "1.0", "truncation": nil, "padding": nil, "normalizer": nil, "post_processor": nil,
 		"added_tokens": []any{map[string]any{
 			"id": 0, "content": BOS, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true,
@@ -37,23 +37,4 @@ func piece(word string) string {
 		return word
 	}
 	return "Ġ" + word
-}
-
-// File is the network's config.json.
-func File() ([]byte, error) {
-	c := Config()
-	return encode(map[string]any{
-		"model_type": c.Family, "vocab_size": c.Vocab, "n_positions": c.Context, "n_embd": c.DModel, "n_layer": c.Layers,
-		"n_head": c.Heads, "d_head": c.DHead, "norm": c.Norm, "attn_scale": c.Scale, "bos_token_id": c.BOS,
-	})
-}
-
-// encode writes JSON whose keys are sorted, so that it is always the same.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(v)
-	return b.Bytes(), err
 }

@@ -1,0 +1,3 @@
+// Package ship makes the files of a shipped model from its parts, and reads
+// them back.
+package ship
