@@ -6,6 +6,10 @@
 // When the supervisor was killed, the host ends what is left of the kernel and
 // removes its folders (see Guard) before it goes.
 //
+// The package holds the process's life, not the models: what is answered is the
+// handler that cmd/golens-host gives to Main. So the supervisor can share its
+// code without linking the graph library.
+//
 // A client that drops its connection cancels its request: the handler sees it
 // as the end of the request's context.
 package host

@@ -24,9 +24,8 @@ const SocketEnv = "GOLENS_SOCKET"
 // send an answer that is ready, too short to keep a kernel's shutdown waiting.
 const grace = 300 * time.Millisecond
 
-// Main runs a host and returns the process's exit status. It is all that
-// cmd/golens-host does.
-func Main() int {
+// Main runs a host that answers with h and returns the process's exit status.
+func Main(h http.Handler) int {
 	log.SetFlags(0)
 	log.SetPrefix("golens-host: ")
 	socket := flag.String("socket", os.Getenv(SocketEnv), "`path` of the unix socket to listen on")
@@ -38,7 +37,7 @@ func Main() int {
 		log.Print(err)
 		return 1
 	}
-	if err := serve(ended(os.Stdin), l, newHandler()); err != nil {
+	if err := serve(ended(os.Stdin), l, h); err != nil {
 		log.Print(err)
 		return 1
 	}

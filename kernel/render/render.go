@@ -22,6 +22,7 @@ type Config struct {
 	Executed string        // where to write the executed notebook; "": nowhere
 	Timeout  time.Duration // time limit of each cell; 0: none
 	Kernel   []string      // the kernel's command; "{connection_file}" is replaced
+	Env      []string      // added to the kernel's environment
 	Source   string        // folder of golens' sources, whose revision is reported
 	Terminal io.Writer     // where progress is shown; nil: nowhere
 	Log      io.Writer     // the kernel's log; nil: dropped
@@ -134,7 +135,7 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 		return nil, err
 	}
 	show := newProgress(cfg.Terminal, nb)
-	s, err := session.Start(ctx, session.Config{Command: cfg.Kernel, Dir: dir, Log: show.log(cfg.Log)})
+	s, err := session.Start(ctx, session.Config{Command: cfg.Kernel, Dir: dir, Env: cfg.Env, Log: show.log(cfg.Log)})
 	if err != nil {
 		return nil, err
 	}

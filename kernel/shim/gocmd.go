@@ -24,7 +24,7 @@ func goCommand(args []string) error {
 		if err := shellFailure(); err != nil {
 			return err
 		}
-		args = cellFlags(args)
+		args = CellFlags(args)
 	}
 	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0"))
 }
@@ -75,10 +75,10 @@ func shellFailure() error {
 	return fmt.Errorf("a ! line of this cell failed with exit status %s: its Go code was not run", strings.TrimSpace(string(status)))
 }
 
-// cellFlags adds to a build of a cell the tag that keeps the executor out, and
+// CellFlags adds to a build of a cell the tag that keeps the executor out, and
 // drops what only costs time: debug information and the search for a
 // repository.
-func cellFlags(args []string) []string {
+func CellFlags(args []string) []string {
 	tags := []string{CellTag}
 	var rest []string
 	haveLd := false

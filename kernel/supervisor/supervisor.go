@@ -155,7 +155,7 @@ func (s *supervisor) wait(signals <-chan os.Signal, started <-chan error) error 
 
 // start builds what is missing and starts the host and gonb.
 func (s *supervisor) start() error {
-	programs := []string{toolchain.Gonb, toolchain.Goimports, toolchain.Host}
+	programs := []string{toolchain.Gonb, toolchain.Goimports, toolchain.Host, toolchain.Cells}
 	if !s.cfg.NoGopls {
 		programs = append(programs, toolchain.Gopls)
 	}

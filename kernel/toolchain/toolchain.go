@@ -78,6 +78,9 @@ const (
 	Host      = "golens-host"
 )
 
+// All is everything that a kernel needs.
+var All = []string{Gonb, Goimports, Gopls, Host, Cells}
+
 // packages holds the import path of each program.
 var packages = map[string]string{
 	Gonb:      "github.com/janpfeifer/gonb",
@@ -116,12 +119,47 @@ func (t *Toolchain) Build(ctx context.Context, progress func(line string), progr
 		return err
 	}
 	for _, p := range todo {
-		progress("building " + p.name)
+		progress(doing(p.name))
 		if err := t.build(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// doing says what is being built, and why it may take a while.
+func doing(program string) string {
+	switch program {
+	case Host:
+		return "building golens-host, with the model engine (once; a minute or two)"
+	case Cells:
+		return "building the packages that cells import (once)"
+	}
+	return "building " + program + " (once)"
+}
+
+// Keep copies the running program into the folder of programs, and returns the
+// copy: what Jupyter starts must outlive `go run`.
+func (t *Toolchain) Keep(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if self == t.Path(name) {
+		return self, nil
+	}
+	data, err := os.ReadFile(self)
+	if err != nil {
+		return "", fmt.Errorf("keeping a copy of golens: %w", err)
+	}
+	if err := os.MkdirAll(t.Bin, 0o755); err != nil {
+		return "", fmt.Errorf("folder for programs: %w", err)
+	}
+	tmp := t.Path(name) + ".new"
+	if err := os.WriteFile(tmp, data, 0o755); err != nil {
+		return "", fmt.Errorf("keeping a copy of golens: %w", err)
+	}
+	return t.Path(name), os.Rename(tmp, t.Path(name))
 }
 
 // job is a program to build and the stamp that it will get.
@@ -139,7 +177,7 @@ func names(jobs []job) []string {
 func (t *Toolchain) outdated(programs []string) ([]job, error) {
 	var todo []job
 	for _, name := range programs {
-		if packages[name] == "" {
+		if packages[name] == "" && name != Cells {
 			return nil, fmt.Errorf("toolchain: no program is called %q", name)
 		}
 		stamp, err := t.stamp(name)
@@ -163,6 +201,16 @@ func (t *Toolchain) build(ctx context.Context, j job) error {
 	}
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, j.name)
+	if j.name == Cells {
+		list, err := t.warm(ctx, tmp)
+		if err == nil {
+			err = os.WriteFile(t.Path(Cells), list, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(t.Path(Cells)+".stamp", []byte(j.stamp), 0o644)
+	}
 	cmd := exec.CommandContext(ctx, t.Go, "build", "-buildvcs=false", "-o", out, packages[j.name])
 	cmd.Dir = t.Source.Dir
 	cmd.Env = t.buildEnv(j.name)

@@ -1,11 +1,23 @@
 // Command golens-host is the model host of a golens kernel. It is built and
-// started by the golens command; see package kernel/host.
+// started by the golens command; see package kernel/host. It is the only
+// program here that links the graph library.
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/golens/golens/kernel/host"
+	"github.com/golens/golens/model/serve"
 )
 
-func main() { os.Exit(host.Main()) }
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == "get" {
+		if err := get(os.Args[2]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: get %s: %v\n", os.Args[2], err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(host.Main(serve.New()))
+}

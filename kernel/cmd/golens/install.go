@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/golens/golens/kernel/kernelspec"
+	"github.com/golens/golens/kernel/toolchain"
+)
+
+// place reads the flags that say where Jupyter's kernels are kept.
+func place(f *flag.FlagSet) func() (kernelspec.Place, error) {
+	user := f.Bool("user", false, "for this user (the default)")
+	prefix := f.String("prefix", "", "below this `folder`, such as a virtual environment's")
+	system := f.Bool("system", false, "for all users of this machine")
+	return func() (kernelspec.Place, error) {
+		switch {
+		case *user && *system, *prefix != "" && (*user || *system):
+			return kernelspec.Place{}, fmt.Errorf("%s: give one of -user, -prefix and -system", f.Name())
+		case *prefix != "":
+			return kernelspec.Prefix(*prefix), nil
+		case *system:
+			return kernelspec.System(), nil
+		}
+		return kernelspec.User()
+	}
+}
+
+func installCommand(ctx context.Context, args []string) error {
+	f := flags("install", `usage: golens install [-user | -prefix FOLDER | -system]
+
+Makes the kernel "golens (Go)" known to Jupyter and builds all that it needs, so
+that the first cell starts at once.`)
+	where := place(f)
+	later := f.Bool("no-build", false, "do not build now, but when the kernel first starts")
+	if _, err := parse(f, args, 0); err != nil {
+		return err
+	}
+	at, err := where()
+	if err != nil {
+		return err
+	}
+	tools, err := toolchain.Find(ctx)
+	if err != nil {
+		return err
+	}
+	program, err := tools.Keep("golens")
+	if err != nil {
+		return err
+	}
+	if !*later {
+		say := func(line string) { fmt.Fprintln(os.Stderr, "golens:", line) }
+		if err := tools.Build(ctx, say, toolchain.All...); err != nil {
+			return err
+		}
+	}
+	dir, err := at.Install(kernelspec.Spec(program, tools.Source.Dir))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("installed in %s\n", dir)
+	return nil
+}
+
+func uninstallCommand(_ context.Context, args []string) error {
+	f := flags("uninstall", `usage: golens uninstall [-user | -prefix FOLDER | -system]
+
+Makes Jupyter forget the kernel.`)
+	where := place(f)
+	if _, err := parse(f, args, 0); err != nil {
+		return err
+	}
+	at, err := where()
+	if err != nil {
+		return err
+	}
+	dir, err := at.Uninstall()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("removed %s\n", dir)
+	return nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/golens/golens/kernel/render"
+	"github.com/golens/golens/kernel/supervisor"
+	"github.com/golens/golens/kernel/toolchain"
+)
+
+func kernelCommand(ctx context.Context, args []string) error {
+	f := flags("kernel", `usage: golens kernel [flags] CONNECTION_FILE
+
+Runs a Jupyter kernel on the ports that the connection file names.`)
+	noGopls := f.Bool("no-gopls", false, "run without completion and inspection")
+	rest, err := parse(f, args, 1)
+	if err != nil {
+		return err
+	}
+	// The kernel answers signals itself: an interrupt stops a cell, not it.
+	return supervisor.Run(context.WithoutCancel(ctx), supervisor.Config{ConnectionFile: rest[0], NoGopls: *noGopls})
+}
+
+func hostCommand(ctx context.Context, args []string) error {
+	return becomeHost(ctx, args)
+}
+
+func getCommand(ctx context.Context, args []string) error {
+	f := flags("get", `usage: golens get xla-cpu
+
+Downloads the XLA plugin for CPUs by GoMLX's own installer into your home. It
+makes models several times as fast as the engine that is built in.`)
+	rest, err := parse(f, args, 1)
+	if err != nil {
+		return err
+	}
+	return becomeHost(ctx, []string{"get", rest[0]})
+}
+
+// becomeHost replaces this process by golens-host, which is built if needed.
+func becomeHost(ctx context.Context, args []string) error {
+	tools, err := toolchain.Find(ctx)
+	if err != nil {
+		return err
+	}
+	say := func(line string) { fmt.Fprintln(os.Stderr, "golens:", line) }
+	if err := tools.Build(ctx, say, toolchain.Host); err != nil {
+		return err
+	}
+	path := tools.Path(toolchain.Host)
+	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, append([]string{path}, args...), os.Environ())}
+}
+
+func versionCommand(ctx context.Context, args []string) error {
+	if _, err := parse(flags("version", "usage: golens version"), args, 0); err != nil {
+		return err
+	}
+	tools, err := toolchain.Find(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("golens %s\nsources %s\nGo %s, %s\n", render.GolensVersion(ctx, tools.Source.Dir),
+		tools.Source.Dir, strings.TrimPrefix(tools.Version(), "go"), runtime.GOOS+"/"+runtime.GOARCH)
+	return nil
+}
