@@ -3,8 +3,6 @@ package ship
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"

@@ -39,6 +39,10 @@ func TestPlantedScores(t *testing.T) {
 		}
 		echo += 1 / float64(copies) / (period * repeats)
 	}
+	even := 0.0 // of the induction head where no token has been seen before
+	for q := 1; q <= period; q++ {
+		even += 1 / float64(q+1) / (period * repeats)
+	}
 	for _, c := range []struct {
 		name      string
 		got, want float64
@@ -50,7 +54,10 @@ func TestPlantedScores(t *testing.T) {
 		{"prefix score of the duplicate-token head", got.Prefix[0][1], 0},
 		{"previous-token score of the previous-token head", got.Previous[0][0], 1},
 		{"previous-token score of the duplicate-token head", got.Previous[0][1], 0},
+		{"previous-token score of the resting head", got.Previous[0][2], 1. / (period * repeats)},
 		{"previous-token score of the echo head", got.Previous[1][0], echo},
+		{"previous-token score of the induction head", got.Previous[1][1], even},
+		{"previous-token score of the self head", got.Previous[1][2], 0},
 	} {
 		if math.Abs(c.got-c.want) > exact {
 			t.Errorf("%s is %.7f, want %.7f", c.name, c.got, c.want)
