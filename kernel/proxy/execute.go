@@ -17,6 +17,8 @@ type request struct {
 	idle  chan struct{} // closed when gonb has published all output of it
 	stop  chan struct{} // closed by the first interrupt
 
+	noticed bool // lines about the kernel's start were shown; guarded by Proxy.mu
+
 	mu          sync.Mutex
 	interrupted bool
 	seen        outcome
@@ -104,10 +106,10 @@ func (p *Proxy) waitBack(r *request) (*Back, error) {
 	p.notices = nil
 	p.mu.Unlock()
 	select {
-	case <-p.ready:
+	case <-p.ready: // no need to know any more
 	default:
 		for _, line := range lines {
-			p.stream(r.msg, "stderr", line+"\n")
+			p.notice(r, line)
 		}
 	}
 	select {
@@ -119,6 +121,10 @@ func (p *Proxy) waitBack(r *request) (*Back, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r.noticed && p.failure == nil {
+		// What was built is of no interest once it stands.
+		p.publish("clear_output", r.msg, map[string]bool{"wait": false})
+	}
 	return p.back, p.failure
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ type Hooks struct {
 	// ShellStatus returns the exit status that a failing ! line of the running
 	// cell has left, or "", and forgets it.
 	ShellStatus func() string
+	// Provenance returns, as a JSON object, what the model host says of the
+	// models that it was asked for.
+	Provenance func() (json.RawMessage, error)
 	// GoVersion is reported as the language's version.
 	GoVersion func() string
 	// Log gets one line for each thing worth a server administrator's time.
@@ -108,8 +112,16 @@ func (p *Proxy) Notice(line string) {
 	}
 	p.mu.Unlock()
 	if r != nil {
-		p.stream(r.msg, "stderr", line+"\n")
+		p.notice(r, line)
 	}
+}
+
+// notice shows a line about the kernel's start as output of r.
+func (p *Proxy) notice(r *request, line string) {
+	p.mu.Lock()
+	r.noticed = true
+	p.mu.Unlock()
+	p.stream(r.msg, "stderr", line+"\n")
 }
 
 // Ended is closed once a shutdown request has been answered.

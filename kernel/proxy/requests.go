@@ -34,9 +34,23 @@ func (p *Proxy) onControl(m *wire.Message) {
 		p.publish("status", m, status{"busy"})
 		p.reply(p.front.control, "kernel_info_reply", m, p.kernelInfo())
 		p.publish("status", m, status{"idle"})
+	case "golens_provenance_request":
+		go p.provenance(m) // the host may be slow, and interrupts must not wait
 	default:
 		p.hooks.Log("no answer to %s on the control channel", m.Header.MsgType)
 	}
+}
+
+// provenance answers what models the kernel's cells have used.
+func (p *Proxy) provenance(m *wire.Message) {
+	var answer any
+	raw, err := p.hooks.Provenance()
+	if err == nil {
+		answer = raw
+	} else {
+		answer = say("NoProvenance", err.Error())
+	}
+	p.reply(p.front.control, "golens_provenance_reply", m, answer)
 }
 
 // onStdin takes an answer to a prompt of gonb's.

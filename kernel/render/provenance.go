@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
@@ -15,14 +16,24 @@ import (
 
 // Provenance says what made a report.
 type Provenance struct {
-	Notebook string         // file name
-	Hash     string         // SHA-256 of the notebook as it was read
-	Golens   string         // version and revision
-	Go       string         // of the cells
-	System   string         // operating system, architecture, processors
-	Started  time.Time      // of the run
-	Took     time.Duration  // of the run
-	Host     map[string]any // what the model host reports: models, weights, backend, processing, seeds
+	Notebook string        // file name
+	Hash     string        // SHA-256 of the notebook as it was read
+	Golens   string        // version and revision
+	Go       string        // of the cells
+	System   string        // operating system, architecture, processors
+	Started  time.Time     // of the run
+	Took     time.Duration // of the run
+	Models   []Model       // that the cells asked, in the order of first use
+}
+
+// Model is a model that cells asked, as the model host reports it.
+type Model struct {
+	Model      string         // as it was opened
+	Config     string         // family and sizes
+	Weights    string         // hash of their content
+	Processing string         // of the weights
+	Backend    string         // the engine that ran it
+	Requests   map[string]int // number by verb
 }
 
 // fact is one line of the provenance block.
@@ -38,84 +49,26 @@ func (p Provenance) list() []fact {
 	if !p.Started.IsZero() {
 		facts = append(facts, fact{"Run", p.Started.UTC().Format("2006-01-02 15:04 UTC") + fmt.Sprintf(", %.1f s", p.Took.Seconds())})
 	}
-	var names []string
-	for name := range p.Host {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		facts = append(facts, flatten(name, p.Host[name])...)
+	for _, m := range p.Models {
+		facts = append(facts, fact{"Model", m.String()})
 	}
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" })
 }
 
-func short(label, hash string) string {
-	if hash == "" {
+// String is one line.
+func (m Model) String() string {
+	parts := []string{m.Model + " " + short("", m.Config), "weights sha256 " + m.Weights, m.Processing, "backend " + m.Backend}
+	for _, verb := range slices.Sorted(maps.Keys(m.Requests)) {
+		parts = append(parts, fmt.Sprintf("%d %s requests", m.Requests[verb], verb))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func short(label, text string) string {
+	if text == "" {
 		return ""
 	}
-	return "(" + label + hash + ")"
-}
-
-// flatten turns what the host reports into lines: a list of objects gives a
-// line each, an object its fields on one line.
-func flatten(name string, v any) []fact {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case []any:
-		var plain []string
-		var facts []fact
-		for _, item := range v {
-			if _, isMap := item.(map[string]any); isMap {
-				facts = append(facts, flatten(name, item)...)
-			} else {
-				plain = append(plain, fmt.Sprint(item))
-			}
-		}
-		if len(plain) > 0 {
-			facts = append(facts, fact{label(name), strings.Join(plain, ", ")})
-		}
-		return facts
-	case map[string]any:
-		var parts []string
-		for key, item := range v {
-			if text := inline(item); text != "" {
-				parts = append(parts, key+" "+text)
-			}
-		}
-		slices.Sort(parts)
-		if first, ok := v["name"].(string); ok { // the name leads, without its key
-			parts = slices.DeleteFunc(parts, func(s string) bool { return s == "name "+first })
-			parts = append([]string{first}, parts...)
-		}
-		return []fact{{label(name), strings.Join(parts, " · ")}}
-	}
-	return []fact{{label(name), inline(v)}}
-}
-
-func inline(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case float64:
-		return strings.TrimSuffix(fmt.Sprintf("%v", v), ".0")
-	case []any:
-		var parts []string
-		for _, item := range v {
-			parts = append(parts, inline(item))
-		}
-		return strings.Join(parts, ", ")
-	}
-	return fmt.Sprint(v)
-}
-
-// label makes a field's name one for people.
-func label(name string) string {
-	name = strings.ReplaceAll(name, "_", " ")
-	if name == "" {
-		return name
-	}
-	return strings.ToUpper(name[:1]) + name[1:]
+	return "(" + label + text + ")"
 }
 
 func hash(data []byte) string {

@@ -166,7 +166,7 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 	}
 	if raw, err := s.Ask(ctx, "golens_provenance"); err == nil {
 		// Not having it is no failure: other kernels do not know the question.
-		_ = json.Unmarshal(raw, &facts.Host)
+		_ = json.Unmarshal(raw, facts)
 	}
 	return failed, nil
 }

@@ -1,9 +1,12 @@
 package supervisor
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"sync"
@@ -165,6 +168,30 @@ func (h *hostProcess) end() {
 	<-h.gone
 	h.file.Close()
 	h.listener.Close() // removes the socket
+}
+
+// askPatience bounds the wait for the host's word on its models, which it has
+// at hand.
+const askPatience = 3 * time.Second
+
+// provenance asks the host which models it was asked for.
+func (s *supervisor) provenance() (json.RawMessage, error) {
+	client := http.Client{Timeout: askPatience, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", s.hostSocket())
+		},
+	}}
+	resp, err := client.Get("http://host/provenance")
+	if err != nil {
+		return nil, fmt.Errorf("the model host does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // a megabyte holds thousands of models
+	if err == nil && (resp.StatusCode != http.StatusOK || !json.Valid(raw)) {
+		err = fmt.Errorf("the model host answers %s", resp.Status)
+	}
+	return raw, err
 }
 
 // writeGuard tells the host what to clean up if the supervisor is killed.

@@ -80,6 +80,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Interrupt:   s.interrupt,
 		Shutdown:    func(bool) { s.stop() },
 		ShellStatus: s.shellStatus,
+		Provenance:  s.provenance,
 		GoVersion:   s.goVersion,
 		Log:         s.log.printf,
 	})
@@ -155,9 +156,9 @@ func (s *supervisor) wait(signals <-chan os.Signal, started <-chan error) error 
 
 // start builds what is missing and starts the host and gonb.
 func (s *supervisor) start() error {
-	programs := []string{toolchain.Gonb, toolchain.Goimports, toolchain.Host, toolchain.Cells}
-	if !s.cfg.NoGopls {
-		programs = append(programs, toolchain.Gopls)
+	programs := toolchain.All
+	if s.cfg.NoGopls {
+		programs = toolchain.ForCells
 	}
 	err := s.tools.Build(s.building, func(line string) {
 		s.log.printf("%s", line)

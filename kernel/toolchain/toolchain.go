@@ -78,8 +78,11 @@ const (
 	Host      = "golens-host"
 )
 
-// All is everything that a kernel needs.
-var All = []string{Gonb, Goimports, Gopls, Host, Cells}
+// ForCells is what a kernel needs to run cells.
+var ForCells = []string{Gonb, Goimports, Host, Cells}
+
+// All adds completion and inspection.
+var All = append(ForCells[:len(ForCells):len(ForCells)], Gopls)
 
 // packages holds the import path of each program.
 var packages = map[string]string{
@@ -120,7 +123,14 @@ func (t *Toolchain) Build(ctx context.Context, progress func(line string), progr
 	}
 	for _, p := range todo {
 		progress(doing(p.name))
-		if err := t.build(ctx, p); err != nil {
+		err := t.build(ctx, p)
+		if err != nil && p.name == Cells && ctx.Err() == nil {
+			// Only cells that import the broken package need to know, and the
+			// compiler tells them.
+			progress(err.Error())
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}

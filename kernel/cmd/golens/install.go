@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 
 	"github.com/golens/golens/kernel/kernelspec"
 	"github.com/golens/golens/kernel/toolchain"
@@ -51,7 +50,6 @@ that the first cell starts at once.`)
 		return err
 	}
 	if !*later {
-		say := func(line string) { fmt.Fprintln(os.Stderr, "golens:", line) }
 		if err := tools.Build(ctx, say, toolchain.All...); err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ Runs a Jupyter kernel on the ports that the connection file names.`)
 }
 
 func hostCommand(ctx context.Context, args []string) error {
-	return becomeHost(ctx, args)
+	return becomeHost(ctx, args) // whose flags these are
 }
 
 func getCommand(ctx context.Context, args []string) error {
@@ -48,13 +48,15 @@ func becomeHost(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	say := func(line string) { fmt.Fprintln(os.Stderr, "golens:", line) }
 	if err := tools.Build(ctx, say, toolchain.Host); err != nil {
 		return err
 	}
 	path := tools.Path(toolchain.Host)
 	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, append([]string{path}, args...), os.Environ())}
 }
+
+// say shows a line of progress.
+func say(line string) { fmt.Fprintln(os.Stderr, "golens:", line) }
 
 func versionCommand(ctx context.Context, args []string) error {
 	if _, err := parse(flags("version", "usage: golens version"), args, 0); err != nil {

@@ -30,6 +30,9 @@ cell is named and the exit status is 1.`)
 	if err != nil {
 		return err
 	}
+	if err := tools.Build(ctx, say, toolchain.ForCells...); err != nil {
+		return err
+	}
 	cfg := render.Config{
 		Notebook: rest[0], HTML: *html, Executed: *executed, Timeout: *timeout,
 		Kernel:   []string{self, "kernel", "-no-gopls", "{connection_file}"},
