@@ -1,0 +1,109 @@
+package tokenizer
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Size is the number of ids: one more than the largest. Few vocabularies have
+// holes below it.
+func (t *Tokenizer) Size() int { return len(t.vocab.tokens) }
+
+// Special says whether id is a special token, such as <|endoftext|>, which
+// readable text leaves out.
+func (t *Tokenizer) Special(id int32) bool { return t.special[id] }
+
+func (t *Tokenizer) has(id int32) bool {
+	return id >= 0 && int(id) < len(t.vocab.tokens) && t.vocab.present[id]
+}
+
+// Bytes gives what one token stands for, which may be part of a character.
+func (t *Tokenizer) Bytes(id int32) ([]byte, error) {
+	if !t.has(id) {
+		return nil, fmt.Errorf("tokenizer: id %d is no token; the vocabulary has %d", id, t.Size())
+	}
+	return []byte(t.vocab.tokens[id]), nil
+}
+
+// DecodeBytes gives the bytes that the tokens stand for, special tokens
+// included. It is the inverse of Encode.
+func (t *Tokenizer) DecodeBytes(ids []int32) ([]byte, error) {
+	var out []byte
+	for i, id := range ids {
+		if !t.has(id) {
+			return nil, fmt.Errorf("tokenizer: id %d at position %d is no token; the vocabulary has %d", id, i, t.Size())
+		}
+		out = append(out, t.vocab.tokens[id]...)
+	}
+	return out, nil
+}
+
+// Decode is DecodeBytes as readable text: what is not valid UTF-8, such as half
+// a character at the end, becomes U+FFFD, and so does an id that is no token.
+func (t *Tokenizer) Decode(ids []int32) string {
+	var out []byte
+	for _, id := range ids {
+		if t.has(id) {
+			out = append(out, t.vocab.tokens[id]...)
+		} else {
+			out = append(out, string(utf8.RuneError)...)
+		}
+	}
+	return readable(out)
+}
+
+// readable replaces each longest beginning of a character that does not go on,
+// and each other stray byte, by U+FFFD, as the Unicode standard recommends.
+func readable(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	var out strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			n = broken(b)
+		}
+		out.WriteRune(r)
+		b = b[n:]
+	}
+	return out.String()
+}
+
+// broken is the length of the character's beginning at the start of b, which
+// is no whole character.
+func broken(b []byte) int {
+	for n := min(len(b), utf8.UTFMax-1); n > 1; n-- {
+		// A beginning of a character is what more bytes could make whole.
+		if !utf8.FullRune(b[:n]) {
+			return n
+		}
+	}
+	return 1
+}
+
+// Label is what a figure writes for a token: its text with the leading space
+// as a space, control and invisible characters escaped (\n, \u200b), and bytes
+// that are part of a character as <0xC3>. An id that is no token is <id 99>.
+func (t *Tokenizer) Label(id int32) string {
+	if !t.has(id) {
+		return fmt.Sprintf("<id %d>", id)
+	}
+	var out strings.Builder
+	for s := t.vocab.tokens[id]; s != ""; {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&out, "<0x%02X>", s[0])
+		case unicode.IsPrint(r):
+			out.WriteRune(r)
+		default:
+			out.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+		s = s[n:]
+	}
+	return out.String()
+}
