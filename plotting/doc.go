@@ -1,0 +1,2 @@
+// Package plotting draws figures of labelled data.
+package plotting

@@ -1,0 +1,181 @@
+package plotting
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Figure is a finished figure, or the error that kept it from being drawn.
+// Its methods never panic, also on a nil Figure.
+type Figure struct {
+	name  string // the function that made it
+	title string
+	desc  string
+	text  string
+	scene *scene
+	err   error
+}
+
+// errNil is what the methods of a nil Figure return.
+var errNil = errors.New("plotting: nil Figure")
+
+// parts is what the body of a figure hands back.
+type parts struct {
+	title, desc, text string
+	scene             *scene
+}
+
+// build is the one boundary where panics, ours, gonum's or the data's, become
+// errors.
+func build(name string, opts []Option, body func(o options) (parts, error)) (f *Figure) {
+	f = &Figure{name: name}
+	defer func() {
+		if r := recover(); r != nil {
+			f.err = fmt.Errorf("plotting.%s: cannot draw: %v", name, r)
+		}
+	}()
+	o, err := collect(opts)
+	if err == nil {
+		var p parts
+		p, err = body(o)
+		f.title, f.desc, f.text, f.scene = p.title, p.desc, p.text, p.scene
+	}
+	if err != nil {
+		f.err = fmt.Errorf("plotting.%s: %w", name, err)
+	}
+	return f
+}
+
+// Err is the reason why there is no figure, nil if there is one.
+func (f *Figure) Err() error {
+	if f == nil {
+		return errNil
+	}
+	return f.err
+}
+
+// Title is the figure's title.
+func (f *Figure) Title() string {
+	if f == nil {
+		return ""
+	}
+	return f.title
+}
+
+// Alt describes the figure in a sentence or two, for readers who do not see
+// it; the SVG carries it as its description.
+func (f *Figure) Alt() string {
+	if f == nil {
+		return ""
+	}
+	return f.desc
+}
+
+// render runs one of the writers inside the boundary.
+func (f *Figure) render(format string, write func(*scene) ([]byte, error)) (b []byte, err error) {
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	if f.scene == nil {
+		return nil, errors.New("plotting: empty Figure: make one with HeadMap, Lines and so on")
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			b, err = nil, fmt.Errorf("plotting.%s: cannot write %s: %v", f.name, format, r)
+		}
+	}()
+	if b, err = write(f.scene); err != nil {
+		return nil, fmt.Errorf("plotting.%s: cannot write %s: %w", f.name, format, err)
+	}
+	return b, nil
+}
+
+// SVG is the figure as an SVG document with hover titles.
+func (f *Figure) SVG() ([]byte, error) {
+	return f.render("SVG", func(s *scene) ([]byte, error) { return s.svg(f.title, f.desc) })
+}
+
+// PNG is the figure as a PNG image, two image pixels to a CSS pixel.
+func (f *Figure) PNG() ([]byte, error) { return f.render("PNG", (*scene).png) }
+
+// PDF is the figure as a one-page PDF document of the figure's size.
+func (f *Figure) PDF() ([]byte, error) { return f.render("PDF", (*scene).pdf) }
+
+// HTML is the figure as a fragment for a page: the inline SVG in a <figure>.
+func (f *Figure) HTML() ([]byte, error) {
+	svg, err := f.SVG()
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "<figure style=\"margin:0\">\n%s</figure>\n", svg), nil
+}
+
+// Text is the figure for a terminal or a screen reader: a small aligned table
+// or a summary, with units. A figure that failed says so.
+func (f *Figure) Text() string {
+	if err := f.Err(); err != nil {
+		return err.Error()
+	}
+	return f.text
+}
+
+// String is Text.
+func (f *Figure) String() string { return f.Text() }
+
+// MIME is the figure for a notebook: image/svg+xml and text/plain.
+func (f *Figure) MIME() (map[string][]byte, error) {
+	svg, err := f.SVG()
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"image/svg+xml": svg, "text/plain": []byte(f.Text())}, nil
+}
+
+// page is the HTML document that Save writes.
+func (f *Figure) page() ([]byte, error) {
+	b, err := f.HTML()
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>%s</title>\n%s</html>\n", html.EscapeString(f.title), b), nil
+}
+
+// Save writes the figure to path in the format of its extension: .svg, .png,
+// .pdf, .html or .txt. The file appears whole or not at all.
+func (f *Figure) Save(path string) error {
+	write := map[string]func() ([]byte, error){
+		".svg": f.SVG, ".png": f.PNG, ".pdf": f.PDF, ".html": f.page,
+		".txt": func() ([]byte, error) { return []byte(f.Text()), f.Err() },
+	}[strings.ToLower(filepath.Ext(path))]
+	if write == nil {
+		return fmt.Errorf("plotting: cannot save %q: the extension must be .svg, .png, .pdf, .html or .txt", path)
+	}
+	b, err := write()
+	if err != nil {
+		return err
+	}
+	return replace(path, b)
+}
+
+// replace writes a file next to path and moves it there.
+func replace(path string, b []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".figure-*")
+	if err != nil {
+		return fmt.Errorf("plotting: cannot save %q: %w", path, err)
+	}
+	defer os.Remove(tmp.Name()) // gone already when the move worked
+	_, err = tmp.Write(b)
+	// CreateTemp makes private files; a figure is read by a browser or a colleague.
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("plotting: cannot save %q: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package plotting
+
+import (
+	"strings"
+)
+
+// titleLine is the height of one line of the title.
+const titleLine = titleSize + 4
+
+// titleRoom is about the room that the title takes.
+func titleRoom(title string) float64 {
+	if title == "" {
+		return 0
+	}
+	return titleLine + margin
+}
+
+// heading draws the title, broken into lines as wide as the scene, and returns
+// where the figure below it starts.
+func (s *scene) heading(title string) float64 {
+	y := margin
+	if title == "" {
+		return y
+	}
+	for _, l := range wrap(title, titleSize, s.w-2*margin) {
+		y += titleLine
+		s.add(text{x: margin, y: y - 4, s: l, size: titleSize, fill: ink, bold: true})
+	}
+	return y + margin
+}
+
+// footer draws the caption under the figure and makes room for it.
+func (s *scene) footer(caption string) {
+	if caption == "" {
+		return
+	}
+	for _, l := range wrap(caption, textSize, s.w-2*margin) {
+		s.h += textSize + 4
+		s.add(text{x: margin, y: s.h - margin, s: l, size: textSize, fill: soft})
+	}
+}
+
+// maxLines is the most lines a title or caption takes.
+const maxLines = 4
+
+// wrap breaks s between words into lines of at most w pixels. Bold type is a
+// little wider than what width measures; its slack covers that.
+func wrap(s string, size, w float64) []string {
+	var lines []string
+	cur := ""
+	for _, word := range strings.Fields(s) {
+		switch next := strings.TrimSpace(cur + " " + word); {
+		case cur == "" || width(next, size) <= w:
+			cur = next
+		default:
+			lines = append(lines, cur)
+			cur = word
+		}
+	}
+	lines = append(lines, cur)
+	if len(lines) > maxLines {
+		lines = lines[:maxLines]
+		lines[maxLines-1] += "…"
+	}
+	for i := range lines {
+		lines[i] = fit(lines[i], size, w)
+	}
+	return lines
+}

@@ -1,0 +1,49 @@
+package plotting
+
+import "fmt"
+
+// HeadMap draws one value for every attention head, x of shape [layer head],
+// as a heat map with square cells. Layer 0 is on top and head 0 on the left,
+// as the field draws it. Colours diverge about zero when any value is
+// negative and run from light (zero) to dark otherwise. Hovering over a cell
+// shows "layer 1, head 3: 0.98".
+func HeadMap(x Labeled, opts ...Option) *Figure {
+	return build("HeadMap", opts, func(o options) (parts, error) {
+		g, err := read(x, "[layer head]")
+		if err != nil {
+			return parts{}, err
+		}
+		return g.heatmap(o, true), nil
+	})
+}
+
+// heatmap draws a grid of rank 2 or 3 as heat maps.
+func (g grid) heatmap(o options, square bool) parts {
+	if o.title == "" {
+		o.title = g.title
+	}
+	rank := len(g.axes)
+	rows, cols := g.axes[rank-2], g.axes[rank-1]
+	lo, hi := bounds(g.vals)
+	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, o), unit: g.unit}
+	h.tip = func(p panel, r, c int) string {
+		return fmt.Sprintf("%s, %s: %s", named(rows, r), named(cols, c), withUnit(number(h.val(p, r, c)), g.unit))
+	}
+	size := rows.n * cols.n
+	for i := 0; i < len(g.vals); i += size {
+		p := panel{vals: g.vals[i : i+size]}
+		if rank == 3 {
+			p.title = named(g.axes[0], i/size)
+		}
+		h.panels = append(h.panels, p)
+	}
+	return parts{o.title, g.describe("Heat map", o.title), g.table(o.title), h.draw(o)}
+}
+
+// named is a position of an axis with the axis's name: "layer 1".
+func named(a axis, i int) string {
+	if a.name == "" {
+		return a.label(i)
+	}
+	return a.name + " " + a.label(i)
+}

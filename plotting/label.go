@@ -1,0 +1,114 @@
+package plotting
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxLabel is the longest label shown, in runes: longer ones end in "…". It
+// keeps one odd token from taking the figure's width.
+const maxLabel = 40
+
+// clean makes s one line of printable text: spaces at either end become "·"
+// (" cat" and "cat" are different tokens), control characters their Go
+// escape, what is not UTF-8 "\ufffd".
+func clean(s string) string {
+	if s == "" {
+		return s
+	}
+	var b strings.Builder
+	n := 0
+	start := len(s) - len(strings.TrimLeft(s, " "))
+	end := len(strings.TrimRight(s, " "))
+	for i, r := range s {
+		if n++; n > maxText {
+			b.WriteRune('…')
+			break
+		}
+		switch {
+		case r == ' ' && (i < start || i >= end):
+			b.WriteRune('·')
+		case r == utf8.RuneError:
+			b.WriteRune(utf8.RuneError)
+		case r == ' ' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}
+
+// maxText bounds any text that a figure carries, in runes: a title or label
+// longer than this is a mistake in the data.
+const maxText = 300
+
+// short cuts s to n runes.
+func short(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// number formats v in three significant digits, without exponent where a
+// reader would not write one: 0.98, -12.3, 1240, 3.1e-05.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return "no value"
+	case a == 0:
+		return "0"
+	case a >= 1e6 || a < 1e-3:
+		return minus(strconv.FormatFloat(v, 'g', 3, 64))
+	case a >= 100:
+		return minus(strconv.FormatFloat(v, 'f', 0, 64))
+	case a >= 10:
+		return minus(strconv.FormatFloat(v, 'f', 1, 64))
+	case a >= 0.1:
+		return minus(strconv.FormatFloat(v, 'f', 2, 64))
+	}
+	return minus(strconv.FormatFloat(v, 'f', 3, 64))
+}
+
+// minus writes the sign as a minus, not a hyphen.
+func minus(s string) string { return strings.ReplaceAll(s, "-", "−") }
+
+// withUnit appends the unit, if any: "0.98 nats", "12%".
+func withUnit(s, unit string) string {
+	switch unit {
+	case "":
+		return s
+	case "%":
+		return s + unit
+	}
+	return fmt.Sprintf("%s %s", s, unit)
+}
+
+// decimal formats v with the same number of decimals for all values of one
+// figure, so that printed cells line up.
+func decimal(v float64, decimals int) string {
+	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Trim(s, "-0.") == "" { // no negative zero
+		s = strings.TrimPrefix(s, "-")
+	}
+	return minus(s)
+}
+
+// decimals picks the decimals that show three significant digits of the
+// largest magnitude, at most 2 (cells are small) and at least 0.
+func decimals(lo, hi float64) int {
+	a := max(math.Abs(lo), math.Abs(hi))
+	switch {
+	case a >= 100:
+		return 0
+	case a >= 10:
+		return 1
+	}
+	return 2
+}

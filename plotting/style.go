@@ -1,0 +1,95 @@
+package plotting
+
+import (
+	"image/color"
+	"unicode"
+
+	xfont "golang.org/x/image/font"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/font/liberation"
+)
+
+// Sizes in CSS pixels. A notebook shows a figure at 100%, where type under 11
+// pixels is hard to read; only numbers printed in cells go smaller.
+const (
+	titleSize = 14.0
+	textSize  = 12.0
+	tickSize  = 11.0
+	cellSize  = 10.0 // values printed in cells
+	margin    = 8.0  // around everything
+	tickGap   = 5.0  // between an axis and its labels
+	tickLen   = 4.0
+	thin      = 1.0
+	// slack widens what is kept free for text: a reader without a font of
+	// Arial's metrics falls back to one that runs up to an eighth wider.
+	slack = 1.12
+	// pageWidth is the widest that a figure grows by itself: the width of a
+	// notebook's output area on a laptop, less its scroll bar.
+	pageWidth = 860.0
+)
+
+// fontFamily names faces of the same metrics as Liberation Sans first, with
+// which text was measured, then the generic fallback.
+const fontFamily = "'Liberation Sans',Arimo,Arial,Helvetica,sans-serif"
+
+var (
+	ink   = color.NRGBA{0x22, 0x22, 0x22, 0xff} // text
+	soft  = color.NRGBA{0x55, 0x55, 0x55, 0xff} // tick labels
+	line  = color.NRGBA{0x88, 0x88, 0x88, 0xff} // axes
+	faint = color.NRGBA{0xe4, 0xe4, 0xe4, 0xff} // grid lines
+	blank = color.NRGBA{0xee, 0xee, 0xee, 0xff} // a cell without value
+	white = color.NRGBA{0xff, 0xff, 0xff, 0xff}
+)
+
+var (
+	fonts = font.NewCache(liberation.Collection())
+	sans  = font.Font{Typeface: "Liberation", Variant: "Sans"}
+)
+
+// face is Liberation Sans at the size in pixels.
+func face(size float64, bold bool) font.Face {
+	f := sans
+	if bold {
+		f.Weight = xfont.WeightBold
+	}
+	return fonts.Lookup(f, font.Length(size))
+}
+
+// width is the room that s needs at the size, slack included. A rune that
+// Liberation lacks counts as one em, or as nothing if it combines.
+func width(s string, size float64) float64 {
+	f := face(size, false)
+	known, ems := make([]rune, 0, len(s)), 0.0
+	for _, r := range s {
+		switch i, err := f.Face.GlyphIndex(nil, r); {
+		case err == nil && i != 0:
+			known = append(known, r)
+		case !unicode.Is(unicode.Mn, r):
+			ems++
+		}
+	}
+	return slack * (float64(f.Width(string(known))) + ems*size)
+}
+
+// widest is the room that the longest of the labels needs.
+func widest(labels []string, size float64) float64 {
+	w := 0.0
+	for _, l := range labels {
+		w = max(w, width(l, size))
+	}
+	return w
+}
+
+// fit cuts s until it needs at most w pixels.
+func fit(s string, size, w float64) string {
+	if width(s, size) <= w {
+		return s
+	}
+	r := []rune(s)
+	for n := len(r) - 1; n > 0; n-- {
+		if c := string(r[:n]) + "…"; width(c, size) <= w {
+			return c
+		}
+	}
+	return "…"
+}
