@@ -195,7 +195,7 @@ func (l *local) result(r Request, job exec.Job, left []int, out *exec.Outcome) (
 		for row, v := range out.Metrics[i] {
 			values[row] = float32(v)
 		}
-		res.Metrics = append(res.Metrics, array.Of(values, array.Dim(hook.Batch, len(values))).Named(m.String(), m.unit()))
+		res.Metrics = append(res.Metrics, array.Of(values, array.Dim(hook.Batch, len(values))).Named(m.String(), m.Unit()))
 	}
 	return res, nil
 }

@@ -113,8 +113,8 @@ func (m Metric) String() string {
 	return string(m.Kind)
 }
 
-// unit is what the metric's values are measured in.
-func (m Metric) unit() string {
+// Unit is what the metric's values are measured in.
+func (m Metric) Unit() string {
 	switch m.Kind {
 	case KindLogProb, KindNLL, KindKL:
 		return "nats"

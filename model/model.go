@@ -2,6 +2,9 @@ package model
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
@@ -55,6 +58,24 @@ func (m *Model) Process(p Processing) (*Model, error) {
 		return nil, err
 	}
 	return &Model{r}, nil
+}
+
+// Checkpoints are the training steps of the model whose weights can be opened,
+// rising; none for a model that has only its final weights.
+func (m *Model) Checkpoints() []int { return m.Info().Checkpoints }
+
+// Checkpoint opens the model as it was at a step of its training, under the
+// same processing of its weights.
+func (m *Model) Checkpoint(step int) (*Model, error) {
+	name, _, _ := strings.Cut(m.Info().Name, "@")
+	if !slices.Contains(m.Checkpoints(), step) {
+		return nil, fmt.Errorf("model %s: no checkpoint at step %d; there are %v", name, step, m.Checkpoints())
+	}
+	at, err := Open(fmt.Sprintf("%s@%d", name, step))
+	if err != nil {
+		return nil, err
+	}
+	return at.Process(m.Info().Processing)
 }
 
 // Tokens tokenizes texts. Each row begins with the model's begin token, if it

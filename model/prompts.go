@@ -3,6 +3,7 @@ package model
 import (
 	"strings"
 
+	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -30,6 +31,9 @@ func (p Prompts) Edit(edits ...hook.Edit) Request { return p.Request().Edit(edit
 
 // Metric is a request that reads metrics.
 func (p Prompts) Metric(metrics ...Metric) Request { return p.Request().Metric(metrics...) }
+
+// Start is a request that resumes at a block.
+func (p Prompts) Start(layer int, resid *array.Array) Request { return p.Request().Start(layer, resid) }
 
 // Row is one of the prompts.
 func (p Prompts) Row(i int) Prompts {

@@ -14,13 +14,16 @@ type Provenance struct {
 	Processing Processing // of the weights
 	Backend    string     // engine that ran it
 	Version    string     // of golens
-	Request    string     // hash of the request
+	Request    string     // hash of the request, if one was run
 }
 
 // String is one line.
 func (p Provenance) String() string {
-	return fmt.Sprintf("model %s, weights %.12s (%s), %s, golens %s, request %.12s",
-		p.Model, p.Weights, p.Processing, p.Backend, p.Version, p.Request)
+	s := fmt.Sprintf("model %s, weights %.12s (%s), %s, golens %s", p.Model, p.Weights, p.Processing, p.Backend, p.Version)
+	if p.Request != "" {
+		s += fmt.Sprintf(", request %.12s", p.Request)
+	}
+	return s
 }
 
 // Hash identifies the request: requests of equal content have equal hashes.
@@ -31,4 +34,10 @@ func (r Request) Hash() string {
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// Provenance is that of something which no request made, such as a product of
+// weights.
+func (i Info) Provenance() Provenance {
+	return Provenance{Model: i.Name, Weights: i.Weights, Processing: i.Processing, Backend: i.Backend, Version: i.Version}
 }

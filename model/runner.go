@@ -32,6 +32,8 @@ type Info struct {
 	Processing Processing
 	Backend    string
 	Version    string // of golens
+	// Checkpoints are the training steps whose weights can be opened too.
+	Checkpoints []int
 }
 
 // String is a few lines.

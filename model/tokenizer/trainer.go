@@ -14,6 +14,7 @@ type trainer struct {
 	ids     map[string]int32
 	letters [256]int32
 	merges  []pair
+	learned map[pair]bool // of merges
 	words   []trainWord
 	pairs   map[pair]*pairCount
 	queue   pairQueue
@@ -79,7 +80,7 @@ func (t *trainer) add(token string) int32 {
 
 // train merges until there are size tokens or no pair occurs twice.
 func (t *trainer) train(size int) {
-	t.pairs = map[pair]*pairCount{}
+	t.pairs, t.learned = map[pair]*pairCount{}, map[pair]bool{}
 	for w := range t.words {
 		word := &t.words[w]
 		for i := range len(word.ids) - 1 {
@@ -112,7 +113,12 @@ func (t *trainer) train(size int) {
 // merge makes one token of a pair and replaces it in every word.
 func (t *trainer) merge(p *pairCount) {
 	to := t.add(t.tokens[p.pair.left] + t.tokens[p.pair.right])
-	t.merges = append(t.merges, p.pair)
+	// A pair comes back after its merge if another merge makes its left or right
+	// token again, in another way; it is learned once.
+	if !t.learned[p.pair] {
+		t.learned[p.pair] = true
+		t.merges = append(t.merges, p.pair)
+	}
 	delete(t.pairs, p.pair)
 	grown := map[pair]bool{}
 	for _, w := range p.words {

@@ -19,7 +19,7 @@ type vocab struct {
 	// byte-level letters are reachable as added tokens only, so not in it.
 	words   map[string]int32
 	others  map[string]int32 // those entries, by their spelling
-	letters [256]int32 // the token of one byte, or -1
+	letters [256]int32       // the token of one byte, or -1
 	merges  map[pair]merged
 	whole   bool // ignore_merges: a word that is a token is not merged
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"os"
+	"strconv"
 	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -80,9 +82,11 @@ func Initial(c config.Config, seed uint64) arch.Params {
 // find the token before.
 func sinusoids(data []float32, context, dModel int) {
 	size := embedSpread * math.Sqrt2 // the spread of a sine is 1/sqrt(2)
+	if os.Getenv("PS") != "" { x,_ := strconv.ParseFloat(os.Getenv("PS"), 64); size *= x }
 	for p := range context {
 		for i := range dModel {
-			frequency := math.Pi * math.Pow(float64(context), -float64(i/2+1)/float64((dModel+1)/2))
+			frequency := math.Pi * float64(i/2+1)/float64((dModel+1)/2)
+			if os.Getenv("FR") != "" { frequency /= 2 }
 			angle := float64(p) * frequency
 			if i%2 == 1 {
 				angle += math.Pi / 2

@@ -1,0 +1,87 @@
+package compose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/golens/golens/interp"
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
+)
+
+const elhage = "Elhage et al. 2021"
+
+// OV is the OV circuit of a head on some tokens, W_E W_OV W_U: how attending to
+// the one token changes the logit of the other [source, output]. A bright
+// diagonal means copying. The embedding of the first layer's MLP is not
+// included. No passes; two thin products. Source: Elhage et al. 2021, "OV and
+// QK circuits".
+func OV(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error) {
+	return circuit(m, fmt.Sprintf("OV circuit of head %d.%d", layer, head), "logits", tokens, "source", "output",
+		model.WE().Of(tokens...), model.WV(layer).H(head), model.WO(layer).H(head), model.WU().Of(tokens...))
+}
+
+// QK is the QK circuit of a head on some tokens, W_E W_QK W_Eᵀ times the scale
+// of scores: how much the one token, as query, wants to attend to the other, as
+// key [query, key]. Positions are left out. No passes; two thin products.
+// Source: Elhage et al. 2021.
+func QK(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error) {
+	r, err := circuit(m, fmt.Sprintf("QK circuit of head %d.%d", layer, head), "score", tokens, "query", "key",
+		model.WE().Of(tokens...), model.WQ(layer).H(head), model.WK(layer).H(head).T(), model.WE().Of(tokens...).T())
+	return scaled(m, r), err
+}
+
+// KComposed is the QK circuit of a later head whose keys read what an earlier
+// head wrote, W_E W_QK (W_OV of the earlier head)ᵀ W_Eᵀ: how much a query token
+// wants to attend to a position whose earlier head attended to the key token
+// [query, key]. For an induction head and its previous-token head the diagonal
+// is bright: attend to where the token before was this one. No passes. Source:
+// Elhage et al. 2021, "how induction heads work".
+func KComposed(m *model.Model, earlierLayer, earlierHead, layer, head int, tokens ...int32) (*interp.Result, error) {
+	title := fmt.Sprintf("QK circuit of head %d.%d through the keys from head %d.%d", layer, head, earlierLayer, earlierHead)
+	if earlierLayer >= layer {
+		return nil, fmt.Errorf("%s: layer %d does not come before layer %d", title, earlierLayer, layer)
+	}
+	r, err := circuit(m, title, "score", tokens, "query", "key before",
+		model.WE().Of(tokens...), model.WQ(layer).H(head), model.WK(layer).H(head).T(),
+		model.WO(earlierLayer).H(earlierHead).T(), model.WV(earlierLayer).H(earlierHead).T(), model.WE().Of(tokens...).T())
+	return scaled(m, r), err
+}
+
+// circuit multiplies a chain whose ends are tokens.
+func circuit(m *model.Model, title, unit string, tokens []int32, from, to string, factors ...model.Factor) (*interp.Result, error) {
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("%s: no tokens; name those to look at", title)
+	}
+	product, err := m.Product(factors...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", title, err)
+	}
+	labels := m.Rows([][]int32{tokens})
+	if err := labels.Err(); err != nil {
+		return nil, err
+	}
+	words := make([]string, len(tokens))
+	for i, l := range labels.Labels[0] {
+		words[i] = strings.TrimSpace(l)
+	}
+	values := product.Rename(from, to).Label(from, words)
+	if to != from {
+		values = values.Label(to, words)
+	}
+	return result(m, values.Named(title, unit), model.Chain(factors).String()), values.Err()
+}
+
+func scaled(m *model.Model, r *interp.Result) *interp.Result {
+	if r != nil {
+		for i := range r.Values() {
+			r.Values()[i] *= float32(m.Config().Scale)
+		}
+	}
+	return r
+}
+
+// result is a result of weights alone.
+func result(m *model.Model, values *array.Array, method string) *interp.Result {
+	return &interp.Result{Array: values, Method: method, Source: elhage, Provenance: m.Info().Provenance()}
+}
