@@ -79,7 +79,7 @@ func (h *heat) barRoom() float64 {
 }
 
 func (h *heat) barTicks() ([]float64, []string) {
-	t := ticks(h.scale.lo, h.scale.hi, 4)
+	t := ticks(h.scale.lo, h.scale.hi, 5)
 	return t, tickLabels(t)
 }
 
