@@ -1,7 +1,6 @@
 package nb
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -28,7 +27,7 @@ func Check(err error) {
 
 // MIMEError is the type under which a golens kernel takes the error that stops
 // a cell. The kernel shows it once, as the cell's error.
-const MIMEError = "application/vnd.golens.error+json"
+const MIMEError = "text/vnd.golens.error"
 
 // exit is os.Exit, but in tests.
 var exit = os.Exit
@@ -38,12 +37,9 @@ func stop(err error) {
 	clearBar()
 	text := strings.TrimSpace(err.Error())
 	if os.Getenv("GOLENS_KERNEL") != "" && gonbui.IsNotebook {
-		raw, jsonErr := json.Marshal(text)
-		if jsonErr == nil { // a string always encodes
-			send(map[string][]byte{MIMEError: raw, "text/plain": []byte(text)}, nil, "")
-			exit(1)
-			return
-		}
+		send(map[string][]byte{MIMEError: []byte(text), "text/plain": []byte(text)}, nil, "")
+		exit(1)
+		return
 	}
 	fmt.Fprintln(os.Stderr, "error:", text)
 	exit(1)

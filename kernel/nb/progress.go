@@ -71,6 +71,7 @@ func (b *Bar) End() {
 	b.ended = true
 	if b.drawn {
 		b.out(b, true)
+		b.drawn = false
 	}
 }
 

@@ -41,10 +41,10 @@ func (t *tail) add(s string) {
 // explain says how a cell failed, if it did, in words that help.
 func explain(o outcome) (failure, bool) {
 	switch {
+	case o.interrupted: // also if gonb takes what is left of it for success
+		return say("Interrupted", fmt.Sprintf("the cell was interrupted after %.1f s", o.took.Seconds())), true
 	case o.gonb == nil && o.shell == "":
 		return failure{}, false
-	case o.interrupted:
-		return say("Interrupted", fmt.Sprintf("the cell was interrupted after %.1f s", o.took.Seconds())), true
 	case o.shell != "":
 		return say("ShellError", "a ! line of this cell ended with exit status "+o.shell), true
 	case o.must != "":

@@ -9,7 +9,7 @@ import (
 
 // MIMEError is the type under which package nb sends the error that ends a
 // cell: the proxy makes it the error of the request.
-const MIMEError = "application/vnd.golens.error+json"
+const MIMEError = "text/vnd.golens.error"
 
 // remark matches what gonb writes to a cell's stderr when its program ends with
 // a failure. It comes as a message of its own.

@@ -121,7 +121,11 @@ func (p *Proxy) work() {
 				p.execute(m)
 			}
 		case "complete_request":
-			p.relayQuery(m, "complete_reply", emptyCompletion(m))
+			if own, ok := completeCommand(m); ok {
+				p.reply(p.front.shell, "complete_reply", m, own)
+			} else {
+				p.relayQuery(m, "complete_reply", emptyCompletion(m))
+			}
 		case "inspect_request":
 			p.relayQuery(m, "inspect_reply", map[string]any{
 				"status": "ok", "found": false, "data": map[string]any{}, "metadata": map[string]any{}})
