@@ -27,7 +27,7 @@ func Train(docs iter.Seq[string], size int, specials []string) ([]byte, error) {
 		return nil, fmt.Errorf("tokenizer: cannot train %d tokens; %d special tokens and 256 bytes need %d, and %d are the most", size, len(specials), least, maxID)
 	}
 	var marks trie
-	t := &trainer{ids: map[string]int32{}}
+	t := &trainer{scan: scanGPT2, ids: map[string]int32{}}
 	for i, s := range specials {
 		switch {
 		case s == "" || !utf8.ValidString(s):

@@ -10,6 +10,7 @@ import (
 // trainer counts pairs incrementally: a merge visits only the words in which
 // its pair occurs, and a heap gives the most frequent pair.
 type trainer struct {
+	scan    scanner  // cuts documents into words
 	tokens  []string // by id
 	ids     map[string]int32
 	letters [256]int32
@@ -44,7 +45,7 @@ func (t *trainer) count(docs iter.Seq[string], marks *trie) {
 				return true
 			}
 			for s := doc[from:to]; s != ""; {
-				n := scanGPT2(s)
+				n := t.scan(s)
 				if c := counts[s[:n]]; c != nil {
 					*c++
 				} else {
