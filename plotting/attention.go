@@ -55,9 +55,6 @@ func (g grid) attention(o options) (parts, error) {
 	}
 	lo, hi := bounds(g.vals)
 	h := heat{rows: *query, cols: *key, square: true, maxCell: 24, scale: newScale(lo, hi, o), unit: g.unit}
-	if len(g.vals) > size {
-		h.maxCell = 18
-	}
 	h.tip = func(p panel, r, c int) string {
 		return fmt.Sprintf("%s → %s: %s", h.rows.label(r), h.cols.label(c), withUnit(number(h.val(p, r, c)), g.unit))
 	}
@@ -109,10 +106,10 @@ type pair struct {
 	v    float64
 }
 
-// strongest are the n largest pairs of a head.
-func (h *heat) strongest(p panel, n int) []pair {
+// strongest are the n largest pairs of a head, from the first query on.
+func (h *heat) strongest(p panel, first, n int) []pair {
 	var all []pair
-	for r := range h.rows.n {
+	for r := first; r < h.rows.n; r++ {
 		for c := range h.cols.n {
 			if v := h.val(p, r, c); h.shown(r, c) && !math.IsNaN(v) {
 				all = append(all, pair{r, c, v})
@@ -136,7 +133,7 @@ func (h *heat) describe(title string) string {
 	var best panel
 	top := pair{v: math.Inf(-1)}
 	for _, p := range h.panels {
-		if q := h.strongest(p, 1); len(q) > 0 && q[0].v > top.v {
+		if q := h.strongest(p, 0, 1); len(q) > 0 && q[0].v > top.v {
 			best, top = p, q[0]
 		}
 	}
@@ -156,7 +153,11 @@ func (h *heat) text(g grid, title string) string {
 	var rows [][]string
 	for _, p := range h.panels {
 		row := []string{p.title}
-		for _, q := range h.strongest(p, pairs) {
+		first := 0
+		if h.hidden != nil && h.rows.n > 1 {
+			first = 1 // the first token can only attend to itself
+		}
+		for _, q := range h.strongest(p, first, pairs) {
 			row = append(row, h.tip(p, q.r, q.c))
 		}
 		rows = append(rows, row)

@@ -3,7 +3,7 @@ package plotting
 import (
 	"bytes"
 	"image"
-	"image/color"
+	imgcolor "image/color"
 	"image/draw"
 	"math"
 
@@ -167,7 +167,7 @@ func (p picture) draw(c vg.Canvas, h float64) {
 	for y := range b.Dy() {
 		for x := range b.Dx() {
 			r := image.Rect(x*kx, y*ky, (x+1)*kx, (y+1)*ky)
-			draw.Draw(big, r, &image.Uniform{C: color.RGBAModel.Convert(p.img.At(b.Min.X+x, b.Min.Y+y))}, image.Point{}, draw.Src)
+			draw.Draw(big, r, &image.Uniform{C: imgcolor.RGBAModel.Convert(p.img.At(b.Min.X+x, b.Min.Y+y))}, image.Point{}, draw.Src)
 		}
 	}
 	c.DrawImage(vg.Rectangle{Min: at(p.x, p.y+p.h, h), Max: at(p.x+p.w, p.y, h)}, big)

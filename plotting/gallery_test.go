@@ -16,6 +16,15 @@ func noise(n int, lo, hi float64) []float32 {
 	return out
 }
 
+func gauss(n int) []float32 {
+	r := rand.New(rand.NewPCG(3, 4))
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float32(r.NormFloat64())
+	}
+	return out
+}
+
 func headScores() fake {
 	v := noise(144, -0.3, 0.3)
 	v[9*12+6], v[10*12+0], v[5*12+5], v[11*12+10] = 2.31, 1.4, 0.9, -1.9
@@ -77,9 +86,53 @@ func residual() fake {
 	return fake{shape: []int{6, n}, vals: v, names: []string{"layer", "position"}, labels: [][]string{nil, sentence}, title: "patching the residual stream", unit: "fraction of logit difference recovered"}
 }
 
+func checkpoints() (mean, lo, hi fake) {
+	steps := []string{"0", "50", "100", "200", "400", "800", "1600", "3200"}
+	n := len(steps)
+	mk := func(d float64) fake {
+		f := fake{shape: []int{3, n}, names: []string{"head", "step"}, labels: [][]string{{"head 1.3", "head 1.6", "head 0.2 (previous token)"}, steps}, title: "induction score while training", unit: "attention"}
+		for s := range 3 {
+			for i := range n {
+				x := float64(i) - 2 - float64(s)
+				f.vals = append(f.vals, float32((0.95-0.2*float64(s))/(1+math.Exp(-1.8*x))+d))
+			}
+		}
+		return f
+	}
+	return mk(0), mk(-0.06), mk(0.06)
+}
+
+func components() fake {
+	f := fake{shape: []int{9}, vals: []float32{2.31, 1.4, 0.9, 0.32, 0.05, -0.1, -0.4, -1.2, -1.9}, names: []string{"component"}, title: "direct logit attribution", unit: "logits"}
+	f.labels = [][]string{{"head 9.6 (name mover)", "head 10.0 (name mover)", "mlp 9", "embedding", "positional embedding", "mlp 0", "mlp 11", "head 10.7 (negative)", "head 11.10 (negative)"}}
+	return f
+}
+
 // gallery is one figure of every kind, by name.
 func gallery() map[string]*Figure {
+	mean, lo, hi := checkpoints()
+	late := func(f fake) fake { // without step 0, which has no logarithm
+		n := f.shape[1]
+		g := f
+		g.shape, g.vals, g.labels = []int{3, n - 1}, nil, [][]string{f.labels[0], f.labels[1][1:]}
+		for s := range 3 {
+			g.vals = append(g.vals, f.vals[s*n+1:(s+1)*n]...)
+		}
+		return g
+	}
+	other := headScores()
+	other.title, other.unit, other.vals = "copying score", "", noise(144, -0.2, 0.9)
+	other.vals[9*12+6] = 0.97
+	groups := fake{shape: []int{2, 5}, vals: []float32{3.1, 1.2, -0.4, 0.8, 2, 2.8, 0.4, 0.3, -0.9, 1.1}, names: []string{"run", "layer"}, labels: [][]string{{"clean", "corrupted"}, nil}, title: "mean logit difference by layer", unit: "logits"}
 	return map[string]*Figure{
+		"lines":          Lines(mean, Band(lo, hi)),
+		"lines_log":      Lines(late(mean), Band(late(lo), late(hi)), LogX(), Caption("Shaded: two standard errors over 10 seeds.")),
+		"lines_one":      Lines(fake{shape: []int{12}, vals: noise(12, -1, 2), names: []string{"layer"}, title: "logit lens", unit: "nats"}),
+		"lines_tokens":   Lines(fake{shape: []int{12}, vals: noise(12, 0, 9), names: []string{"token"}, labels: [][]string{sentence}, title: "loss per token", unit: "nats"}),
+		"bars":           Bars(groups),
+		"bars_long":      Bars(components(), Sorted()),
+		"scatter":        Scatter(headScores(), other, Annotate(5), Title("name movers copy")),
+		"hist":           Hist(fake{shape: []int{4000}, vals: gauss(4000), title: "activation of feature 12", unit: "activation"}, 0),
 		"headmap_12x12":  HeadMap(headScores()),
 		"headmap_2x8":    HeadMap(induction()),
 		"heatmap":        Heatmap(residual()),

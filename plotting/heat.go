@@ -3,7 +3,7 @@ package plotting
 import (
 	"fmt"
 	"image"
-	"image/color"
+	imgcolor "image/color"
 	"math"
 	"strings"
 )
@@ -22,6 +22,8 @@ const (
 	maxHeight = 620.0
 	// labelRoom is the most that row or column labels take.
 	labelRoom = 130.0
+	// longUnit is the width from which a unit runs along the colour bar.
+	longUnit = 60.0
 )
 
 // panel is one heat map of a figure.
@@ -62,6 +64,7 @@ const (
 	panelTitle = 18.0
 	barWidth   = 12.0
 	barGap     = 18.0
+	minPanel   = 64.0 // the side at which a pattern still shows
 )
 
 // headRoom is the room above each panel.
@@ -75,7 +78,13 @@ func (h *heat) headRoom() float64 {
 // barRoom is the width of the colour bar with its labels.
 func (h *heat) barRoom() float64 {
 	_, labels := h.barTicks()
-	return barGap + max(barWidth+tickGap+widest(labels, tickSize), min(width(h.unit, tickSize), labelRoom))
+	w := barWidth + tickGap + widest(labels, tickSize)
+	if u := width(h.unit, tickSize); u > longUnit {
+		w += tickSize + tickGap
+	} else {
+		w = max(w, u)
+	}
+	return barGap + w
 }
 
 func (h *heat) barTicks() ([]float64, []string) {
@@ -88,7 +97,7 @@ func (h *heat) barTicks() ([]float64, []string) {
 func (h *heat) layout(o options) {
 	page, tall := pageWidth, maxHeight
 	if len(h.panels) > 1 {
-		tall = 2 * maxHeight // small multiples may be scrolled through
+		h.maxCell = min(h.maxCell, 18)
 	}
 	if o.w > 0 {
 		page = o.w
@@ -127,10 +136,14 @@ func (h *heat) layout(o options) {
 			}
 		}
 	}
-	if h.perRow == 0 { // more panels than the box holds: grow downwards
-		h.perRow = max(1, int(math.Sqrt(float64(len(h.panels)))))
+	h.cw = best
+	if len(h.panels) > 1 && best*float64(h.cols.n) < minPanel {
+		// More panels than the box holds: grow downwards.
+		h.cw = minPanel / float64(h.cols.n)
+		h.perRow = max(1, min(len(h.panels), int((availW+panelGap)/(minPanel+panelGap))))
 	}
-	h.cw = max(best, 40/float64(h.cols.n)) // a panel of 40 pixels still shows a pattern
+	h.perRow = max(1, h.perRow)
+	h.cw = max(h.cw, 1/float64(max(h.cols.n, h.rows.n))) // never nothing
 	if h.cw >= 3 {
 		h.cw = math.Floor(h.cw) // whole pixels keep cells crisp
 	}
@@ -140,7 +153,7 @@ func (h *heat) layout(o options) {
 		// row labels stay readable.
 		h.ch = max(h.ch, min(14, math.Floor(availH/float64(h.rows.n))))
 	}
-	if h.square || h.ch > 0 {
+	{
 		h.values = h.cw >= need && h.ch >= cellSize+4 && len(h.panels)*h.rows.n*h.cols.n <= maxCells
 		if o.values != nil && !*o.values {
 			h.values = false
@@ -225,7 +238,7 @@ func (h *heat) draw(o options) *scene {
 	if h.cols.name != "" {
 		s.add(text{x: h.left + blockW/2, y: top + blockH + h.below - margin, s: h.cols.name, size: textSize, fill: ink, anchor: middle})
 	}
-	h.bar(s, h.left+blockW+barGap, top+h.headRoom(), min(barH, 180))
+	h.bar(s, h.left+blockW+barGap, top+h.headRoom(), min(barH, 200))
 	s.footer(o.caption)
 	return s
 }
@@ -260,7 +273,7 @@ func (h *heat) raster(s *scene, p panel, x, y float64) {
 	// Shades enough that neighbours cannot be told apart, and two for the
 	// cells without value.
 	const shades = 254
-	pal := color.Palette{white, blank}
+	pal := imgcolor.Palette{white, blank}
 	for i := range shades {
 		pal = append(pal, h.scale.p.At(float64(i)/(shades-1)))
 	}
@@ -328,7 +341,10 @@ func (h *heat) colLabels(s *scene, x, y float64) {
 
 // bar draws the colour bar with the unit above it.
 func (h *heat) bar(s *scene, x, y, height float64) {
-	if h.unit != "" {
+	if width(h.unit, tickSize) > longUnit {
+		_, labels := h.barTicks()
+		s.add(text{x: x + barWidth + 2*tickGap + widest(labels, tickSize) + tickSize - 2, y: y + height/2, s: fit(h.unit, tickSize, height+20), size: tickSize, fill: soft, anchor: middle, up: true})
+	} else if h.unit != "" {
 		s.add(text{x: x, y: y + tickSize - 2, s: fit(h.unit, tickSize, labelRoom), size: tickSize, fill: soft})
 		y += tickSize + 5
 		height -= tickSize + 5

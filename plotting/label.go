@@ -57,7 +57,7 @@ func short(s string, n int) string {
 }
 
 // number formats v in three significant digits, without exponent where a
-// reader would not write one: 0.98, -12.3, 1240, 3.1e-05.
+// reader would not write one: 0.98, -12.3, 1240, 3.1e−5.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v):
@@ -65,7 +65,8 @@ func number(v float64) string {
 	case a == 0:
 		return "0"
 	case a >= 1e6 || a < 1e-3:
-		return minus(strconv.FormatFloat(v, 'g', 3, 64))
+		s := strconv.FormatFloat(v, 'g', 3, 64)
+		return minus(strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(s))
 	case a >= 100:
 		return minus(strconv.FormatFloat(v, 'f', 0, 64))
 	case a >= 10:

@@ -2,7 +2,6 @@ package plotting
 
 import (
 	"image"
-	"image/color"
 
 	"gonum.org/v1/plot/vg"
 )
@@ -26,17 +25,17 @@ func (s *scene) add(m ...mark) { s.marks = append(s.marks, m...) }
 // box is a filled rectangle; tip is shown on hover.
 type box struct {
 	x, y, w, h float64
-	fill       color.NRGBA
+	fill       color
 	tip        string
 }
 
 // path is a line through points, or the filled area inside them.
 type path struct {
 	pts    []point
-	stroke color.NRGBA // alpha 0: no line
+	stroke color // alpha 0: no line
 	width  float64
 	dash   []float64
-	fill   color.NRGBA // alpha 0: no area
+	fill   color // alpha 0: no area
 	tip    string
 }
 
@@ -45,7 +44,7 @@ type point struct{ x, y float64 }
 // dot is a disc.
 type dot struct {
 	x, y, r float64
-	fill    color.NRGBA
+	fill    color
 	tip     string
 }
 
@@ -63,7 +62,7 @@ type text struct {
 	x, y   float64
 	s      string
 	size   float64
-	fill   color.NRGBA
+	fill   color
 	anchor anchor
 	bold   bool
 	up     bool // turned to read from bottom to top
@@ -83,10 +82,10 @@ type picture struct {
 func mid(y, size float64) float64 { return y + 0.36*size }
 
 // hline and vline are thin straight lines.
-func hline(x1, x2, y float64, c color.NRGBA) path {
+func hline(x1, x2, y float64, c color) path {
 	return path{pts: []point{{x1, y}, {x2, y}}, stroke: c, width: thin}
 }
 
-func vline(x, y1, y2 float64, c color.NRGBA) path {
+func vline(x, y1, y2 float64, c color) path {
 	return path{pts: []point{{x, y1}, {x, y2}}, stroke: c, width: thin}
 }

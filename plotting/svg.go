@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
-	"image/color"
 	"image/png"
 	"strconv"
 	"strings"
@@ -44,10 +43,10 @@ func num(v float64) string {
 	return s
 }
 
-func hex(c color.NRGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
+func hex(c color) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
 
 // opacity is the attribute for a translucent colour, "" for a solid one.
-func opacity(name string, c color.NRGBA) string {
+func opacity(name string, c color) string {
 	if c.A == 255 {
 		return ""
 	}

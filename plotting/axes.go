@@ -1,0 +1,221 @@
+package plotting
+
+import (
+	"math"
+	"strings"
+)
+
+// The size of a figure with axes when Size says nothing: three lines of such
+// figures fit a laptop's screen.
+const (
+	axesWidth  = 560.0
+	axesHeight = 340.0
+	legendRoom = 190.0 // the most that a legend's text takes
+	swatch     = 18.0
+)
+
+// tick is a labelled position on an axis.
+type tick struct {
+	at    float64
+	label string
+}
+
+// entry is a line of the legend.
+type entry struct {
+	label string
+	fill  color
+	dash  []float64
+	line  bool // a stroke, not a square
+}
+
+// span is the data range of an axis.
+type span struct {
+	lo, hi float64
+	log    bool
+}
+
+// unit maps v to [0, 1].
+func (s span) unit(v float64) float64 {
+	if s.log {
+		return (math.Log10(v) - math.Log10(s.lo)) / (math.Log10(s.hi) - math.Log10(s.lo))
+	}
+	return (v - s.lo) / (s.hi - s.lo)
+}
+
+// axes is the frame of a figure with an x and a y axis.
+type axes struct {
+	x, y           span
+	xticks, yticks []tick
+	xlabel, ylabel string
+	legend         []entry
+	upright        bool // x labels are turned
+	gridX          bool // grid lines across the x axis instead of the y axis
+	w, h           float64
+
+	left, top, pw, ph float64 // the data rectangle, set by begin
+}
+
+func (a *axes) px(v float64) float64 { return a.left + a.pw*a.x.unit(v) }
+func (a *axes) py(v float64) float64 { return a.top + a.ph*(1-a.y.unit(v)) }
+
+func ticksOf(lo, hi float64, n int) []tick {
+	at := ticks(lo, hi, n)
+	var out []tick
+	for i, l := range tickLabels(at) {
+		out = append(out, tick{at[i], l})
+	}
+	return out
+}
+
+// logTicks are powers of ten, with 2 and 5 in between on a short axis.
+func logTicks(lo, hi float64) []tick {
+	few := math.Log10(hi/lo) < 3 // decades
+	step := max(1, int(math.Log10(hi/lo)/8))
+	var out []tick
+	for k := int(math.Floor(math.Log10(lo))); k <= int(math.Ceil(math.Log10(hi))); k += step {
+		for _, m := range []float64{1, 2, 5} {
+			v := m * math.Pow(10, float64(k))
+			if (m == 1 || few) && v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
+				out = append(out, tick{v, short10(v)})
+			}
+		}
+	}
+	return out
+}
+
+// padded widens [lo, hi] by a twentieth on both sides, so that marks do not
+// touch the frame, and opens an empty range.
+func padded(lo, hi float64) span {
+	d := (hi - lo) / 20
+	if d <= 0 {
+		d = max(math.Abs(lo)/10, 0.5)
+	}
+	return span{lo: lo - d, hi: hi + d}
+}
+
+func tickText(t []tick) []string {
+	out := make([]string, len(t))
+	for i := range t {
+		out[i] = t[i].label
+	}
+	return out
+}
+
+// begin lays the frame out and draws it, all but the marks.
+func (a *axes) begin(o options) *scene {
+	if o.w > 0 {
+		a.w = o.w
+	}
+	if o.h > 0 {
+		a.h = o.h
+	}
+	a.left = margin + min(widest(tickText(a.yticks), tickSize), labelRoom*2) + tickGap
+	if a.ylabel != "" {
+		a.left += textSize + margin
+	}
+	right := 2 * margin
+	if len(a.legend) > 1 {
+		right += swatch + tickGap + margin + min(widest(legendText(a.legend), textSize), legendRoom)
+	}
+	if o.w == 0 {
+		a.w += a.left + right
+	}
+	s := &scene{w: math.Ceil(a.w)}
+	a.top = s.heading(o.title)
+	below := tickLen + tickSize + margin
+	if a.upright {
+		below = tickLen + min(widest(tickText(a.xticks), tickSize), labelRoom) + margin
+	}
+	if a.xlabel != "" {
+		below += textSize + tickGap
+	}
+	a.pw = max(40, a.w-a.left-right)
+	a.ph = a.h
+	if o.h > 0 {
+		a.ph = max(40, a.h-a.top-below)
+	}
+	s.h = math.Ceil(a.top + a.ph + below)
+	a.drawTicks(s)
+	a.drawLegend(s)
+	bottom := a.top + a.ph
+	if a.xlabel != "" {
+		s.add(text{x: a.left + a.pw/2, y: s.h - margin, s: fit(a.xlabel, textSize, a.pw+a.left), size: textSize, fill: ink, anchor: middle})
+	}
+	if a.ylabel != "" {
+		s.add(text{x: margin + textSize, y: a.top + a.ph/2, s: fit(a.ylabel, textSize, a.ph+40), size: textSize, fill: ink, anchor: middle, up: true})
+	}
+	s.add(hline(a.left, a.left+a.pw, bottom, line), vline(a.left, a.top, bottom, line))
+	return s
+}
+
+func (a *axes) drawTicks(s *scene) {
+	bottom := a.top + a.ph
+	last := math.Inf(-1) // right end of the last x label
+	for _, t := range a.xticks {
+		x := a.px(t.at)
+		if a.gridX {
+			s.add(vline(x, a.top, bottom, faint))
+		}
+		w := width(t.label, tickSize)
+		if a.upright {
+			w = tickSize
+		}
+		if x-w/2 < last+2 {
+			continue // no room: an unlabelled position
+		}
+		last = x + w/2
+		l := text{x: x, y: bottom + tickLen + tickSize, s: t.label, size: tickSize, fill: soft, anchor: middle}
+		if a.upright {
+			l = text{x: mid(x, tickSize), y: bottom + tickGap, s: fit(t.label, tickSize, labelRoom), size: tickSize, fill: soft, anchor: end, up: true}
+		}
+		s.add(vline(x, bottom, bottom+tickLen, line), l)
+	}
+	for _, t := range a.yticks {
+		y := a.py(t.at)
+		if !a.gridX {
+			s.add(hline(a.left, a.left+a.pw, y, faint))
+		}
+		s.add(text{x: a.left - tickGap, y: mid(y, tickSize), s: fit(t.label, tickSize, labelRoom*2), size: tickSize, fill: soft, anchor: end})
+	}
+}
+
+func legendText(es []entry) []string {
+	out := make([]string, len(es))
+	for i := range es {
+		out[i] = es[i].label
+	}
+	return out
+}
+
+// drawLegend writes the legend to the right of the data, as much of it as the
+// height holds.
+func (a *axes) drawLegend(s *scene) {
+	if len(a.legend) < 2 {
+		return
+	}
+	const row = textSize + 6
+	x, y := a.left+a.pw+2*margin, a.top+row/2
+	fits := max(1, int(a.ph/row))
+	for i, e := range a.legend {
+		if i == fits-1 && len(a.legend) > fits {
+			s.add(text{x: x, y: mid(y, textSize), s: "…", size: textSize, fill: soft})
+			return
+		}
+		if e.line {
+			s.add(path{pts: []point{{x, y}, {x + swatch, y}}, stroke: e.fill, width: 2, dash: e.dash})
+		} else {
+			s.add(box{x: x + 3, y: y - 6, w: 12, h: 12, fill: e.fill})
+		}
+		s.add(text{x: x + swatch + tickGap, y: mid(y, textSize), s: fit(e.label, textSize, legendRoom), size: textSize, fill: ink})
+		y += row
+	}
+}
+
+// short10 writes a power of ten or a small multiple of one: 1000, 1e6.
+func short10(v float64) string {
+	s := number(v)
+	if v >= 1e-3 && v < 1e6 {
+		s = strings.TrimSuffix(strings.TrimRight(decimal(v, 3), "0"), ".")
+	}
+	return s
+}

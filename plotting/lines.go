@@ -1,0 +1,232 @@
+package plotting
+
+import (
+	"fmt"
+	"math"
+)
+
+// maxTips is the most points that get a hover title of their own.
+const maxTips = 1500
+
+// Lines draws x of shape [x] as one line or [series x] as one line for each
+// series, with a legend to the right of the data. Positions stand where their
+// labels say when all labels are numbers (the steps of checkpoints), and side
+// by side otherwise. NaN interrupts a line. LogX and Band add to it.
+func Lines(x Labeled, opts ...Option) *Figure {
+	return build("Lines", opts, func(o options) (parts, error) {
+		g, err := read(x, "[x]", "[series x]")
+		if err != nil {
+			return parts{}, err
+		}
+		return g.lines(o)
+	})
+}
+
+func (g grid) lines(o options) (parts, error) {
+	if o.title == "" {
+		o.title = g.title
+	}
+	lo, hi, err := g.band(o)
+	if err != nil {
+		return parts{}, err
+	}
+	along := g.axes[len(g.axes)-1]
+	a := &axes{w: axesWidth, h: axesHeight, xlabel: along.name, ylabel: g.unit}
+	xs, err := a.horizontal(along, o)
+	if err != nil {
+		return parts{}, err
+	}
+	a.vertical(o, g.vals, lo, hi)
+	count := len(g.vals) / along.n
+	if count > 1 {
+		for i := range count {
+			a.legend = append(a.legend, entry{g.axes[0].label(i), seriesColour(i), seriesDash(i), true})
+		}
+	}
+	s := a.begin(o)
+	if a.y.lo < 0 && a.y.hi > 0 {
+		s.add(hline(a.left, a.left+a.pw, a.py(0), line))
+	}
+	row := func(v []float64, i int) []float64 { return v[i*along.n : (i+1)*along.n] }
+	if lo != nil {
+		for i := range count {
+			a.shade(s, xs, row(lo, i), row(hi, i), seriesColour(i))
+		}
+	}
+	for i := range count {
+		a.line(s, xs, row(g.vals, i), seriesColour(i), seriesDash(i))
+	}
+	if len(g.vals) <= maxTips {
+		for i, v := range g.vals {
+			if !math.IsNaN(v) && v >= a.y.lo && v <= a.y.hi {
+				// Wider than the dot, so that it is easy to hit.
+				s.add(dot{a.px(xs[i%along.n]), a.py(v), 6, color{}, g.where(i) + ": " + withUnit(number(v), g.unit)})
+			}
+		}
+	}
+	s.footer(o.caption)
+	return parts{o.title, g.describe("Line chart", o.title), g.table(o.title), s}, nil
+}
+
+// band reads the limits of the band, nil if there is none.
+func (g grid) band(o options) (lo, hi []float64, err error) {
+	if o.lo == nil && o.hi == nil {
+		return nil, nil, nil
+	}
+	for _, b := range []struct {
+		x   Labeled
+		out *[]float64
+	}{{o.lo, &lo}, {o.hi, &hi}} {
+		r, err := read(b.x, "[x]", "[series x]")
+		if err != nil {
+			return nil, nil, fmt.Errorf("Band: %w", err)
+		}
+		if fmt.Sprint(r.shape()) != fmt.Sprint(g.shape()) {
+			return nil, nil, fmt.Errorf("Band: got shape %v, the lines have %v", r.shape(), g.shape())
+		}
+		*b.out = r.vals
+	}
+	return lo, hi, nil
+}
+
+// horizontal sets the x axis and returns the positions on it.
+func (a *axes) horizontal(along axis, o options) ([]float64, error) {
+	xs, numeric := along.numbers()
+	if o.logX && !numeric {
+		return nil, fmt.Errorf("LogX: the labels of axis %q are not all numbers", along.name)
+	}
+	if !numeric {
+		xs = make([]float64, along.n)
+		for i := range xs {
+			xs[i] = float64(i)
+			a.xticks = append(a.xticks, tick{xs[i], along.label(i)})
+		}
+		a.upright = widest(along.all(), tickSize) > axesWidth/float64(along.n)
+		a.x = padded(0, float64(along.n-1))
+		return xs, nil
+	}
+	lo, hi := bounds(xs)
+	if !o.logX {
+		a.x = padded(lo, hi)
+		a.xticks = ticksOf(lo, hi, 8)
+		if along.labels == nil && hi <= 8 { // indices: no ticks between them
+			a.xticks = ticksOf(lo, hi, along.n)
+		}
+		return xs, nil
+	}
+	if lo <= 0 {
+		for i, v := range xs {
+			if v <= 0 {
+				return nil, fmt.Errorf("LogX: axis %q has position %v at index %d, a logarithm needs positive ones: slice it off or leave LogX out", along.name, v, i)
+			}
+		}
+	}
+	if hi == lo {
+		lo, hi = lo/2, hi*2
+	}
+	a.x = span{lo: lo * math.Pow(hi/lo, -0.03), hi: hi * math.Pow(hi/lo, 0.03), log: true}
+	a.xticks = logTicks(lo, hi)
+	return xs, nil
+}
+
+// vertical sets the y axis to hold the values, or to the Range.
+func (a *axes) vertical(o options, vals ...[]float64) {
+	a.y = padded(bounds(vals...))
+	if o.ranged {
+		a.y = span{lo: o.vmin, hi: o.vmax}
+	}
+	a.yticks = ticksOf(a.y.lo, a.y.hi, 6)
+}
+
+// line draws the runs between NaNs, and what is inside the y axis of them.
+func (a *axes) line(s *scene, xs, ys []float64, c color, dash []float64) {
+	var pts []point
+	flush := func() {
+		switch {
+		case len(pts) == 1:
+			s.add(dot{pts[0].x, pts[0].y, 3, c, ""})
+		case len(pts) > 1:
+			s.add(path{pts: thinned(pts), stroke: c, width: 2, dash: dash})
+		}
+		pts = nil
+	}
+	for i, y := range ys {
+		if math.IsNaN(y) {
+			flush()
+			continue
+		}
+		in := min(max(y, a.y.lo), a.y.hi)
+		if i > 0 && !math.IsNaN(ys[i-1]) && len(ys) > 1 {
+			for _, edge := range []float64{a.y.lo, a.y.hi} { // where the line leaves or enters
+				if t := (edge - ys[i-1]) / (y - ys[i-1]); t > 0 && t < 1 {
+					u0, u1 := a.px(xs[i-1]), a.px(xs[i])
+					if in == y { // enters
+						flush()
+					}
+					pts = append(pts, point{u0 + t*(u1-u0), a.py(edge)})
+				}
+			}
+		}
+		if in == y {
+			pts = append(pts, point{a.px(xs[i]), a.py(y)})
+		} else {
+			flush()
+		}
+	}
+	flush()
+	if len(xs) <= 40 { // few enough to mark where the data is
+		for i, y := range ys {
+			if !math.IsNaN(y) && y >= a.y.lo && y <= a.y.hi {
+				s.add(dot{a.px(xs[i]), a.py(y), 2.5, c, ""})
+			}
+		}
+	}
+}
+
+// thinned keeps, of a long line, the lowest and highest point of every half
+// pixel: it looks the same and stays small.
+func thinned(pts []point) []point {
+	const most = 4000
+	if len(pts) <= most {
+		return pts
+	}
+	var out []point
+	for i := 0; i < len(pts); {
+		lo, hi, j := i, i, i
+		for ; j < len(pts) && math.Abs(pts[j].x-pts[i].x) < 0.5; j++ {
+			if pts[j].y < pts[lo].y {
+				lo = j
+			}
+			if pts[j].y > pts[hi].y {
+				hi = j
+			}
+		}
+		out = append(out, pts[min(lo, hi)])
+		if lo != hi {
+			out = append(out, pts[max(lo, hi)])
+		}
+		i = j
+	}
+	return out
+}
+
+// shade fills between lo and hi, inside the y axis, run by run.
+func (a *axes) shade(s *scene, xs, lo, hi []float64, c color) {
+	c.A = 46 // of 255: the line on top and the grid below stay visible
+	clamp := func(v float64) float64 { return a.py(min(max(v, a.y.lo), a.y.hi)) }
+	for i := 0; i < len(xs); {
+		j := i
+		var up, down []point
+		for ; j < len(xs) && !math.IsNaN(lo[j]) && !math.IsNaN(hi[j]); j++ {
+			up = append(up, point{a.px(xs[j]), clamp(hi[j])})
+			down = append(down, point{a.px(xs[j]), clamp(lo[j])})
+		}
+		for k := len(down) - 1; k >= 0; k-- {
+			up = append(up, down[k])
+		}
+		if len(up) > 2 {
+			s.add(path{pts: up, fill: c})
+		}
+		i = j + 1
+	}
+}
