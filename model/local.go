@@ -4,7 +4,6 @@ package model
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -42,6 +41,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
+		Checkpoints: s.checkpoints,
 	}}
 	if raw == nil {
 		l.raw, l.views = l, map[Processing]*local{p: l}
@@ -223,5 +223,3 @@ func Version() string {
 }
 
 const modulePath = "github.com/golens/golens"
-
-var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, or vocab.json and merges.txt); give token ids")

@@ -10,22 +10,41 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
+// Attended says which token a position of [Copying] is held to attend to.
+type Attended int
+
+const (
+	// Strongest is the token with the largest attention, and what the head
+	// writes is its whole output there. A head that rests on the first token
+	// when it finds nothing is judged by that token.
+	Strongest Attended = iota
+	// Weighted is every token in turn, weighted by its attention, and what the
+	// head writes is what it carries from that token alone.
+	Weighted
+)
+
+// String names the choice.
+func (a Attended) String() string {
+	if a == Weighted {
+		return "every attended token, by its attention"
+	}
+	return "the token attended to most"
+}
+
 // Copying is the copying score: on random tokens without repetition, how much
 // of what a head adds to the logits of the sample's tokens goes to the very
-// token that it attends to most. Each head's output goes straight through the
+// token that it attends to. The head's output goes straight through the
 // unembedding (no norm); the mean over the vocabulary is subtracted and only
 // raised logits count. 1 means that the attended token alone is raised, -1 that
-// it never is.
+// it never is; NaN that the head raises none.
 //
 // It shows what a head writes where it looks; whether it looks where copying
-// helps is another matter (see [Induction]). Positions at which no token of the
-// sample is raised do not count.
+// helps is another matter (see [Induction]).
 //
 // Times of data is taken as 1. One pass, and per head a product [d_head, tokens].
 // Source: Olsson et al. 2022, appendix; their ratio runs from 0 to 0.5, and
-// 4 ratio - 1 is this score. That a position's attended token is the one with
-// the largest attention is our reading.
-func Copying(m *model.Model, data Repeated) (*interp.Result, error) {
+// 4 ratio - 1 is this score. Which token counts as attended is not said there.
+func Copying(m *model.Model, data Repeated, attended Attended) (*interp.Result, error) {
 	data.Times = 1
 	prompts, err := data.Prompts(m)
 	if err != nil {
@@ -34,7 +53,7 @@ func Copying(m *model.Model, data Repeated) (*interp.Result, error) {
 	c := m.Config()
 	request := prompts.Request()
 	for l := range c.Layers {
-		request = request.Capture(hook.Pattern(l), hook.Z(l))
+		request = request.Capture(hook.Pattern(l), hook.Z(l), hook.V(l))
 	}
 	run, err := m.Run(request)
 	if err != nil {
@@ -54,7 +73,7 @@ func Copying(m *model.Model, data Repeated) (*interp.Result, error) {
 		if err != nil {
 			return nil, fmt.Errorf("copying score: %w", err)
 		}
-		pattern, z := run.At(hook.Pattern(l)), run.At(hook.Z(l))
+		pattern, z, v := run.At(hook.Pattern(l)), run.At(hook.Z(l)), run.At(hook.V(l))
 		for h := range c.Heads {
 			head := writer{products[2*h].Values(), products[2*h+1].Values(), len(tokens)}
 			for i, row := range prompts.IDs {
@@ -62,13 +81,18 @@ func Copying(m *model.Model, data Repeated) (*interp.Result, error) {
 				for p, id := range row {
 					of[p] = columns[id]
 				}
-				samples.Set(head.copies(of, vectors(z, i, h), func(q, k int) float64 { return pattern.At(i, h, q, k) }), i, l, h)
+				at := func(q, k int) float64 { return pattern.At(i, h, q, k) }
+				if attended == Weighted {
+					samples.Set(head.copiesEach(of, vectors(v, i, h*c.KVHeads/c.Heads), at), i, l, h)
+				} else {
+					samples.Set(head.copies(of, vectors(z, i, h), at), i, l, h)
+				}
 			}
 		}
 	}
 	return &interp.Result{
 		Array:   samples.Mean("sample").Named("copying score", ""),
-		Samples: samples, Method: fmt.Sprintf("copying score, %s", data), Source: olsson, Provenance: run.Provenance,
+		Samples: samples, Method: fmt.Sprintf("copying score of %s, %s", attended, data), Source: olsson, Provenance: run.Provenance,
 	}, samples.Err()
 }
 
@@ -84,13 +108,13 @@ func distinct(rows [][]int32) (tokens []int32, index map[int32]int) {
 	return tokens, index
 }
 
-// vectors are z of one row and head at each position.
-func vectors(z *array.Array, row, head int) [][]float32 {
-	shape := z.Shape() // [batch, pos, head, d_head]
+// vectors are those of one row and head at each position.
+func vectors(a *array.Array, row, head int) [][]float32 {
+	shape := a.Shape() // [batch, pos, head, d_head]
 	all := make([][]float32, shape[1])
 	for p := range all {
 		at := ((row*shape[1]+p)*shape[2] + head) * shape[3]
-		all[p] = z.Values()[at : at+shape[3]]
+		all[p] = a.Values()[at : at+shape[3]]
 	}
 	return all
 }
@@ -101,7 +125,8 @@ type writer struct {
 	tokens    int
 }
 
-// copies is the copying score of one row, whose tokens are columns of.
+// copies is the copying score of one row, whose tokens are the columns of, by
+// the strongest attention.
 func (w writer) copies(of []int, z [][]float32, attention func(q, k int) float64) float64 {
 	attended, all := 0.0, 0.0
 	for q := range of {
@@ -111,21 +136,42 @@ func (w writer) copies(of []int, z [][]float32, attention func(q, k int) float64
 				most = k
 			}
 		}
-		for k, column := range of {
-			if raised := max(0, w.logit(z[q], column)); k == most {
-				attended, all = attended+raised, all+raised
-			} else {
-				all += raised
-			}
-		}
+		raised, sum := w.raise(z[q], of, most)
+		attended, all = attended+raised, all+sum
 	}
 	return 2*attended/all - 1
 }
 
-// logit is what z adds to a token's logit, relative to the mean token.
-func (w writer) logit(z []float32, column int) float64 {
+// copiesEach is the same by every key's own value v.
+func (w writer) copiesEach(of []int, v [][]float32, attention func(q, k int) float64) float64 {
+	attended, all := 0.0, 0.0
+	for k := range of {
+		weight := 0.0
+		for q := k; q < len(of); q++ {
+			weight += attention(q, k)
+		}
+		raised, sum := w.raise(v[k], of, k)
+		attended, all = attended+weight*raised, all+weight*sum
+	}
+	return 2*attended/all - 1
+}
+
+// raise is by how much a vector raises the logit of one token of the row, and
+// of all of them.
+func (w writer) raise(x []float32, of []int, one int) (raised, all float64) {
+	for k, column := range of {
+		r := max(0, w.logit(x, column))
+		if all += r; k == one {
+			raised = r
+		}
+	}
+	return raised, all
+}
+
+// logit is what x adds to a token's logit, relative to the mean token.
+func (w writer) logit(x []float32, column int) float64 {
 	sum := 0.0
-	for d, v := range z {
+	for d, v := range x {
 		sum += float64(v) * float64(w.out[d*w.tokens+column]-w.mean[d])
 	}
 	return sum
