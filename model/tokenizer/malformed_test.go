@@ -1,0 +1,132 @@
+package tokenizer
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestParseRefuses(t *testing.T) {
+	added := func(entries ...object) object { return object{"added_tokens": entries} }
+	pre := func(v any) object { return object{"pre_tokenizer": v} }
+	post := func(v any) object { return object{"post_processor": v} }
+	template := func(special object, single ...object) object {
+		return post(object{"type": "TemplateProcessing", "single": single, "special_tokens": special})
+	}
+	text := object{"Sequence": object{"id": "A", "type_id": 0}}
+	bos := object{"SpecialToken": object{"id": "<s>", "type_id": 0}}
+	for _, c := range []struct {
+		name         string
+		parts, model object
+		want         string // in the error
+	}{
+		{"unigram", nil, object{"type": "Unigram", "vocab": []any{[]any{"a", 0}}}, `model: type "Unigram"`},
+		{"wordpiece", nil, object{"type": "WordPiece"}, `model: type "WordPiece"`},
+		{"byte fallback", nil, object{"byte_fallback": true}, "byte_fallback true"},
+		{"dropout", nil, object{"dropout": 0.1}, "dropout 0.1"},
+		{"subword prefix", nil, object{"continuing_subword_prefix": "##"}, `continuing_subword_prefix "##"`},
+		{"word suffix", nil, object{"end_of_word_suffix": "</w>"}, `end_of_word_suffix "</w>"`},
+		{"unknown token without bytes", nil, object{"vocab": object{"a": 0}, "merges": []string{}, "unk_token": "a"}, `unk_token "a"`},
+		{"no vocabulary", nil, object{"vocab": nil}, "vocab is missing"},
+		{"no type and no merges", nil, object{"type": nil, "merges": nil}, "no type and no merges"},
+		{"no model", object{"model": nil}, nil, "model: missing"},
+		{"negative id", nil, object{"vocab": object{"a": -1}, "merges": []string{}}, `"a" has id -1`},
+		{"huge id", nil, object{"vocab": object{"a": 1 << 40}, "merges": []string{}}, "has id 1099511627776"},
+		{"fractional id", nil, object{"vocab": object{"a": 0.5}}, "model: json"},
+		{"id twice", nil, object{"vocab": object{"a": 0, "b": 0}, "merges": []string{}}, "two tokens have id 0"},
+		{"merge of nothing known", nil, object{"merges": []string{"h x", "he x"}}, `"hx" is not in the vocabulary`},
+		{"merge part unknown", nil, object{"merges": []string{"hh e"}}, `"hh" is not in the vocabulary`},
+		{"merge of one part", nil, object{"merges": []string{"he"}}, `entry "he" is not two tokens`},
+		{"merge of three parts", nil, object{"merges": []string{"h e x"}}, `entry "h e x" is not two tokens`},
+		{"merge array of three", nil, object{"merges": []any{[]string{"h", "e", "x"}}}, "has 3 parts"},
+		{"merge number", nil, object{"merges": []any{7}}, "model: json"},
+		{"normalizer", object{"normalizer": object{"type": "Lowercase"}}, nil, `normalizer: type "Lowercase"`},
+		{"normalizer in sequence", object{"normalizer": object{"type": "Sequence", "normalizers": []object{{"type": "NFC"}, {"type": "Strip"}}}}, nil, `normalizer: type "Strip"`},
+		{"no pre-tokenizer", pre(nil), nil, "pre_tokenizer: null"},
+		{"pre-tokenizer", pre(object{"type": "Metaspace"}), nil, `pre_tokenizer: type "Metaspace"`},
+		{"split pattern", pre(sequence(split(`\w+`, "Isolated", false), byteLevel(false, false))), nil, `pattern "\\w+" is not known`},
+		{"split behavior", pre(sequence(split(gpt2Pattern, "MergedWithNext", false), byteLevel(false, false))), nil, `behavior "MergedWithNext"`},
+		{"split at string", pre(sequence(object{"type": "Split", "pattern": object{"String": "x"}}, byteLevel(false, false))), nil, `the string "x"`},
+		{"split without pattern", pre(sequence(object{"type": "Split"}, byteLevel(false, false))), nil, "no pattern"},
+		{"prefix space after split", pre(sequence(split(gpt2Pattern, "Isolated", false), byteLevel(true, false))), nil, "add_prefix_space true after"},
+		{"split after byte level", pre(sequence(byteLevel(false, false), split(gpt2Pattern, "Isolated", false))), nil, `"Split" after ByteLevel`},
+		{"no byte level", pre(sequence(split(gpt2Pattern, "Isolated", false))), nil, "no ByteLevel"},
+		{"joined digits", pre(sequence(object{"type": "Digits"}, byteLevel(false, true))), nil, "individual_digits false"},
+		{"no decoder", object{"decoder": nil}, nil, "decoder: null"},
+		{"decoder", object{"decoder": object{"type": "WordPiece"}}, nil, `decoder: type "WordPiece"`},
+		{"decoder is a list", object{"decoder": []int{1}}, nil, "decoder: json"},
+		{"post-processor", post(object{"type": "RobertaProcessing"}), nil, `post_processor: type "RobertaProcessing"`},
+		{"template without its token", template(nil, bos, text), nil, `special_tokens lacks "<s>"`},
+		{"template id", template(object{"<s>": object{"ids": []int{9999}}}, bos, text), nil, "id 9999, which is no token"},
+		{"template without text", template(object{"<s>": object{"ids": []int{0}}}, bos), nil, "holds the text 0 times"},
+		{"template item", template(nil, object{}), nil, "neither SpecialToken nor Sequence"},
+		{"two templates", post(object{"type": "Sequence", "processors": []object{
+			template(object{"<s>": object{"ids": []int{0}}}, bos, text)["post_processor"].(object),
+			template(object{"<s>": object{"ids": []int{0}}}, bos, text)["post_processor"].(object),
+		}}), nil, "a second TemplateProcessing"},
+		{"added without content", added(addedEntry(300, "")), nil, "has no content"},
+		{"added with huge id", added(addedEntry(maxID, "<s>")), nil, "has id 2097152"},
+		{"added single word", added(addedEntry(300, "<s>", "single_word")), nil, "single_word true"},
+		{"added twice", added(addedEntry(300, "<s>"), addedEntry(301, "<s>")), nil, "also id 300"},
+		{"added at a word's id", added(addedEntry(256, "<s>")), nil, `already stands for "he"`},
+		{"added at another id", added(addedEntry(300, "he")), nil, "id 256 in the vocabulary"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse(tokenizerJSON(t, c.parts, c.model))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v\nwant %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+func TestParseRefusesWhatIsNoJSON(t *testing.T) {
+	for name, data := range map[string]string{"empty": "", "cut": `{"model": {"vocab"`, "a list": "[]", "nothing in it": "{}"} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Parse([]byte(data)); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
+				t.Errorf("error %v, want one that names tokenizer.json", err)
+			}
+		})
+	}
+}
+
+func TestOpen(t *testing.T) {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	vocabulary := file(`{"a": 0, "b": 1, "ab": 2, "<|endoftext|>": 3}`)
+	for _, c := range []struct {
+		name    string
+		files   fstest.MapFS
+		want    string // in the error, or "" for none
+		missing bool
+	}{
+		{"gpt2", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("#version: 0.2\r\na b\r\n")}, "", false},
+		{"tokenizer.json first", fstest.MapFS{"vocab.json": vocabulary, "tokenizer.json": file("{}")}, "tokenizer.json: model: missing", false},
+		{"nothing", fstest.MapFS{}, "neither tokenizer.json nor vocab.json", true},
+		{"no merges", fstest.MapFS{"vocab.json": vocabulary}, "vocab.json needs merges.txt", true},
+		{"merge of three", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("a b c\n")}, `merges.txt: merges: entry "a b c"`, false},
+		{"merge unknown", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("b a\n")}, `merges.txt: merges: entry 0, "b" with "a"`, false},
+		{"no tokens", fstest.MapFS{"vocab.json": file("{}"), "merges.txt": file("")}, "vocab.json holds no tokens", false},
+		{"vocabulary is a list", fstest.MapFS{"vocab.json": file("[]"), "merges.txt": file("")}, "vocab.json: json", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tok, err := Open(c.files)
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ids, err := tok.Encode("ab<|endoftext|>"); err != nil || len(ids) != 2 || !tok.Special(ids[1]) {
+					t.Errorf("ids %v, %v", ids, err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q in it", err, c.want)
+			}
+			if got := errors.Is(err, fs.ErrNotExist); got != c.missing {
+				t.Errorf("wraps fs.ErrNotExist: %v, want %v", got, c.missing)
+			}
+		})
+	}
+}
