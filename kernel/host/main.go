@@ -89,12 +89,20 @@ func Listen(path string) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// ended returns a context that ends when r does, or on a signal to end.
+// ended returns a context that ends when r does, or on a signal to end. Further
+// signals change nothing: a supervisor's death is seen by both, and what it has
+// left is still to be cleaned up.
 func ended(r io.Reader) context.Context {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)
+	go func() {
+		<-signals
+		end()
+	}()
 	go func() {
 		_, _ = io.Copy(io.Discard, r)
-		stop()
+		end()
 	}()
 	return ctx
 }

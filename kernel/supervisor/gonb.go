@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,10 @@ type gonbProcess struct {
 	err  error         // why, once done is closed
 }
 
+// remark matches gonb's log lines that are not fatal. It writes some at each
+// start, errors that are none among them.
+var remark = regexp.MustCompile(`^[IWE]\d{4} `)
+
 // startGonb prepares gonb's surroundings and starts it.
 func startGonb(s *supervisor) (*gonbProcess, error) {
 	if err := s.prepare(); err != nil {
@@ -44,6 +49,9 @@ func startGonb(s *supervisor) (*gonbProcess, error) {
 	g.log = &childLog{name: "gonb", to: s.log, pick: func(line string) bool {
 		return debug || strings.HasPrefix(line, "F") || strings.HasPrefix(line, "panic:") // klog's fatal lines
 	}}
+	if !debug {
+		g.log.drop = remark.MatchString
+	}
 	g.cmd.Stderr = g.log
 	g.cmd.Stdout = g.log
 	proc.Group(g.cmd, syscall.SIGTERM)

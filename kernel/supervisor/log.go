@@ -26,6 +26,7 @@ type childLog struct {
 	name string
 	to   *logger
 	pick func(line string) bool
+	drop func(line string) bool // lines that are worth nothing to anybody; nil: none
 
 	mu   sync.Mutex
 	part []byte
@@ -54,6 +55,9 @@ func (c *childLog) Write(p []byte) (int, error) {
 		}
 		line := strings.TrimRight(string(c.part[:i]), "\r")
 		c.part = c.part[i+1:]
+		if c.drop != nil && c.drop(line) {
+			continue
+		}
 		if c.last = append(c.last, line); len(c.last) > keepLines {
 			c.last = c.last[1:]
 		}

@@ -34,7 +34,7 @@ func Signal(pgid int, sig syscall.Signal) error {
 
 // Alive tells whether group pgid has a process left.
 func Alive(pgid int) bool {
-	return pgid > 1 && syscall.Kill(-pgid, 0) == nil
+	return pgid > 1 && syscall.Kill(-pgid, 0) == nil && running(pgid)
 }
 
 // End asks group pgid to end with SIGTERM and kills what is left after grace.
