@@ -74,7 +74,7 @@ func headTitle(axes []axis, i int) string {
 	case 0:
 		return ""
 	case 1:
-		return strings.TrimSpace(cmp.Or(axes[0].name, "head") + " " + axes[0].label(i))
+		return axis{cmp.Or(axes[0].name, "head"), axes[0].n, axes[0].labels}.named(i)
 	}
 	head := axes[1].label(i % axes[1].n)
 	if strings.Contains(head, ".") { // "1.3" already

@@ -141,6 +141,7 @@ func (g grid) barTable(title string, order []int) string {
 			head = append(head, g.axes[0].label(k))
 		}
 	}
+	format := g.format()
 	var rows [][]string
 	if groups > 1 {
 		rows = append(rows, head)
@@ -152,7 +153,7 @@ func (g grid) barTable(title string, order []int) string {
 		}
 		row := []string{cats.label(c)}
 		for k := range groups {
-			row = append(row, number(g.vals[k*cats.n+c]))
+			row = append(row, format(g.vals[k*cats.n+c]))
 		}
 		rows = append(rows, row)
 	}

@@ -121,7 +121,7 @@ func gallery() map[string]*Figure {
 		return g
 	}
 	other := headScores()
-	other.title, other.unit, other.vals = "copying score", "", noise(144, -0.2, 0.9)
+	other.title, other.unit, other.vals = "copying score", "", gauss(144)
 	other.vals[9*12+6] = 0.97
 	groups := fake{shape: []int{2, 5}, vals: []float32{3.1, 1.2, -0.4, 0.8, 2, 2.8, 0.4, 0.3, -0.9, 1.1}, names: []string{"run", "layer"}, labels: [][]string{{"clean", "corrupted"}, nil}, title: "mean logit difference by layer", unit: "logits"}
 	return map[string]*Figure{

@@ -27,23 +27,15 @@ func (g grid) heatmap(o options, square bool) parts {
 	lo, hi := bounds(g.vals)
 	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, o), unit: g.unit}
 	h.tip = func(p panel, r, c int) string {
-		return fmt.Sprintf("%s, %s: %s", named(rows, r), named(cols, c), withUnit(number(h.val(p, r, c)), g.unit))
+		return fmt.Sprintf("%s, %s: %s", rows.named(r), cols.named(c), withUnit(number(h.val(p, r, c)), g.unit))
 	}
 	size := rows.n * cols.n
 	for i := 0; i < len(g.vals); i += size {
 		p := panel{vals: g.vals[i : i+size]}
 		if rank == 3 {
-			p.title = named(g.axes[0], i/size)
+			p.title = g.axes[0].named(i / size)
 		}
 		h.panels = append(h.panels, p)
 	}
 	return parts{o.title, g.describe("Heat map", o.title), g.table(o.title), h.draw(o)}
-}
-
-// named is a position of an axis with the axis's name: "layer 1".
-func named(a axis, i int) string {
-	if a.name == "" {
-		return a.label(i)
-	}
-	return a.name + " " + a.label(i)
 }

@@ -98,6 +98,8 @@ func (g grid) hist(bins int, o options) parts {
 	t := g.caption(o.title) + desc + "\n"
 	if len(rows) <= tableRows {
 		t += align(rows)
+	} else {
+		t += quantiles(sorted)
 	}
 	return parts{o.title, desc, t, s}
 }
@@ -105,4 +107,13 @@ func (g grid) hist(bins int, o options) parts {
 // wholeTicks are ticks for counts: no fractions.
 func wholeTicks(most float64) []tick {
 	return ticksOf(0, max(most, 1), min(6, int(max(most, 1))))
+}
+
+// quantiles is the text form of a histogram with many bins.
+func quantiles(sorted []float64) string {
+	var rows [][]string
+	for _, q := range []int{1, 5, 25, 50, 75, 95, 99} {
+		rows = append(rows, []string{fmt.Sprintf("%d%% below", q), number(sorted[(len(sorted)-1)*q/100])})
+	}
+	return align(rows)
 }

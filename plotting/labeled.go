@@ -36,6 +36,16 @@ func (a axis) label(i int) string {
 	return clean(a.labels[i])
 }
 
+// named is the label with the axis's name, "layer 1", unless the label says
+// it already: "head 1.3".
+func (a axis) named(i int) string {
+	l := a.label(i)
+	if a.name == "" || strings.HasPrefix(l, a.name+" ") {
+		return l
+	}
+	return a.name + " " + l
+}
+
 // all returns the clean labels of the axis.
 func (a axis) all() []string {
 	out := make([]string, a.n)
@@ -152,7 +162,7 @@ func (g grid) where(i int) string {
 	parts := make([]string, len(g.axes))
 	for d := len(g.axes) - 1; d >= 0; d-- {
 		a := g.axes[d]
-		parts[d] = strings.TrimSpace(a.name + " " + a.label(i%a.n))
+		parts[d] = a.named(i % a.n)
 		i /= a.n
 	}
 	return strings.Join(parts, ", ")

@@ -8,6 +8,11 @@ import (
 // color is a colour of the figure.
 type color = imgcolor.NRGBA
 
+// rgb is an opaque colour, written as in CSS.
+func rgb(v uint32) color {
+	return color{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 255}
+}
+
 // Palette maps a position in [0, 1] to a colour.
 type Palette struct {
 	name  string
@@ -21,16 +26,16 @@ type Palette struct {
 var (
 	// Diverging runs blue, white, red with white at zero.
 	Diverging = Palette{"blue–white–red", []color{
-		{0x14, 0x3c, 0x78, 255}, {0x3f, 0x7f, 0xbf, 255}, {0xa9, 0xcc, 0xe4, 255},
-		{0xf8, 0xf8, 0xf8, 255},
-		{0xf3, 0xb7, 0xa0, 255}, {0xd1, 0x55, 0x4c, 255}, {0x84, 0x10, 0x2a, 255}}, true}
+		rgb(0x143c78), rgb(0x3f7fbf), rgb(0xa9cce4),
+		rgb(0xf8f8f8),
+		rgb(0xf3b7a0), rgb(0xd1554c), rgb(0x84102a)}, true}
 	// Sequential runs from nearly white to dark blue.
 	Sequential = Palette{"white–blue", []color{
-		{0xfa, 0xfb, 0xfd, 255}, {0xc3, 0xda, 0xee, 255}, {0x6f, 0xaa, 0xd6, 255},
-		{0x2a, 0x6f, 0xb0, 255}, {0x0a, 0x2f, 0x66, 255}}, false}
+		rgb(0xfafbfd), rgb(0xc3daee), rgb(0x6faad6),
+		rgb(0x2a6fb0), rgb(0x0a2f66)}, false}
 	// Greys runs from nearly white to black, for print.
 	Greys = Palette{"white–black", []color{
-		{0xfb, 0xfb, 0xfb, 255}, {0x8c, 0x8c, 0x8c, 255}, {0x14, 0x14, 0x14, 255}}, false}
+		rgb(0xfbfbfb), rgb(0x8c8c8c), rgb(0x141414)}, false}
 )
 
 // At is the colour at t; t outside [0, 1] is clamped.
@@ -46,15 +51,15 @@ func (p Palette) At(t float64) color {
 	f := x - float64(i)
 	a, b := p.stops[i], p.stops[i+1]
 	mix := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + f*(float64(b)-float64(a)))) }
-	return color{mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), 255}
+	return color{R: mix(a.R, b.R), G: mix(a.G, b.G), B: mix(a.B, b.B), A: 255}
 }
 
 // series are the colours of lines, bars and points, in order: Okabe and Ito's
 // set, told apart by every kind of colour vision, without its yellow, which
 // does not show on white.
 var series = []color{
-	{0x00, 0x72, 0xb2, 255}, {0xd5, 0x5e, 0x00, 255}, {0x00, 0x9e, 0x73, 255},
-	{0xcc, 0x79, 0xa7, 255}, {0x44, 0x44, 0x44, 255}, {0xe6, 0x9f, 0x00, 255}, {0x56, 0xb4, 0xe9, 255},
+	rgb(0x0072b2), rgb(0xd55e00), rgb(0x009e73),
+	rgb(0xcc79a7), rgb(0x444444), rgb(0xe69f00), rgb(0x56b4e9),
 }
 
 // dashes tell series apart once the colours repeat.

@@ -32,12 +32,12 @@ const (
 const fontFamily = "'Liberation Sans',Arimo,Arial,Helvetica,sans-serif"
 
 var (
-	ink   = color{0x22, 0x22, 0x22, 0xff} // text
-	soft  = color{0x55, 0x55, 0x55, 0xff} // tick labels
-	line  = color{0x88, 0x88, 0x88, 0xff} // axes
-	faint = color{0xe4, 0xe4, 0xe4, 0xff} // grid lines
-	blank = color{0xee, 0xee, 0xee, 0xff} // a cell without value
-	white = color{0xff, 0xff, 0xff, 0xff}
+	ink   = rgb(0x222222) // text
+	soft  = rgb(0x555555) // tick labels
+	line  = rgb(0x888888) // axes
+	faint = rgb(0xe4e4e4) // grid lines
+	blank = rgb(0xeeeeee) // a cell without value
+	white = rgb(0xffffff)
 )
 
 var (

@@ -1,0 +1,135 @@
+package plotting
+
+import "math"
+
+// layout chooses the size of the cells and how many panels stand side by
+// side: the largest cells, up to maxCell, at which all panels fit the page, a
+// grid of panels with few gaps preferred. A single map grows its cells
+// further where that lets the values be printed.
+func (h *heat) layout(o options) {
+	page, tall := pageWidth, maxHeight
+	if o.w > 0 {
+		page = o.w
+	}
+	if o.h > 0 {
+		tall = o.h
+	}
+	h.rooms()
+	need := h.valueRoom()
+	availW := page - h.left - h.barRoom() - 2*margin
+	availH := tall - h.below - titleRoom(o.title) - 2*margin
+
+	biggest := h.maxCell
+	if wanted := o.values != nil && *o.values; wanted || o.values == nil && len(h.panels) == 1 {
+		biggest = max(biggest, need)
+	}
+	best := 0.0
+	for n := 1; n <= len(h.panels); n++ {
+		down := (len(h.panels) + n - 1) / n
+		cell := min(biggest, (availW-float64(n-1)*panelGap)/float64(n*h.cols.n),
+			(availH-float64(down-1)*panelGap-float64(down)*h.headRoom())/float64(down*h.rows.n))
+		if cell < need { // too small for values, so no larger than looks well
+			cell = min(cell, h.maxCell)
+		}
+		if score := cell * float64(len(h.panels)) / float64(n*down); score > best {
+			best, h.cw, h.perRow = score, cell, n
+		}
+	}
+	if len(h.panels) > 1 && h.cw*float64(h.cols.n) < minPanel {
+		// More panels than the box holds: grow downwards.
+		h.cw = minPanel / float64(h.cols.n)
+		h.perRow = min(len(h.panels), int((availW+panelGap)/(minPanel+panelGap)))
+	}
+	h.perRow = max(1, h.perRow)
+	h.cw = max(h.cw, minPanel/float64(max(h.cols.n, h.rows.n))) // also in a box too small
+	if h.cw >= 3 {
+		h.cw = math.Floor(h.cw) // whole pixels keep cells crisp
+	}
+	h.ch = h.cw
+	if !h.square && len(h.panels) == 1 {
+		// Cells of a wide grid become taller than wide, so that every row
+		// has room for its label.
+		h.ch = max(h.ch, min(14, math.Floor(availH/float64(h.rows.n))))
+	}
+	h.values = h.cw >= math.Floor(need) && h.ch >= cellSize+4 && !h.rastered()
+	if o.values != nil {
+		h.values = h.values && *o.values
+	} else {
+		h.values = h.values && len(h.panels) == 1
+	}
+	h.turn()
+}
+
+// rooms sets the room for labels, column labels taken as turned.
+func (h *heat) rooms() {
+	h.labelRoom = labelRoom
+	if len(h.panels) > 1 {
+		h.labelRoom = labelRoom / 2 // small multiples need the width
+	}
+	h.left = margin + tickGap + min(widest(h.rows.all(), tickSize), h.labelRoom)
+	if h.rows.name != "" {
+		h.left += textSize + margin
+	}
+	h.below = tickGap + min(widest(h.cols.all(), tickSize), h.labelRoom) + margin
+	if h.cols.name != "" {
+		h.below += textSize
+	}
+}
+
+// turn decides whether column labels stand upright: where they do not fit
+// side by side and, naming and not counting, should not be left out.
+func (h *heat) turn() {
+	wide := min(widest(h.cols.all(), tickSize), h.labelRoom)
+	h.upright = !numeric(h.cols) && wide > h.cw-4
+	if !h.upright {
+		h.below += tickSize - wide
+	}
+}
+
+// valueRoom is the cell width that printed values need; it sets decimals.
+func (h *heat) valueRoom() float64 {
+	lo, hi := bounds(h.shownValues()...)
+	h.decimals = decimals(lo, hi)
+	need := 0.0
+	for _, vs := range h.shownValues() {
+		for _, v := range vs {
+			need = max(need, width(decimal(v, h.decimals), cellSize))
+		}
+		if h.rastered() {
+			break // no values will be printed
+		}
+	}
+	return math.Ceil(need + 3)
+}
+
+// rastered says whether there are too many cells to draw one by one.
+func (h *heat) rastered() bool { return len(h.panels)*h.rows.n*h.cols.n > maxCells }
+
+// headRoom is the room above each panel.
+func (h *heat) headRoom() float64 {
+	if len(h.panels) == 1 && h.panels[0].title == "" {
+		return 0
+	}
+	return panelTitle
+}
+
+// numeric says whether the axis counts, so that leaving labels out loses
+// nothing.
+func numeric(a axis) bool {
+	_, ok := a.numbers()
+	return ok
+}
+
+func (h *heat) shownValues() [][]float64 {
+	out := make([][]float64, len(h.panels))
+	for i, p := range h.panels {
+		for r := range h.rows.n {
+			for c := range h.cols.n {
+				if h.shown(r, c) {
+					out[i] = append(out[i], h.val(p, r, c))
+				}
+			}
+		}
+	}
+	return out
+}
