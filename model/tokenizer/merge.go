@@ -1,6 +1,9 @@
 package tokenizer
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // pair is two tokens side by side.
 type pair struct{ left, right int32 }
@@ -44,7 +47,7 @@ func (v *vocab) merge(out, ids []int32) []int32 {
 			mergers.Put(m)
 		}
 	}()
-	m.symbols, m.queue = m.symbols[:0], m.queue[:0]
+	m.symbols, m.queue = slices.Grow(m.symbols[:0], len(ids)), m.queue[:0]
 	for i, id := range ids {
 		m.symbols = append(m.symbols, linked{id, int32(i) - 1, int32(i) + 1})
 	}
