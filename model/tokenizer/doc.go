@@ -13,7 +13,7 @@
 // A text passes these steps, each in a file of its own:
 //
 //	added tokens   <|endoftext|> and the like are cut out     added.go
-//	normalizer     none or NFC                                normalize.go
+//	normalizer     none or NFC                                normalize.go, compose.go
 //	pre-tokenizer  the text is cut into words                 scan*.go
 //	model          each word's bytes are merged into tokens   merge.go
 //	template       tokens put around the text, on request     template.go

@@ -3,8 +3,6 @@ package tokenizer
 import (
 	"slices"
 	"testing"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // Whatever the file, Parse gives an error or a tokenizer that keeps its word.
@@ -80,8 +78,11 @@ func FuzzRoundTrip(f *testing.F) {
 // composition comes back, and the tokens cover the text without gaps.
 func checkComposed(t *testing.T, text, back string, tokens []Token) {
 	t.Helper()
-	// Added tokens divide the text before it is composed.
-	if norm.NFC.String(back) != norm.NFC.String(text) {
+	// Added tokens divide the text before it is composed, so back may be
+	// composed once more.
+	got, _ := compose(back)
+	want, _ := compose(text)
+	if got != want {
 		t.Fatalf("%q comes back as %q", text, back)
 	}
 	if !slices.IsSortedFunc(tokens, func(a, b Token) int { return a.End - b.End }) {
