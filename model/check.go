@@ -165,7 +165,7 @@ func (k *checker) edit(e hook.Edit) error {
 	case hook.OpReplace, hook.OpAdd:
 		return k.fits(e)
 	case hook.OpProject:
-		dims := arch.Dims(k.Config, e.Kind, 1)
+		dims := arch.Dims(k.Config, e.Kind, slices.Max(k.lens))
 		last := dims[len(dims)-1]
 		if e.Coords != nil || len(e.Values) != last || len(e.Shape) != 1 {
 			return fmt.Errorf("edit %s: a direction is one vector of length %d over the whole last axis", e, last)

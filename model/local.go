@@ -29,7 +29,7 @@ type local struct {
 func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	params, err := s.params(p)
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", s.name, err)
+		return nil, err
 	}
 	b, err := backend.Open("")
 	if err != nil {
@@ -37,7 +37,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	}
 	engine, err := exec.New(s.config, params, b)
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", s.name, err)
+		return nil, err
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),

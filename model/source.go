@@ -48,7 +48,7 @@ func openSource(name string) (*source, error) {
 		return nil, fmt.Errorf("a model is a folder with config.json and weights: %w", err)
 	}
 	if s.config, s.family, err = arch.Parse(raw); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, err
 	}
 	if s.tokens, err = tokenizer.Open(files); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -77,7 +77,8 @@ func Rows(a *array.Array) [][]int32 {
 }
 
 // MaxDiff is the largest absolute difference of two arrays of equal size.
-// Equal infinities do not differ; a NaN on one side differs by infinity.
+// Equal infinities do not differ, nor do two NaN; a NaN on one side differs by
+// infinity.
 func MaxDiff(a, b *array.Array) float64 {
 	x, y := a.Values(), b.Values()
 	if len(x) != len(y) || a.Err() != nil || b.Err() != nil {
@@ -85,7 +86,7 @@ func MaxDiff(a, b *array.Array) float64 {
 	}
 	most := 0.0
 	for i := range x {
-		if x[i] == y[i] {
+		if x[i] == y[i] || x[i] != x[i] && y[i] != y[i] {
 			continue
 		}
 		d := math.Abs(float64(x[i]) - float64(y[i]))

@@ -1,0 +1,75 @@
+package model_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// The batches of ../shared/spec/performance.md, and smaller ones.
+var batches = []struct {
+	shape     modeltest.Shape
+	rows, pos int
+}{
+	{modeltest.Tiny, 4, 16}, {modeltest.Small, 8, 64}, {modeltest.GPT2Small, 16, 16}, {modeltest.GPT2Small, 8, 128},
+}
+
+// BenchmarkForward runs a batch and reads the last position's logits, all
+// logits, or every activation of every block. GOLENS_BACKEND picks the engine;
+// GFLOP/s counts matrix products alone.
+func BenchmarkForward(b *testing.B) {
+	opened := map[string]*model.Model{}
+	for _, c := range batches {
+		rows := make([][]int32, c.rows)
+		for i := range rows {
+			rows[i] = make([]int32, c.pos)
+			for j := range rows[i] {
+				rows[i][j] = int32((i*31 + j*7) % c.shape.Vocab)
+			}
+		}
+		base := model.Request{Rows: rows, Budget: 1 << 40}
+		kept := base
+		for l := range c.shape.Layers {
+			for _, k := range []func(int) hook.Point{hook.ResidPre, hook.Q, hook.K, hook.V, hook.Scores, hook.Pattern, hook.Z,
+				hook.AttnOut, hook.ResidMid, hook.MLPPre, hook.MLPPost, hook.MLPOut, hook.ResidPost} {
+				kept = kept.Capture(k(l))
+			}
+		}
+		for _, v := range []struct {
+			name    string
+			request model.Request
+			logits  int // positions unembedded per row
+		}{
+			{"last", base.Metric(model.LogProbOf(1)), 1},
+			{"all logits", base.Capture(hook.Logits()), c.pos},
+			{"cached", kept.Capture(hook.Logits()), c.pos},
+		} {
+			b.Run(fmt.Sprintf("%s/%dx%d/%s", c.shape.Name, c.rows, c.pos, v.name), func(b *testing.B) {
+				m := opened[c.shape.Name]
+				if m == nil {
+					var err error
+					if m, err = model.Open(modeltest.Random(b, c.shape, 1)); err != nil {
+						b.Fatal(err)
+					}
+					opened[c.shape.Name] = m
+				}
+				if _, err := m.Run(v.request); err != nil { // compiles
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					if _, err := m.Run(v.request); err != nil {
+						b.Fatal(err)
+					}
+				}
+				tokens := c.rows * c.pos
+				attention := 2 * 2 * c.rows * c.pos * c.pos * c.shape.DModel * c.shape.Layers
+				flops := 2*tokens*c.shape.Params() + attention + 2*c.rows*v.logits*c.shape.DModel*c.shape.Vocab
+				b.ReportMetric(float64(flops)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				b.ReportMetric(float64(tokens)*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
+			})
+		}
+	}
+}

@@ -1,0 +1,395 @@
+package model_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// near is what float32 sums in another order may differ by on tiny models.
+const near = 2e-5
+
+// models are those on which what must always hold is tested.
+func models(t *testing.T) map[string]*model.Model {
+	t.Helper()
+	all := map[string]*model.Model{}
+	for name, path := range map[string]string{
+		"gpt2": modeltest.Dir(), "random": modeltest.Random(t, modeltest.Tiny, 3), "attention only": "zoo:induction",
+	} {
+		m, err := model.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = m
+	}
+	return all
+}
+
+func run(t *testing.T, m *model.Model, r model.Request) *model.Result {
+	t.Helper()
+	res, err := m.Run(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// points are all activations of a model's block, and the ends.
+func points(t *testing.T, m *model.Model, layer int) []hook.Point {
+	t.Helper()
+	var all []hook.Point
+	for _, k := range hook.Kinds() {
+		p := hook.Point{ID: hook.ID{Kind: k, Layer: layer}}
+		if k.Global() {
+			p.Layer = 0
+		}
+		if _, err := m.Run(model.Request{Rows: [][]int32{{1}}}.Capture(p)); err == nil {
+			all = append(all, p)
+		}
+	}
+	if len(all) < 15 {
+		t.Fatalf("only %d activations exist", len(all))
+	}
+	return all
+}
+
+var ragged = [][]int32{{1, 2, 3, 4, 5, 6}, {9, 8, 7}, {60}, {5, 5, 5, 5, 5}}
+
+// A row's results do not depend on what stands beside it.
+func TestBatchEqualsSingle(t *testing.T) {
+	for name, m := range models(t) {
+		t.Run(name, func(t *testing.T) {
+			all := points(t, m, 1)
+			batch := run(t, m, model.Request{Rows: ragged}.Capture(all...).Metric(model.LogProbOf(4)))
+			for i, row := range ragged {
+				alone := run(t, m, model.Request{Rows: [][]int32{row}}.Capture(all...).Metric(model.LogProbOf(4)))
+				one := batch.Row(i)
+				for k, p := range all {
+					if d := modeltest.MaxDiff(one.Captures[k].Array, alone.Captures[k].Array); !(d <= near) {
+						t.Errorf("%s of row %d differs by %g", p, i, d)
+					}
+				}
+				if d := batch.PerRow(0).At(i) - alone.Metric(); math.Abs(d) > near {
+					t.Errorf("metric of row %d differs by %g", i, d)
+				}
+			}
+		})
+	}
+}
+
+// Many rows, cut into chunks, are the rows one by one.
+func TestChunksDoNotShow(t *testing.T) {
+	m := open(t)
+	rng := rand.New(rand.NewPCG(1, 1))
+	rows := make([][]int32, 150)
+	for i := range rows {
+		rows[i] = make([]int32, 1+rng.IntN(60))
+		for j := range rows[i] {
+			rows[i][j] = rng.Int32N(97)
+		}
+	}
+	all := run(t, m, model.Request{Rows: rows}.Metric(model.LogProbOf(4)).Edit(hook.Z(1).Head(2).Row(3, 149).Zero()).Grad(hook.ResidPre(1).At(-1)))
+	for _, i := range []int{0, 3, 77, 149} {
+		r := model.Request{Rows: rows[i : i+1]}.Metric(model.LogProbOf(4)).Grad(hook.ResidPre(1).At(-1))
+		if i == 3 || i == 149 {
+			r = r.Edit(hook.Z(1).Head(2).Zero())
+		}
+		alone := run(t, m, r)
+		if d := math.Abs(all.PerRow(0).At(i) - alone.Metric()); d > near {
+			t.Errorf("metric of row %d differs by %g", i, d)
+		}
+		if d := modeltest.MaxDiff(all.Grads[0].Array.Select("batch", i), alone.Grads[0].Array); !(d <= near) {
+			t.Errorf("gradient of row %d differs by %g", i, d)
+		}
+	}
+}
+
+// Padding on either side is as if it were not there.
+func TestPaddingIsNotSeen(t *testing.T) {
+	for name, m := range models(t) {
+		t.Run(name, func(t *testing.T) {
+			plain := run(t, m, model.Request{Rows: ragged}.Metric(model.LogProbOf(4)).Capture(hook.ResidPost(1).At(-1)).Grad(hook.ResidPre(0).At(-1)))
+			for _, left := range []bool{true, false} {
+				r := model.Request{}
+				for _, row := range ragged {
+					padded, mask := make([]int32, 8), make([]bool, 8)
+					at := 0
+					if left {
+						at = 8 - len(row)
+					}
+					copy(padded[at:], row)
+					for i := range row {
+						mask[at+i] = true
+					}
+					r.Rows, r.Mask = append(r.Rows, padded), append(r.Mask, mask)
+				}
+				got := run(t, m, r.Metric(model.LogProbOf(4)).Capture(hook.ResidPost(1).At(-1)).Grad(hook.ResidPre(0).At(-1)))
+				for what, d := range map[string]float64{
+					"metric":   modeltest.MaxDiff(got.PerRow(0), plain.PerRow(0)),
+					"capture":  modeltest.MaxDiff(got.Captures[0].Array, plain.Captures[0].Array),
+					"gradient": modeltest.MaxDiff(got.Grads[0].Array, plain.Grads[0].Array),
+				} {
+					if !(d <= near) {
+						t.Errorf("padding on the left %t: %s differs by %g", left, what, d)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A run that resumes from a captured residual stream ends where the whole does.
+func TestResumeEqualsWhole(t *testing.T) {
+	for name, m := range models(t) {
+		n := m.Config().Layers
+		whole := model.Request{Rows: ragged}.Capture(hook.Logits())
+		for l := range n {
+			whole = whole.Capture(hook.ResidPre(l))
+		}
+		whole = whole.Capture(hook.ResidPost(n - 1))
+		w := run(t, m, whole)
+		for l := 1; l <= n; l++ {
+			from := hook.ResidPost(n - 1)
+			if l < n {
+				from = hook.ResidPre(l)
+			}
+			got := run(t, m, model.Request{Rows: ragged}.Start(l, w.At(from)).Capture(hook.Logits()))
+			if d := modeltest.MaxDiff(got.At(hook.Logits()), w.At(hook.Logits())); !(d <= near) {
+				t.Errorf("%s: resumed at layer %d: logits differ by %g", name, l, d)
+			}
+		}
+	}
+}
+
+// Putting an activation back where it was changes nothing.
+func TestPatchWithItselfChangesNothing(t *testing.T) {
+	for name, m := range models(t) {
+		for _, p := range points(t, m, 1) {
+			base := run(t, m, model.Request{Rows: ragged[:1]}.Capture(p, hook.Logits()))
+			got := run(t, m, model.Request{Rows: ragged[:1]}.Edit(p.Replace(base.At(p))).Capture(hook.Logits()))
+			if d := modeltest.MaxDiff(got.At(hook.Logits()), base.At(hook.Logits())); !(d <= near) {
+				t.Errorf("%s: %s put back: logits differ by %g", name, p, d)
+			}
+		}
+	}
+}
+
+// Every operation at every activation, on a random part of it: what is captured
+// there must be the operation done by hand, and nothing else there may change.
+func TestEditsAtEveryPoint(t *testing.T) {
+	const seed = 11
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for name, m := range models(t) {
+		rows := [][]int32{{1, 2, 3, 4, 5, 6}, {9, 8, 7, 6, 5, 4}}
+		for _, whole := range points(t, m, 1) {
+			before := run(t, m, model.Request{Rows: rows}.Capture(whole)).At(whole)
+			part := whole.Row(rng.IntN(2)).At(rng.IntN(6))
+			if axis := whole.Kind.HeadAxis(); axis >= 0 {
+				part = part.Head(rng.IntN(before.Shape()[axis]))
+			}
+			value := array.New(array.Dim("x", before.Shape()[len(before.Shape())-1]))
+			for i := range value.Values() {
+				value.Values()[i] = rng.Float32()
+			}
+			norm := 0.0
+			for _, v := range value.Values() {
+				norm += float64(v) * float64(v)
+			}
+			old := run(t, m, model.Request{Rows: rows}.Capture(part)).At(part).Values()
+			along := 0.0
+			for i, v := range old {
+				along += float64(v) * float64(value.Values()[i]) / norm
+			}
+			for _, c := range []struct {
+				edit hook.Edit
+				want func(i int, v float64) float64
+			}{
+				{part.Replace(value), func(i int, _ float64) float64 { return float64(value.Values()[i]) }},
+				{part.Add(value), func(i int, v float64) float64 { return v + float64(value.Values()[i]) }},
+				{part.Scale(-0.5), func(_ int, v float64) float64 { return -0.5 * v }},
+				{part.Zero(), func(int, float64) float64 { return 0 }},
+				{part.Clamp(-0.1, 0.2), func(_ int, v float64) float64 { return min(0.2, max(-0.1, v)) }},
+				{part.ProjectOut(value), func(i int, v float64) float64 { return v - along*float64(value.Values()[i]) }},
+			} {
+				if whole.Kind == hook.KindScores && (c.edit.Op == hook.OpScale || c.edit.Op == hook.OpProject) {
+					continue // minus infinity times a number, or along a direction, is not one
+				}
+				got := run(t, m, model.Request{Rows: rows}.Edit(c.edit).Capture(part, whole))
+				for i, v := range got.At(part).Values() {
+					want := c.want(i, float64(old[i]))
+					if d := math.Abs(float64(v) - want); float64(v) != want && !(d <= near) {
+						t.Fatalf("%s, seed %d: %s: value %d is %g, by hand %g", name, seed, c.edit, i, v, want)
+					}
+				}
+				changed := 0
+				for i, v := range got.At(whole).Values() {
+					if d := math.Abs(float64(v - before.Values()[i])); d > near {
+						changed++
+					}
+				}
+				if changed > len(old) {
+					t.Errorf("%s, seed %d: %s changed %d values, it selects %d", name, seed, c.edit, changed, len(old))
+				}
+			}
+		}
+	}
+}
+
+// Gradients at every activation are the slopes that small steps see.
+func TestGradientsAgainstFiniteDifferences(t *testing.T) {
+	const (
+		step = 2e-2 // large enough that float32 sees the change, small enough that curvature does not
+		// Central differences err by step² times the third derivative, and by
+		// float32's 1e-7 of a metric of size 10 over the step.
+		tolerance = 3e-3
+	)
+	rows := [][]int32{{1, 2, 3, 4}, {9, 8, 7}}
+	m, err := model.Open(modeltest.Random(t, modeltest.Tiny, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference := run(t, m, model.Request{Rows: [][]int32{{4, 4, 4}, {5, 5}}}.Capture(hook.Logits().At(-1))).Captures[0].Array
+	direction := array.New(array.Dim("d_model", 32))
+	for i := range direction.Values() {
+		direction.Values()[i] = float32(i%5) - 2
+	}
+	rng := rand.New(rand.NewPCG(2, 0))
+	for _, metric := range []model.Metric{
+		model.LogitDiff(model.IDs(4, 7), model.IDs(9)), model.LogProbOf(3), model.Logit(model.IDs(3)), model.Prob(model.IDs(3)),
+		model.NLL(), model.KL(reference), model.Linear(hook.ResidPost(1).At(-1), direction),
+	} {
+		most, where := 0.0, ""
+		for _, p := range points(t, m, 1) {
+			if metric.Kind == model.KindLinear && p.Kind.Global() && p.Kind != hook.KindEmbed && p.Kind != hook.KindPosEmbed {
+				continue // they come after what the metric reads
+			}
+			if p.Kind == hook.KindScores {
+				continue // masked scores are infinite; they are tested through the pattern
+			}
+			at := p.Row(0).At(1)
+			g := run(t, m, model.Request{Rows: rows}.Metric(metric).Grad(at)).Grads[0].Array
+			i := rng.IntN(len(g.Values()))
+			bump := func(by float32) float64 {
+				delta := array.New(g.Axes()...)
+				delta.Values()[i] = by
+				r := run(t, m, model.Request{Rows: rows}.Metric(metric).Edit(at.Add(delta)))
+				return 2 * r.Metric() // the sum over both rows
+			}
+			slope := (bump(step) - bump(-step)) / (2 * step)
+			d := math.Abs(slope-float64(g.Values()[i])) / (1 + math.Abs(slope))
+			if d > most {
+				most, where = d, fmt.Sprintf("%s: gradient %g, slope %g", at, g.Values()[i], slope)
+			}
+		}
+		t.Logf("%-24s largest relative difference %.1e at %s", metric.Kind, most, where)
+		if !(most < tolerance) {
+			t.Errorf("%s: %s", metric.Kind, where)
+		}
+	}
+}
+
+// Metrics are what their names say, computed by hand from the logits.
+func TestMetricsByHand(t *testing.T) {
+	m := open(t)
+	rows := [][]int32{{1, 2, 3, 4}, {9, 8, 7}}
+	reference := run(t, m, model.Request{Rows: [][]int32{{4}, {5, 5}}}.Capture(hook.Logits().At(-1))).Captures[0].Array
+	got := run(t, m, model.Request{Rows: rows}.Capture(hook.Logits(), hook.Z(1)).Metric(
+		model.Logit(model.IDs(3)), model.LogitDiff(model.IDs(3, 4), model.IDs(9)), model.LogProbOf(3), model.Prob(model.IDs(3)),
+		model.Top1(model.IDs(3)), model.NLL(), model.KL(reference), model.Linear(hook.Z(1).Head(2).At(0, 1), hook.Vec(2)), model.LogProbOf(3).AtPositions(0)))
+	logits := got.At(hook.Logits())
+	for row, ids := range rows {
+		last := len(ids) - 1
+		at := func(pos, id int) float64 { return logits.At(row, pos, id) }
+		z := func(pos int) float64 {
+			sum := 0.0
+			for id := range 97 {
+				sum += math.Exp(at(pos, id))
+			}
+			return math.Log(sum)
+		}
+		top, nll, kl, linear := 1.0, 0.0, 0.0, 0.0
+		refZ := 0.0
+		for id := range 97 {
+			if at(last, id) > at(last, 3) {
+				top = 0
+			}
+			refZ += math.Exp(reference.At(row, 0, id))
+		}
+		for id := range 97 {
+			lp := reference.At(row, 0, id) - math.Log(refZ)
+			kl += math.Exp(lp) * (lp - at(last, id) + z(last))
+		}
+		for pos := range last {
+			nll += (z(pos) - at(pos, int(ids[pos+1]))) / float64(last)
+		}
+		for pos := range 2 {
+			for d := range 8 {
+				linear += 2 * got.At(hook.Z(1)).At(row, pos, 2, d)
+			}
+		}
+		for i, want := range []float64{
+			at(last, 3), at(last, 3+row) - at(last, 9), at(last, 3) - z(last), math.Exp(at(last, 3) - z(last)),
+			top, nll, kl, linear, at(0, 3) - z(0),
+		} {
+			if have := got.PerRow(i).At(row); math.Abs(have-want) > near {
+				t.Errorf("row %d: %s is %g, by hand %g", row, got.PerRow(i).Title(), have, want)
+			}
+		}
+	}
+}
+
+// Processing the weights leaves what the model says as it was.
+func TestProcessingKeepsLogProbabilities(t *testing.T) {
+	m := open(t)
+	rows := [][]int32{{1, 2, 3, 4}, {9, 8, 7}}
+	raw := run(t, m, model.Request{Rows: rows}.Metric(model.LogProbOf(5), model.NLL()))
+	for bits := range 16 {
+		p := model.Processing{FoldNorm: bits&1 > 0, CenterWriting: bits&2 > 0, CenterUnembed: bits&4 > 0, FoldValues: bits&8 > 0}
+		view, err := m.Process(p)
+		if p.CenterWriting && !p.FoldNorm && err != nil {
+			continue // may be refused
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := run(t, view, model.Request{Rows: rows}.Metric(model.LogProbOf(5), model.NLL()))
+		for i := range 2 {
+			if d := modeltest.MaxDiff(got.PerRow(i), raw.PerRow(i)); !(d <= near) {
+				t.Errorf("%s: %s differs by %g", p, got.PerRow(i).Title(), d)
+			}
+		}
+		if got.Processing != p || raw.Processing != (model.Processing{}) {
+			t.Errorf("results say %s and %s", got.Processing, raw.Processing)
+		}
+	}
+}
+
+// Greedy generation is the likeliest token, again and again, with the edits.
+func TestGenerate(t *testing.T) {
+	m := open(t)
+	p := m.Rows([][]int32{{1, 2, 3}, {9}})
+	edit := hook.Z(0).Head(1).Zero()
+	got, err := m.Generate(p, 4, edit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range p.IDs {
+		for range 4 {
+			res := run(t, m, model.Request{Rows: [][]int32{row}}.Edit(edit).Capture(hook.Logits().At(-1)))
+			_, best := res.Captures[0].Array.Max()
+			row = append(row[:len(row):len(row)], int32(best[2]))
+		}
+		if fmt.Sprint(row) != fmt.Sprint(got.IDs[i]) {
+			t.Errorf("row %d is %v, step by step %v", i, got.IDs[i], row)
+		}
+	}
+	if len(p.IDs[0]) != 3 {
+		t.Error("the prompt was changed")
+	}
+}
