@@ -56,7 +56,7 @@ func (g grid) attention(o options) (parts, error) {
 	lo, hi := bounds(g.vals)
 	h := heat{rows: *query, cols: *key, square: true, maxCell: 24, scale: newScale(lo, hi, o), unit: g.unit}
 	h.tip = func(p panel, r, c int) string {
-		return fmt.Sprintf("%s → %s: %s", h.rows.label(r), h.cols.label(c), withUnit(number(h.val(p, r, c)), g.unit))
+		return fmt.Sprintf("%s → %s: %s", h.rows.label(r), h.cols.label(c), withUnit(h.val(p, r, c), g.unit))
 	}
 	for i := 0; i < len(g.vals); i += size {
 		h.panels = append(h.panels, panel{headTitle(heads, i/size), g.vals[i : i+size]})

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// maxBars is the most categories of a bar chart: 8 screens of bars.
+// maxBars is the most bars of a chart: 8 screens of them.
 const maxBars = 400
 
 // Bars draws x of shape [category] as bars, or [group category] as bars side
@@ -21,8 +21,8 @@ func Bars(x Labeled, opts ...Option) *Figure {
 		if err != nil {
 			return parts{}, err
 		}
-		if n := g.axes[len(g.axes)-1].n; n > maxBars {
-			return parts{}, fmt.Errorf("axis %q has %d categories, at most %d are readable: keep the largest, or use Hist", g.axes[len(g.axes)-1].name, n, maxBars)
+		if n := len(g.vals); n > maxBars {
+			return parts{}, fmt.Errorf("shape %v makes %d bars, at most %d are readable: keep the largest, or use Hist or Heatmap", g.shape(), n, maxBars)
 		}
 		return g.bars(o), nil
 	})
@@ -107,7 +107,7 @@ func (g grid) bars(o options) parts {
 			if groups > 1 {
 				tip += ", " + g.axes[0].label(k)
 			}
-			tip += ": " + withUnit(number(v), g.unit)
+			tip += ": " + withUnit(v, g.unit)
 			v = min(max(v, value.lo), value.hi)
 			off := -fill/2 + fill*float64(k)/float64(groups)
 			b := box{fill: seriesColour(k), tip: tip}

@@ -5,6 +5,7 @@ import (
 	"image"
 	imgcolor "image/color"
 	"image/draw"
+	"image/png"
 	"math"
 
 	xfont "golang.org/x/image/font"
@@ -26,7 +27,7 @@ func (s *scene) png() ([]byte, error) {
 		vgimg.UseBackgroundColor(white))
 	s.draw(c)
 	var b bytes.Buffer
-	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(&b)
+	err := png.Encode(&b, c.Image())
 	return b.Bytes(), err
 }
 

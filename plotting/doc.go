@@ -1,2 +1,55 @@
-// Package plotting draws figures of labelled data.
+// Package plotting draws the figures of an analysis: heat maps of heads and
+// positions, attention patterns, lines, bars, scatter plots and histograms, as
+// SVG for a notebook, PNG and PDF for a paper, and text for a terminal.
+//
+// # Overview
+//
+// A figure is made from a Labeled, an array that knows its axes, title and
+// unit; results of golens are such arrays, so nobody writes tick labels by
+// hand. One function makes one kind of figure:
+//
+//	HeadMap    [layer head]                        one value for every head
+//	Heatmap    [row column], [panel row column]    any grid
+//	Attention  [query key], [head query key]       patterns with token labels
+//	Lines      [x], [series x]                     with Band and LogX
+//	Bars       [category], [group category]        with Sorted and Horizontal
+//	Scatter    x and y of one shape                with Annotate
+//	Hist       any shape                           how values are distributed
+//
+// Each returns a *Figure, which a notebook shows through MIME and a program
+// writes with Save. Options change presentation only: Title, Caption, Size,
+// Colours, Values, Range.
+//
+// # Conventions
+//
+// Layer 0 and query 0 are on top, head 0 and key 0 on the left, as the field
+// draws them. Colours diverge from white at zero (blue below, red above) when
+// any value is negative, and otherwise run from nearly white at zero to dark
+// blue; Colours and Range override that. A cell without value (NaN) is grey;
+// a cell that cannot have one, above the diagonal of a causal pattern, is
+// white. Positions whose labels are all numbers stand where the numbers say.
+//
+// A label's leading and trailing spaces are shown as "·", since " cat" and
+// "cat" are different tokens; control characters are shown escaped ("\n").
+// In text forms a value that is missing is "–".
+//
+// All sizes are CSS pixels; type is 11 pixels or larger (10 for values printed
+// in cells) and a figure grows to at most 860 pixels wide by itself. A PNG has
+// two pixels for each. Text is measured in Liberation Sans, whose metrics are
+// those of Arial, with room to spare for a wider substitute.
+//
+// # Invariants
+//
+//   - Nothing here panics, whatever the data: a Figure carries its error, and
+//     every method returns it. The error names the figure, the axis and the
+//     shapes got and wanted.
+//   - Infinite values are an error, not an edge colour; NaN is "no value".
+//   - The data is copied: changing it later does not change the figure.
+//   - Every mark that stands for a value has a hover title with its labels,
+//     value and unit, except where there are more than 2,500 of them.
+//   - Every format shows the same marks. Every figure has a text form and an
+//     alternative text, which the SVG carries as <title> and <desc>.
+//   - An SVG refers to nothing outside it, has no scripts and no ids, and
+//     stays small: many cells become one embedded image.
+//   - The same data gives the same bytes of SVG.
 package plotting

@@ -27,7 +27,7 @@ func (g grid) heatmap(o options, square bool) parts {
 	lo, hi := bounds(g.vals)
 	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, o), unit: g.unit}
 	h.tip = func(p panel, r, c int) string {
-		return fmt.Sprintf("%s, %s: %s", rows.named(r), cols.named(c), withUnit(number(h.val(p, r, c)), g.unit))
+		return fmt.Sprintf("%s, %s: %s", rows.named(r), cols.named(c), withUnit(h.val(p, r, c), g.unit))
 	}
 	size := rows.n * cols.n
 	for i := 0; i < len(g.vals); i += size {

@@ -46,6 +46,7 @@ type heat struct {
 	perRow      int     // panels side by side
 	left, below float64 // room for row and column labels
 	labelRoom   float64 // the most for one label
+	colStep     int     // columns from one label to the next
 	upright     bool    // column labels are turned
 	decimals    int
 	values      bool

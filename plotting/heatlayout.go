@@ -81,22 +81,34 @@ func (h *heat) rooms() {
 func (h *heat) turn() {
 	wide := min(widest(h.cols.all(), tickSize), h.labelRoom)
 	h.upright = !numeric(h.cols) && wide > h.cw-4
+	h.below -= wide // taken back: the labels that are left out need no room
+	h.colStep = every(h.cols, h.cw, tickSize+1)
 	if !h.upright {
-		h.below += tickSize - wide
+		h.colStep = every(h.cols, h.cw, widest(h.cols.all(), tickSize)+3)
+		h.below += tickSize
+		return
 	}
+	wide = 0
+	for c := 0; c < h.cols.n; c += h.colStep {
+		wide = max(wide, width(h.cols.label(c), tickSize))
+	}
+	h.below += min(wide, h.labelRoom)
 }
 
 // valueRoom is the cell width that printed values need; it sets decimals.
 func (h *heat) valueRoom() float64 {
 	lo, hi := bounds(h.shownValues()...)
 	h.decimals = decimals(lo, hi)
-	need := 0.0
+	if h.rastered() {
+		return 0 // none will be printed
+	}
+	need, seen := 0.0, map[string]bool{}
 	for _, vs := range h.shownValues() {
 		for _, v := range vs {
-			need = max(need, width(decimal(v, h.decimals), cellSize))
-		}
-		if h.rastered() {
-			break // no values will be printed
+			if s := decimal(v, h.decimals); !seen[s] {
+				seen[s] = true
+				need = max(need, width(s, cellSize))
+			}
 		}
 	}
 	return math.Ceil(need + 3)

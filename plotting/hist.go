@@ -83,7 +83,7 @@ func (g grid) hist(bins int, o options) parts {
 	rows := [][]string{{"from", "to", "count"}}
 	for i, n := range count {
 		x0, x1, y := a.px(e[i]), a.px(e[i+1]), a.py(n)
-		tip := fmt.Sprintf("%s to %s: %d of %d", number(e[i]), withUnit(number(e[i+1]), g.unit), int(n), len(sorted))
+		tip := fmt.Sprintf("%s to %s: %d of %d", number(e[i]), withUnit(e[i+1], g.unit), int(n), len(sorted))
 		if n > 0 {
 			s.add(box{x0, y, max(x1-x0-1, 0.5), a.py(0) - y, seriesColour(0), tip})
 			rows = append(rows, []string{number(e[i]), number(e[i+1]), fmt.Sprint(int(n))})
@@ -94,7 +94,7 @@ func (g grid) hist(bins int, o options) parts {
 	}
 	s.footer(o.caption)
 	mid := sorted[len(sorted)/2]
-	desc := fmt.Sprintf("Histogram of %d values, from %s to %s, median %s.", len(sorted), number(sorted[0]), withUnit(number(sorted[len(sorted)-1]), g.unit), number(mid))
+	desc := fmt.Sprintf("Histogram of %d values, from %s to %s, median %s.", len(sorted), number(sorted[0]), withUnit(sorted[len(sorted)-1], g.unit), number(mid))
 	t := g.caption(o.title) + desc + "\n"
 	if len(rows) <= tableRows {
 		t += align(rows)

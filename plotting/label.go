@@ -1,7 +1,6 @@
 package plotting
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -80,15 +79,16 @@ func number(v float64) string {
 // minus writes the sign as a minus, not a hyphen.
 func minus(s string) string { return strings.ReplaceAll(s, "-", "−") }
 
-// withUnit appends the unit, if any: "0.98 nats", "12%".
-func withUnit(s, unit string) string {
-	switch unit {
-	case "":
+// withUnit is number with the unit, if any: "0.98 nats", "12%".
+func withUnit(v float64, unit string) string {
+	switch s := number(v); {
+	case unit == "" || math.IsNaN(v):
 		return s
-	case "%":
+	case unit == "%":
 		return s + unit
+	default:
+		return s + " " + unit
 	}
-	return fmt.Sprintf("%s %s", s, unit)
 }
 
 // decimal formats v with the same number of decimals for all values of one

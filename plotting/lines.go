@@ -60,7 +60,7 @@ func (g grid) lines(o options) (parts, error) {
 		for i, v := range g.vals {
 			if !math.IsNaN(v) && v >= a.y.lo && v <= a.y.hi {
 				// Wider than the dot, so that it is easy to hit.
-				s.add(dot{a.px(xs[i%along.n]), a.py(v), 6, color{}, g.where(i) + ": " + withUnit(number(v), g.unit)})
+				s.add(dot{a.px(xs[i%along.n]), a.py(v), 6, color{}, g.where(i) + ": " + withUnit(v, g.unit)})
 			}
 		}
 	}

@@ -9,21 +9,20 @@ import (
 type Option func(*options)
 
 type options struct {
-	title         string
-	caption       string
-	w, h          float64
-	palette       *Palette
-	values        *bool
-	ranged        bool
-	vmin, vmax    float64
-	logX          bool
-	lo, hi        Labeled
-	sorted        bool
-	horizontal    bool
-	tokens        []string
-	annotate      int
-	bad           error
-	xlabel, yunit string
+	title      string
+	caption    string
+	w, h       float64
+	palette    *Palette
+	values     *bool
+	ranged     bool
+	vmin, vmax float64
+	logX       bool
+	lo, hi     Labeled
+	sorted     bool
+	horizontal bool
+	tokens     []string
+	annotate   int
+	bad        error
 }
 
 func collect(opts []Option) (options, error) {

@@ -78,7 +78,7 @@ func scatter(gx, gy grid, o options) (parts, error) {
 			crowd.add(a.px(vx), a.py(vy))
 			continue
 		}
-		tip := fmt.Sprintf("%s: %s, %s", gx.where(i), withUnit(number(vx), gx.unit), withUnit(number(vy), gy.unit))
+		tip := fmt.Sprintf("%s: %s, %s", gx.where(i), withUnit(vx, gx.unit), withUnit(vy, gy.unit))
 		s.add(dot{a.px(vx), a.py(vy), 3.5, c, tip})
 	}
 	if len(crowd.pts) > 0 {

@@ -30,7 +30,7 @@ func (g grid) describe(kind, title string) string {
 	}
 	lo, hi := g.extremes()
 	return fmt.Sprintf("%s: %s. Lowest %s at %s, highest %s at %s.", s, strings.Join(names, " × "),
-		withUnit(number(g.vals[lo]), g.unit), g.where(lo), withUnit(number(g.vals[hi]), g.unit), g.where(hi))
+		withUnit(g.vals[lo], g.unit), g.where(lo), withUnit(g.vals[hi], g.unit), g.where(hi))
 }
 
 // extremes are the indices of the smallest and the largest value.
@@ -156,7 +156,7 @@ func (g grid) summary() string {
 	}
 	lo, hi := bounds(g.vals)
 	var b strings.Builder
-	fmt.Fprintf(&b, "min %s, mean %s, max %s\n", number(lo), number(sum/float64(len(order))), withUnit(number(hi), g.unit))
+	fmt.Fprintf(&b, "min %s, mean %s, max %s\n", number(lo), number(sum/float64(len(order))), withUnit(hi, g.unit))
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(math.Abs(g.vals[j]), math.Abs(g.vals[i])) })
 	var rows [][]string
 	for _, i := range order[:min(topCells, len(order))] {
