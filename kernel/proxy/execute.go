@@ -22,7 +22,7 @@ type request struct {
 	mu          sync.Mutex
 	interrupted bool
 	seen        outcome
-	held        *wire.Message // a line that may turn out to be gonb's own remark
+	held        []*wire.Message // lines that the error may tell better: gonb's remark, a panic
 }
 
 func newRequest(m *wire.Message) *request {
@@ -80,6 +80,8 @@ func (p *Proxy) execute(m *wire.Message) {
 	seen.took = time.Since(r.start)
 	seen.interrupted = interrupted
 	if f, failed := explain(seen); failed {
+		r.forget(f.stack)
+		p.release(r)
 		p.fail(m, r.count, req, f)
 		return
 	}

@@ -12,6 +12,8 @@ type failure struct {
 	Name      string   `json:"ename"`
 	Value     string   `json:"evalue"`
 	Traceback []string `json:"traceback"`
+
+	stack bool // the end of stderr is in it
 }
 
 // outcome is all that is known about how a cell ended.
@@ -53,7 +55,8 @@ func explain(o outcome) (failure, bool) {
 	if f, ok := compileError(*o.gonb); ok {
 		return f, true
 	}
-	if f, ok := panicked(o.stderr.text); ok {
+	// 2 is the exit status of a Go program that panics.
+	if f, ok := panicked(o.stderr.text); ok && strings.Contains(o.gonb.Value, "exit status 2") {
 		return f, true
 	}
 	if m := exitStatus.FindString(o.gonb.Value); m != "" {
@@ -78,8 +81,6 @@ var (
 	goMessage = regexp.MustCompile(`(?m)^\S*main(?:_test)?\.go:\d+:\d+: (.+)$`)
 	// buildFailed matches gonb's wrapping of a failed go command.
 	buildFailed = regexp.MustCompile(`(?m)^failed to run .*$`)
-	panicLine   = regexp.MustCompile(`(?m)^(panic|fatal error): (.*)$`)
-	cellLine    = regexp.MustCompile(`\[\[ (Cell(?: \[\d+\])? Line \d+) \]\]`)
 	ansi        = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
 
@@ -109,19 +110,4 @@ func compileError(f failure) (failure, bool) {
 		}
 	}
 	return failure{Name: "CompileError", Value: value, Traceback: lines}, true
-}
-
-// panicked finds the message of a panic and the cell's line that it came from.
-func panicked(stderr string) (failure, bool) {
-	all := panicLine.FindAllStringSubmatchIndex(stderr, -1)
-	if len(all) == 0 {
-		return failure{}, false
-	}
-	m := all[len(all)-1]
-	kind, value := stderr[m[2]:m[3]], stderr[m[4]:m[5]]
-	value = strings.TrimSuffix(value, " [recovered]")
-	if at := cellLine.FindStringSubmatch(stderr[m[1]:]); at != nil {
-		value += " (" + strings.ToLower(at[1][:1]) + at[1][1:] + ")"
-	}
-	return say(strings.ToUpper(kind[:1])+kind[1:], value), true
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 
 	"github.com/golens/golens/kernel/wire"
 )
@@ -80,11 +81,11 @@ func (r *request) take(m *wire.Message) bool {
 		if json.Unmarshal(m.Content, &s) != nil || s.Name != "stderr" {
 			return true
 		}
-		if remark.MatchString(s.Text) && r.held == nil {
-			r.held = m
+		r.seen.stderr.add(s.Text)
+		if len(r.held) > 0 || remark.MatchString(s.Text) || panicLine.MatchString(s.Text) {
+			r.held = append(r.held, m)
 			return false
 		}
-		r.seen.stderr.add(s.Text)
 	case "display_data":
 		var d struct {
 			Data map[string]json.RawMessage `json:"data"`
@@ -103,15 +104,26 @@ func (r *request) take(m *wire.Message) bool {
 	return true
 }
 
-// release publishes the line that was held back: the cell went on after it, so
-// it was the cell's own.
+// forget drops of the lines that were held back those that the cell's error
+// tells: all of them if it tells of a panic, else gonb's remark.
+func (r *request) forget(all bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = slices.DeleteFunc(r.held, func(m *wire.Message) bool {
+		var s streamContent
+		return all || json.Unmarshal(m.Content, &s) == nil && remark.MatchString(s.Text)
+	})
+}
+
+// release publishes the lines that were held back: the cell went on after them
+// or ended well, so they were its own.
 func (p *Proxy) release(r *request) {
 	r.mu.Lock()
 	held := r.held
 	r.held = nil
 	r.mu.Unlock()
-	if held != nil {
-		p.broadcast(held)
+	for _, m := range held {
+		p.broadcast(m)
 	}
 }
 
