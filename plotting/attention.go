@@ -61,6 +61,9 @@ func (g grid) attention(o options) (parts, error) {
 	for i := 0; i < len(g.vals); i += size {
 		h.panels = append(h.panels, panel{headTitle(heads, i/size), g.vals[i : i+size]})
 	}
+	if len(heads) == 2 && heads[0].n > 1 {
+		h.align = heads[1].n // a row of panels for each layer
+	}
 	if h.causal() {
 		h.hidden = func(r, c int) bool { return c > r }
 	}
@@ -108,16 +111,23 @@ type pair struct {
 
 // strongest are the n largest pairs of a head, from the first query on.
 func (h *heat) strongest(p panel, first, n int) []pair {
-	var all []pair
+	var top []pair
 	for r := first; r < h.rows.n; r++ {
 		for c := range h.cols.n {
-			if v := h.val(p, r, c); h.shown(r, c) && !math.IsNaN(v) {
-				all = append(all, pair{r, c, v})
+			v := h.val(p, r, c)
+			if !h.shown(r, c) || math.IsNaN(v) || len(top) == n && v <= top[n-1].v {
+				continue
 			}
+			i, _ := slices.BinarySearchFunc(top, v, func(q pair, v float64) int {
+				if q.v >= v { // earlier pairs stay in front of equal ones
+					return -1
+				}
+				return 1
+			})
+			top = slices.Insert(top[:min(len(top), n-1)], min(i, n-1), pair{r, c, v})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(b.v, a.v) })
-	return all[:min(n, len(all))]
+	return top
 }
 
 // describe is the alternative text of a pattern.

@@ -10,6 +10,10 @@ import (
 // maxBars is the most bars of a chart: 8 screens of them.
 const maxBars = 400
 
+// maxUpright is the most numbered bars that stand side by side, at a width
+// of 6 pixels each.
+const maxUpright = 90
+
 // Bars draws x of shape [category] as bars, or [group category] as bars side
 // by side for each category, with a legend of the groups. The value axis
 // always contains zero. Bars run from left to right when asked to
@@ -71,15 +75,22 @@ func (g grid) bars(o options) parts {
 	vt := ticksOf(value.lo, value.hi, 6)
 	names := cats.all()
 	slot := axesWidth / float64(cats.n)
-	across := o.horizontal || widest(names, tickSize) > max(slot-4, 0) && !(numeric(cats) && cats.n <= 60)
+	across := o.horizontal || widest(names, tickSize) > slot-4 && (o.sorted || !numeric(cats) || cats.n > maxUpright)
 	a := &axes{w: axesWidth, h: axesHeight}
 	place := span{lo: -0.5, hi: float64(cats.n) - 0.5}
 	order := g.order(o.sorted)
 	var ct []tick
+	step := 1
+	if !across { // labels that count may be left out evenly
+		step = every(cats, slot, widest(names, tickSize)+3)
+	}
 	for i, c := range order {
 		at := float64(i)
 		if across { // the first category on top
 			at = float64(cats.n - 1 - i)
+		}
+		if i%step != 0 {
+			continue
 		}
 		ct = append(ct, tick{at, names[c]})
 	}

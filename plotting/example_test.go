@@ -105,11 +105,11 @@ func ExampleScatter() {
 	}
 	fmt.Print(plotting.Scatter(axes("direct effect", 0.1, 0.2, 0, 2.3), axes("copying score", 0.1, 0.3, 0.2, 0.9)))
 	// Output:
-	// 4 points, copying score against direct effect, correlation 0.97
+	// 4 points, copying score against direct effect, correlation 0.98
 	// farthest from the middle  direct effect  copying score
 	// layer 9, head 3                    2.30           0.90
-	// layer 9, head 0                    0.10           0.10
 	// layer 9, head 2                       0           0.20
+	// layer 9, head 0                    0.10           0.10
 	// layer 9, head 1                    0.20           0.30
 }
 

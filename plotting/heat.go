@@ -34,6 +34,7 @@ type heat struct {
 	rows, cols axis
 	square     bool
 	maxCell    float64
+	align      int // panels side by side, where that many fit; 0: any number
 	scale      scale
 	unit       string
 	// hidden cells are left white, without hover title; nil: none are.
@@ -60,9 +61,10 @@ func (h *heat) shown(r, c int) bool { return h.hidden == nil || !h.hidden(r, c) 
 const (
 	panelGap   = 14.0
 	panelTitle = 18.0
+	minPanel   = 64.0 // the side at which a pattern still shows
+	minAligned = 48.0 // and that a grid of layers and heads may take
 	barWidth   = 12.0
 	barGap     = 18.0
-	minPanel   = 64.0 // the side at which a pattern still shows
 )
 
 // draw draws the figure.

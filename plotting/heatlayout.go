@@ -35,21 +35,25 @@ func (h *heat) layout(o options) {
 			best, h.cw, h.perRow = score, cell, n
 		}
 	}
-	if len(h.panels) > 1 && h.cw*float64(h.cols.n) < minPanel {
+	if n := float64(h.align); n > 0 && (availW+panelGap)/n-panelGap >= minAligned {
+		h.perRow = h.align
+		h.cw = min(h.maxCell, ((availW+panelGap)/n-panelGap)/float64(h.cols.n))
+	} else if len(h.panels) > 1 && h.cw*float64(h.cols.n) < minPanel {
 		// More panels than the box holds: grow downwards.
 		h.cw = minPanel / float64(h.cols.n)
 		h.perRow = min(len(h.panels), int((availW+panelGap)/(minPanel+panelGap)))
 	}
 	h.perRow = max(1, h.perRow)
-	h.cw = max(h.cw, minPanel/float64(max(h.cols.n, h.rows.n))) // also in a box too small
+	h.cw = max(h.cw, minAligned/float64(max(h.cols.n, h.rows.n))) // also in a box too small
 	if h.cw >= 3 {
 		h.cw = math.Floor(h.cw) // whole pixels keep cells crisp
 	}
 	h.ch = h.cw
 	if !h.square && len(h.panels) == 1 {
 		// Cells of a wide grid become taller than wide, so that every row
-		// has room for its label.
+		// has room for its label, and those of a tall one wider.
 		h.ch = max(h.ch, min(14, math.Floor(availH/float64(h.rows.n))))
+		h.cw = max(h.cw, min(14, math.Floor(availW/float64(h.cols.n))))
 	}
 	h.values = h.cw >= math.Floor(need) && h.ch >= cellSize+4 && !h.rastered()
 	if o.values != nil {
@@ -72,7 +76,7 @@ func (h *heat) rooms() {
 	}
 	h.below = tickGap + min(widest(h.cols.all(), tickSize), h.labelRoom) + margin
 	if h.cols.name != "" {
-		h.below += textSize
+		h.below += textSize + 2
 	}
 }
 

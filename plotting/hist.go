@@ -67,7 +67,9 @@ func (g grid) hist(bins int, o options) parts {
 	e := edges(sorted, bins)
 	count := make([]float64, len(e)-1)
 	for _, v := range sorted {
-		i, found := slices.BinarySearch(e, v)
+		// 0.7 as a float32 is less than the edge 0.7: a millionth of a bin
+		// below an edge counts as on it.
+		i, found := slices.BinarySearch(e, v+1e-6*(e[1]-e[0]))
 		if !found {
 			i--
 		}

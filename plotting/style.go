@@ -20,8 +20,8 @@ const (
 	tickLen   = 4.0
 	thin      = 1.0
 	// slack widens what is kept free for text: a reader without a font of
-	// Arial's metrics falls back to one that runs up to an eighth wider.
-	slack = 1.12
+	// Arial's metrics falls back to one that runs up to a seventh wider.
+	slack = 1.15
 	// pageWidth is the widest that a figure grows by itself: the width of a
 	// notebook's output area on a laptop, less its scroll bar.
 	pageWidth = 860.0

@@ -1,0 +1,154 @@
+package plotting
+
+import (
+	gobuild "go/build"
+	"math"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestClean(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"plain", "cat", "cat"},
+		{"leading space", " cat", "·cat"},
+		{"inner space", "the cat", "the cat"},
+		{"only spaces", "  ", "··"},
+		{"newline", "\n\n", `\n\n`},
+		{"byte-level space", "Ġcat", "Ġcat"},
+		{"accent", "é", "é"},
+		{"kanji", "日本", "日本"},
+		{"broken bytes", "a\xffb", "a\ufffdb"},
+		{"escape sequence", "\x1b[31m", `\x1b[31m`},
+		{"right to left override", "\u202e", `\u202e`},
+		{"endless", strings.Repeat("x", 5000), strings.Repeat("x", maxText) + "…"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := clean(c.in); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// FuzzClean checks that a label of any bytes becomes one line of printable
+// text, and that making it so again changes nothing.
+func FuzzClean(f *testing.F) {
+	for _, s := range []string{"", " the", "\n", "\xff\xfe", "日本", "a b ", "\u2028"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := clean(s)
+		if !utf8.ValidString(got) {
+			t.Errorf("clean(%q) = %q is not UTF-8", s, got)
+		}
+		for _, r := range got {
+			if !unicode.IsPrint(r) {
+				t.Errorf("clean(%q) = %q holds %U", s, got, r)
+			}
+		}
+		if utf8.RuneCountInString(got) <= maxText && clean(got) != got {
+			t.Errorf("clean(%q) = %q, again %q", s, got, clean(got))
+		}
+	})
+}
+
+func TestNumber(t *testing.T) {
+	for _, c := range []struct {
+		v    float64
+		want string
+	}{
+		{0, "0"}, {0.98, "0.98"}, {-0.1234, "−0.12"}, {12.34, "12.3"}, {1234.5, "1234"},
+		{3.1e-5, "3.1e−5"}, {2.5e7, "2.5e7"}, {0.0123, "0.012"}, {math.NaN(), "no value"},
+	} {
+		if got := number(c.v); got != c.want {
+			t.Errorf("number(%v) = %q, want %q", c.v, got, c.want)
+		}
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		lo, hi float64
+		n      int
+		want   string
+	}{
+		{"unit", 0, 1, 5, "0.0 0.2 0.4 0.6 0.8 1.0"},
+		{"about zero", -2.3, 2.3, 5, "−2 −1 0 1 2"},
+		{"thousands", 0, 3200, 8, "0 500 1000 1500 2000 2500 3000"},
+		{"small", 0, 1e-5, 5, "0 2e−6 4e−6 6e−6 8e−6 1e−5"},
+		{"off zero", 100.2, 100.8, 3, "100.2 100.4 100.6 100.8"},
+		{"empty", 3, 3, 5, "3.00"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := strings.Join(tickLabels(ticks(c.lo, c.hi, c.n)), " "); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestScale checks where zero falls: white in the middle when values have
+// both signs, the light end when they do not.
+func TestScale(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		lo, hi        float64
+		o             options
+		wantLo, wantH float64
+		zero          color
+	}{
+		{"both signs", -1, 3, options{}, -3, 3, Diverging.At(0.5)},
+		{"positive", 0.5, 2, options{}, 0, 2, Sequential.At(0)},
+		{"negative", -2, -1, options{}, -2, 2, Diverging.At(0.5)},
+		{"positive, diverging asked", 0, 2, options{palette: &Diverging}, -2, 2, Diverging.At(0.5)},
+		{"range", -1, 1, options{ranged: true, vmin: 0, vmax: 4}, 0, 4, Diverging.At(0)},
+		{"constant zero", 0, 0, options{}, 0, 1, Sequential.At(0)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScale(c.lo, c.hi, c.o)
+			if s.lo != c.wantLo || s.hi != c.wantH || s.at(0) != c.zero {
+				t.Errorf("got %v to %v, zero %v", s.lo, s.hi, s.at(0))
+			}
+			if s.at(math.NaN()) != blank || s.at(1e9) != s.p.At(1) {
+				t.Error("NaN or a value beyond the end has the wrong colour")
+			}
+		})
+	}
+}
+
+// TestPalettes checks that lightness falls from the light end, so that a
+// figure reads in print and for any colour vision.
+func TestPalettes(t *testing.T) {
+	luma := func(c color) float64 { return 0.299*float64(c.R) + 0.587*float64(c.G) + 0.114*float64(c.B) }
+	for _, c := range []struct {
+		p        Palette
+		from, to float64
+	}{{Sequential, 0, 1}, {Greys, 0, 1}, {Diverging, 0.5, 1}, {Diverging, 0.5, 0}} {
+		last := math.Inf(1)
+		for i := range 101 {
+			l := luma(c.p.At(c.from + (c.to-c.from)*float64(i)/100))
+			// Rounding to 8 bits may lift a channel by one.
+			if l > last+1 {
+				t.Errorf("%s: lightness rises at %d%%", c.p.name, i)
+			}
+			last = l
+		}
+	}
+}
+
+// TestImports holds the arrow: figures are drawn from small interfaces, and
+// this package depends on no other of ours.
+func TestImports(t *testing.T) {
+	p, err := gobuild.ImportDir(".", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range p.Imports {
+		if strings.HasPrefix(i, "github.com/golens/") || i == "C" {
+			t.Errorf("imports %s", i)
+		}
+	}
+}
