@@ -38,7 +38,7 @@ func TestWrongRequests(t *testing.T) {
 		{"head", p.Capture(hook.Z(0).Head(4)), []string{"head 4 does not exist", "there are 4 (0 to 3)"}},
 		{"head twice", p.Capture(hook.Z(0).Head(1, 1)), []string{"listed twice"}},
 		{"no heads there", p.Capture(hook.ResidPre(0).Head(1)), []string{"has no heads"}},
-		{"empty selection", p.Capture(hook.Z(0).Head([]int{}...)), []string{"empty list"}},
+		{"empty selection", p.Capture(hook.Z(0).Head([]int{}...)), []string{"selection of nothing"}},
 		{"row", p.Capture(hook.Z(0).Row(2)), []string{"row 2 does not exist"}},
 		{"position", p.Capture(hook.Z(0).At(2)), []string{"position 2", "row 1 of 2 tokens"}},
 		{"negative position", p.Capture(hook.Z(0).At(-3)), []string{"position -3", "row 1"}},

@@ -39,14 +39,21 @@ func (m *Model) Run(r Request) (*Result, error) { return m.RunContext(context.Ba
 
 // RunContext is [Model.Run] that stops when the context ends.
 func (m *Model) RunContext(ctx context.Context, r Request) (*Result, error) {
-	if r.err != nil {
-		return nil, r.err
+	if err := r.check(); err != nil {
+		return nil, err
 	}
 	return m.runner.Do(ctx, r)
 }
 
 // Products are products of weight matrices.
 func (m *Model) Products(chains ...Chain) ([]*array.Array, error) {
+	for _, chain := range chains {
+		for _, f := range chain {
+			if f.Tokens != nil && len(f.Tokens) == 0 {
+				return nil, fmt.Errorf("product %s: no tokens are selected of %s", chain, f.Name)
+			}
+		}
+	}
 	return m.runner.Products(context.Background(), chains)
 }
 

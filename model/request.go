@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/golens/golens/model/array"
@@ -36,6 +37,32 @@ type Request struct {
 	Budget int64 `json:",omitempty"`
 
 	err error // of the prompts that it was made from
+}
+
+// check finds selections of nothing. They are no part of what crosses to a
+// model host, where they would read as selections of everything.
+func (r Request) check() error {
+	if r.err != nil {
+		return r.err
+	}
+	points := slices.Concat(r.Captures, r.Grads)
+	for _, e := range r.Edits {
+		points = append(points, e.Point)
+	}
+	for _, m := range r.Metrics {
+		points = append(points, m.Functional.Point, hook.Point{ID: hook.ID{Kind: hook.KindLogits}, Pos: m.At})
+	}
+	for _, p := range points {
+		for _, list := range [][]int{p.Heads, p.Batch, p.Coords} {
+			if list != nil && len(list) == 0 {
+				return fmt.Errorf("hook %s: a selection of nothing; leave it out to mean all", p)
+			}
+		}
+		if p.Pos.Rows != nil && len(p.Pos.Rows) == 0 {
+			return fmt.Errorf("hook %s: positions of no rows; leave them out to mean all", p)
+		}
+	}
+	return nil
 }
 
 // defaultBudget is the size of captures beyond which a request is refused

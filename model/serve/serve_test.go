@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -84,6 +85,37 @@ func TestHostAnswersAsTheProcessDoes(t *testing.T) {
 	}
 	if len(p.Models) != 1 || p.Models[0].Requests["run"] != 2 {
 		t.Errorf("provenance says %+v, want 2 runs of one model", p.Models)
+	}
+}
+
+// What is zero must cross the socket too: the begin token 0, say.
+func TestModelsAreTheSameOnBothSides(t *testing.T) {
+	local, err := model.Open("zoo:induction")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t)
+	remote, err := model.Open("zoo:induction")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(local.Info(), remote.Info()) {
+		t.Errorf("the host's model is %+v, this process' %+v", remote.Info(), local.Info())
+	}
+	if a, b := local.Tokens("the cat"), remote.Tokens("the cat"); !reflect.DeepEqual(a, b) {
+		t.Errorf("tokens %+v, want %+v", b, a)
+	}
+	factors := []model.Factor{model.WE().Of(0, 3), model.WV(1).H(1), model.WO(1).H(1), model.WU().Of(0)}
+	a, err := local.Product(factors...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := remote.Product(factors...)
+	if err != nil || modeltest.MaxDiff(a, b) != 0 {
+		t.Errorf("product %v (%v), want %v", b, err, a)
+	}
+	if _, err := remote.Run(remote.Tokens("the").Capture(hook.Z(0).Head([]int{}...))); err == nil {
+		t.Error("a selection of no heads has come to mean all of them")
 	}
 }
 
