@@ -149,6 +149,10 @@ func (b *Bar) text(final bool) string {
 	return fmt.Sprintf("%s[%s%s] %s", label, strings.Repeat("#", full), strings.Repeat(".", cells-full), b.words(final, time.Now()))
 }
 
+// MetadataProgress is set in the metadata of a bar's display. A report leaves
+// such displays out.
+const MetadataProgress = "golens_progress"
+
 // drawNotebook draws by replacing one display.
 func drawNotebook(b *Bar, final bool) {
 	if b.id == "" {
@@ -159,7 +163,7 @@ func drawNotebook(b *Bar, final bool) {
 	markup := fmt.Sprintf(`<div style="font-size:90%%"><span>%s</span>`+track+`<span>%s</span></div>`,
 		html.EscapeString(b.label), 100*b.fraction(), html.EscapeString(b.words(final, time.Now())))
 	send(map[string][]byte{"text/html": []byte(markup), "text/plain": []byte(b.text(final))},
-		map[string]any{"golens": map[string]any{"progress": true}}, b.id)
+		map[string]any{MetadataProgress: true}, b.id)
 }
 
 // drawTerminal draws over the line that it drew before.

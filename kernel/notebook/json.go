@@ -1,6 +1,7 @@
 package notebook
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -51,7 +52,7 @@ type cellJSON struct {
 // UnmarshalJSON reads a cell.
 func (c *Cell) UnmarshalJSON(data []byte) error {
 	var j cellJSON
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := unmarshal(data, &j); err != nil {
 		return err
 	}
 	*c = Cell{Type: j.Type, ID: j.ID, Metadata: j.Metadata, Source: string(j.Source), Attachments: j.Attachments}
@@ -115,7 +116,7 @@ func (o *Output) UnmarshalJSON(data []byte) error {
 		EValue    string         `json:"evalue"`
 		Traceback []string       `json:"traceback"`
 	}
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := unmarshal(data, &j); err != nil {
 		return err
 	}
 	switch j.Type {
@@ -185,6 +186,14 @@ func isJSON(mime string) bool {
 // isBase64 tells whether a type's form is base64 on one line.
 func isBase64(mime string) bool {
 	return strings.HasPrefix(mime, "image/") && mime != "image/svg+xml"
+}
+
+// unmarshal is json.Unmarshal that keeps numbers as they were written: metadata
+// may hold ids that no float64 can.
+func unmarshal(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	return dec.Decode(v)
 }
 
 // marshal is json.Marshal that leaves <, > and & as they are: notebooks are

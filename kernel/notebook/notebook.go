@@ -84,8 +84,7 @@ var ErrFormat = errors.New("not a notebook that can be read")
 // Read parses a notebook.
 func Read(data []byte) (*Notebook, error) {
 	var nb Notebook
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if err := dec.Decode(&nb); err != nil {
+	if err := unmarshal(data, &nb); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
 	}
 	if nb.Format != 4 {

@@ -77,37 +77,5 @@ func red(s string) string { return "\x1b[31m" + s + "\x1b[0m" }
 
 var (
 	exitStatus = regexp.MustCompile(`(exit status \d+|signal: [a-z ]+)$`)
-	// goMessage matches a message of the compiler about a cell's program.
-	goMessage = regexp.MustCompile(`(?m)^\S*main(?:_test)?\.go:\d+:\d+: (.+)$`)
-	// buildFailed matches gonb's wrapping of a failed go command.
-	buildFailed = regexp.MustCompile(`(?m)^failed to run .*$`)
-	ansi        = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	ansi       = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
-
-// compileError shortens what the compiler says to its messages, each with its
-// place in the cell.
-func compileError(f failure) (failure, bool) {
-	messages := goMessage.FindAllStringSubmatch(ansi.ReplaceAllString(f.Value, ""), -1)
-	if len(messages) == 0 {
-		if !strings.Contains(f.Value, "no required module provides package") {
-			return failure{}, false
-		}
-	}
-	var lines []string
-	for _, part := range f.Traceback {
-		part = strings.TrimRight(part, "\n")
-		plain := strings.TrimSpace(ansi.ReplaceAllString(part, ""))
-		if plain == "" || strings.HasPrefix(plain, "# gonb_") || buildFailed.MatchString(plain) {
-			continue
-		}
-		lines = append(lines, part)
-	}
-	value := strings.TrimSpace(buildFailed.ReplaceAllString(f.Value, ""))
-	if len(messages) > 0 {
-		value = messages[0][1]
-		if n := len(messages) - 1; n > 0 {
-			value += fmt.Sprintf(" (and %d more)", n)
-		}
-	}
-	return failure{Name: "CompileError", Value: value, Traceback: lines}, true
-}

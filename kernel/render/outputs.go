@@ -62,8 +62,7 @@ func (p *page) outputHTML(o notebook.Output) (template.HTML, error) {
 
 // isProgress tells whether an output is the bar of package nb.
 func isProgress(o notebook.Output) bool {
-	own, _ := o.Metadata["golens"].(map[string]any)
-	return own["progress"] == true
+	return o.Metadata["golens_progress"] == true
 }
 
 // form returns one form of an output, "" if it is not usable.

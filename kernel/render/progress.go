@@ -41,25 +41,32 @@ func newProgress(w io.Writer, nb *notebook.Notebook) *progress {
 // progress it fits a terminal of 80 columns.
 const lineWidth = 52
 
-// firstLine names a cell: its first line that is neither a command nor an empty
-// line nor the beginning of an import list.
+// firstLine names a cell: its first line that is neither empty nor a command
+// nor part of an import, else its very first.
 func firstLine(source string) string {
-	first := ""
+	name, importing := "", false
 	for line := range strings.Lines(source) {
 		line = strings.TrimSpace(line)
-		if first == "" {
-			first = line
+		if name == "" {
+			name = line
 		}
-		if line == "" || line == "import (" || strings.HasPrefix(line, "%") {
+		switch {
+		case importing:
+			importing = line != ")"
+			continue
+		case line == "import (":
+			importing = true
+			continue
+		case line == "", strings.HasPrefix(line, "%"), strings.HasPrefix(line, "import "), strings.HasPrefix(line, "//"):
 			continue
 		}
-		first = line
+		name = line
 		break
 	}
-	if r := []rune(first); len(r) > lineWidth {
-		first = string(r[:lineWidth-1]) + "…"
+	if r := []rune(name); len(r) > lineWidth {
+		name = string(r[:lineWidth-1]) + "…"
 	}
-	return first
+	return name
 }
 
 func (p *progress) begin(number int, source string) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,7 +154,8 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 		number++
 		show.begin(number, c.Source)
 		out, err := s.Execute(ctx, c.Source, session.Limits{Time: cfg.Timeout}, nil)
-		c.Outputs, c.Count = out.List, out.Count
+		// A progress bar says how long the cell took, not what it found.
+		c.Outputs, c.Count = slices.DeleteFunc(out.List, isProgress), out.Count
 		show.end(err == nil)
 		if err != nil && ctx.Err() != nil {
 			return nil, ctx.Err()
