@@ -53,6 +53,7 @@ type axes struct {
 	w, h           float64
 
 	left, top, pw, ph float64 // the data rectangle, set by begin
+	legendRoom        float64 // for the text of the legend
 }
 
 func (a *axes) px(v float64) float64 { return a.left + a.pw*a.x.unit(v) }
@@ -115,7 +116,11 @@ func (a *axes) begin(o options) *scene {
 	}
 	right := 2 * margin
 	if len(a.legend) > 1 {
-		right += swatch + tickGap + margin + min(widest(legendText(a.legend), textSize), legendRoom)
+		a.legendRoom = min(widest(legendText(a.legend), textSize), legendRoom)
+		if o.w > 0 { // a fixed width keeps most of it for the data
+			a.legendRoom = min(a.legendRoom, o.w/4)
+		}
+		right += swatch + tickGap + margin + a.legendRoom
 	}
 	if o.w == 0 {
 		a.w += a.left + right
@@ -142,28 +147,42 @@ func (a *axes) begin(o options) *scene {
 		s.add(text{x: a.left + a.pw/2, y: s.h - margin, s: fit(a.xlabel, textSize, a.pw+a.left), size: textSize, fill: ink, anchor: middle})
 	}
 	if a.ylabel != "" {
-		s.add(text{x: margin + textSize, y: a.top + a.ph/2, s: fit(a.ylabel, textSize, a.ph+40), size: textSize, fill: ink, anchor: middle, up: true})
+		s.add(text{x: margin + textSize, y: a.top + a.ph/2, s: fit(a.ylabel, textSize, max(a.ph, 40)), size: textSize, fill: ink, anchor: middle, up: true})
 	}
 	s.add(hline(a.left, a.left+a.pw, bottom, line), vline(a.left, a.top, bottom, line))
 	return s
 }
 
+// stride is the smallest step between x labels at which none touch.
+func (a *axes) stride() int {
+	for k := 1; k < len(a.xticks); k++ {
+		free := true
+		for i := k; i < len(a.xticks); i += k {
+			t, u := a.xticks[i-k], a.xticks[i]
+			need := tickSize + 1
+			if !a.upright {
+				need = (width(t.label, tickSize)+width(u.label, tickSize))/2 + 3
+			}
+			free = free && math.Abs(a.px(u.at)-a.px(t.at)) >= need
+		}
+		if free {
+			return k
+		}
+	}
+	return max(1, len(a.xticks))
+}
+
 func (a *axes) drawTicks(s *scene) {
 	bottom := a.top + a.ph
-	last := math.Inf(-1) // right end of the last x label
-	for _, t := range a.xticks {
+	step := a.stride()
+	for i, t := range a.xticks {
 		x := a.px(t.at)
 		if a.gridX {
 			s.add(vline(x, a.top, bottom, faint))
 		}
-		w := width(t.label, tickSize)
-		if a.upright {
-			w = tickSize
+		if i%step != 0 {
+			continue
 		}
-		if x-w/2 < last+2 {
-			continue // no room: an unlabelled position
-		}
-		last = x + w/2
 		l := text{x: x, y: bottom + tickLen + tickSize, s: t.label, size: tickSize, fill: soft, anchor: middle}
 		if a.upright {
 			l = text{x: mid(x, tickSize), y: bottom + tickGap, s: fit(t.label, tickSize, labelRoom), size: tickSize, fill: soft, anchor: end, up: true}
@@ -206,7 +225,7 @@ func (a *axes) drawLegend(s *scene) {
 		} else {
 			s.add(box{x: x + 3, y: y - 6, w: 12, h: 12, fill: e.fill})
 		}
-		s.add(text{x: x + swatch + tickGap, y: mid(y, textSize), s: fit(e.label, textSize, legendRoom), size: textSize, fill: ink})
+		s.add(text{x: x + swatch + tickGap, y: mid(y, textSize), s: fit(e.label, textSize, a.legendRoom), size: textSize, fill: ink})
 		y += row
 	}
 }

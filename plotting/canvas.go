@@ -35,7 +35,7 @@ func (s *scene) png() ([]byte, error) {
 // the figure has the size on paper that it has on screen.
 func (s *scene) pdf() ([]byte, error) {
 	const k = 0.75
-	c := vgpdf.New(vg.Length(s.w*k), vg.Length(s.h*k))
+	c := pdfCanvas{vgpdf.New(vg.Length(s.w*k), vg.Length(s.h*k))}
 	c.EmbedFonts(false) // text is drawn as outlines
 	c.Push()
 	c.Scale(k, k)
@@ -44,6 +44,23 @@ func (s *scene) pdf() ([]byte, error) {
 	var b bytes.Buffer
 	_, err := c.WriteTo(&b)
 	return b.Bytes(), err
+}
+
+// pdfCanvas mends gonum's PDF canvas, which takes the channels of translucent
+// colours as they are, where Go's interface gives them multiplied by alpha:
+// they would come out dark.
+type pdfCanvas struct{ *vgpdf.Canvas }
+
+func (c pdfCanvas) SetColor(v imgcolor.Color) {
+	c.Canvas.SetColor(straight(imgcolor.NRGBAModel.Convert(v).(color)))
+}
+
+// straight is a colour whose channels are not multiplied by alpha.
+type straight color
+
+func (s straight) RGBA() (r, g, b, a uint32) {
+	wide := func(v uint8) uint32 { return uint32(v) * 0x101 }
+	return wide(s.R), wide(s.G), wide(s.B), wide(s.A)
 }
 
 func (s *scene) draw(c vg.Canvas) {

@@ -101,7 +101,7 @@ func (h *heat) draw(o options) *scene {
 		}
 	}
 	if h.rows.name != "" {
-		s.add(text{x: margin + textSize, y: top + h.headRoom() + (blockH-h.headRoom())/2, s: fit(h.rows.name, textSize, blockH+40), size: textSize, fill: ink, anchor: middle, up: true})
+		s.add(text{x: margin + textSize, y: top + h.headRoom() + (blockH-h.headRoom())/2, s: fit(h.rows.name, textSize, max(blockH, 40)), size: textSize, fill: ink, anchor: middle, up: true})
 	}
 	if h.cols.name != "" {
 		s.add(text{x: h.left + blockW/2, y: top + blockH + h.below - margin, s: h.cols.name, size: textSize, fill: ink, anchor: middle})
