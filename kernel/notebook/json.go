@@ -26,7 +26,7 @@ func (t *text) UnmarshalJSON(data []byte) error {
 }
 
 func (t text) MarshalJSON() ([]byte, error) {
-	return json.Marshal(lines(string(t)))
+	return marshal(lines(string(t)))
 }
 
 // lines cuts s after each line break.
