@@ -1,9 +1,6 @@
 package plotting
 
-import (
-	"math"
-	"strings"
-)
+import "math"
 
 // The size of a figure with axes when Size says nothing: three lines of such
 // figures fit a laptop's screen.
@@ -13,20 +10,6 @@ const (
 	legendRoom = 190.0 // the most that a legend's text takes
 	swatch     = 18.0
 )
-
-// tick is a labelled position on an axis.
-type tick struct {
-	at    float64
-	label string
-}
-
-// entry is a line of the legend.
-type entry struct {
-	label string
-	fill  color
-	dash  []float64
-	line  bool // a stroke, not a square
-}
 
 // span is the data range of an axis.
 type span struct {
@@ -58,31 +41,6 @@ type axes struct {
 
 func (a *axes) px(v float64) float64 { return a.left + a.pw*a.x.unit(v) }
 func (a *axes) py(v float64) float64 { return a.top + a.ph*(1-a.y.unit(v)) }
-
-func ticksOf(lo, hi float64, n int) []tick {
-	at := ticks(lo, hi, n)
-	var out []tick
-	for i, l := range tickLabels(at) {
-		out = append(out, tick{at[i], l})
-	}
-	return out
-}
-
-// logTicks are powers of ten, with 2 and 5 in between on a short axis.
-func logTicks(lo, hi float64) []tick {
-	few := math.Log10(hi/lo) < 3 // decades
-	step := max(1, int(math.Log10(hi/lo)/8))
-	var out []tick
-	for k := int(math.Floor(math.Log10(lo))); k <= int(math.Ceil(math.Log10(hi))); k += step {
-		for _, m := range []float64{1, 2, 5} {
-			v := m * math.Pow(10, float64(k))
-			if (m == 1 || few) && v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
-				out = append(out, tick{v, short10(v)})
-			}
-		}
-	}
-	return out
-}
 
 // padded widens [lo, hi] by a twentieth on both sides, so that marks do not
 // touch the frame, and opens an empty range.
@@ -189,52 +147,16 @@ func (a *axes) drawTicks(s *scene) {
 		}
 		s.add(vline(x, bottom, bottom+tickLen, line), l)
 	}
-	for _, t := range a.yticks {
+	// In a low figure some of the labels on the left are left out.
+	step = max(1, int(math.Ceil((tickSize+1)*float64(len(a.yticks)-1)/a.ph)))
+	for i, t := range a.yticks {
 		y := a.py(t.at)
 		if !a.gridX {
 			s.add(hline(a.left, a.left+a.pw, y, faint))
 		}
+		if i%step != 0 {
+			continue
+		}
 		s.add(text{x: a.left - tickGap, y: mid(y, tickSize), s: fit(t.label, tickSize, labelRoom*2), size: tickSize, fill: soft, anchor: end})
 	}
-}
-
-func legendText(es []entry) []string {
-	out := make([]string, len(es))
-	for i := range es {
-		out[i] = es[i].label
-	}
-	return out
-}
-
-// drawLegend writes the legend to the right of the data, as much of it as the
-// height holds.
-func (a *axes) drawLegend(s *scene) {
-	if len(a.legend) < 2 {
-		return
-	}
-	const row = textSize + 6
-	x, y := a.left+a.pw+2*margin, a.top+row/2
-	fits := max(1, int(a.ph/row))
-	for i, e := range a.legend {
-		if i == fits-1 && len(a.legend) > fits {
-			s.add(text{x: x, y: mid(y, textSize), s: "…", size: textSize, fill: soft})
-			return
-		}
-		if e.line {
-			s.add(path{pts: []point{{x, y}, {x + swatch, y}}, stroke: e.fill, width: 2, dash: e.dash})
-		} else {
-			s.add(box{x: x + 3, y: y - 6, w: 12, h: 12, fill: e.fill})
-		}
-		s.add(text{x: x + swatch + tickGap, y: mid(y, textSize), s: fit(e.label, textSize, a.legendRoom), size: textSize, fill: ink})
-		y += row
-	}
-}
-
-// short10 writes a power of ten or a small multiple of one: 1000, 1e6.
-func short10(v float64) string {
-	s := number(v)
-	if v >= 1e-3 && v < 1e6 {
-		s = strings.TrimSuffix(strings.TrimRight(decimal(v, 3), "0"), ".")
-	}
-	return s
 }

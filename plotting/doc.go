@@ -17,7 +17,7 @@
 //	Hist       any shape                           how values are distributed
 //
 // Each returns a *Figure, which a notebook shows through MIME and a program
-// writes with Save. Options change presentation only: Title, Caption, Size,
+// writes with Save (see MIME for where hover titles work). Options change presentation only: Title, Caption, Size,
 // Colours, Values, Range.
 //
 // # Conventions

@@ -127,6 +127,11 @@ func (f *Figure) Text() string {
 func (f *Figure) String() string { return f.Text() }
 
 // MIME is the figure for a notebook: image/svg+xml and text/plain.
+//
+// JupyterLab and Notebook 7 show image/svg+xml as an image, in which hover
+// titles do not work; HTML, sent as text/html, has them there. It is not part
+// of the bundle: a notebook that its reader has not trusted strips the SVG out
+// of it and shows what is left instead of the text form.
 func (f *Figure) MIME() (map[string][]byte, error) {
 	svg, err := f.SVG()
 	if err != nil {

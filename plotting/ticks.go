@@ -1,6 +1,15 @@
 package plotting
 
-import "math"
+import (
+	"math"
+	"strings"
+)
+
+// tick is a labelled position on an axis.
+type tick struct {
+	at    float64
+	label string
+}
 
 // ticks are round numbers in [lo, hi], about n of them, in steps of 1, 2 or 5
 // times a power of ten.
@@ -54,4 +63,38 @@ func tickLabels(t []float64) []string {
 		out[i] = decimal(v, d)
 	}
 	return out
+}
+
+func ticksOf(lo, hi float64, n int) []tick {
+	at := ticks(lo, hi, n)
+	var out []tick
+	for i, l := range tickLabels(at) {
+		out = append(out, tick{at[i], l})
+	}
+	return out
+}
+
+// logTicks are powers of ten, with 2 and 5 in between on a short axis.
+func logTicks(lo, hi float64) []tick {
+	few := math.Log10(hi/lo) < 3 // decades
+	step := max(1, int(math.Log10(hi/lo)/8))
+	var out []tick
+	for k := int(math.Floor(math.Log10(lo))); k <= int(math.Ceil(math.Log10(hi))); k += step {
+		for _, m := range []float64{1, 2, 5} {
+			v := m * math.Pow(10, float64(k))
+			if (m == 1 || few) && v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
+				out = append(out, tick{v, short10(v)})
+			}
+		}
+	}
+	return out
+}
+
+// short10 writes a power of ten or a small multiple of one: 1000, 1e6.
+func short10(v float64) string {
+	s := number(v)
+	if v >= 1e-3 && v < 1e6 {
+		s = strings.TrimSuffix(strings.TrimRight(decimal(v, 3), "0"), ".")
+	}
+	return s
 }
