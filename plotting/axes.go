@@ -81,7 +81,7 @@ func (a *axes) begin(o options) *scene {
 		right += swatch + tickGap + margin + a.legendRoom
 	}
 	if o.w == 0 {
-		a.w += a.left + right
+		a.w = min(a.w+a.left+right, pageWidth)
 	}
 	s := &scene{w: math.Ceil(a.w)}
 	a.top = s.heading(o.title)

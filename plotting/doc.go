@@ -14,11 +14,11 @@
 //	Lines      [x], [series x]                     with Band and LogX
 //	Bars       [category], [group category]        with Sorted and Horizontal
 //	Scatter    x and y of one shape                with Annotate
-//	Hist       any shape                           how values are distributed
+//	Hist       one to four axes                    how values are distributed
 //
 // Each returns a *Figure, which a notebook shows through MIME and a program
-// writes with Save (see MIME for where hover titles work). Options change presentation only: Title, Caption, Size,
-// Colours, Values, Range.
+// writes with Save; MIME says where hover titles work. Options change
+// presentation only: Title, Caption, Size, Colours, Values, Range.
 //
 // # Conventions
 //
