@@ -9,7 +9,7 @@ import (
 	"github.com/golens/golens/model/modeltest"
 )
 
-// The batches of ../shared/spec/performance.md, and smaller ones.
+// A toy, a small model, and GPT-2 small on short and on longer prompts.
 var batches = []struct {
 	shape     modeltest.Shape
 	rows, pos int
