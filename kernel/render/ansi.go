@@ -252,8 +252,8 @@ func extended(codes []string) (color, used int) {
 		v, _ := strconv.Atoi(codes[i])
 		return min(max(v, 0), 255)
 	}
-	if len(codes) == 0 {
-		return 0, 0
+	if len(codes) < 2 { // cut short: the default colour
+		return 0, len(codes)
 	}
 	switch codes[0] {
 	case "5":

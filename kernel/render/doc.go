@@ -6,6 +6,7 @@
 // says what made it. A notebook that fails is written as far as it ran, with
 // the error at its place.
 //
-// Outputs are shown in their best form; "text/html" outputs are included as
-// they are, so render only notebooks that you would also run.
+// Outputs are shown in their best form. "text/html" outputs and HTML in markdown
+// are included as they are, but the page's content security policy lets no
+// script run and nothing be fetched, whatever an output holds.
 package render

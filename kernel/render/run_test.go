@@ -1,0 +1,164 @@
+package render_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golens/golens/kernel/kerneltest"
+	"github.com/golens/golens/kernel/notebook"
+	"github.com/golens/golens/kernel/render"
+)
+
+func TestMain(m *testing.M) { kerneltest.Main(m) }
+
+// write makes a notebook of code cells in dir.
+func write(t *testing.T, dir string, cells ...string) string {
+	t.Helper()
+	nb := &notebook.Notebook{}
+	for _, source := range cells {
+		nb.Cells = append(nb.Cells, &notebook.Cell{Type: notebook.Code, Source: source,
+			// An output of an earlier run, which must not survive.
+			Outputs: []notebook.Output{{Type: notebook.Stream, Name: "stdout", Text: "stale"}}})
+	}
+	data, err := nb.Write()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "n.ipynb")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// run renders a notebook of cells and returns the page, the executed notebook
+// and what the terminal showed.
+func run(t *testing.T, cells ...string) (page string, nb *notebook.Notebook, terminal string, err error) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: starts a kernel, which builds and runs programs; run without -short")
+	}
+	dir := t.TempDir()
+	var shown bytes.Buffer
+	cfg := render.Config{
+		Notebook: write(t, dir, cells...), Executed: filepath.Join(dir, "out.ipynb"), Terminal: &shown,
+		Timeout: 2 * time.Minute, Kernel: kerneltest.Command(t),
+	}
+	if strings.Contains(t.Name(), "TimeLimit") {
+		cfg.Timeout = time.Second
+	}
+	err = render.Run(context.Background(), cfg)
+	html, readErr := os.ReadFile(filepath.Join(dir, "n.html"))
+	if readErr != nil {
+		t.Fatal(readErr, err)
+	}
+	data, readErr := os.ReadFile(cfg.Executed)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	nb, readErr = notebook.Read(data)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	return string(html), nb, shown.String(), err
+}
+
+func TestRunWritesPageAndNotebook(t *testing.T) {
+	model, err := filepath.Abs("../../model/modeltest/testdata/gpt2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, nb, terminal, err := run(t,
+		`import (
+	"github.com/golens/golens/kernel/nb"
+	"github.com/golens/golens/model"
+)
+var m = nb.Must(model.Open("`+model+`"))`,
+		"%%\nnb.Show(m.Config().Heads)",
+		"%%\nnb.Must(m.Run(m.Rows([][]int32{{1, 2, 3}}).Request()))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">4</pre>", "How this report was made", "<dt>Model</dt><dd>" + model, "weights sha256 ", "backend ", "1 run request"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "stale") {
+		t.Error("an output of an earlier run is on the page")
+	}
+	if out := nb.Cells[1].Outputs; len(out) != 1 || strings.TrimSpace(out[0].Text) != "4" || nb.Cells[2].Count != 3 {
+		t.Errorf("executed as %+v", nb.Cells[1])
+	}
+	for _, want := range []string{"[1/3] var m = nb.Must", "[3/3] nb.Must(m.Run(", "n.html written"} {
+		if !strings.Contains(terminal, want) {
+			t.Errorf("the terminal does not show %q:\n%s", want, terminal)
+		}
+	}
+	if strings.ContainsAny(terminal, "\r\x1b") {
+		t.Error("lines are drawn again on what is no terminal")
+	}
+}
+
+func TestRunStopsAtAFailingCell(t *testing.T) {
+	page, nb, _, err := run(t, "%%\nfmt.Println(\"one\")", "%%\nfmt.Println(\"two\")\npanic(\"no\")", "%%\nfmt.Println(\"three\")")
+	var failed *render.FailedCell
+	if !errors.As(err, &failed) || failed.Number != 2 || !strings.Contains(err.Error(), `code cell 2 of 3 (fmt.Println("two")) failed: Panic: no`) {
+		t.Fatalf("got %v", err)
+	}
+	for _, want := range []string{`This run stopped at <a href="#cell-2">`, ">one</pre>", ">two</pre>", "not run"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if len(nb.Cells[2].Outputs) != 0 || nb.Cells[1].Outputs[len(nb.Cells[1].Outputs)-1].Type != notebook.Error {
+		t.Errorf("executed as %+v", nb.Cells[1:])
+	}
+}
+
+func TestTimeLimit(t *testing.T) {
+	page, _, _, err := run(t, "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Minute)")
+	if err == nil || !strings.Contains(err.Error(), "stopped after 1s") || !strings.Contains(page, "begun") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.ipynb")
+	if err := os.WriteFile(bad, []byte(`{"cells": `), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	good := write(t, dir)
+	for _, test := range []struct {
+		name string
+		cfg  render.Config
+		want string
+	}{
+		{"no notebook", render.Config{Notebook: filepath.Join(dir, "none.ipynb")}, "no such file"},
+		{"not a notebook", render.Config{Notebook: bad}, "bad.ipynb: not a notebook"},
+		{"no folder for the page", render.Config{Notebook: good, HTML: filepath.Join(dir, "no", "x.html")}, "cannot write"},
+		{"no kernel", render.Config{Notebook: good, Kernel: []string{"/nonexistent"}}, "starting the kernel"},
+		{"a kernel that ends", render.Config{Notebook: good, Kernel: []string{"sh", "-c", "echo why >&2; exit 3"}}, "the kernel ended (exit status 3):\nwhy"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := render.Run(context.Background(), test.cfg); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if test.cfg.HTML == "" {
+				if _, err := os.Stat(filepath.Join(dir, "n.html")); err == nil {
+					t.Error("a page was written")
+				}
+			}
+		})
+	}
+}
