@@ -1,0 +1,98 @@
+package nb
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// drawn is a bar that has run for a while and writes down how it is drawn.
+func drawn(total int, ran time.Duration) (*Bar, *[]string) {
+	var seen []string
+	b := &Bar{label: "rows", total: total, start: time.Now().Add(-ran)}
+	b.out = func(b *Bar, final bool) { seen = append(seen, b.text(final)) }
+	return b, &seen
+}
+
+func TestBarSaysRateAndTimeLeft(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		done, total int
+		took        time.Duration
+		final       bool
+		want        string
+	}{
+		{"under way", 25, 100, 10 * time.Second, false, "25/100, 2.50/s, 30 s left"},
+		{"fast", 5000, 10000, 10 * time.Second, false, "5000/10000, 500/s, 10 s left"},
+		{"long", 1, 1000, 10 * time.Second, false, "1/1000, 0.10/s, 2:46 h left"},
+		{"nothing yet", 0, 10, time.Second, false, "0/10, 0.00/s"},
+		{"over", 10, 10, 90 * time.Second, true, "10/10, 0.11/s, 1:30 min"},
+		{"more than said", 12, 10, 4 * time.Second, false, "12/10, 3.00/s, 0 s left"},
+		{"no total", 12, 0, 4 * time.Second, false, "12, 3.00/s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			now := time.Now()
+			b := &Bar{total: test.total, done: test.done, start: now.Add(-test.took)}
+			if got := b.words(test.final, now); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if f := b.fraction(); f < 0 || f > 1 {
+				t.Errorf("fraction %v", f)
+			}
+		})
+	}
+}
+
+func TestShortWorkDrawsNothing(t *testing.T) {
+	b, seen := drawn(10, 0)
+	for range 10 {
+		b.Add(1)
+	}
+	b.End()
+	if len(*seen) != 0 {
+		t.Errorf("drawn %q", *seen)
+	}
+}
+
+func TestLongWorkIsDrawnAtAPaceAndEnds(t *testing.T) {
+	b, seen := drawn(1000, time.Second)
+	for range 1000 {
+		b.Add(1)
+	}
+	b.End()
+	b.End()
+	b.Set(3)
+	if len(*seen) != 2 { // within a few microseconds: the first step and the end
+		t.Fatalf("drawn %d times", len(*seen))
+	}
+	if first, last := (*seen)[0], (*seen)[1]; !strings.HasPrefix(first, "rows [........................] 1/1000") || !strings.HasPrefix(last, "rows [########################] 1000/1000") {
+		t.Errorf("drawn %q, %q", first, last)
+	}
+}
+
+func TestZeroBarDrawsNothing(t *testing.T) {
+	var b Bar
+	b.Add(1)
+	b.SetTotal(3)
+	b.End()
+}
+
+func TestRequestsShareOneBar(t *testing.T) {
+	b, seen := drawn(4, time.Second)
+	r := &requests{bar: b}
+	for _, done := range []int{2, 4} {
+		r.tell(done, 4)
+	}
+	if !b.ended || len(*seen) != 2 {
+		t.Fatalf("after the first request: ended %v, drawn %q", b.ended, *seen)
+	}
+	r.tell(1, 8)
+	if r.bar != b || b.ended || b.total != 8 || b.done != 1 {
+		t.Errorf("the second request's bar: %+v", b)
+	}
+	r.tell(5, 8)
+	r.tell(1, 8) // the one before was cancelled, this is a third
+	if b.done != 1 || time.Since(b.start) > time.Second {
+		t.Errorf("the third request goes on where the second was: %d", b.done)
+	}
+}
