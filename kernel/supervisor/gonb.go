@@ -59,7 +59,7 @@ func startGonb(s *supervisor) (*gonbProcess, error) {
 		return nil, fmt.Errorf("starting gonb: %w", err)
 	}
 	// Shells that gonb starts are known by their parent.
-	if err := os.WriteFile(s.bashEnv(), []byte(bashEnv(g.cmd.Process.Pid, s.shellFailed())), 0o600); err != nil {
+	if err := os.WriteFile(s.bashEnv(), []byte(bashEnv(g.cmd.Process.Pid)), 0o600); err != nil {
 		proc.End(g.cmd.Process.Pid, 0)
 		return nil, err
 	}
@@ -78,13 +78,13 @@ func startGonb(s *supervisor) (*gonbProcess, error) {
 // bashEnv is what every bash reads first: those started by gonb leave their
 // exit status behind when they fail, and do nothing if an earlier one of the
 // same cell has failed.
-func bashEnv(gonb int, failed string) string {
+func bashEnv(gonb int) string {
 	return fmt.Sprintf(`unset BASH_ENV
 if [ "$PPID" = %d ]; then
-  if [ -s '%s' ]; then exit 1; fi
-  trap '__golens=$?; [ $__golens -eq 0 ] || echo -n $__golens > '\''%s'\''' EXIT
+  if [ -s "$%[2]s" ]; then exit 1; fi
+  trap '__golens=$?; [ $__golens -eq 0 ] || echo -n $__golens > "$%[2]s"' EXIT
 fi
-`, gonb, failed, failed)
+`, gonb, shim.EnvShellFailed)
 }
 
 // prepare fills the work folder.
