@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// said returns what f writes to a standard stream.
+func said(t *testing.T, stream **os.File, f func()) string {
+	t.Helper()
+	out, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := *stream
+	*stream = out
+	f()
+	*stream = old
+	data, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestHelp(t *testing.T) {
+	var err error
+	text := said(t, &os.Stdout, func() { err = run(context.Background(), []string{"help"}) })
+	if err != nil {
+		t.Error(err)
+	}
+	for _, c := range commands() {
+		if !strings.Contains(text, "golens "+c.name) {
+			t.Errorf("help does not name %s", c.name)
+		}
+		own := said(t, &os.Stdout, func() {
+			if c.name != "host" { // its flags are golens-host's
+				err = c.run(context.Background(), []string{"-h"})
+			}
+		})
+		if c.name != "host" && (!errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(own, "usage: golens "+c.name)) {
+			t.Errorf("%s -h: %v, %q", c.name, err, own)
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		args []string
+		want string // on standard error or as the error
+	}{
+		{"nothing", nil, "golens render NOTEBOOK"},
+		{"unknown command", []string{"redner"}, `there is no command "redner"`},
+		{"no notebook", []string{"render"}, "usage: golens render"},
+		{"two notebooks", []string{"render", "a", "b"}, "usage: golens render"},
+		{"unknown flag", []string{"render", "-x", "a"}, "render: flag provided but not defined: -x"},
+		{"two places", []string{"install", "-user", "-system"}, "give one of -user, -prefix and -system"},
+		{"not installed", []string{"uninstall", "-prefix", t.TempDir()}, "is not installed in"},
+		{"no connection file", []string{"kernel", "/nonexistent"}, "connection file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var err error
+			text := said(t, &os.Stderr, func() { err = run(context.Background(), test.args) })
+			if err == nil || !strings.Contains(text+err.Error(), test.want) {
+				t.Errorf("got %v, %q; want %q", err, text, test.want)
+			}
+		})
+	}
+}
+
+func TestFlagsMayFollowArguments(t *testing.T) {
+	f := flags("x", "")
+	o := f.String("o", "", "")
+	rest, err := parse(f, []string{"a", "-o", "b", "c"}, 2)
+	if err != nil || *o != "b" || strings.Join(rest, " ") != "a c" {
+		t.Errorf("got %q, -o %q, %v", rest, *o, err)
+	}
+}
+
+func TestInstallKeepsTheProgram(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	prefix := t.TempDir()
+	var err error
+	said(t, &os.Stdout, func() { err = run(context.Background(), []string{"install", "-no-build", "-prefix", prefix}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(prefix, "share/jupyter/kernels/golens/kernel.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "golens", "bin-*", "golens"))
+	if len(kept) != 1 || !strings.Contains(string(data), kept[0]) {
+		t.Errorf("kept %v, installed %s", kept, data)
+	}
+	said(t, &os.Stdout, func() { err = run(context.Background(), []string{"uninstall", "-prefix", prefix}) })
+	if err != nil {
+		t.Error(err)
+	}
+}
