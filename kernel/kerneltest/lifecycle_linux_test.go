@@ -162,6 +162,36 @@ fmt.Println("done")`
 	}
 }
 
+func TestInterruptSparesGopls(t *testing.T) {
+	p := newPlace(t)
+	s := p.start(kerneltest.Gopls)
+	gopls := p.find("gopls")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err := s.Execute(ctx, "%%\ntime.Sleep(time.Minute)", session.Limits{Time: time.Second}, nil)
+	if err == nil {
+		t.Fatal("the cell was to be interrupted")
+	}
+	time.Sleep(200 * time.Millisecond) // for it to end, if it does
+	if now := p.find("gopls"); now.pid != gopls.pid {
+		t.Error("gopls was replaced")
+	}
+}
+
+func TestInterruptEndsAShellThatStartsProgramsAllTheTime(t *testing.T) {
+	p := newPlace(t)
+	s := p.start()
+	for range 3 {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		_, err := s.Execute(ctx, "!while :; do /bin/true; done; sleep 60", session.Limits{Time: 300 * time.Millisecond}, nil)
+		cancel()
+		var failed *session.CellError
+		if !errors.As(err, &failed) {
+			t.Fatalf("the cell was to be interrupted: %v", err)
+		}
+	}
+}
+
 func TestTwoKernels(t *testing.T) {
 	p, q := newPlace(t), newPlace(t)
 	a, b := p.start(), q.start()

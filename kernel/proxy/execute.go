@@ -16,6 +16,7 @@ type request struct {
 	count int
 	idle  chan struct{} // closed when gonb has published all output of it
 	stop  chan struct{} // closed by the first interrupt
+	ended chan struct{} // closed when the request is answered
 
 	noticed bool // lines about the kernel's start were shown; guarded by Proxy.mu
 
@@ -26,16 +27,19 @@ type request struct {
 }
 
 func newRequest(m *wire.Message) *request {
-	return &request{msg: m, start: time.Now(), idle: make(chan struct{}), stop: make(chan struct{})}
+	return &request{msg: m, start: time.Now(), idle: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
 }
 
-func (r *request) interrupt() {
+// interrupt notes that r is to stop, and reports whether that is news.
+func (r *request) interrupt() (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.interrupted {
-		r.interrupted = true
-		close(r.stop)
+	if r.interrupted {
+		return false
 	}
+	r.interrupted = true
+	close(r.stop)
+	return true
 }
 
 // execute runs a cell and answers the request.
@@ -95,6 +99,9 @@ func (p *Proxy) execute(m *wire.Message) {
 func (p *Proxy) begin(r *request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.running != nil {
+		close(p.running.ended)
+	}
 	p.running = r
 }
 
@@ -197,13 +204,17 @@ func (p *Proxy) relayQuery(m *wire.Message, replyType string, empty any) {
 		return
 	}
 	b := p.current()
-	if b == nil || !queryIsWhole(m) || b.send(m) != nil {
+	if b == nil || !queryIsWhole(m) {
 		p.reply(p.front.shell, replyType, m, empty)
 		return
 	}
 	r := newRequest(m)
-	p.begin(r)
+	p.begin(r) // before gonb knows of it: its first messages must find it
 	defer p.begin(nil)
+	if b.send(m) != nil {
+		p.reply(p.front.shell, replyType, m, empty)
+		return
+	}
 	reply, alive := p.await(b, r)
 	if !alive {
 		p.reply(p.front.shell, replyType, m, empty)

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -73,9 +75,33 @@ func (p *Proxy) Interrupt() {
 	p.mu.Lock()
 	r := p.running
 	p.mu.Unlock()
-	if r != nil {
-		r.interrupt()
-		p.hooks.Interrupt()
+	if r == nil {
+		return
+	}
+	if r.interrupt() {
+		go p.insist(r)
+	}
+	p.hooks.Interrupt()
+}
+
+// again is how long an interrupted request has to end before it is interrupted
+// again. A shell that starts a program at the wrong moment takes an interrupt
+// for itself, and goes on when the program does.
+const again = time.Second
+
+// insist interrupts r again until it ends.
+func (p *Proxy) insist(r *request) {
+	t := time.NewTicker(again)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			p.hooks.Interrupt()
+		case <-r.ended:
+			return
+		case <-p.ctx.Done():
+			return
+		}
 	}
 }
 
