@@ -78,6 +78,9 @@ func Files(name string) (fs.FS, error) {
 	return checkpoint{dir, StepFile(step)}, nil
 }
 
+// At is the name of a model's checkpoint.
+func At(name string, step int) string { return fmt.Sprintf("%s@%d", name, step) }
+
 // StepFile is the file of a checkpoint inside of its model's folder.
 func StepFile(step int) string { return fmt.Sprintf("%s/%06d%s", steps, step, suffix) }
 

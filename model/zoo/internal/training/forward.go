@@ -22,7 +22,7 @@ func forward(c config.Config, w arch.Nodes, tokens *Node, tap func(layer int) ar
 		if tap != nil {
 			t = tap(l)
 		}
-		x = arch.Block(c, layer(w, l), t, x, mask)
+		x = arch.Block(c, layer(w, l), t, x, arch.Around{Mask: mask})
 	}
 	return arch.Unembed(c, w, arch.NoTap{}, Reshape(x, -1, c.DModel))
 }

@@ -40,6 +40,22 @@ func Measure(b *backend.Backend, c config.Config, params arch.Params, text []int
 	return m.scores()
 }
 
+// Without are the losses on repeated random tokens if head [layer][head] writes
+// nothing.
+func Without(b *backend.Backend, c config.Config, params arch.Params, seed uint64) ([][]float64, error) {
+	all := make([][]float64, c.Layers)
+	for l := range all {
+		for h := range c.Heads {
+			s, err := Measure(b, c, KnockOut(c, params, l, h), nil, seed)
+			if err != nil {
+				return nil, err
+			}
+			all[l] = append(all[l], s.Repeated)
+		}
+	}
+	return all, nil
+}
+
 // A meter measures the weights that a store holds at the moment, always on the
 // same rows, which are of another random stream than training's.
 type meter struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -20,9 +19,8 @@ import (
 
 // A Point is one row of the training log.
 type Point struct {
-	Step    int
-	Loss    float64 // mean training loss in nats since the last point
-	Elapsed time.Duration
+	Step int
+	Loss float64 // mean training loss in nats since the last point
 	Scores
 }
 
@@ -33,8 +31,7 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 	if err := s.Check(); err != nil {
 		return err
 	}
-	held := tokens[len(tokens)-len(tokens)/20:]
-	tokens = tokens[:len(tokens)-len(held)]
+	tokens, held := HoldOut(tokens)
 	if len(held) <= s.Model.Context {
 		return fmt.Errorf("training: %d tokens of text are too few for a context of %d", len(tokens)+len(held), s.Model.Context)
 	}
@@ -53,13 +50,12 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 		return err
 	}
 
-	start := time.Now()
 	rows := newSampler(s.Model, tokens, s.Repeats, s.Seed, 1)
 	sum, n := 0.0, 0
 	for step := 0; ; step++ {
 		kept := slices.Contains(s.Checkpoints, step)
 		if kept || step%s.LogEvery == 0 || step == s.Steps {
-			p := Point{Step: step, Elapsed: time.Since(start)}
+			p := Point{Step: step}
 			if n > 0 {
 				p.Loss = sum / float64(n)
 			}
@@ -91,6 +87,12 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 		}
 		sum, n = sum+loss, n+1
 	}
+}
+
+// HoldOut cuts a text into what is trained on and the last twentieth, held out.
+func HoldOut(tokens []int32) (train, held []int32) {
+	at := len(tokens) - len(tokens)/20
+	return tokens[:at], tokens[at:]
 }
 
 func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []string) (t *train.Trainer, err error) {

@@ -5,8 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"os"
-	"strconv"
 	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -19,8 +17,13 @@ import (
 
 const (
 	// embedSpread is the spread of initial embeddings of tokens and positions,
-	// about that of what a head writes, so that neither drowns the other.
-	embedSpread = 0.5
+	// small against what a head writes, so that heads matter early: with 0.5 the
+	// heads learned to copy tokens seen before much later.
+	embedSpread = 0.1
+	// slowest is the longest wavelength of the initial positions, in units of
+	// the shortest, two positions. With slow ones, up to the context, the heads
+	// that attend to the token before stayed blurred over many tokens.
+	slowest = 6
 	// unembedSpread is the standard deviation of the initial unembedding: small,
 	// so that a new model finds all tokens about equally likely.
 	unembedSpread = 0.02
@@ -77,16 +80,14 @@ func Initial(c config.Config, seed uint64) arch.Params {
 }
 
 // sinusoids fills rows [context, d_model] with sines and cosines, of
-// wavelengths from two positions to two contexts. Positions are learned from
+// wavelengths from two positions up. Positions are learned from
 // there: random ones would have to be learned one by one before any head can
 // find the token before.
 func sinusoids(data []float32, context, dModel int) {
 	size := embedSpread * math.Sqrt2 // the spread of a sine is 1/sqrt(2)
-	if os.Getenv("PS") != "" { x,_ := strconv.ParseFloat(os.Getenv("PS"), 64); size *= x }
 	for p := range context {
 		for i := range dModel {
-			frequency := math.Pi * float64(i/2+1)/float64((dModel+1)/2)
-			if os.Getenv("FR") != "" { frequency /= 2 }
+			frequency := math.Pi * math.Pow(slowest, -float64(i/2+1)/float64((dModel+1)/2))
 			angle := float64(p) * frequency
 			if i%2 == 1 {
 				angle += math.Pi / 2

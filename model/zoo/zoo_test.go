@@ -1,0 +1,192 @@
+package zoo_test
+
+import (
+	"bytes"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/golens/golens/model/tokenizer"
+	"github.com/golens/golens/model/zoo"
+	"github.com/golens/golens/model/zoo/internal/planted"
+	"github.com/golens/golens/model/zoo/internal/ship"
+)
+
+// variants are all names under which something opens.
+func variants(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, name := range zoo.Names() {
+		all = append(all, name)
+		for _, step := range zoo.Checkpoints(name) {
+			all = append(all, zoo.At(name, step))
+		}
+	}
+	return all
+}
+
+func TestNames(t *testing.T) {
+	if got, want := zoo.Names(), []string{"godoc-2l", "induction"}; !slices.Equal(got, want) {
+		t.Errorf("zoo.Names() = %q, want %q", got, want)
+	}
+}
+
+func TestCheckpoints(t *testing.T) {
+	steps := zoo.Checkpoints("godoc-2l")
+	if len(steps) < 10 || !slices.IsSorted(steps) || steps[0] != 0 {
+		t.Errorf("checkpoints of godoc-2l are %v; want ten or more, rising from 0", steps)
+	}
+	for _, name := range []string{"induction", "none", "", "..", "godoc-2l/steps"} {
+		if got := zoo.Checkpoints(name); got != nil {
+			t.Errorf("checkpoints of %q are %v, want none", name, got)
+		}
+	}
+}
+
+func TestBadNamesAreErrors(t *testing.T) {
+	for _, c := range []struct{ name, says string }{
+		{"", "there are godoc-2l, induction"},
+		{"gpt-5", "there are godoc-2l, induction"},
+		{"..", "there is no model"},
+		{"../zoo", "there is no model"},
+		{"godoc-2l/steps", "there is no model"},
+		{"induction@1", "has no checkpoints"},
+		{"godoc-2l@", "has no checkpoint at step"},
+		{"godoc-2l@1", "there are 0, "},
+		{"godoc-2l@last", "has no checkpoint at step"},
+		{"godoc-2l@100@100", "has no checkpoint at step"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := zoo.Files(c.name); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error is %v, want one that says %q", err, c.says)
+			}
+		})
+	}
+}
+
+// Every model's files are ones that the family reads: the tensors have the
+// shapes that the config asks for, and nothing is left over or missing.
+func TestModelsLoad(t *testing.T) {
+	for _, name := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			dir, err := zoo.Files(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, _, err := ship.Load(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			words, err := tokenizer.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if words.Size() != c.Vocab {
+				t.Errorf("the tokenizer has %d tokens and the model %d", words.Size(), c.Vocab)
+			}
+			if _, err := fs.Stat(dir, "MODEL_CARD.md"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A name without a step is the last checkpoint.
+func TestLastCheckpointIsTheModel(t *testing.T) {
+	steps := zoo.Checkpoints("godoc-2l")
+	read := func(name string) []byte {
+		dir, err := zoo.Files(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := fs.ReadFile(dir, "model.safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	model := read("godoc-2l")
+	if !bytes.Equal(model, read(zoo.At("godoc-2l", steps[len(steps)-1]))) {
+		t.Error("godoc-2l is not its last checkpoint")
+	}
+	if bytes.Equal(model, read(zoo.At("godoc-2l", steps[0]))) {
+		t.Error("godoc-2l is its initial weights")
+	}
+}
+
+// The hand-made network in files/ is the one that its command makes.
+func TestInductionIsReproduced(t *testing.T) {
+	want, err := planted.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := zoo.Files("induction")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := fs.ReadDir(dir, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != len(want) {
+		t.Errorf("%d files are shipped and %d are made", len(entries), len(want))
+	}
+	for name, data := range want {
+		if got, err := fs.ReadFile(dir, name); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%s differs from what `go run ./model/zoo/cmd/induction` makes (%v)", name, err)
+		}
+	}
+}
+
+// The hand-made network's weights lose nothing in the file's type.
+func TestInductionIsExact(t *testing.T) {
+	dir, err := zoo.Files("induction")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := ship.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := planted.Weights()
+	for _, name := range want.Names() {
+		if !slices.Equal(got[name].Data, want[name].Data) {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
+
+// All models together stay small enough to live in the repository and in every
+// program that links them.
+func TestSize(t *testing.T) {
+	const most = 8 << 20
+	size := int64(0)
+	for _, name := range zoo.Names() {
+		dir, err := zoo.Files(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		models, err := fs.Glob(dir, "*.safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkpoints, err := fs.Glob(dir, "*/*.safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(models)+len(checkpoints) == 0 {
+			t.Errorf("%s has no weights", name)
+		}
+		for _, file := range slices.Concat(models, checkpoints) {
+			info, err := fs.Stat(dir, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size += info.Size()
+		}
+	}
+	if size > most {
+		t.Errorf("the weights take %d bytes; at most %d", size, most)
+	}
+}
