@@ -65,7 +65,10 @@ func Start(t testing.TB, options ...Option) *session.Session {
 	if testing.Short() {
 		t.Skip("-short: starts a kernel, which builds and runs programs; run without -short")
 	}
-	cfg := session.Config{Command: Command(t), Dir: t.TempDir(), Log: logTo{t}}
+	cfg := session.Config{Command: Command(t), Dir: t.TempDir(), Log: logTo{t},
+		// With the race detector a program sleeps a second at its end, and a
+		// cell starts several.
+		Env: []string{"GORACE=atexit_sleep_ms=0"}}
 	for _, o := range options {
 		o(&cfg)
 	}
