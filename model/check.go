@@ -50,7 +50,7 @@ func strip(req Request) (rows [][]int32, left []int, err error) {
 
 func newChecker(c config.Config, rows [][]int32) (*checker, error) {
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("request: no rows; give at least one prompt")
+		return nil, errNoRows
 	}
 	k := &checker{Config: c}
 	for r, row := range rows {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,6 +46,9 @@ func (r Request) check() error {
 	if r.err != nil {
 		return r.err
 	}
+	if len(r.Rows) == 0 {
+		return errNoRows
+	}
 	points := slices.Concat(r.Captures, r.Grads)
 	for _, e := range r.Edits {
 		points = append(points, e.Point)
@@ -64,6 +68,8 @@ func (r Request) check() error {
 	}
 	return nil
 }
+
+var errNoRows = errors.New("request: no rows; give at least one prompt")
 
 // defaultBudget is the size of captures beyond which a request is refused
 // unless it says so itself: about what a laptop can spare.
