@@ -8,7 +8,13 @@ import (
 // Names of the choices that a Config makes.
 const (
 	NormLayer = "layernorm" // subtract the mean, divide by the standard deviation
+	NormRMS   = "rmsnorm"   // divide by the root of the mean square
 	NormNone  = "none"
+
+	NormBefore   = ""         // x + f(norm(x))
+	NormAfter    = "after"    // x + norm(f(x)), OLMo 2
+	NormSandwich = "sandwich" // x + norm(f(norm(x))), Gemma 2 and 3
+	NormOnSum    = "on sum"   // norm(x + f(x)), BERT
 
 	ActGELUTanh = "gelu_tanh" // tanh approximation, GPT-2's gelu_new
 	ActGELU     = "gelu"      // exact, by the error function
@@ -16,8 +22,31 @@ const (
 	ActSiLU     = "silu"
 
 	PosLearned = "learned" // added to the residual stream
+	PosRotary  = "rotary"  // rotates queries and keys
 	PosNone    = "none"
+
+	QKNormHead = "head" // queries and keys are normalized head by head
+	QKNormAll  = "all"  // all heads' queries, and all keys, are normalized as one vector
 )
+
+// Rotary is how queries and keys are rotated by their position.
+type Rotary struct {
+	Dim      int     // leading coordinates of each head that take part
+	Base     float64 // of the wave lengths
+	Adjacent bool    // coordinates 2i and 2i+1 are a pair, not i and i+Dim/2
+	Scaling  Scaling
+}
+
+// Scaling stretches rotary wave lengths for long contexts, as Hugging Face's
+// rope_scaling says. The zero value stretches nothing.
+type Scaling struct {
+	Type                  string  // "", linear, dynamic, llama3 or yarn
+	Factor                float64 // of the context's length
+	LowFactor, HighFactor float64 // llama3
+	BetaFast, BetaSlow    float64 // yarn
+	Attention             float64 // yarn: what queries and keys are multiplied by
+	Original              int     // context before the stretch
+}
 
 // A Config is the sizes and features of one transformer.
 type Config struct {
@@ -30,12 +59,28 @@ type Config struct {
 	DMLP     int    // neurons per block; 0 for attention-only
 	Vocab    int    // rows of the embedding
 	Context  int    // longest sequence
-	Norm     string // NormLayer or NormNone
+	Norm     string // NormLayer, NormRMS or NormNone
+	NormAt   string // NormBefore or another place
 	Eps      float64
 	Act      string  // of the MLP; "" for attention-only
-	Position string  // PosLearned or PosNone
+	Gated    bool    // the MLP's activations are multiplied by a linear branch
+	Position string  // PosLearned, PosRotary or PosNone
 	Scale    float64 // attention scores are multiplied by this
 	Tied     bool    // the unembedding is the embedding
+
+	Parallel   bool    // attention and MLP read the same residual stream
+	SharedNorm bool    // in parallel blocks: the MLP reads what attention's norm gives
+	QKNorm     string  // "", QKNormHead or QKNormAll
+	AttnCap    float64 // scores are cap*tanh(score/cap); 0 for none
+	LogitCap   float64 // logits likewise
+	EmbedScale float64 // the embedding is multiplied by this; 0 for 1
+	EmbedNorm  bool    // the sum of the embeddings is normalized
+	Encoder    bool    // every position sees every other; the head is BERT's for masked words
+
+	Rotary      Rotary // with PosRotary
+	Window      int    // keys that a query of a local layer sees, itself included; 0 if no layer is local
+	Local       []bool // which layers are local; nil for none
+	LocalRotary Rotary // of local layers, if it is another one (Dim > 0)
 
 	BOS *int // token that begins a sequence, nil if the model has none
 	EOS *int // token that ends a sequence, nil if the model has none
@@ -47,7 +92,24 @@ func (c Config) AttnOnly() bool { return c.DMLP == 0 }
 // Params is the number of values of the model's weight matrices and vectors.
 func (c Config) Params() int {
 	attention := c.DModel * c.DHead * (2*c.Heads + 2*c.KVHeads)
-	return c.Layers*(attention+2*c.DModel*c.DMLP) + 2*c.Vocab*c.DModel
+	matrices := 2
+	if c.Gated {
+		matrices = 3
+	}
+	return c.Layers*(attention+matrices*c.DModel*c.DMLP) + 2*c.Vocab*c.DModel
+}
+
+// IsLocal tells whether a layer's queries see a window of keys only.
+func (c Config) IsLocal(layer int) bool {
+	return c.Window > 0 && layer < len(c.Local) && c.Local[layer]
+}
+
+// RotaryOf is the rotation in a layer.
+func (c Config) RotaryOf(layer int) Rotary {
+	if c.IsLocal(layer) && c.LocalRotary.Dim > 0 {
+		return c.LocalRotary
+	}
+	return c.Rotary
 }
 
 // Check reports the first size that cannot be.
@@ -69,6 +131,12 @@ func (c Config) Check() error {
 	}
 	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("config: %d heads do not share %d key-value heads evenly", c.Heads, c.KVHeads)
+	}
+	if c.Position == PosRotary && (c.Rotary.Dim < 2 || c.Rotary.Dim > c.DHead || c.Rotary.Dim%2 != 0 || c.Rotary.Base <= 0) {
+		return fmt.Errorf("config: %d of %d coordinates rotate with base %g; they must be an even number from 2 to d_head, and the base positive", c.Rotary.Dim, c.DHead, c.Rotary.Base)
+	}
+	if c.Window < 0 || c.Local != nil && len(c.Local) != c.Layers {
+		return fmt.Errorf("config: window %d, and local layers for %d of %d layers", c.Window, len(c.Local), c.Layers)
 	}
 	return nil
 }

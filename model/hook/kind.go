@@ -30,7 +30,10 @@ const (
 	KindPattern Kind = "attn.hook_pattern"     // after softmax
 	KindZ       Kind = "attn.hook_z"           // mixed values, before W_O
 	KindResult  Kind = "attn.hook_result"      // each head's output, without b_O
-	KindAttnOut Kind = "hook_attn_out"         // sum of the heads and b_O
+	KindAttnOut Kind = "hook_attn_out"         // what attention adds to the residual stream
+
+	KindLN1Post     Kind = "ln1_post.hook_scale" // of a norm on the attention's output
+	KindLN1PostNorm Kind = "ln1_post.hook_normalized"
 
 	KindMLPIn     Kind = "hook_mlp_in" // residual as the MLP reads it
 	KindLN2       Kind = "ln2.hook_scale"
@@ -38,7 +41,10 @@ const (
 	KindPre       Kind = "mlp.hook_pre"        // before the activation function
 	KindPreLinear Kind = "mlp.hook_pre_linear" // linear branch of a gated MLP
 	KindPost      Kind = "mlp.hook_post"       // neuron activations
-	KindMLPOut    Kind = "hook_mlp_out"
+	KindMLPOut    Kind = "hook_mlp_out"        // what the MLP adds to the residual stream
+
+	KindLN2Post     Kind = "ln2_post.hook_scale" // of a norm on the MLP's output
+	KindLN2PostNorm Kind = "ln2_post.hook_normalized"
 
 	KindLNFinal     Kind = "ln_final.hook_scale"
 	KindLNFinalNorm Kind = "ln_final.hook_normalized"
@@ -78,10 +84,12 @@ var kinds = []struct {
 	{KindQ, false, heads}, {KindK, false, perKV}, {KindV, false, perKV},
 	{KindRotQ, false, heads}, {KindRotK, false, perKV},
 	{KindScores, false, square}, {KindPattern, false, square},
-	{KindZ, false, heads}, {KindResult, false, split}, {KindAttnOut, false, resid},
+	{KindZ, false, heads}, {KindResult, false, split},
+	{KindLN1Post, false, scale}, {KindLN1PostNorm, false, resid}, {KindAttnOut, false, resid},
 	{KindResidMid, false, resid}, {KindMLPIn, false, resid},
 	{KindLN2, false, scale}, {KindLN2Norm, false, resid},
 	{KindPre, false, hidden}, {KindPreLinear, false, hidden}, {KindPost, false, hidden},
+	{KindLN2Post, false, scale}, {KindLN2PostNorm, false, resid},
 	{KindMLPOut, false, resid}, {KindResidPost, false, resid},
 	{KindLNFinal, true, scale}, {KindLNFinalNorm, true, resid},
 	{KindLogits, true, []string{Batch, Pos, "vocab"}},

@@ -63,7 +63,14 @@ func Z(layer int) Point { return at(KindZ, layer) }
 // HeadResult is each head's output without b_O [batch, pos, head, d_model].
 func HeadResult(layer int) Point { return at(KindResult, layer) }
 
-// AttnOut is the output of the attention layer [batch, pos, d_model].
+// LN1PostScale is the divisor of a norm on the attention's output, in families
+// that have one [batch, pos, 1].
+func LN1PostScale(layer int) Point { return at(KindLN1Post, layer) }
+
+// LN1PostNormalized is the result of that norm [batch, pos, d_model].
+func LN1PostNormalized(layer int) Point { return at(KindLN1PostNorm, layer) }
+
+// AttnOut is what attention adds to the residual stream [batch, pos, d_model].
 func AttnOut(layer int) Point { return at(KindAttnOut, layer) }
 
 // MLPIn is the residual stream as the MLP reads it [batch, pos, d_model].
@@ -85,7 +92,14 @@ func MLPPreLinear(layer int) Point { return at(KindPreLinear, layer) }
 // MLPPost is the neurons' activations [batch, pos, d_mlp].
 func MLPPost(layer int) Point { return at(KindPost, layer) }
 
-// MLPOut is the output of the MLP [batch, pos, d_model].
+// LN2PostScale is the divisor of a norm on the MLP's output, in families that
+// have one [batch, pos, 1].
+func LN2PostScale(layer int) Point { return at(KindLN2Post, layer) }
+
+// LN2PostNormalized is the result of that norm [batch, pos, d_model].
+func LN2PostNormalized(layer int) Point { return at(KindLN2PostNorm, layer) }
+
+// MLPOut is what the MLP adds to the residual stream [batch, pos, d_model].
 func MLPOut(layer int) Point { return at(KindMLPOut, layer) }
 
 // LNFinalScale is the divisor of the final norm [batch, pos, 1].

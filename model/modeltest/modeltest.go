@@ -28,11 +28,32 @@ func Dir() string {
 	return filepath.Join(filepath.Dir(file), "testdata", "gpt2")
 }
 
+// Families are the folders of tiny random models of every family, each with
+// what Hugging Face computes on it in float64 (oracle.safetensors).
+func Families(t testing.TB) map[string]string {
+	t.Helper()
+	configs, err := filepath.Glob(filepath.Join(filepath.Dir(Dir()), "*", "config.json"))
+	if err != nil || len(configs) == 0 {
+		t.Fatalf("no models in %s: %v", filepath.Dir(Dir()), err)
+	}
+	all := map[string]string{}
+	for _, c := range configs {
+		all[filepath.Base(filepath.Dir(c))] = filepath.Dir(c)
+	}
+	return all
+}
+
 // Oracle is the recorded tensors of a file in [Dir], as arrays whose axes are
 // named by their numbers. Integers become float32.
 func Oracle(t testing.TB, file string) map[string]*array.Array {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(Dir(), file))
+	return OracleIn(t, Dir(), file)
+}
+
+// OracleIn is [Oracle] of another folder.
+func OracleIn(t testing.TB, dir, file string) map[string]*array.Array {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,26 +5,43 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
-// attention is the attention layer's output [batch, pos, d_model] from the
-// residual stream x and the mask [1 or batch, query, key] of visible keys.
-func (b *builder) attention(x, mask *Node) *Node {
-	q, k, v := b.queriesKeysValues(x)
+// attention is what the attention layer adds to the residual stream
+// [batch, pos, d_model], and the norm of the stream if all heads share it.
+func (b *builder) attention(x *Node, around Around) (out, normed *Node) {
+	q, k, v, normed := b.queriesKeysValues(x)
 	q, k, v = b.tap.At(hook.KindQ, q), b.tap.At(hook.KindK, k), b.tap.At(hook.KindV, v)
+	q, k = b.normHeads(q, "attn.q_norm"), b.normHeads(k, "attn.k_norm")
+	if b.Position == config.PosRotary {
+		q = b.tap.At(hook.KindRotQ, b.rotate(q, around.Cos, around.Sin))
+		k = b.tap.At(hook.KindRotK, b.rotate(k, around.Cos, around.Sin))
+	}
 
 	// Scores and mixing are batched products over [batch, head]: with the head
 	// axis in front, both engines run them as plain matrix products.
 	q, k, v = headFirst(q), headFirst(b.perQuery(k)), headFirst(b.perQuery(v))
 	batch, heads, pos := q.Shape().Dimensions[0], b.Heads, q.Shape().Dimensions[2]
 	scores := MulScalar(DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1}), b.Scale)
-	visible := BroadcastToDims(ExpandAxes(mask, 1), batch, heads, pos, pos)
+	scores = softCap(scores, b.AttnCap)
+	visible := BroadcastToDims(ExpandAxes(around.Mask, 1), batch, heads, pos, pos)
 	scores = Where(visible, scores, Scalar(x.Graph(), scores.DType(), math.Inf(-1)))
 	scores = b.tap.At(hook.KindScores, scores)
 	pattern := b.tap.At(hook.KindPattern, Softmax(scores, -1))
 	z := headFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}))
-	return b.tap.At(hook.KindAttnOut, b.mix(b.tap.At(hook.KindZ, z)))
+	out = b.mix(b.tap.At(hook.KindZ, z))
+	out = b.normOutput(out, "ln1", "ln1_post", [4]hook.Kind{hook.KindLN1, hook.KindLN1Norm, hook.KindLN1Post, hook.KindLN1PostNorm})
+	return b.tap.At(hook.KindAttnOut, out), normed
+}
+
+// softCap bounds values smoothly; a cap of 0 bounds nothing.
+func softCap(x *Node, bound float64) *Node {
+	if bound == 0 {
+		return x
+	}
+	return MulScalar(Tanh(DivScalar(x, bound)), bound)
 }
 
 // mix sums the heads' outputs: z [batch, pos, head, d_head] times W_O.
@@ -46,16 +63,16 @@ func (b *builder) mix(z *Node) *Node {
 	return affine(out, nil, b.w["attn.b_O"])
 }
 
-// queriesKeysValues reads the residual stream. Only if somebody changes what
+// queriesKeysValues reads the residual stream, and gives also the norm that all
+// heads share. Only if somebody changes what
 // single heads read does each head get a copy of its own.
-func (b *builder) queriesKeysValues(x *Node) (q, k, v *Node) {
+func (b *builder) queriesKeysValues(x *Node) (q, k, v, shared *Node) {
 	in := x // [batch, pos, d_model], or [batch, pos, head, d_model]
 	if b.tap.Reads(hook.KindAttnIn) {
 		if split := b.tap.At(hook.KindAttnIn, perHead(x, b.Heads)); b.tap.Writes(hook.KindAttnIn) {
 			in = split
 		}
 	}
-	var shared *Node // the norm of what all heads read
 	project := func(kind hook.Kind, weight, bias string, heads int) *Node {
 		y := in
 		if b.tap.Reads(kind) {
@@ -65,12 +82,12 @@ func (b *builder) queriesKeysValues(x *Node) (q, k, v *Node) {
 		}
 		w := b.w[weight]
 		if y.Rank() == 4 {
-			normed := b.untapped().norm(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
+			normed := b.untapped().normInput(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
 			y = DotGeneral(normed, []int{3}, []int{2}, Reshape(w, b.DModel, heads, b.DHead), []int{0}, []int{1})
 			y = TransposeAllAxes(y, 1, 2, 0, 3) // from [head, batch, pos, d_head]
 		} else {
 			if shared == nil {
-				shared = b.norm(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
+				shared = b.normInput(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
 			}
 			d := y.Shape().Dimensions
 			y = Reshape(dense(shared, w), d[0], d[1], heads, b.DHead)
@@ -83,10 +100,10 @@ func (b *builder) queriesKeysValues(x *Node) (q, k, v *Node) {
 	q = project(hook.KindQInput, "attn.W_Q", "attn.b_Q", b.Heads)
 	k = project(hook.KindKInput, "attn.W_K", "attn.b_K", b.KVHeads)
 	v = project(hook.KindVInput, "attn.W_V", "attn.b_V", b.KVHeads)
-	if shared == nil { // every head reads for itself, but the norm's hooks may be asked for
-		b.norm(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
+	if shared == nil { // every head reads for itself, but others may want the norm
+		shared = b.normInput(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
 	}
-	return q, k, v
+	return q, k, v, shared
 }
 
 // perQuery repeats keys or values for the query heads that share them.

@@ -16,17 +16,37 @@ type builder struct {
 
 func (b *builder) untapped() *builder { return &builder{b.Config, b.w, NoTap{}} }
 
+// Around is what a block reads beside the residual stream and its weights.
+type Around struct {
+	Mask     *Node // [1 or batch, query, key]: true where the query sees the key
+	Cos, Sin *Node // [pos, Dim/2] of rotary positions, nil for others
+}
+
 // Block is the residual stream after one block: resid_post from resid_pre
-// [batch, pos, d_model], with the mask [1 or batch, query, key] of visible keys.
-func Block(c config.Config, w Nodes, tap Tap, x, mask *Node) *Node {
+// [batch, pos, d_model].
+func Block(c config.Config, w Nodes, tap Tap, x *Node, around Around) *Node {
 	b := &builder{c, w, tap}
 	x = tap.At(hook.KindResidPre, x)
-	x = Add(x, b.attention(x, mask))
+	if c.Parallel {
+		attn, normed := b.attention(x, around)
+		return tap.At(hook.KindResidPost, Add(Add(x, attn), b.mlp(x, normed)))
+	}
+	attn, _ := b.attention(x, around)
+	x = b.join(x, attn, "ln1", hook.KindLN1, hook.KindLN1Norm)
 	if !c.AttnOnly() {
 		x = tap.At(hook.KindResidMid, x)
-		x = Add(x, b.mlp(x))
+		x = b.join(x, b.mlp(x, nil), "ln2", hook.KindLN2, hook.KindLN2Norm)
 	}
 	return tap.At(hook.KindResidPost, x)
+}
+
+// join adds what a sublayer gave to the residual stream.
+func (b *builder) join(x, y *Node, name string, scale, normalized hook.Kind) *Node {
+	x = Add(x, y)
+	if b.NormAt == config.NormOnSum {
+		x = b.norm(x, name, scale, normalized)
+	}
+	return x
 }
 
 // BlockKinds are the hook points of a block, in the order in which it meets them.
@@ -47,17 +67,28 @@ func Exists(c config.Config, id hook.ID) bool {
 }
 
 func exists(c config.Config, k hook.Kind) bool {
+	mlp := !c.AttnOnly()
 	switch k {
-	case hook.KindLN1, hook.KindLN1Norm, hook.KindLNFinal, hook.KindLNFinalNorm:
+	case hook.KindLN1, hook.KindLN1Norm:
+		return c.Norm != config.NormNone
+	case hook.KindLNFinal, hook.KindLNFinalNorm:
 		return c.Norm != config.NormNone
 	case hook.KindLN2, hook.KindLN2Norm:
-		return c.Norm != config.NormNone && !c.AttnOnly()
-	case hook.KindResidMid, hook.KindMLPIn, hook.KindPre, hook.KindPost, hook.KindMLPOut:
-		return !c.AttnOnly()
+		return c.Norm != config.NormNone && mlp && !c.SharedNorm
+	case hook.KindLN1Post, hook.KindLN1PostNorm:
+		return c.NormAt == config.NormSandwich
+	case hook.KindLN2Post, hook.KindLN2PostNorm:
+		return c.NormAt == config.NormSandwich && mlp
+	case hook.KindResidMid:
+		return mlp && !c.Parallel
+	case hook.KindMLPIn, hook.KindPre, hook.KindPost, hook.KindMLPOut:
+		return mlp
+	case hook.KindPreLinear:
+		return c.Gated
 	case hook.KindPosEmbed:
 		return c.Position == config.PosLearned
-	case hook.KindRotQ, hook.KindRotK, hook.KindPreLinear:
-		return false // no family here rotates queries or gates its MLP yet
+	case hook.KindRotQ, hook.KindRotK:
+		return c.Position == config.PosRotary
 	}
 	return true
 }

@@ -11,11 +11,19 @@ import (
 // from token ids [batch, pos].
 func Embed(c config.Config, w Nodes, tap Tap, tokens *Node) *Node {
 	d := tokens.Shape().Dimensions
-	x := tap.At(hook.KindEmbed, Gather(w["embed.W_E"], ExpandAxes(tokens, -1)))
+	x := Gather(w["embed.W_E"], ExpandAxes(tokens, -1))
+	if c.EmbedScale != 0 {
+		x = MulScalar(x, c.EmbedScale)
+	}
+	x = tap.At(hook.KindEmbed, x)
 	if c.Position == config.PosLearned {
 		pos := Slice(w["pos_embed.W_pos"], AxisRange(0, d[1]))
 		pos = BroadcastToDims(ExpandAxes(pos, 0), d[0], d[1], c.DModel)
 		x = Add(x, tap.At(hook.KindPosEmbed, pos))
+	}
+	if c.EmbedNorm {
+		b := &builder{c, w, NoTap{}}
+		x = b.norm(x, "embed.ln", "", "")
 	}
 	return x
 }
@@ -25,7 +33,7 @@ func Embed(c config.Config, w Nodes, tap Tap, tokens *Node) *Node {
 func Unembed(c config.Config, w Nodes, tap Tap, x *Node) *Node {
 	x = Normalize(c, w, tap, x)
 	y := DotGeneral(x, []int{1}, nil, w["unembed.W_U"], []int{1}, nil)
-	return tap.At(hook.KindLogits, affine(y, nil, w["unembed.b_U"]))
+	return tap.At(hook.KindLogits, softCap(affine(y, nil, w["unembed.b_U"]), c.LogitCap))
 }
 
 // UnembedTokens is the logits [rows, k] of k tokens of each row, ids [rows, k].
@@ -37,11 +45,15 @@ func UnembedTokens(c config.Config, w Nodes, tap Tap, x, ids *Node) *Node {
 	if bias := w["unembed.b_U"]; bias != nil {
 		y = Add(y, Squeeze(Gather(ExpandAxes(bias, -1), at), -1))
 	}
-	return y
+	return softCap(y, c.LogitCap)
 }
 
-// Normalize is the final norm of rows of the residual stream.
+// Normalize is the final norm of rows of the residual stream. Before it, the
+// head for masked words maps the stream once more.
 func Normalize(c config.Config, w Nodes, tap Tap, x *Node) *Node {
 	b := &builder{c, w, tap}
+	if c.Encoder {
+		x = activate(c.Act, affine(dense(x, w["head.W"]), nil, w["head.b"]))
+	}
 	return b.norm(x, "ln_final", hook.KindLNFinal, hook.KindLNFinalNorm)
 }

@@ -86,8 +86,10 @@ func newLoader(src Source, prefix string) *loader {
 func (l *loader) has(name string) bool { return slices.Contains(l.src.Names(), l.full(name)) }
 
 func (l *loader) full(name string) string {
-	if strings.HasPrefix(name, "lm_head.") { // beside the prefixed model
-		return name
+	for _, beside := range []string{"lm_head.", "embed_out.", "cls."} { // the prefixed model
+		if strings.HasPrefix(name, beside) {
+			return name
+		}
 	}
 	return l.prefix + name
 }
@@ -111,6 +113,26 @@ func (l *loader) read(name string, shape ...int) []float32 {
 // take reads a tensor into a weight of the same layout.
 func (l *loader) take(weight, name string, shape ...int) {
 	l.params[weight] = Param{shape, l.read(name, shape...)}
+}
+
+// unembed reads the unembedding, which tied models share with the embedding.
+func (l *loader) unembed(c config.Config, name string, bias bool) {
+	if c.Tied {
+		l.params["unembed.W_U"] = l.params["embed.W_E"]
+		l.used[name+".weight"] = true // some files hold it beside its twin
+	} else {
+		l.take("unembed.W_U", name+".weight", c.Vocab, c.DModel)
+	}
+	if bias {
+		l.take("unembed.b_U", name+".bias", c.Vocab)
+	}
+}
+
+// masks tells whether a tensor is a buffer that older files carry: causal
+// masks and rotary tables.
+func masks(name string) bool {
+	return strings.HasSuffix(name, ".attn.bias") || strings.HasSuffix(name, ".masked_bias") || strings.HasSuffix(name, ".attention.bias") ||
+		strings.HasSuffix(name, ".rotary_emb.inv_freq") || strings.HasSuffix(name, ".position_ids")
 }
 
 // split reads a tensor [rows, n*cols] into n weights [rows, cols]; rows 0

@@ -9,12 +9,29 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
-// mlp is the MLP's output [batch, pos, d_model] from the residual stream.
-func (b *builder) mlp(x *Node) *Node {
-	x = b.norm(b.tap.At(hook.KindMLPIn, x), "ln2", hook.KindLN2, hook.KindLN2Norm)
-	pre := b.tap.At(hook.KindPre, affine(dense(x, b.w["mlp.W_in"]), nil, b.w["mlp.b_in"]))
-	post := b.tap.At(hook.KindPost, activate(b.Act, pre))
-	return b.tap.At(hook.KindMLPOut, affine(dense(post, b.w["mlp.W_out"]), nil, b.w["mlp.b_out"]))
+// mlp is what the MLP adds to the residual stream x [batch, pos, d_model].
+// normed is the norm of attention, which some parallel blocks share.
+func (b *builder) mlp(x, normed *Node) *Node {
+	in := b.tap.At(hook.KindMLPIn, x)
+	switch {
+	case !b.SharedNorm:
+		in = b.normInput(in, "ln2", hook.KindLN2, hook.KindLN2Norm)
+	case b.tap.Writes(hook.KindMLPIn): // it reads something else than attention
+		in = b.untapped().normInput(in, "ln1", hook.KindLN1, hook.KindLN1Norm)
+	default:
+		in = normed
+	}
+	up := affine(dense(in, b.w["mlp.W_in"]), nil, b.w["mlp.b_in"])
+	var post *Node
+	if b.Gated {
+		gate := b.tap.At(hook.KindPre, affine(dense(in, b.w["mlp.W_gate"]), nil, b.w["mlp.b_gate"]))
+		post = Mul(activate(b.Act, gate), b.tap.At(hook.KindPreLinear, up))
+	} else {
+		post = activate(b.Act, b.tap.At(hook.KindPre, up))
+	}
+	out := affine(dense(b.tap.At(hook.KindPost, post), b.w["mlp.W_out"]), nil, b.w["mlp.b_out"])
+	out = b.normOutput(out, "ln2", "ln2_post", [4]hook.Kind{hook.KindLN2, hook.KindLN2Norm, hook.KindLN2Post, hook.KindLN2PostNorm})
+	return b.tap.At(hook.KindMLPOut, out)
 }
 
 // activate applies an activation function of package config.

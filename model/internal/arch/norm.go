@@ -7,6 +7,26 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
+// normInput is the norm in front of a sublayer, where there is one.
+func (b *builder) normInput(x *Node, name string, scale, normalized hook.Kind) *Node {
+	if b.NormAt == config.NormAfter || b.NormAt == config.NormOnSum {
+		return x
+	}
+	return b.norm(x, name, scale, normalized)
+}
+
+// normOutput is the norm on what a sublayer gave, where there is one: the
+// family's only one, or the second of two.
+func (b *builder) normOutput(x *Node, only, second string, kinds [4]hook.Kind) *Node {
+	switch b.NormAt {
+	case config.NormAfter:
+		return b.norm(x, only, kinds[0], kinds[1])
+	case config.NormSandwich:
+		return b.norm(x, second, kinds[2], kinds[3])
+	}
+	return x
+}
+
 // norm applies the named norm over the last axis. Its two hook points are the
 // divisor [..., 1] and the result.
 func (b *builder) norm(x *Node, name string, scale, normalized hook.Kind) *Node {
@@ -14,7 +34,7 @@ func (b *builder) norm(x *Node, name string, scale, normalized hook.Kind) *Node 
 		return x
 	}
 	w, bias := b.w[name+".w"], b.w[name+".b"]
-	if !b.tap.Reads(scale) && !b.tap.Reads(normalized) {
+	if b.Norm == config.NormLayer && !b.tap.Reads(scale) && !b.tap.Reads(normalized) {
 		y, _ := InternalFusedOpCaller(
 			func() *Node { return BackendFusedLayerNorm(x, []int{-1}, b.Eps, w, bias) },
 			func() *Node {
@@ -29,11 +49,33 @@ func (b *builder) norm(x *Node, name string, scale, normalized hook.Kind) *Node 
 	return b.tap.At(normalized, y)
 }
 
-// center is x without its mean, and its standard deviation [..., 1].
+// center is x without its mean, if the norm takes that out, and its size
+// [..., 1].
 func (b *builder) center(x *Node) (centered, divisor *Node) {
-	centered = Sub(x, ReduceAndKeep(x, ReduceMean, -1))
-	variance := ReduceAndKeep(Mul(centered, centered), ReduceMean, -1)
-	return centered, Sqrt(AddScalar(variance, b.Eps))
+	if b.Norm == config.NormLayer {
+		x = Sub(x, ReduceAndKeep(x, ReduceMean, -1))
+	}
+	square := ReduceAndKeep(Mul(x, x), ReduceMean, -1)
+	return x, Sqrt(AddScalar(square, b.Eps))
+}
+
+// normHeads normalizes queries or keys [batch, pos, head, d_head], in families
+// that do: each head by itself, or all together.
+func (b *builder) normHeads(x *Node, name string) *Node {
+	switch b.QKNorm {
+	case config.QKNormHead:
+		return b.rms(x, b.w[name])
+	case config.QKNormAll:
+		d := x.Shape().Dimensions
+		return Reshape(b.rms(Reshape(x, d[0], d[1], d[2]*d[3]), b.w[name]), d...)
+	}
+	return x
+}
+
+// rms divides by the root of the mean square of the last axis.
+func (b *builder) rms(x, w *Node) *Node {
+	square := ReduceAndKeep(Mul(x, x), ReduceMean, -1)
+	return affine(Div(x, Sqrt(AddScalar(square, b.Eps))), w, nil)
 }
 
 // affine is x*w + bias over the last axis; either may be absent.

@@ -69,7 +69,7 @@ func (p Params) Check(c config.Config) error {
 // optional weights are biases and what folding a norm leaves out.
 func optional(name string) bool {
 	local := name[strings.LastIndex(name, ".")+1:]
-	return strings.HasPrefix(local, "b") || strings.Contains(name, "ln")
+	return strings.HasPrefix(local, "b") || strings.Contains(name, "ln") || strings.HasSuffix(local, "_norm")
 }
 
 // Shapes are the shapes of all weights that a config can have.
@@ -83,11 +83,20 @@ func Shapes(c config.Config) map[string][]int {
 		s["pos_embed.W_pos"] = []int{c.Context, c.DModel}
 	}
 	norm := func(name string) {
+		if c.Norm != config.NormNone {
+			s[name+".w"] = []int{c.DModel}
+		}
 		if c.Norm == config.NormLayer {
-			s[name+".w"], s[name+".b"] = []int{c.DModel}, []int{c.DModel}
+			s[name+".b"] = []int{c.DModel}
 		}
 	}
 	norm("ln_final")
+	if c.EmbedNorm {
+		norm("embed.ln")
+	}
+	if c.Encoder {
+		s["head.W"], s["head.b"] = []int{c.DModel, c.DModel}, []int{c.DModel}
+	}
 	q, kv := c.Heads*c.DHead, c.KVHeads*c.DHead
 	for l := range c.Layers {
 		set := func(local string, shape ...int) { s[LayerName(l, local)] = shape }
@@ -100,10 +109,30 @@ func Shapes(c config.Config) map[string][]int {
 		set("attn.b_K", kv)
 		set("attn.b_V", kv)
 		set("attn.b_O", c.DModel)
+		switch c.QKNorm {
+		case config.QKNormHead:
+			set("attn.q_norm", c.DHead)
+			set("attn.k_norm", c.DHead)
+		case config.QKNormAll:
+			set("attn.q_norm", q)
+			set("attn.k_norm", kv)
+		}
+		if c.NormAt == config.NormSandwich {
+			norm(LayerName(l, "ln1_post"))
+		}
 		if c.AttnOnly() {
 			continue
 		}
-		norm(LayerName(l, "ln2"))
+		if !c.SharedNorm {
+			norm(LayerName(l, "ln2"))
+		}
+		if c.NormAt == config.NormSandwich {
+			norm(LayerName(l, "ln2_post"))
+		}
+		if c.Gated {
+			set("mlp.W_gate", c.DModel, c.DMLP)
+			set("mlp.b_gate", c.DMLP)
+		}
 		set("mlp.W_in", c.DModel, c.DMLP)
 		set("mlp.b_in", c.DMLP)
 		set("mlp.W_out", c.DMLP, c.DModel)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/gomlx/gomlx/core/tensors"
-
-	"github.com/golens/golens/model/hook"
 )
 
 // backward carries the gradient of the first metric, summed over rows, from
@@ -36,14 +34,29 @@ func (p *pass) backward(ctx context.Context) error {
 		return nil
 	}
 	defer free(above)
-	if lowest == 0 { // the residual stream is the sum of the two embeddings
-		for _, kind := range []hook.Kind{hook.KindEmbed, hook.KindPosEmbed} {
-			if err := p.takeGrad(hook.ID{Kind: kind}, above); err != nil {
-				return err
-			}
-		}
+	if lowest == 0 {
+		return p.backEmbed(above)
 	}
 	return nil
+}
+
+// backEmbed is the gradient of the embeddings.
+func (p *pass) backEmbed(above *tensors.Tensor) error {
+	t := p.taps(p.job.Grads, embedIDs...)
+	if len(t.grads) == 0 {
+		return nil
+	}
+	ids, err := p.tensor(p.tokens(p.job), p.batch, p.pos)
+	if err != nil {
+		return err
+	}
+	defer free(ids)
+	out, err := p.run("embed back", t, embedBackGraph(p.Engine, &t.taps), p.with([]any{ids, above}, p.embedNames()))
+	if err != nil {
+		return err
+	}
+	free(out[0])
+	return p.takeGrads(0, t.grads, out[1:])
 }
 
 // backFinal is the gradient of the last resid_post, nil if the metric does not
@@ -73,7 +86,11 @@ func (p *pass) backBlock(l int, above *tensors.Tensor) (*tensors.Tensor, error) 
 	if above == nil && len(t.cots) == 0 {
 		return nil, nil
 	}
-	args, name := []any{p.saved[l], p.mask}, "back"
+	args, err := p.blockArgs(l, p.saved[l])
+	if err != nil {
+		return nil, err
+	}
+	name := "back"
 	if above != nil {
 		args, name = append(args, above), "back above"
 	}

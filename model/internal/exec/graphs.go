@@ -5,6 +5,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/internal/arch"
 )
 
@@ -37,10 +38,39 @@ func embedGraph(e *Engine, t *taps) graphFn {
 func blockGraph(e *Engine, t *taps) graphFn {
 	names := e.layerNames()
 	return func(in []*Node) []*Node {
-		lead, w, slots, _ := inputs(in, 2, names, t)
+		lead, w, slots, _ := inputs(in, e.blockInputs(), names, t)
 		t := t.begin(slots)
-		x := arch.Block(e.Config, w, t, lead[0], lead[1])
+		x := arch.Block(e.Config, w, t, lead[0], around(lead))
 		return append([]*Node{x}, t.outputs()...)
+	}
+}
+
+// blockInputs is how many inputs lead a block's graph: the residual stream, the
+// mask and, if positions rotate, cosines and sines.
+func (e *Engine) blockInputs() int {
+	if e.Config.Position == config.PosRotary {
+		return 4
+	}
+	return 2
+}
+
+// around is what follows the residual stream.
+func around(lead []*Node) arch.Around {
+	a := arch.Around{Mask: lead[1]}
+	if len(lead) > 3 {
+		a.Cos, a.Sin = lead[2], lead[3]
+	}
+	return a
+}
+
+// embedBackGraph is the way back through the embedding: from tokens and the
+// gradient of resid_pre of layer 0 to those of the points asked for.
+func embedBackGraph(e *Engine, t *taps) graphFn {
+	return func(in []*Node) []*Node {
+		lead, w, slots, cots := inputs(in, 2, e.embedNames(), t)
+		t := t.begin(slots)
+		x := arch.Embed(e.Config, w, t, lead[0])
+		return t.gradients(ReduceAllSum(Mul(x, lead[1])), cots, x)
 	}
 }
 
@@ -59,17 +89,17 @@ func (t *taps) outputs() []*Node {
 func backGraph(e *Engine, t *taps, above bool) graphFn {
 	names := e.layerNames()
 	return func(in []*Node) []*Node {
-		n := 2
+		n := e.blockInputs()
 		if above {
-			n = 3
+			n++
 		}
 		lead, w, slots, cots := inputs(in, n, names, t)
 		t := t.begin(slots)
 		x := lead[0]
-		y := arch.Block(e.Config, w, t, x, lead[1])
+		y := arch.Block(e.Config, w, t, x, around(lead))
 		var loss *Node
 		if above {
-			loss = ReduceAllSum(Mul(y, lead[2]))
+			loss = ReduceAllSum(Mul(y, lead[n-1]))
 		}
 		return t.gradients(loss, cots, x)
 	}
@@ -128,10 +158,12 @@ func finalGraph(e *Engine, t *taps, call finalCall, back bool) graphFn {
 }
 
 // embedNames and finalNames are the weights of the two ends, those that exist.
-func (e *Engine) embedNames() []string { return e.present("embed.W_E", "pos_embed.W_pos") }
+func (e *Engine) embedNames() []string {
+	return e.present("embed.W_E", "pos_embed.W_pos", "embed.ln.w", "embed.ln.b")
+}
 
 func (e *Engine) finalNames() []string {
-	return e.present("ln_final.w", "ln_final.b", "unembed.W_U", "unembed.b_U")
+	return e.present("head.W", "head.b", "ln_final.w", "ln_final.b", "unembed.W_U", "unembed.b_U")
 }
 
 func (e *Engine) present(names ...string) []string {

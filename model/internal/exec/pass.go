@@ -18,18 +18,21 @@ type pass struct {
 	job Job
 	out *Outcome
 
-	mask  *tensors.Tensor
-	saved []*tensors.Tensor // resid_pre of each layer and the last resid_post, for the way back
-	final finalCall
+	sights [2]*sight         // of global and of local layers, made when needed
+	saved  []*tensors.Tensor // resid_pre of each layer and the last resid_post, for the way back
+	final  finalCall
 }
 
 func (e *Engine) pass(ctx context.Context, job Job, f *frame, out *Outcome) error {
 	p := &pass{Engine: e, frame: f, job: job, out: out}
-	defer func() { free(p.saved...); free(p.mask) }()
-	var err error
-	if p.mask, err = e.tensor(f.mask(), 1, f.pos, f.pos); err != nil {
-		return err
-	}
+	defer func() {
+		free(p.saved...)
+		for _, s := range p.sights {
+			if s != nil {
+				free(s.mask, s.cos, s.sin)
+			}
+		}
+	}()
 	if err := p.forward(ctx); err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func (p *pass) start() (*tensors.Tensor, error) {
 		return nil, err
 	}
 	defer free(ids)
-	t := p.taps(nil, hook.ID{Kind: hook.KindEmbed}, hook.ID{Kind: hook.KindPosEmbed})
+	t := p.taps(nil, embedIDs...)
 	out, err := p.run("embed", t, embedGraph(p.Engine, &t.taps), p.with([]any{ids}, p.embedNames()))
 	if err != nil {
 		return nil, err
@@ -95,18 +98,32 @@ func (p *pass) start() (*tensors.Tensor, error) {
 	return out[0], p.take(t, out[1:])
 }
 
+var embedIDs = []hook.ID{{Kind: hook.KindEmbed}, {Kind: hook.KindPosEmbed}}
+
 // block runs one block and takes what was asked of it.
 func (p *pass) block(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	t := p.taps(nil, p.ids(l)...)
-	out, err := p.run("block", t, blockGraph(p.Engine, &t.taps), p.blockArgs(l, x))
+	args, err := p.blockArgs(l, x)
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.run("block", t, blockGraph(p.Engine, &t.taps), p.with(args, p.layerNames(), l))
 	if err != nil {
 		return nil, fmt.Errorf("block %d: %w", l, err)
 	}
 	return out[0], p.take(t, out[1:])
 }
 
-func (p *pass) blockArgs(l int, x *tensors.Tensor) []any {
-	return p.with([]any{x, p.mask}, p.layerNames(), l)
+// blockArgs are the inputs that lead a block's graph.
+func (p *pass) blockArgs(l int, x *tensors.Tensor) ([]any, error) {
+	s, err := p.sight(l)
+	if err != nil {
+		return nil, err
+	}
+	if s.cos == nil {
+		return []any{x, s.mask}, nil
+	}
+	return []any{x, s.mask, s.cos, s.sin}, nil
 }
 
 // with appends the named weights, of a layer if one is given.

@@ -118,8 +118,8 @@ func roundRows(n int) int {
 	return roundPos(n)
 }
 
-// tokens are the chunk's ids [batch, pos], padded with zeros: causal attention
-// keeps what follows a row's end from reaching it.
+// tokens are the chunk's ids [batch, pos], padded with zeros: the mask keeps
+// what follows a row's end from reaching it.
 func (f *frame) tokens(job Job) []int32 {
 	ids := make([]int32, f.batch*f.pos)
 	for r := range f.rows {
@@ -143,15 +143,4 @@ func (f *frame) residual(a *array.Array) ([]float32, error) {
 		copy(x[r*f.pos*d:], from[:n*d])
 	}
 	return x, nil
-}
-
-// mask tells which keys each query sees [1, query, key].
-func (f *frame) mask() []bool {
-	m := make([]bool, f.pos*f.pos)
-	for q := range f.pos {
-		for k := range q + 1 {
-			m[q*f.pos+k] = true
-		}
-	}
-	return m
 }

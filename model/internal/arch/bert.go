@@ -1,0 +1,84 @@
+package arch
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/golens/golens/model/config"
+)
+
+func init() { families["bert"] = Family{bertConfig, bertLoad} }
+
+// bertConfig reads BERT with its head for masked words. Every token is of the
+// first segment.
+func bertConfig(raw json.RawMessage) (config.Config, error) {
+	f := newFields(raw)
+	c := config.Config{
+		Layers: f.int("num_hidden_layers", 12), DModel: f.int("hidden_size", 768), Heads: f.int("num_attention_heads", 12),
+		DMLP: f.int("intermediate_size", 3072), Vocab: f.int("vocab_size", 30522), Context: f.int("max_position_embeddings", 512),
+		Norm: config.NormLayer, NormAt: config.NormOnSum, Eps: f.float("layer_norm_eps", 1e-12), Act: f.act("hidden_act", "gelu"),
+		Position: config.PosLearned, EmbedNorm: true, Encoder: true,
+	}
+	f.common(&c, true)
+	c.KVHeads = c.Heads
+	f.must("position_embedding_type", "absolute")
+	f.int("type_vocab_size", 2)
+	if err := f.heads(&c, 0); err != nil {
+		return c, err
+	}
+	c.Scale = 1 / math.Sqrt(float64(c.DHead))
+	return c, nil
+}
+
+func bertLoad(c config.Config, src Source) (Params, error) {
+	l := newLoader(src, "bert.")
+	d := c.DModel
+	l.take("embed.W_E", "embeddings.word_embeddings.weight", c.Vocab, d)
+	l.take("pos_embed.W_pos", "embeddings.position_embeddings.weight", c.Context, d)
+	l.segment(c, "embeddings.token_type_embeddings.weight")
+	l.affine("embed.ln", "embeddings.LayerNorm", d, true)
+	l.linear("head.W", "head.b", "cls.predictions.transform.dense", d, d, true)
+	l.affine("ln_final", "cls.predictions.transform.LayerNorm", d, true)
+	l.unembed(c, "cls.predictions.decoder", false)
+	l.take("unembed.b_U", "cls.predictions.bias", c.Vocab)
+	for i := range c.Layers {
+		to := func(local string) string { return LayerName(i, local) }
+		from := func(local string) string { return fmt.Sprintf("encoder.layer.%d.%s", i, local) }
+		l.linear(to("attn.W_Q"), to("attn.b_Q"), from("attention.self.query"), d, d, true)
+		l.linear(to("attn.W_K"), to("attn.b_K"), from("attention.self.key"), d, d, true)
+		l.linear(to("attn.W_V"), to("attn.b_V"), from("attention.self.value"), d, d, true)
+		l.linear(to("attn.W_O"), to("attn.b_O"), from("attention.output.dense"), d, d, true)
+		l.affine(to("ln1"), from("attention.output.LayerNorm"), d, true)
+		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("intermediate.dense"), d, c.DMLP, true)
+		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("output.dense"), c.DMLP, d, true)
+		l.affine(to("ln2"), from("output.LayerNorm"), d, true)
+	}
+	return l.done(func(name string) bool {
+		// The decoder beside its twins; the heads for sentence pairs.
+		return masks(name) || name == "cls.predictions.decoder.weight" || name == "cls.predictions.decoder.bias" ||
+			name == "cls.seq_relationship.weight" || name == "cls.seq_relationship.bias" ||
+			name == "pooler.dense.weight" || name == "pooler.dense.bias" ||
+			name == "embeddings.position_ids"
+	})
+}
+
+// segment adds the embedding of the first segment, which every token has, to
+// the positions'.
+func (l *loader) segment(c config.Config, name string) {
+	if l.err != nil {
+		return
+	}
+	_, table, err := l.src.Float32(l.full(name))
+	if err != nil || len(table) < c.DModel {
+		l.err = fmt.Errorf("tensor %s: %d values, too few for a row of %d (%v)", l.full(name), len(table), c.DModel, err)
+		return
+	}
+	l.used[l.full(name)] = true
+	w := l.params["pos_embed.W_pos"]
+	sum := Param{w.Shape, make([]float32, len(w.Data))}
+	for i, v := range w.Data {
+		sum.Data[i] = v + table[i%c.DModel]
+	}
+	l.params["pos_embed.W_pos"] = sum
+}

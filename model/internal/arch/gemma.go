@@ -1,0 +1,84 @@
+package arch
+
+import (
+	"encoding/json"
+	"math"
+
+	"github.com/golens/golens/model/config"
+)
+
+func init() {
+	families["gemma"] = Family{gemmaConfig, decoder{plusOne: true}.load}
+	families["gemma2"] = Family{gemma2Config, decoder{plusOne: true}.load}
+	families["gemma3_text"] = Family{gemma3Config, decoder{plusOne: true}.load}
+}
+
+// gemmaConfig reads Gemma 1: Llama with a scaled embedding, which is tied, and
+// norm weights that are added to one.
+func gemmaConfig(raw json.RawMessage) (config.Config, error) {
+	f := newFields(raw)
+	act := "hidden_act"
+	if value, ok := f.keys["hidden_activation"]; ok && string(value) != "null" {
+		act = "hidden_activation"
+	}
+	f.read["hidden_act"], f.read["hidden_activation"] = true, true // one replaces the other
+	c := f.modern(modernDefaults{layers: 28, width: 3072, heads: 16, keys: 16, head: 256, neurons: 24576, vocab: 256000, context: 8192,
+		eps: 1e-6, theta: 10000, tied: true, act: act})
+	if act == "hidden_act" {
+		// The first Gemma configs say gelu and mean its tanh approximation, which
+		// is what Hugging Face computes.
+		c.Act = config.ActGELUTanh
+	}
+	f.flag("attention_bias")
+	c.EmbedScale = embedScale(c)
+	return c, f.done()
+}
+
+// embedScale is sqrt(d_model) as float32 holds it.
+func embedScale(c config.Config) float64 { return float64(float32(math.Sqrt(float64(c.DModel)))) }
+
+// gemma2Config reads Gemma 2: norms on both sides, soft caps, every other layer
+// local.
+func gemma2Config(raw json.RawMessage) (config.Config, error) {
+	f := newFields(raw)
+	c := f.modern(modernDefaults{layers: 26, width: 2304, heads: 8, keys: 4, head: 256, neurons: 9216, vocab: 256000, context: 8192,
+		eps: 1e-6, theta: 10000, tied: true, act: "hidden_activation"})
+	f.gemmaNorms(&c)
+	c.AttnCap, c.LogitCap = f.cap("attn_logit_softcapping", 50), f.cap("final_logit_softcapping", 30)
+	f.locals(&c, f.int("sliding_window", 4096), func(layer int) bool { return layer%2 == 0 })
+	return c, f.done()
+}
+
+// gemma3Config reads the text model of Gemma 3: norms on queries and keys, five
+// local layers to one global, each kind with a rotation of its own.
+func gemma3Config(raw json.RawMessage) (config.Config, error) {
+	f := newFields(raw)
+	c := f.modern(modernDefaults{layers: 26, width: 2304, heads: 8, keys: 4, head: 256, neurons: 9216, vocab: 262208, context: 131072,
+		eps: 1e-6, theta: 1e6, tied: true, act: "hidden_activation"})
+	f.gemmaNorms(&c)
+	c.QKNorm = config.QKNormHead
+	c.AttnCap, c.LogitCap = f.cap("attn_logit_softcapping", 0), f.cap("final_logit_softcapping", 0)
+	f.must("use_bidirectional_attention", false)
+	every := f.int("sliding_window_pattern", 6)
+	f.read["_sliding_window_pattern"] = true // says the same
+	f.locals(&c, f.int("sliding_window", 4096), func(layer int) bool { return every < 1 || (layer+1)%every != 0 })
+	c.LocalRotary = config.Rotary{Dim: c.Rotary.Dim, Base: f.float("rope_local_base_freq", 10000)}
+	return c, f.done()
+}
+
+// gemmaNorms is what Gemma 2 and 3 share.
+func (f *fields) gemmaNorms(c *config.Config) {
+	f.read["hidden_act"] = true // hidden_activation is used in its place
+	f.flag("attention_bias")
+	c.NormAt = config.NormSandwich
+	c.EmbedScale = embedScale(*c)
+	c.Scale = 1 / math.Sqrt(f.float("query_pre_attn_scalar", 256))
+}
+
+// cap is a soft cap; null means none.
+func (f *fields) cap(key string, otherwise float64) float64 {
+	if value, ok := f.keys[key]; ok && string(value) == "null" {
+		otherwise = 0
+	}
+	return f.float(key, otherwise)
+}

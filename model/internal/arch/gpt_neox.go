@@ -1,0 +1,89 @@
+package arch
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/golens/golens/model/config"
+)
+
+func init() { families["gpt_neox"] = Family{gptNeoXConfig, gptNeoXLoad} }
+
+// gptNeoXConfig reads GPT-NeoX and Pythia.
+func gptNeoXConfig(raw json.RawMessage) (config.Config, error) {
+	f := newFields(raw)
+	c := config.Config{
+		Layers: f.int("num_hidden_layers", 44), DModel: f.int("hidden_size", 6144), Heads: f.int("num_attention_heads", 64),
+		DMLP: f.int("intermediate_size", 24576), Vocab: f.int("vocab_size", 50432), Context: f.int("max_position_embeddings", 2048),
+		Norm: config.NormLayer, Eps: f.float("layer_norm_eps", 1e-5), Act: f.act("hidden_act", "gelu"), Position: config.PosRotary,
+		Parallel: f.bool("use_parallel_residual", true),
+	}
+	f.common(&c, false)
+	c.KVHeads = c.Heads
+	f.must("attention_bias", true)
+	share := f.float("rotary_pct", f.float("partial_rotary_factor", 0.25))
+	base := f.float("rotary_emb_base", f.float("rope_theta", 10000))
+	f.read["partial_rotary_factor"], f.read["rope_theta"] = true, true // say the same
+	scaling := f.rope(&base, &share, c.Context)
+	if err := f.heads(&c, 0); err != nil {
+		return c, err
+	}
+	c.Scale = 1 / math.Sqrt(float64(c.DHead))
+	c.Rotary = config.Rotary{Dim: int(float64(c.DHead) * share), Base: base, Scaling: scaling}
+	return c, nil
+}
+
+func gptNeoXLoad(c config.Config, src Source) (Params, error) {
+	l := newLoader(src, "gpt_neox.")
+	d := c.DModel
+	l.take("embed.W_E", "embed_in.weight", c.Vocab, d)
+	l.affine("ln_final", "final_layer_norm", d, true)
+	l.unembed(c, "embed_out", false)
+	for i := range c.Layers {
+		to := func(local string) string { return LayerName(i, local) }
+		from := func(local string) string { return fmt.Sprintf("layers.%d.%s", i, local) }
+		l.affine(to("ln1"), from("input_layernorm"), d, true)
+		l.perHead(from("attention.query_key_value"), c, to("attn.W_Q"), to("attn.W_K"), to("attn.W_V"))
+		l.perHeadBias(from("attention.query_key_value"), c, to("attn.b_Q"), to("attn.b_K"), to("attn.b_V"))
+		l.linear(to("attn.W_O"), to("attn.b_O"), from("attention.dense"), d, d, true)
+		l.affine(to("ln2"), from("post_attention_layernorm"), d, true)
+		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.dense_h_to_4h"), d, c.DMLP, true)
+		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.dense_4h_to_h"), c.DMLP, d, true)
+	}
+	return l.done(masks)
+}
+
+// perHead reads query, key and value matrices that lie head by head:
+// [head, 3, d_head, d_model].
+func (l *loader) perHead(name string, c config.Config, weights ...string) {
+	values := l.read(name+".weight", len(weights)*c.Heads*c.DHead, c.DModel)
+	if l.err != nil {
+		return
+	}
+	block := c.DHead * c.DModel
+	for i, weight := range weights {
+		var rows []float32 // [head*d_head, d_model]
+		for h := range c.Heads {
+			at := (h*len(weights) + i) * block
+			rows = append(rows, values[at:at+block]...)
+		}
+		l.params[weight] = Param{[]int{c.DModel, c.Heads * c.DHead}, transpose(rows, c.Heads*c.DHead, c.DModel)}
+	}
+}
+
+// perHeadBias reads their biases [head, 3, d_head].
+func (l *loader) perHeadBias(name string, c config.Config, biases ...string) {
+	values := l.read(name+".bias", len(biases)*c.Heads*c.DHead)
+	if l.err != nil {
+		return
+	}
+	for i, bias := range biases {
+		var all []float32
+		for h := range c.Heads {
+			at := (h*len(biases) + i) * c.DHead
+			all = append(all, values[at:at+c.DHead]...)
+		}
+		l.params[bias] = Param{[]int{c.Heads * c.DHead}, all}
+	}
+}

@@ -1,0 +1,70 @@
+package arch
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/golens/golens/model/config"
+)
+
+// ropeScaling is a config's rope_scaling, or the newer rope_parameters.
+type ropeScaling struct {
+	Type      string   `json:"rope_type"`
+	OldType   string   `json:"type"`
+	Theta     *float64 `json:"rope_theta"`
+	Share     *float64 `json:"partial_rotary_factor"`
+	Factor    float64  `json:"factor"`
+	Low       float64  `json:"low_freq_factor"`
+	High      float64  `json:"high_freq_factor"`
+	BetaFast  float64  `json:"beta_fast"`
+	BetaSlow  float64  `json:"beta_slow"`
+	Attention float64  `json:"attention_factor"`
+	Original  int      `json:"original_max_position_embeddings"`
+}
+
+// rope reads how rotary positions are stretched. What rope_parameters says of
+// the base and of the share that rotates takes the place of older keys.
+func (f *fields) rope(base, share *float64, context int) config.Scaling {
+	var s config.Scaling
+	for _, key := range []string{"rope_scaling", "rope_parameters"} {
+		var raw map[string]json.RawMessage
+		if f.get(key, &raw) && len(raw) > 0 {
+			s = f.scaling(key, raw, base, share, context)
+		}
+	}
+	return s
+}
+
+func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share *float64, context int) config.Scaling {
+	known := map[string]bool{"rope_type": true, "type": true, "rope_theta": true, "partial_rotary_factor": true, "factor": true,
+		"low_freq_factor": true, "high_freq_factor": true, "beta_fast": true, "beta_slow": true, "attention_factor": true,
+		"original_max_position_embeddings": true}
+	for name, value := range raw {
+		if !known[name] && string(value) != "null" && f.err == nil {
+			f.err = fmt.Errorf("%s: %s is %s, which is not implemented", key, name, short(value))
+		}
+	}
+	var r ropeScaling
+	all, err := json.Marshal(raw)
+	if err == nil {
+		err = json.Unmarshal(all, &r)
+	}
+	if r.Type == "" {
+		r.Type = r.OldType
+	}
+	if r.Theta != nil {
+		*base = *r.Theta
+	}
+	if r.Share != nil {
+		*share = *r.Share
+	}
+	s := config.Scaling{Type: r.Type, Factor: r.Factor, LowFactor: r.Low, HighFactor: r.High, BetaFast: r.BetaFast,
+		BetaSlow: r.BetaSlow, Attention: r.Attention, Original: r.Original}
+	if err == nil {
+		s, err = checkScaling(s, context)
+	}
+	if err != nil && f.err == nil {
+		f.err = err
+	}
+	return s
+}
