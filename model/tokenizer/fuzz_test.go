@@ -3,6 +3,8 @@ package tokenizer
 import (
 	"slices"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Whatever the file, Parse gives an error or a tokenizer that keeps its word.
@@ -57,7 +59,7 @@ func FuzzRoundTrip(f *testing.F) {
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
-				if tok.nfc {
+				if len(tok.normalizers) > 0 {
 					checkComposed(t, text, string(back), tokens)
 					continue
 				}
@@ -80,9 +82,7 @@ func checkComposed(t *testing.T, text, back string, tokens []Token) {
 	t.Helper()
 	// Added tokens divide the text before it is composed, so back may be
 	// composed once more.
-	got, _ := compose(back)
-	want, _ := compose(text)
-	if got != want {
+	if compose(view{text: back}, norm.NFC).text != compose(view{text: text}, norm.NFC).text {
 		t.Fatalf("%q comes back as %q", text, back)
 	}
 	if !slices.IsSortedFunc(tokens, func(a, b Token) int { return a.End - b.End }) {
