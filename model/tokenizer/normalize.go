@@ -90,8 +90,10 @@ func lowercase(v view) view {
 		if r == 'İ' { // the one that becomes two
 			return "i\u0307", true
 		}
-		low := unicode.ToLower(r)
-		return string(low), low != r
+		if low := unicode.ToLower(r); low != r {
+			return string(low), true
+		}
+		return "", false
 	})
 }
 

@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"os"
 	"slices"
 	"testing"
 	"unicode/utf8"
@@ -32,15 +31,9 @@ func TestGPT2EqualsReference(t *testing.T) {
 }
 
 func TestSmallTokenizersEqualReference(t *testing.T) {
-	for _, name := range []string{
-		"bpe_llama3", "bpe_qwen2", "bpe_o200k", "bpe_added", "sentencepiece_llama2", "sentencepiece_gemma", "sentencepiece_first",
-		"metaspace_always", "metaspace_never", "unigram_t5", "unigram_bytes", "wordpiece_bert", "wordpiece_cased", "wordpiece_plain",
-	} {
+	for _, name := range smallTokenizers {
 		t.Run(name, func(t *testing.T) {
-			tok, err := Open(os.DirFS("testdata/" + name))
-			if err != nil {
-				t.Fatal(err)
-			}
+			tok := openSmall(t, name)
 			for _, c := range fixtureCases(t, name+"/cases.jsonl.gz") {
 				with, err := tok.EncodeOffsets(c.Text, Options{Template: true})
 				if err != nil {

@@ -13,7 +13,7 @@ func isControl(r rune) bool {
 
 // isNonspacing says whether r is a mark without a width.
 func isNonspacing(r rune) bool {
-	return unicode.Is(unicode.Mn, r) && !unicode.Is(afterUnicode8, r)
+	return unicode.Is(unicode.Mn, r) && !unicode.Is(afterUnicode8, r) || r == 0x1734
 }
 
 // isPunctuation says whether r is punctuation or any other ASCII symbol.
