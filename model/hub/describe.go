@@ -13,7 +13,7 @@ import (
 
 // maxListing bounds the answer that lists a commit's files: a hundred thousand
 // files have about 10 MB.
-const maxListing = 64 << 20
+const maxListing = 32 << 20
 
 // listing is what the Hub says of a revision.
 type listing struct {
@@ -54,7 +54,7 @@ func parseListing(data []byte) (listing, error) {
 	if !commitID.MatchString(answer.SHA) {
 		return listing{}, fmt.Errorf("the answer is not the Hub's (is HF_ENDPOINT right?): it names no commit")
 	}
-	l := listing{commit: answer.SHA}
+	l := listing{commit: answer.SHA, files: make([]string, 0, len(answer.Siblings))}
 	for _, f := range answer.Siblings {
 		l.files = append(l.files, f.Name)
 	}

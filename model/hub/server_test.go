@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +52,8 @@ func newFakeHub(t testing.TB) *fakeHub {
 	t.Cleanup(h.cdn.Close)
 	for _, name := range []string{"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN",
 		"HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "XDG_CACHE_HOME"} {
-		t.Setenv(name, "")
+		t.Setenv(name, "") // brings it back when the test ends
+		os.Unsetenv(name)  // Python takes an empty one for set
 	}
 	t.Setenv("HF_HOME", t.TempDir())
 	t.Setenv("HF_ENDPOINT", h.hub.URL)
@@ -152,6 +153,9 @@ func (h *fakeHub) api(w http.ResponseWriter, r *http.Request) {
 		kind = "file"
 		parts := strings.Split(strings.TrimPrefix(path, "api/resolve-cache/models/"), "/")
 		id, revision, name = strings.Join(parts[:len(parts)-2], "/"), parts[len(parts)-2], parts[len(parts)-1]
+	case strings.HasPrefix(path, "api/models/") && strings.Contains(path, "/tree/"): // newer Python clients ask for it
+		kind = "tree"
+		id, revision, _ = strings.Cut(strings.TrimPrefix(path, "api/models/"), "/tree/")
 	case strings.HasPrefix(path, "api/models/"):
 		kind = "list"
 		id, revision, _ = strings.Cut(strings.TrimPrefix(path, "api/models/"), "/revision/")
@@ -197,15 +201,26 @@ func (h *fakeHub) api(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(map[string]any{"id": id, "modelId": id, "sha": commit, "private": m.private, "tags": []string{}, "downloads": 1, "likes": 0, "siblings": siblings})
 		return
 	}
+	if kind == "tree" {
+		entries := []map[string]any{}
+		for n, data := range all {
+			e := map[string]any{"type": "file", "path": n, "size": len(data), "oid": etagOf("", data)}
+			if large(n) {
+				e["lfs"] = map[string]any{"oid": etagOf(n, data), "size": len(data), "pointerSize": 130}
+			}
+			entries = append(entries, e)
+		}
+		json.NewEncoder(w).Encode(entries)
+		return
+	}
 	data, ok := all[name]
 	if !ok {
 		refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found")
 		return
 	}
 	switch {
-	case strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".bin"):
-		sum := sha256.Sum256(data)
-		w.Header().Set("X-Linked-Etag", `"`+hex.EncodeToString(sum[:])+`"`)
+	case large(name):
+		w.Header().Set("X-Linked-Etag", `"`+etagOf(name, data)+`"`)
 		w.Header().Set("X-Linked-Size", fmt.Sprint(len(data)))
 		w.Header().Set("ETag", `"pointer"`)
 		w.Header().Set("Location", fmt.Sprintf("%s/%s/%s/%s?X-Signature=SECRET", h.cdn.URL, id, commit, name))
@@ -214,12 +229,22 @@ func (h *fakeHub) api(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", fmt.Sprintf("/api/resolve-cache/models/%s/%s/%s", id, commit, name))
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	default:
-		sum := sha1.New()
-		fmt.Fprintf(sum, "blob %d\x00", len(data))
-		sum.Write(data)
-		w.Header().Set("ETag", `"`+hex.EncodeToString(sum.Sum(nil))+`"`)
+		w.Header().Set("ETag", `"`+etagOf(name, data)+`"`)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 	}
+}
+
+// large tells whether the file is kept apart from the others, as git LFS does.
+func large(name string) bool {
+	return strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".bin")
+}
+
+// etagOf is the name of a file's blob.
+func etagOf(name string, data []byte) string {
+	if large(name) {
+		return fmt.Sprintf("%x", sha256.Sum256(data))
+	}
+	return fmt.Sprintf("%x", sha1.Sum(append(fmt.Appendf(nil, "blob %d\x00", len(data)), data...)))
 }
 
 // content serves what the Hub redirects to.
