@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/golens/golens/model/hub/hubtest"
 )
 
 func TestNames(t *testing.T) {
 	for name, want := range map[string]Ref{
 		"gpt2": {"gpt2", ""}, "EleutherAI/pythia-70m": {"EleutherAI/pythia-70m", ""}, "EleutherAI/pythia-70m@step3000": {"EleutherAI/pythia-70m", "step3000"},
-		"a/b.c_d-e@refs/pr/1": {"a/b.c_d-e", "refs/pr/1"}, "gpt2@" + commitA: {"gpt2", commitA},
+		"a/b.c_d-e@refs/pr/1": {"a/b.c_d-e", "refs/pr/1"}, "gpt2@" + hubtest.CommitA: {"gpt2", hubtest.CommitA},
 	} {
 		if got, err := Parse(name); err != nil || got != want || got.String() != name {
 			t.Errorf("%q is %+v, %v", name, got, err)
@@ -115,14 +117,14 @@ func (f trip) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestTheHubGetsTheToken(t *testing.T) {
-	h := newFakeHub(t)
-	h.token = "hf_right"
-	h.publish("gpt2", commitA, files(1000), "main")
-	c := h.config()
-	c.Token = h.token
+	h := hubtest.New(t)
+	h.Token = "hf_right"
+	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+	c := config()
+	c.Token = Token(h.Token)
 	get(t, "gpt2", c)
-	for _, r := range h.requests() {
-		if want := "Bearer hf_right"; !r.cdn && r.authori != want || r.cdn && r.authori != "" {
+	for _, r := range h.Requests() {
+		if want := "Bearer hf_right"; !r.CDN && r.Authorization != want || r.CDN && r.Authorization != "" {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -130,11 +132,11 @@ func TestTheHubGetsTheToken(t *testing.T) {
 
 // Addresses to which the Hub redirects are signed: who has them has the file.
 func TestErrorsHideSignedAddresses(t *testing.T) {
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(1000), "main")
-	h.cdn.Close()
-	err := fails(t, "gpt2", h.config())
-	if strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), strings.TrimPrefix(h.cdn.URL, "http://")) {
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+	h.CDN.Close()
+	err := fails(t, "gpt2", config())
+	if strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), strings.TrimPrefix(h.CDN.URL, "http://")) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func (s *session) list(ctx context.Context) (l listing, err error) {
 			l, err = parseListing(data)
 		}
 		if err != nil {
-			err = fmt.Errorf("%s: list of files: %w", s.ref, err)
+			err = fmt.Errorf("list of files: %w", err)
 		}
 		return false, err
 	})
@@ -79,7 +79,7 @@ func (s *session) describe(ctx context.Context, commit, name string) (e entry, e
 		}
 		resp.Body.Close()
 		if e, err = parseEntry(resp.Header, resp.ContentLength, commit, name); err != nil {
-			err = fmt.Errorf("%s: %s: %w", s.ref, name, err)
+			err = fmt.Errorf("%s: %w", name, err)
 		}
 		return false, err
 	})

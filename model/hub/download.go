@@ -82,7 +82,7 @@ func (s *session) complete(ctx context.Context, r repo, commit string, e entry, 
 		m.have(-p.n)
 		f.Close()
 		_ = os.Remove(f.Name()) // a later try must not go on with it; the error is the checksum
-		return resumed, fmt.Errorf("%s: %s: %w: it should have %s, what came has %s", s.ref, e.name, ErrChecksum, e.etag, got)
+		return resumed, fmt.Errorf("%s: %w: it should have %s, what came has %s", e.name, ErrChecksum, e.etag, got)
 	}
 	// On disk before it has its name: after a power cut a name means content.
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
@@ -172,7 +172,7 @@ func (s *session) more(ctx context.Context, r repo, commit string, e entry, p *p
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	stalled := temporary{error: fmt.Errorf("%s: %s: nothing came for %s", s.ref, e.name, s.stall)}
+	stalled := temporary{error: fmt.Errorf("%s: nothing came for %s", e.name, s.stall)}
 	watch := time.AfterFunc(s.stall, func() { stop(stalled) })
 	defer watch.Stop()
 	defer func() {
@@ -198,7 +198,7 @@ func (s *session) more(ctx context.Context, r repo, commit string, e entry, p *p
 		if err := p.restart(e); err != nil {
 			return false, r.unwritable(err)
 		}
-		return false, temporary{error: fmt.Errorf("%s: %s: the server has another range of it than was asked for", s.ref, e.name)}
+		return false, temporary{error: fmt.Errorf("%s: the server has another range of it than was asked for", e.name)}
 	case resp.StatusCode == http.StatusOK && p.n > 0: // it ignores ranges
 		if err := p.restart(e); err != nil {
 			return false, r.unwritable(err)
@@ -215,7 +215,7 @@ func (s *session) copy(ctx context.Context, r repo, e entry, p *part, from io.Re
 		if n > 0 {
 			alive()
 			if p.n+int64(n) > e.size {
-				return moved, fmt.Errorf("%s: %s: %w: more came than the %d bytes that were announced", s.ref, e.name, ErrChecksum, e.size)
+				return moved, fmt.Errorf("%s: %w: more came than the %d bytes that were announced", e.name, ErrChecksum, e.size)
 			}
 			if _, err := p.f.WriteAt(buf[:n], p.n); err != nil {
 				return moved, r.unwritable(err)
@@ -228,7 +228,7 @@ func (s *session) copy(ctx context.Context, r repo, e entry, p *part, from io.Re
 		case err == io.EOF && p.n == e.size:
 			return moved, nil
 		case err == io.EOF || err != nil && ctx.Err() == nil:
-			return moved, temporary{error: fmt.Errorf("%s: %s: the connection was cut after %s of %s", s.ref, e.name, Bytes(p.n), Bytes(e.size))}
+			return moved, temporary{error: fmt.Errorf("%s: the connection was cut after %s of %s", e.name, Bytes(p.n), Bytes(e.size))}
 		case err != nil:
 			return moved, ctx.Err()
 		}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/golens/golens/model/hub/hubtest"
 )
 
 // fails fetches a model that cannot be had and gives the error.
@@ -46,15 +48,13 @@ func incomplete(t testing.TB, weights []byte) string {
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(blobs, etagOf("model.safetensors", weights)+".incomplete")
+	return filepath.Join(blobs, hubtest.ETag("model.safetensors", weights)+".incomplete")
 }
 
 // cut sends only n bytes of each answer of the content's host.
-func (h *fakeHub) cut(w http.ResponseWriter, r *http.Request, n int) {
+func cut(h *hubtest.Hub, w http.ResponseWriter, r *http.Request, n int) {
 	rec := &limited{ResponseWriter: w, left: n}
-	h.mu.Lock()
-	h.content(rec, r)
-	h.mu.Unlock()
+	h.Content(rec, r)
 	if rec.left <= 0 {
 		panic(http.ErrAbortHandler) // closes the connection
 	}
@@ -76,29 +76,29 @@ func (l *limited) Write(b []byte) (int, error) {
 }
 
 func TestCutConnectionsAreResumed(t *testing.T) {
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	want := files(1 << 20)
-	h.publish("gpt2", commitA, want, "main")
+	h.Publish("gpt2", hubtest.CommitA, want, "main")
 	var gets atomic.Int32
-	h.fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
+	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if !cdn {
 			return false
 		}
 		gets.Add(1)
-		h.cut(w, r, 100_000)
+		cut(h, w, r, 100_000)
 		return true
 	}
-	holds(t, get(t, "gpt2", h.config()), want, "model.safetensors")
+	holds(t, get(t, "gpt2", config()), want, "model.safetensors")
 	if n := gets.Load(); n < 11 || n > 22 { // 1 MiB in pieces of 100,000 bytes; a cut may lose what was on the way
 		t.Errorf("%d requests", n)
 	}
 	asked := "none"
-	for _, r := range h.requests() {
-		if r.cdn {
-			if r.span == asked {
+	for _, r := range h.Requests() {
+		if r.CDN {
+			if r.Range == asked {
 				t.Errorf("range %q twice: nothing was kept", asked)
 			}
-			asked = r.span
+			asked = r.Range
 		}
 	}
 }
@@ -117,25 +117,25 @@ func TestAnEarlierDownloadIsResumed(t *testing.T) {
 		"range_ignored": {begins: func(b []byte) []byte { return b[:400_000] }, ignores: true, from: "bytes=400000-", downloads: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newFakeHub(t)
+			h := hubtest.New(t)
 			want := files(1 << 20)
-			h.publish("gpt2", commitA, want, "main")
+			h.Publish("gpt2", hubtest.CommitA, want, "main")
 			weights := want["model.safetensors"]
 			if err := os.WriteFile(incomplete(t, weights), c.begins(weights), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			if c.ignores {
-				h.fault = func(_ http.ResponseWriter, r *http.Request, cdn bool) bool {
+				h.Fault = func(_ http.ResponseWriter, r *http.Request, cdn bool) bool {
 					r.Header.Del("Range")
 					return false
 				}
 			}
-			holds(t, get(t, "gpt2", h.config()), want, "model.safetensors")
+			holds(t, get(t, "gpt2", config()), want, "model.safetensors")
 			n := 0
-			for _, r := range h.requests() {
-				if r.cdn {
-					if n++; n == 1 && r.span != c.from {
-						t.Errorf("asked for range %q, want %q", r.span, c.from)
+			for _, r := range h.Requests() {
+				if r.CDN {
+					if n++; n == 1 && r.Range != c.from {
+						t.Errorf("asked for range %q, want %q", r.Range, c.from)
 					}
 				}
 			}
@@ -153,9 +153,9 @@ func TestWrongContentIsRefused(t *testing.T) {
 	} {
 		for _, file := range []string{"config.json", "model.safetensors"} {
 			t.Run(name+"/"+file, func(t *testing.T) {
-				h := newFakeHub(t)
-				h.publish("gpt2", commitA, files(100_000), "main")
-				h.fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
+				h := hubtest.New(t)
+				h.Publish("gpt2", hubtest.CommitA, files(100_000), "main")
+				h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 					body := strings.Contains(r.URL.Path, "resolve-cache") || cdn
 					if r.Method != http.MethodGet || !body || !strings.HasSuffix(r.URL.Path, file) {
 						return false
@@ -163,24 +163,24 @@ func TestWrongContentIsRefused(t *testing.T) {
 					w.Write(spoil(append([]byte(nil), files(100_000)[file]...)))
 					return true
 				}
-				err := fails(t, "gpt2", h.config())
+				err := fails(t, "gpt2", config())
 				if !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), file) {
 					t.Errorf("got %v", err)
 				}
-				if left := leftovers(t, etagOf(file, files(100_000)[file])+"*"); name == "same_length" && len(left) != 0 {
+				if left := leftovers(t, hubtest.ETag(file, files(100_000)[file])+"*"); name == "same_length" && len(left) != 0 {
 					t.Errorf("the wrong content is kept: %v", left)
 				}
-				h.fault = nil
-				holds(t, get(t, "gpt2", h.config()), files(100_000), file)
+				h.Fault = nil
+				holds(t, get(t, "gpt2", config()), files(100_000), file)
 			})
 		}
 	}
 }
 
 // answer makes the first n requests of the Hub, or all of them, fail.
-func (h *fakeHub) answer(n int32, status int, header ...string) *atomic.Int32 {
+func answer(h *hubtest.Hub, n int32, status int, header ...string) *atomic.Int32 {
 	var count atomic.Int32
-	h.fault = func(w http.ResponseWriter, r *http.Request, _ bool) bool {
+	h.Fault = func(w http.ResponseWriter, r *http.Request, _ bool) bool {
 		if c := count.Add(1); n >= 0 && c > n {
 			return false
 		}
@@ -195,13 +195,13 @@ func (h *fakeHub) answer(n int32, status int, header ...string) *atomic.Int32 {
 
 func TestPassingTroubleIsWaitedOut(t *testing.T) {
 	for _, status := range []int{408, 429, 500, 502, 503, 504} {
-		h := newFakeHub(t)
-		h.publish("gpt2", commitA, files(1000), "main")
-		h.answer(4, status)
-		holds(t, get(t, "gpt2", h.config()), files(1000), "model.safetensors")
-		count := h.answer(-1, status)
-		h.publish("gpt3", commitA, files(1000), "main")
-		err := fails(t, "gpt3", h.config())
+		h := hubtest.New(t)
+		h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+		answer(h, 4, status)
+		holds(t, get(t, "gpt2", config()), files(1000), "model.safetensors")
+		count := answer(h, -1, status)
+		h.Publish("gpt3", hubtest.CommitA, files(1000), "main")
+		err := fails(t, "gpt3", config())
 		if count.Load() != tries || !strings.Contains(err.Error(), fmt.Sprint(status)) {
 			t.Errorf("after %d tries %v", count.Load(), err)
 		}
@@ -209,17 +209,17 @@ func TestPassingTroubleIsWaitedOut(t *testing.T) {
 }
 
 func TestRetryAfterIsHeeded(t *testing.T) {
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(10), "main")
-	h.answer(1, http.StatusTooManyRequests, "Retry-After", "1")
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	answer(h, 1, http.StatusTooManyRequests, "Retry-After", "1")
 	start := time.Now()
-	get(t, "gpt2", h.config())
+	get(t, "gpt2", config())
 	if took := time.Since(start); took < time.Second {
 		t.Errorf("came back after %s, not after the second that was asked for", took)
 	}
-	h.publish("other", commitA, files(10), "main")
-	count := h.answer(-1, http.StatusTooManyRequests, "Retry-After", "3600")
-	if err := fails(t, "other", h.config()); count.Load() != 1 || !strings.Contains(err.Error(), "1h0m0s") {
+	h.Publish("other", hubtest.CommitA, files(10), "main")
+	count := answer(h, -1, http.StatusTooManyRequests, "Retry-After", "3600")
+	if err := fails(t, "other", config()); count.Load() != 1 || !strings.Contains(err.Error(), "1h0m0s") {
 		t.Errorf("after %d tries %v", count.Load(), err)
 	}
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -240,18 +240,18 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 }
 
 func TestRefusalsSayWhatToDo(t *testing.T) {
-	h := newFakeHub(t)
-	h.token = "hf_right"
-	h.publish("open/model", commitA, files(10), "main")
-	h.publish("gated/model", commitA, files(10), "main").gated = true
-	h.publish("private/model", commitA, files(10), "main").private = true
+	h := hubtest.New(t)
+	h.Token = "hf_right"
+	h.Publish("open/model", hubtest.CommitA, files(10), "main")
+	h.Publish("gated/model", hubtest.CommitA, files(10), "main").Gated = true
+	h.Publish("private/model", hubtest.CommitA, files(10), "main").Private = true
 	pickle := files(10)
 	delete(pickle, "model.safetensors")
-	h.publish("old/pickle", commitA, pickle, "main")
-	h.publish("quant/gguf", commitA, map[string][]byte{"a.gguf": nil, "README.md": nil}, "main")
-	h.publish("no/config", commitA, map[string][]byte{"model.safetensors": nil}, "main")
-	h.publish("bad/index", commitA, map[string][]byte{"config.json": nil, indexFile: []byte(`{"weight_map":{"a":"../a.safetensors"}}`)}, "main")
-	h.publish("lost/shard", commitA, map[string][]byte{"config.json": []byte(`{}`), indexFile: []byte(`{"weight_map":{"a":"a.safetensors"}}`)}, "main")
+	h.Publish("old/pickle", hubtest.CommitA, pickle, "main")
+	h.Publish("quant/gguf", hubtest.CommitA, map[string][]byte{"a.gguf": nil, "README.md": nil}, "main")
+	h.Publish("no/config", hubtest.CommitA, map[string][]byte{"model.safetensors": nil}, "main")
+	h.Publish("bad/index", hubtest.CommitA, map[string][]byte{"config.json": nil, indexFile: []byte(`{"weight_map":{"a":"../a.safetensors"}}`)}, "main")
+	h.Publish("lost/shard", hubtest.CommitA, map[string][]byte{"config.json": []byte(`{}`), indexFile: []byte(`{"weight_map":{"a":"a.safetensors"}}`)}, "main")
 	for _, c := range []struct {
 		name  string
 		token Token
@@ -261,17 +261,17 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{"gone/model", "", ErrRepository, "Check the name; for a private one set HF_TOKEN"},
 		{"gone/model", "hf_right", ErrRepository, "whose token it is"},
 		{"private/model", "", ErrRepository, "or it is private"},
-		{"gated/model", "", ErrAccess, "Ask for access at " + h.hub.URL + "/gated/model"},
+		{"gated/model", "", ErrAccess, "Ask for access at " + h.Front.URL + "/gated/model"},
 		{"open/model", "hf_wrong", ErrAccess, "does not accept the token"},
 		{"open/model@nope", "", ErrRevision, `no such revision "nope"`},
-		{"open/model@" + commitB, "", ErrRevision, commitB},
+		{"open/model@" + hubtest.CommitB, "", ErrRevision, hubtest.CommitB},
 		{"old/pickle", "", ErrFormat, "AutoModelForCausalLM.from_pretrained(\"old/pickle\")"},
 		{"quant/gguf", "", ErrFormat, ".gguf"},
 		{"no/config", "", ErrFormat, "no config.json"},
 		{"bad/index", "", nil, "not a safetensors file of the same folder"},
 		{"lost/shard", "", ErrFile, "lost/shard"},
 	} {
-		cfg := h.config()
+		cfg := config()
 		cfg.Token = c.token
 		err := fails(t, c.name, cfg)
 		if c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
@@ -281,24 +281,24 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			t.Errorf("%s: the error shows the token: %v", c.name, err)
 		}
 	}
-	cfg := h.config()
-	cfg.Token = h.token
+	cfg := config()
+	cfg.Token = Token(h.Token)
 	for _, name := range []string{"gated/model", "private/model"} {
 		holds(t, get(t, name, cfg), files(10), "model.safetensors")
 	}
 }
 
 func TestGatedWithATokenWithoutAccess(t *testing.T) {
-	h := newFakeHub(t)
-	h.token = "hf_right"
-	h.publish("gated/model", commitA, files(10), "main")
-	h.fault = func(w http.ResponseWriter, _ *http.Request, _ bool) bool {
+	h := hubtest.New(t)
+	h.Token = "hf_right"
+	h.Publish("gated/model", hubtest.CommitA, files(10), "main")
+	h.Fault = func(w http.ResponseWriter, _ *http.Request, _ bool) bool {
 		w.Header().Set("X-Error-Code", "GatedRepo")
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, `{"error":"Access for hf_right is \u001b[31mrestricted"}`)
 		return true
 	}
-	c := h.config()
+	c := config()
 	c.Token = "hf_right"
 	err := fails(t, "gated/model", c)
 	if !errors.Is(err, ErrAccess) || !strings.Contains(err.Error(), "has not been granted access") || strings.ContainsAny(err.Error(), "\x1b") ||
@@ -308,10 +308,10 @@ func TestGatedWithATokenWithoutAccess(t *testing.T) {
 }
 
 func TestStalledConnectionsAreGivenUp(t *testing.T) {
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(1000), "main")
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
 	var gets atomic.Int32
-	h.fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
+	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if !cdn || gets.Add(1) > 1 {
 			return false
 		}
@@ -321,7 +321,7 @@ func TestStalledConnectionsAreGivenUp(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	}
-	c := h.config()
+	c := config()
 	c.stall = 100 * time.Millisecond
 	holds(t, get(t, "gpt2", c), files(1000), "model.safetensors")
 	if gets.Load() != 2 {
@@ -330,10 +330,10 @@ func TestStalledConnectionsAreGivenUp(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(1<<20), "main")
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(1<<20), "main")
 	ctx, cancel := context.WithCancel(context.Background())
-	h.fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
+	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if !cdn {
 			return false
 		}
@@ -346,7 +346,7 @@ func TestCancel(t *testing.T) {
 		return true
 	}
 	start := time.Now()
-	if _, err := Get(ctx, ref(t, "gpt2"), h.config()); !errors.Is(err, context.Canceled) || time.Since(start) > 3*time.Second {
+	if _, err := Get(ctx, ref(t, "gpt2"), config()); !errors.Is(err, context.Canceled) || time.Since(start) > 3*time.Second {
 		t.Errorf("%v after %s", err, time.Since(start))
 	}
 	parts := leftovers(t, "*.incomplete")
@@ -357,12 +357,12 @@ func TestCancel(t *testing.T) {
 	if err != nil || info.Size() == 0 {
 		t.Fatalf("nothing was kept: %v", err)
 	}
-	h.fault = nil
-	h.forget()
-	holds(t, get(t, "gpt2", h.config()), files(1<<20), "model.safetensors")
-	for _, r := range h.requests() {
-		if r.cdn && r.span != fmt.Sprintf("bytes=%d-", info.Size()) {
-			t.Errorf("asked for %q, with %d bytes there", r.span, info.Size())
+	h.Fault = nil
+	h.Forget()
+	holds(t, get(t, "gpt2", config()), files(1<<20), "model.safetensors")
+	for _, r := range h.Requests() {
+		if r.CDN && r.Range != fmt.Sprintf("bytes=%d-", info.Size()) {
+			t.Errorf("asked for %q, with %d bytes there", r.Range, info.Size())
 		}
 	}
 }
@@ -371,24 +371,24 @@ func TestFullDisk(t *testing.T) {
 	if info, err := os.Stat("/dev/full"); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		t.Skip("this system has no /dev/full to stand for a full disk; Linux has")
 	}
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(1000), "main")
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
 	if err := os.Symlink("/dev/full", incomplete(t, files(1000)["model.safetensors"])); err != nil {
 		t.Fatal(err)
 	}
-	if err := fails(t, "gpt2", h.config()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "is full; make room") {
+	if err := fails(t, "gpt2", config()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "is full; make room") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestUnwritableCache(t *testing.T) {
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(10), "main")
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c := h.config()
+	c := config()
 	c.Cache = filepath.Join(file, "hub")
 	if err := fails(t, "gpt2", c); !strings.Contains(err.Error(), "cannot be written; set HF_HOME") {
 		t.Errorf("got %v", err)

@@ -48,10 +48,10 @@ func choose(ref Ref, all []string) (need, absent []string, err error) {
 	case has[indexFile]:
 		need, absent = append(need, indexFile), append(absent, weightsFile)
 	default:
-		return nil, nil, fmt.Errorf("%s: %w; %s", ref, ErrFormat, otherForm(ref, all))
+		return nil, nil, fmt.Errorf("%w; %s", ErrFormat, otherForm(ref, all))
 	}
 	if !has[configFile] {
-		return nil, nil, fmt.Errorf("%s: it has weights but no %s, so nothing says which family they are of: %w", ref, configFile, ErrFormat)
+		return nil, nil, fmt.Errorf("it has weights but no %s, so nothing says which family they are of: %w", configFile, ErrFormat)
 	}
 	return need, absent, nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/golens/golens/model/hub/hubtest"
 )
 
 // frugal runs f on n bytes of input and fails if it allocates far more. JSON
@@ -35,7 +37,7 @@ func inside(t *testing.T, root, path string) {
 
 func FuzzName(f *testing.F) {
 	for _, name := range []string{"gpt2", "org/name@main", "a/b@refs/pr/1", "../x", "a/../b", "/etc/passwd", "a@../../x", "a@/x", "a@b/../../c",
-		`a\b`, "a--b", "a@.hidden", "C:/x", "a@b\x00c", "a.git", "-a", "a@" + commitA, "zoo:induction"} {
+		`a\b`, "a--b", "a@.hidden", "C:/x", "a@b\x00c", "a.git", "-a", "a@" + hubtest.CommitA, "zoo:induction"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -58,8 +60,8 @@ func FuzzName(f *testing.F) {
 }
 
 func FuzzListing(f *testing.F) {
-	f.Add([]byte(`{"sha":"` + commitA + `","siblings":[{"rfilename":"config.json"},{"rfilename":"model.safetensors"}]}`))
-	f.Add([]byte(`{"sha":"` + commitA + `","siblings":[{"rfilename":"../../config.json"},{},{"rfilename":"model.safetensors.index.json"}]}`))
+	f.Add([]byte(`{"sha":"` + hubtest.CommitA + `","siblings":[{"rfilename":"config.json"},{"rfilename":"model.safetensors"}]}`))
+	f.Add([]byte(`{"sha":"` + hubtest.CommitA + `","siblings":[{"rfilename":"../../config.json"},{},{"rfilename":"model.safetensors.index.json"}]}`))
 	f.Add([]byte(`{"sha":"../..","siblings":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		frugal(t, len(data), func() {
@@ -90,8 +92,8 @@ func FuzzEntry(f *testing.F) {
 	f.Add(`"../../etc"`, `"."`, "-5", int64(0))
 	f.Add(`"x.incomplete"`, "", "99999999999999999999", int64(0))
 	f.Fuzz(func(t *testing.T, etag, linked, size string, length int64) {
-		h := http.Header{"X-Repo-Commit": {commitA}, "Etag": {etag}, "X-Linked-Etag": {linked}, "X-Linked-Size": {size}}
-		e, err := parseEntry(h, length, commitA, "model.safetensors")
+		h := http.Header{"X-Repo-Commit": {hubtest.CommitA}, "Etag": {etag}, "X-Linked-Etag": {linked}, "X-Linked-Size": {size}}
+		e, err := parseEntry(h, length, hubtest.CommitA, "model.safetensors")
 		if err != nil {
 			return
 		}
@@ -137,8 +139,8 @@ func FuzzIndex(f *testing.F) {
 }
 
 func FuzzRefsFile(f *testing.F) {
-	f.Add([]byte(commitA))
-	f.Add([]byte(commitA + "\n"))
+	f.Add([]byte(hubtest.CommitA))
+	f.Add([]byte(hubtest.CommitA + "\n"))
 	f.Add([]byte("../../../../etc"))
 	root := f.TempDir()
 	r := repo{root: root, locks: filepath.Join(root, "locks")}

@@ -42,10 +42,15 @@ func Get(ctx context.Context, ref Ref, c Config) (dir string, err error) {
 	}
 	defer s.close()
 	got, err := s.get(ctx, r)
-	if err != nil && lacks == nil && settled && ctx.Err() == nil && !s.reached.Load() {
+	switch {
+	case err == nil:
+		return got, nil
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case lacks == nil && settled && !s.reached.Load():
 		return dir, nil // a model that may lack its tokenizer is more than none
 	}
-	return got, err
+	return "", fmt.Errorf("%s: %w", ref, err)
 }
 
 // get brings what a revision has and the cache has not.

@@ -10,7 +10,31 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/golens/golens/model/hub/hubtest"
 )
+
+// config is of a client that does not wait long.
+func config() Config { return Config{pause: time.Millisecond, stall: 5 * time.Second} }
+
+// files is a model of n bytes of weights.
+func files(n int) map[string][]byte {
+	return map[string][]byte{
+		"config.json": []byte(`{"model_type":"gpt2"}`), "tokenizer.json": []byte(`{"model":{}}`), "README.md": []byte("# a model"),
+		"model.safetensors": content(n, 1), "pytorch_model.bin": content(n, 2),
+	}
+}
+
+// content is n bytes in which every run differs from every other.
+func content(n int, seed byte) []byte {
+	b := make([]byte, n)
+	x := uint32(seed) + 1
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return b
+}
 
 // ref parses a name that is right.
 func ref(t testing.TB, name string) Ref {
@@ -64,12 +88,12 @@ func tree(t testing.TB, root string) (all []string) {
 }
 
 func TestLayoutIsPythons(t *testing.T) {
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	want := files(1000)
-	h.publish("org/tiny", commitA, want, "main", "step3")
-	dir := get(t, "org/tiny", h.config())
+	h.Publish("org/tiny", hubtest.CommitA, want, "main", "step3")
+	dir := get(t, "org/tiny", config())
 	cache := filepath.Join(os.Getenv("HF_HOME"), "hub")
-	if dir != filepath.Join(cache, "models--org--tiny", "snapshots", commitA) {
+	if dir != filepath.Join(cache, "models--org--tiny", "snapshots", hubtest.CommitA) {
 		t.Errorf("the model is in %s", dir)
 	}
 	holds(t, dir, want, "config.json", "tokenizer.json", "model.safetensors")
@@ -94,10 +118,10 @@ func TestLayoutIsPythons(t *testing.T) {
 		}
 	}
 	in := func(parts ...string) string { return filepath.Join(append([]string{"models--org--tiny"}, parts...)...) }
-	wanted := []string{in("refs", "main"), in("snapshots", commitA, "config.json"), in("snapshots", commitA, "model.safetensors"), in("snapshots", commitA, "tokenizer.json")}
+	wanted := []string{in("refs", "main"), in("snapshots", hubtest.CommitA, "config.json"), in("snapshots", hubtest.CommitA, "model.safetensors"), in("snapshots", hubtest.CommitA, "tokenizer.json")}
 	for _, name := range smallFiles {
 		if want[name] == nil {
-			wanted = append(wanted, in(".no_exist", commitA, name))
+			wanted = append(wanted, in(".no_exist", hubtest.CommitA, name))
 		}
 	}
 	slices.Sort(wanted)
@@ -105,55 +129,55 @@ func TestLayoutIsPythons(t *testing.T) {
 	if !slices.Equal(plainNames, wanted) {
 		t.Errorf("the cache holds\n%s\nwant\n%s", strings.Join(plainNames, "\n"), strings.Join(wanted, "\n"))
 	}
-	if data, _ := os.ReadFile(filepath.Join(cache, in("refs", "main"))); string(data) != commitA {
+	if data, _ := os.ReadFile(filepath.Join(cache, in("refs", "main"))); string(data) != hubtest.CommitA {
 		t.Errorf("refs/main holds %q", data)
 	}
 }
 
 func TestWhatIsThereIsNotFetched(t *testing.T) {
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(1000), "main", "v1")
-	dir := get(t, "gpt2", h.config())
-	h.forget()
-	if again := get(t, "gpt2", h.config()); again != dir || len(h.requests()) != 0 {
-		t.Errorf("%s again, with requests %v", again, h.requests())
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(1000), "main", "v1")
+	dir := get(t, "gpt2", config())
+	h.Forget()
+	if again := get(t, "gpt2", config()); again != dir || len(h.Requests()) != 0 {
+		t.Errorf("%s again, with requests %v", again, h.Requests())
 	}
 	// Another name of the same commit needs its list only.
-	if again := get(t, "gpt2@v1", h.config()); again != dir || len(h.requests()) != 1 {
-		t.Errorf("%s by its tag, with requests %v", again, h.requests())
+	if again := get(t, "gpt2@v1", config()); again != dir || len(h.Requests()) != 1 {
+		t.Errorf("%s by its tag, with requests %v", again, h.Requests())
 	}
-	h.forget()
+	h.Forget()
 	// A newer commit shares what did not change.
 	newer := files(1000)
 	newer["config.json"] = []byte(`{"model_type":"gpt2","n_layer":2}`)
-	h.publish("gpt2", commitB, newer, "main")
-	if old := get(t, "gpt2", h.config()); old != dir {
+	h.Publish("gpt2", hubtest.CommitB, newer, "main")
+	if old := get(t, "gpt2", config()); old != dir {
 		t.Errorf("without Update a branch is what the cache says, but got %s", old)
 	}
-	c := h.config()
+	c := config()
 	c.Update = true
 	updated := get(t, "gpt2", c)
 	holds(t, updated, newer, "config.json", "tokenizer.json", "model.safetensors")
-	for _, r := range h.requests() {
-		if r.cdn {
+	for _, r := range h.Requests() {
+		if r.CDN {
 			t.Errorf("the same weights came again: %v", r)
 		}
 	}
-	if again := get(t, "gpt2", h.config()); again != updated || filepath.Base(again) != commitB {
+	if again := get(t, "gpt2", config()); again != updated || filepath.Base(again) != hubtest.CommitB {
 		t.Errorf("after the update, %s", again)
 	}
-	holds(t, get(t, "gpt2@"+commitA, h.config()), files(1000), "config.json")
+	holds(t, get(t, "gpt2@"+hubtest.CommitA, config()), files(1000), "config.json")
 }
 
 func TestRevisions(t *testing.T) {
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	steps := map[string][]byte{"step0": nil, "step3000": nil, "refs/pr/1": nil, "deep/branch": nil}
 	n := 0
 	for name := range steps {
 		n++
 		commit := strings.Repeat(string(rune('0'+n)), 40)
-		h.publish("EleutherAI/pythia-70m", commit, files(100+n), name)
-		dir := get(t, "EleutherAI/pythia-70m@"+name, h.config())
+		h.Publish("EleutherAI/pythia-70m", commit, files(100+n), name)
+		dir := get(t, "EleutherAI/pythia-70m@"+name, config())
 		holds(t, dir, files(100+n), "model.safetensors")
 		if filepath.Base(dir) != commit {
 			t.Errorf("%s is %s, want %s", name, dir, commit)
@@ -168,14 +192,14 @@ func TestRevisions(t *testing.T) {
 }
 
 func TestShards(t *testing.T) {
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	all := map[string][]byte{
 		"config.json": []byte(`{}`), "vocab.json": []byte(`{}`), "merges.txt": []byte(`#`),
 		"model-00001-of-00002.safetensors": content(3000, 1), "model-00002-of-00002.safetensors": content(5000, 2), "unused.safetensors": content(10, 3),
 		indexFile: []byte(`{"metadata":{},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors","c":"model-00001-of-00002.safetensors"}}`),
 	}
-	h.publish("big", commitA, all, "main")
-	dir := get(t, "big", h.config())
+	h.Publish("big", hubtest.CommitA, all, "main")
+	dir := get(t, "big", config())
 	holds(t, dir, all, "config.json", "vocab.json", "merges.txt", indexFile, "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 	if isFile(filepath.Join(dir, "unused.safetensors")) {
 		t.Error("a file came that the index does not name")
@@ -186,14 +210,14 @@ func TestShards(t *testing.T) {
 	if _, err := Find(ref(t, "big"), Config{}); !errors.Is(err, ErrNotCached) || !strings.Contains(err.Error(), "model-00002-of-00002.safetensors") {
 		t.Errorf("a shard is missing, and Find says %v", err)
 	}
-	holds(t, get(t, "big", h.config()), all, "model-00002-of-00002.safetensors")
+	holds(t, get(t, "big", config()), all, "model-00002-of-00002.safetensors")
 }
 
 func TestProgressAddsUp(t *testing.T) {
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(3<<20), "main")
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(3<<20), "main")
 	var last Progress
-	c := h.config()
+	c := config()
 	c.Progress = func(p Progress) {
 		if p.Done < last.Done || p.Done > p.Total {
 			t.Errorf("%+v after %+v", p, last)
@@ -222,10 +246,10 @@ func TestProgressSays(t *testing.T) {
 	m.add(100_000_000)
 	m.end()
 	want := []string{
-		"gpt2: 53.1 MB of 548 MB, 50.0 MB/s, 10s left",
-		"gpt2: 58.1 MB of 548 MB, 50.0 MB/s, 10s left",
-		"gpt2: 158 MB of 548 MB, 64.2 MB/s, 6s left", // 100 MB/s weighs 1-exp(-1/3)
-		"gpt2: 158 MB of 548 MB, 64.2 MB/s",
+		"53.1 MB of 548 MB, 50.0 MB/s, 10s left",
+		"58.1 MB of 548 MB, 50.0 MB/s, 10s left",
+		"158 MB of 548 MB, 64.2 MB/s, 6s left", // 100 MB/s weighs 1-exp(-1/3)
+		"158 MB of 548 MB, 64.2 MB/s",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))

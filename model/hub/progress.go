@@ -15,9 +15,9 @@ type Progress struct {
 	Left        time.Duration // at that rate; 0 while unknown
 }
 
-// String is one line: what, how much of it, how fast, how long it will take.
+// String is how much there is, how fast it comes and how long it will take.
 func (p Progress) String() string {
-	s := fmt.Sprintf("%s: %s of %s", p.Model, Bytes(p.Done), Bytes(p.Total))
+	s := fmt.Sprintf("%s of %s", Bytes(p.Done), Bytes(p.Total))
 	if p.Rate > 0 {
 		s += fmt.Sprintf(", %s/s", Bytes(int64(p.Rate)))
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/golens/golens/model/hub/hubtest"
 )
 
 // python runs a verb of testdata/python.py with the environment of the test. It
@@ -46,15 +48,15 @@ func python(t *testing.T) func(env string, args ...string) string {
 }
 
 func TestPythonFindsWhatGolensFetched(t *testing.T) {
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	py := python(t)
 	want := files(100_000)
-	h.publish("org/tiny", commitA, want, "main", "step3")
-	dir := get(t, "org/tiny", h.config())
-	get(t, "org/tiny@step3", h.config())
+	h.Publish("org/tiny", hubtest.CommitA, want, "main", "step3")
+	dir := get(t, "org/tiny", config())
+	get(t, "org/tiny@step3", config())
 	names := []string{"config.json", "tokenizer.json", "model.safetensors"}
-	h.forget()
-	for _, revision := range []string{"main", "step3", commitA} {
+	h.Forget()
+	for _, revision := range []string{"main", "step3", hubtest.CommitA} {
 		out := py("HF_HUB_OFFLINE=1", append([]string{"read", "org/tiny", revision}, names...)...)
 		for i, path := range strings.Split(out, "\n") {
 			if path != filepath.Join(dir, names[i]) {
@@ -65,43 +67,43 @@ func TestPythonFindsWhatGolensFetched(t *testing.T) {
 	if out := py("", "absent", "org/tiny", "main", "vocab.txt"); out != "True" {
 		t.Errorf("Python does not know that vocab.txt does not exist: %s", out)
 	}
-	if out := py("", "scan"); out != "org/tiny "+commitA+" main,step3 3" {
+	if out := py("", "scan"); out != "org/tiny "+hubtest.CommitA+" main,step3 3" {
 		t.Errorf("Python's scan of the cache: %s", out)
 	}
 	// Online, Python finds all up to date and downloads nothing.
 	py("HF_HUB_OFFLINE=0", append([]string{"read", "org/tiny", "main"}, names...)...)
-	for _, r := range h.requests() {
-		if r.method == "GET" && (r.cdn || strings.Contains(r.path, "resolve")) {
+	for _, r := range h.Requests() {
+		if r.Method == "GET" && (r.CDN || strings.Contains(r.Path, "resolve")) {
 			t.Errorf("Python downloads again: %v", r)
 		}
 	}
 }
 
 func TestGolensFindsWhatPythonFetched(t *testing.T) {
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	py := python(t)
 	want := files(100_000)
-	h.publish("org/tiny", commitA, want, "main", "step3")
+	h.Publish("org/tiny", hubtest.CommitA, want, "main", "step3")
 	for _, revision := range []string{"main", "step3"} {
 		dir := py("", "fetch", "org/tiny", revision, "*.json", "*.safetensors")
-		h.forget()
+		h.Forget()
 		name := "org/tiny@" + revision
 		found, err := Find(ref(t, name), Config{})
 		if err != nil || found != dir {
 			t.Errorf("golens finds %s (%v), Python %s", found, err, dir)
 		}
-		if got := get(t, name, h.config()); got != dir || len(h.requests()) != 0 {
-			t.Errorf("golens goes for it again: %s, %v", got, h.requests())
+		if got := get(t, name, config()); got != dir || len(h.Requests()) != 0 {
+			t.Errorf("golens goes for it again: %s, %v", got, h.Requests())
 		}
 		holds(t, dir, want, "config.json", "tokenizer.json", "model.safetensors")
 	}
 	// A half-fetched model is completed.
-	h.publish("org/half", commitA, want, "main")
+	h.Publish("org/half", hubtest.CommitA, want, "main")
 	dir := py("", "fetch", "org/half", "main", "config.json")
 	if _, err := Find(ref(t, "org/half"), Config{}); !errors.Is(err, ErrNotCached) {
 		t.Errorf("half a model is found: %v", err)
 	}
-	if got := get(t, "org/half", h.config()); got != dir {
+	if got := get(t, "org/half", config()); got != dir {
 		t.Errorf("%s is not where Python began: %s", got, dir)
 	}
 	holds(t, dir, want, "config.json", "tokenizer.json", "model.safetensors")
@@ -111,9 +113,9 @@ func TestGolensFindsWhatPythonFetched(t *testing.T) {
 }
 
 func TestLocksArePythons(t *testing.T) {
-	h := newFakeHub(t)
+	hubtest.New(t)
 	py := python(t)
-	c, err := h.config().filled()
+	c, err := config().filled()
 	if err != nil {
 		t.Fatal(err)
 	}

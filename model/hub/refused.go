@@ -16,7 +16,7 @@ func (s *session) refused(resp *http.Response, what string) error {
 	host := resp.Request.URL.Host
 	err := s.cause(resp)
 	if err == nil {
-		err = fmt.Errorf("%s: %s: %s answers %d %s", s.ref, what, host, resp.StatusCode, http.StatusText(resp.StatusCode))
+		err = fmt.Errorf("%s: %s answers %d %s", what, host, resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	if said != "" {
 		err = fmt.Errorf("%w (%s says: %s)", err, host, said)
@@ -41,27 +41,27 @@ func (s *session) cause(resp *http.Response) error {
 	denied := status == http.StatusUnauthorized || status == http.StatusForbidden
 	switch {
 	case code == "GatedRepo" && s.Token == "":
-		return fmt.Errorf("%s: %w: its authors want to know who uses it. Ask for access at %s, make a token at %s/settings/tokens, "+
-			"and set HF_TOKEN to it", s.ref, ErrAccess, page, s.Endpoint)
+		return fmt.Errorf("%w: its authors want to know who uses it. Ask for access at %s, make a token at %s/settings/tokens, "+
+			"and set HF_TOKEN to it", ErrAccess, page, s.Endpoint)
 	case code == "GatedRepo":
-		return fmt.Errorf("%s: %w: its authors want to know who uses it. The account of your token has not been granted access: "+
-			"ask for it at %s; a token with fine permissions also needs the one to read gated models", s.ref, ErrAccess, page)
+		return fmt.Errorf("%w: its authors want to know who uses it. The account of your token has not been granted access: "+
+			"ask for it at %s; a token with fine permissions also needs the one to read gated models", ErrAccess, page)
 	case code == "RevisionNotFound":
-		return fmt.Errorf("%s: %w %q; the branches, tags and commits of %s are listed at %s/tree/main",
-			s.ref, ErrRevision, s.ref.revision(), s.ref.ID, page)
+		return fmt.Errorf("%w %q; the branches, tags and commits of %s are listed at %s/tree/main",
+			ErrRevision, s.ref.revision(), s.ref.ID, page)
 	case code == "EntryNotFound":
-		return fmt.Errorf("%s: %w at this revision", s.ref, ErrFile)
+		return fmt.Errorf("%w at this revision", ErrFile)
 	case denied && strings.Contains(resp.Header.Get("X-Error-Message"), "Invalid credentials"):
-		return fmt.Errorf("%s: %w: the Hub does not accept the token; set HF_TOKEN to a valid one, or to none", s.ref, ErrAccess)
+		return fmt.Errorf("%w: the Hub does not accept the token; set HF_TOKEN to a valid one, or to none", ErrAccess)
 	case code == "RepoNotFound" && s.Token == "", code == "" && status == http.StatusUnauthorized && s.Token == "":
-		return fmt.Errorf("%s: %w on %s, or it is private. Check the name; for a private one set HF_TOKEN to a token that may read it",
-			s.ref, ErrRepository, s.origin.Host)
+		return fmt.Errorf("%w on %s, or it is private. Check the name; for a private one set HF_TOKEN to a token that may read it",
+			ErrRepository, s.origin.Host)
 	case code == "RepoNotFound":
-		return fmt.Errorf("%s: %w on %s, or it is private and your token may not read it. Check the name, and whose token it is",
-			s.ref, ErrRepository, s.origin.Host)
+		return fmt.Errorf("%w on %s, or it is private and your token may not read it. Check the name, and whose token it is",
+			ErrRepository, s.origin.Host)
 	case denied:
-		return fmt.Errorf("%s: %w: %s answers %d %s; your token may lack a permission",
-			s.ref, ErrAccess, s.origin.Host, status, http.StatusText(status))
+		return fmt.Errorf("%w: %s answers %d %s; your token may lack a permission",
+			ErrAccess, s.origin.Host, status, http.StatusText(status))
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func follow(next *http.Request, via []*http.Request) error {
 func (s *session) send(ctx context.Context, method, address, what string, header http.Header, want ...int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s: the address of %s cannot be made", s.ref, what)
+		return nil, fmt.Errorf("the address of %s cannot be made", what)
 	}
 	for k, v := range header {
 		req.Header[k] = v
@@ -122,9 +122,9 @@ func (s *session) unreached(ctx context.Context, what string, err error) error {
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
-		return temporary{error: fmt.Errorf("%s: %s: cannot find the host %s; is there a network?", s.ref, what, host)}
+		return temporary{error: fmt.Errorf("%s: cannot find the host %s; is there a network?", what, host)}
 	}
-	return temporary{error: fmt.Errorf("%s: %s: no answer from %s: %w", s.ref, what, host, err)}
+	return temporary{error: fmt.Errorf("%s: no answer from %s: %w", what, host, err)}
 }
 
 // read reads an answer of at most most bytes.

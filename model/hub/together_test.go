@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/golens/golens/model/hub/hubtest"
 )
 
 const childEnv = "GOLENS_HUB_TEST_CHILD"
@@ -34,11 +36,11 @@ func TestMain(m *testing.M) {
 }
 
 func TestProcessesFetchTogether(t *testing.T) {
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	want := files(4 << 20)
-	h.publish("gpt2", commitA, want, "main")
+	h.Publish("gpt2", hubtest.CommitA, want, "main")
 	var downloads atomic.Int32
-	h.fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
+	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if cdn {
 			downloads.Add(1)
 			time.Sleep(200 * time.Millisecond) // so that the others come meanwhile
@@ -55,7 +57,7 @@ func TestProcessesFetchTogether(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			if _, err := Get(context.Background(), Ref{ID: "gpt2"}, h.config()); err != nil {
+			if _, err := Get(context.Background(), Ref{ID: "gpt2"}, config()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -74,25 +76,25 @@ func TestProcessesFetchTogether(t *testing.T) {
 func TestWithoutLinks(t *testing.T) {
 	symlink = func(string, string) error { return syscall.EPERM }
 	t.Cleanup(func() { symlink = os.Symlink })
-	h := newFakeHub(t)
+	h := hubtest.New(t)
 	want := files(1000)
-	h.publish("gpt2", commitA, want, "main")
-	dir := get(t, "gpt2", h.config())
+	h.Publish("gpt2", hubtest.CommitA, want, "main")
+	dir := get(t, "gpt2", config())
 	holds(t, dir, want, "config.json", "tokenizer.json", "model.safetensors")
 	if info, err := os.Lstat(filepath.Join(dir, "model.safetensors")); err != nil || !info.Mode().IsRegular() {
 		t.Errorf("a link, or nothing: %v", err)
 	}
-	h.forget()
-	if again := get(t, "gpt2", h.config()); again != dir || len(h.requests()) != 0 {
-		t.Errorf("not found where it is: %s, %v", again, h.requests())
+	h.Forget()
+	if again := get(t, "gpt2", config()); again != dir || len(h.Requests()) != 0 {
+		t.Errorf("not found where it is: %s, %v", again, h.Requests())
 	}
 	// A blob that links of other programs need stays.
 	symlink = os.Symlink
-	h.publish("two", commitA, want, "main")
-	two := get(t, "two", h.config())
+	h.Publish("two", hubtest.CommitA, want, "main")
+	two := get(t, "two", config())
 	symlink = func(string, string) error { return syscall.EPERM }
-	h.publish("two", commitB, want, "next")
-	next := get(t, "two@next", h.config())
+	h.Publish("two", hubtest.CommitB, want, "next")
+	next := get(t, "two@next", config())
 	holds(t, two, want, "model.safetensors")
 	holds(t, next, want, "model.safetensors")
 }
@@ -101,9 +103,9 @@ func TestBlobsCanBeReadByOthers(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("files have no modes on Windows")
 	}
-	h := newFakeHub(t)
-	h.publish("gpt2", commitA, files(10), "main")
-	dir := get(t, "gpt2", h.config())
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	dir := get(t, "gpt2", config())
 	for _, path := range []string{filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "../../refs/main")} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o444 != 0o444 {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
