@@ -16,6 +16,7 @@ import (
 // come after Processing is set, as the verb asks.
 type Call struct {
 	Model      string
+	Cached     bool // fail rather than download the model
 	Processing Processing
 
 	Request Request
@@ -40,14 +41,22 @@ type client struct {
 	info Info
 }
 
-// dial opens a model in the host that listens on the socket.
-func dial(socket, name string, p Processing) (*client, error) {
+// openIn opens a model in the host that listens on the socket.
+func openIn(ctx context.Context, socket string, open Call) (*Model, error) {
+	c, err := dial(ctx, socket, open)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", open.Model, err)
+	}
+	return New(c), nil
+}
+
+func dial(ctx context.Context, socket string, open Call) (*client, error) {
 	c := &client{http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}}}
-	a, err := c.call(context.Background(), "open", Call{Model: name, Processing: p})
+	a, err := c.call(ctx, "open", open)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +78,13 @@ func (c *client) call(ctx context.Context, verb string, call Call) (*Answer, err
 		return nil, fmt.Errorf("the model host does not answer; restart the kernel: %w", err)
 	}
 	defer resp.Body.Close()
-	data, err := wire.Read(resp.Body, func(done, total int) { report(ctx, done, total) })
+	data, err := wire.Read(resp.Body, func(f wire.Frame) {
+		if f.Download != "" {
+			reportDownload(ctx, Download{f.Download, f.Done, f.Total})
+			return
+		}
+		report(ctx, f.Done, f.Total)
+	})
 	if err != nil {
 		return nil, err
 	}
