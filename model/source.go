@@ -139,4 +139,4 @@ func (s *source) decode(ids []int32) (string, []string, error) {
 	return s.tokens.Decode(ids), labels, nil
 }
 
-var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, or vocab.json and merges.txt); give token ids")
+var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, or vocab.txt); give token ids")

@@ -9,10 +9,10 @@ import (
 // The time for a text grows with its length and not with the square of it,
 // whatever the text and the kind of model.
 func TestTimeGrowsWithTheText(t *testing.T) {
-	const n, times = 1 << 13, 4
-	// Linear growth is 4 times and n log n 4.6 times; quadratic growth is 16
+	const n, times = 1 << 11, 16
+	// Linear growth is 16 times and n log n 22 times; quadratic growth is 256
 	// times. A busy machine may slow a run down, but hardly each of so many.
-	const most, attempts = 9, 40
+	const most, attempts = 80, 40
 	texts := map[string]func(n int) string{
 		"letters":    withoutSpaces,
 		"one letter": func(n int) string { return strings.Repeat("a", n) },
