@@ -11,8 +11,9 @@ import (
 func TestTimeGrowsWithTheText(t *testing.T) {
 	const n, times = 1 << 11, 16
 	// Linear growth is 16 times and n log n 22 times; quadratic growth is 256
-	// times. A busy machine may slow a run down, but hardly each of so many.
-	const most, attempts = 80, 40
+	// times. A busy machine may slow a run down, but hardly each within
+	// that time.
+	const most, patience = 80, 5 * time.Second
 	texts := map[string]func(n int) string{
 		"letters":    withoutSpaces,
 		"one letter": func(n int) string { return strings.Repeat("a", n) },
@@ -43,7 +44,7 @@ func TestTimeGrowsWithTheText(t *testing.T) {
 				}
 				short, long := text(n), text(times*n)
 				a, b := took(short), took(long)
-				for i := 1; i < attempts && b > most*a; i++ {
+				for start := time.Now(); b > most*a && time.Since(start) < patience; {
 					a, b = min(a, took(short)), min(b, took(long))
 				}
 				if b > most*a {
