@@ -111,3 +111,14 @@ func TestInterruptedDownload(t *testing.T) {
 		t.Errorf("begun anew: %+v", h.Requests())
 	}
 }
+
+func TestCachedCellsDoNotDownload(t *testing.T) {
+	_, downloads := slowly(t, nil)
+	start(t)
+	if _, err := model.OpenCached("org/tiny"); err == nil || downloads.Load() != 0 {
+		t.Errorf("%v, %d downloads", err, downloads.Load())
+	}
+	if _, err := model.OpenCached("zoo:induction"); err != nil {
+		t.Error(err)
+	}
+}
