@@ -107,7 +107,7 @@ var gpt2 = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 // trained is a small BPE of a text that knows few words whole: most names are
 // several tokens.
 var trained = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
-	text := strings.Repeat("Then Mary and John went to the store. Anna gave a ring to Paul. Tom and Emma met Max there, and sold it. " +
+	text := strings.Repeat("Then Mary and John went to the store. Anna gave a ring to Paul. Tom and Emma met Max there, and sold it. "+
 		"Za Ze Zo Zu. Ka Ke Ko Ku. Ba Be Bo Bu. La Le Lo Lu. Sa Se So Su. ", 3)
 	raw, err := tokenizer.Train(func(yield func(string) bool) { yield(text) }, 340, []string{"<bos>"})
 	if err != nil {

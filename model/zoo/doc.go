@@ -9,7 +9,7 @@
 // Each has a MODEL_CARD.md beside its weights in files/, and a command that
 // makes it again:
 //
-//	go run ./model/zoo/cmd/induction
+//	go run ./model/zoo/cmd/planted
 //	GOEXPERIMENT=simd go run ./model/zoo/cmd/train
 //
 // This package only finds files, so that the light side of a notebook may list

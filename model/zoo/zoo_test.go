@@ -134,7 +134,7 @@ func TestInductionIsReproduced(t *testing.T) {
 	}
 	for name, data := range want {
 		if got, err := fs.ReadFile(dir, name); err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%s differs from what `go run ./model/zoo/cmd/induction` makes (%v)", name, err)
+			t.Errorf("%s differs from what `go run ./model/zoo/cmd/planted` makes (%v)", name, err)
 		}
 	}
 }
