@@ -137,7 +137,7 @@ func tokenizers(t *testing.T) map[string]*model.Model {
 	add("GPT-2", tok, err, "<|endoftext|>")
 	tok, err = trained()
 	add("trained", tok, err, "<bos>")
-	for _, name := range []string{"godoc-2l"} {
+	for _, name := range []string{"godoc-2l", "ioi-planted", "ioi-4l"} {
 		files, err := zoo.Files(name)
 		if err != nil {
 			t.Fatal(err)

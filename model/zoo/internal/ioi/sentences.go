@@ -93,7 +93,7 @@ func (c cast) fill(frame, place, object string) string {
 // names is ln(0.97/0.03) = 3.5.
 const slip = 0.03
 
-// story is sentences one after another, at least so many characters of them.
+// story is sentences one after another, about so many characters of them.
 // No name is in two of the sentences that are drawn apart.
 func (w *writer) story(length int) string {
 	var text []string
