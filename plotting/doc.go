@@ -11,7 +11,7 @@
 //	HeadMap    [layer head]                        one value for every head
 //	Heatmap    [row column], [panel row column]    any grid
 //	Attention  [query key], [head query key]       patterns with token labels
-//	Lines      [x], [series x]                     with Band and LogX
+//	Lines      [x], [series x], [layer head x]     with Band and LogX
 //	Bars       [category], [group category]        with Sorted and Horizontal
 //	Scatter    x and y of one shape                with Annotate
 //	Hist       one to four axes                    how values are distributed

@@ -130,6 +130,7 @@ func gallery() map[string]*Figure {
 		"lines_small":      Lines(mean, Band(lo, hi), Size(300, 200), Title("small")),
 		"attention_raster": Attention(fake{shape: []int{64, 64}, vals: pattern(2, words(64)).vals[64*64:], names: []string{"query", "key"}}, Size(300, 300)),
 		"lines_one":        Lines(fake{shape: []int{12}, vals: noise(12, -1, 2), names: []string{"layer"}, title: "logit lens", unit: "nats"}),
+		"lines_heads":      Lines(fake{shape: []int{2, 2, 6}, vals: noise(24, 0, 1), names: []string{"layer", "head", "step"}, title: "prefix matching"}),
 		"lines_tokens":     Lines(fake{shape: []int{12}, vals: noise(12, 0, 9), names: []string{"token"}, labels: [][]string{sentence}, title: "loss per token", unit: "nats"}),
 		"bars":             Bars(groups),
 		"bars_long":        Bars(components(), Sorted()),

@@ -11,6 +11,7 @@ import (
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/zoo"
+	"github.com/golens/golens/model/zoo/internal/corpus"
 	"github.com/golens/golens/model/zoo/internal/godoc"
 	"github.com/golens/golens/model/zoo/internal/ship"
 	"github.com/golens/golens/model/zoo/internal/training"
@@ -19,7 +20,10 @@ import (
 // trainGodoc trains the model of Go's documentation.
 func trainGodoc(ctx context.Context, o options) error {
 	if o.goroot == "" {
-		return fmt.Errorf("no Go release found; name one with -goroot")
+		var err error
+		if o.goroot, err = corpus.Root(); err != nil {
+			return fmt.Errorf("%w; name one with -goroot", err)
+		}
 	}
 	if o.steps == 0 {
 		o.steps = godoc.Steps

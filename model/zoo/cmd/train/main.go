@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -46,7 +45,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "folder to write to (default the model's own in model/zoo/files)")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the initial weights and of the rows")
 	flag.IntVar(&o.steps, "steps", 0, "steps of training (default as many as the shipped model had)")
-	flag.StringVar(&o.goroot, "goroot", runtime.GOROOT(), "Go release whose comments are the text of "+godoc.Name)
+	flag.StringVar(&o.goroot, "goroot", "", "Go release whose comments are the text of "+godoc.Name+"; the one that runs this if empty")
 	card := flag.Bool("card", false, "write only MODEL_CARD.md, from training.json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
