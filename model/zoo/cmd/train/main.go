@@ -21,6 +21,7 @@ import (
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/zoo"
+	"github.com/golens/golens/model/zoo/internal/corpus"
 	"github.com/golens/golens/model/zoo/internal/godoc"
 	"github.com/golens/golens/model/zoo/internal/ship"
 	"github.com/golens/golens/model/zoo/internal/training"
@@ -30,7 +31,7 @@ func main() {
 	out := flag.String("out", filepath.Join("model", "zoo", "files", godoc.Name), "folder to write to")
 	seed := flag.Uint64("seed", 1, "seed of the initial weights and of the rows")
 	steps := flag.Int("steps", godoc.Steps, "steps of training")
-	goroot := flag.String("goroot", runtime.GOROOT(), "Go release whose comments are the text")
+	goroot := flag.String("goroot", "", "Go release whose comments are the text; the one that runs this if empty")
 	card := flag.Bool("card", false, "write only MODEL_CARD.md, from training.json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -49,7 +50,10 @@ func main() {
 
 func run(ctx context.Context, out, goroot string, s training.Settings) error {
 	if goroot == "" {
-		return fmt.Errorf("no Go release found; name one with -goroot")
+		var err error
+		if goroot, err = corpus.Root(); err != nil {
+			return fmt.Errorf("%w; name one with -goroot", err)
+		}
 	}
 	text, err := godoc.Read(os.DirFS(filepath.Join(goroot, "src")))
 	if err != nil {
