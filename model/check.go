@@ -274,7 +274,7 @@ func (k *checker) gradients(r Request) error {
 	if len(r.Metrics) == 0 {
 		return fmt.Errorf("request: gradients need a metric to differentiate")
 	}
-	if m := r.Metrics[0]; m.Kind == KindTop1 {
+	if m := r.Metrics[0]; !m.differentiable() {
 		return fmt.Errorf("request: the metric %q has no gradient; use the log probability or the logit difference", m.Kind)
 	}
 	return nil

@@ -73,6 +73,9 @@ func tile(r model.Request, times int) (model.Request, error) {
 			if len(c.IDs) == n && n > 1 {
 				c.IDs = slices.Repeat(c.IDs, times)
 			}
+			if len(c.Sets) == n && n > 1 {
+				c.Sets = slices.Repeat(c.Sets, times)
+			}
 			return c
 		}
 		m.Answer, m.Wrong = repeat(m.Answer), repeat(m.Wrong)
