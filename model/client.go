@@ -44,13 +44,13 @@ type client struct {
 }
 
 // dial opens a model in the host that listens on the socket.
-func dial(socket, name string, p Processing) (*client, error) {
+func dial(ctx context.Context, socket, name string, p Processing) (*client, error) {
 	c := &client{http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}}}
-	a, err := c.call(context.Background(), "open", Call{Model: name, Processing: p})
+	a, err := c.call(ctx, "open", Call{Model: name, Processing: p})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,13 @@ func (c *client) call(ctx context.Context, verb string, call Call) (*Answer, err
 		return nil, fmt.Errorf("the model host does not answer; restart the kernel: %w", err)
 	}
 	defer resp.Body.Close()
-	data, err := wire.Read(resp.Body, func(done, total int) { report(ctx, done, total) })
+	data, err := wire.Read(resp.Body, func(f wire.Frame) {
+		if f.Download != "" {
+			reportDownload(ctx, Download{f.Download, f.Done, f.Total})
+			return
+		}
+		report(ctx, f.Done, f.Total)
+	})
 	if err != nil {
 		return nil, err
 	}

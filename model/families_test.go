@@ -109,7 +109,7 @@ func TestFamiliesEqualTransformerLens(t *testing.T) {
 			got := run(t, m, request)
 			differences := table{}
 			for _, c := range got.Captures {
-				want := recorded[c.Point.String()]
+				want := afterWeight(t, dir, c.Point, recorded[c.Point.String()])
 				if strings.HasPrefix(string(c.Point.Kind), "ln1.") && len(want.Shape()) == 4 {
 					want = want.Pick("2", 0) // recorded once per head, all the same
 				}
@@ -118,4 +118,47 @@ func TestFamiliesEqualTransformerLens(t *testing.T) {
 			differences.check(t)
 		})
 	}
+}
+
+// normWeights are the tensors of the norms behind hook_normalized, and what is
+// added to them, in the RMSNorm families that TransformerLens was recorded on.
+var normWeights = map[string]struct {
+	plus  float32
+	names map[hook.Kind]string
+}{
+	"llama_gqa": {0, map[hook.Kind]string{
+		hook.KindLN1Norm:     "model.layers.%d.input_layernorm.weight",
+		hook.KindLN2Norm:     "model.layers.%d.post_attention_layernorm.weight",
+		hook.KindLNFinalNorm: "model.norm.weight",
+	}},
+	"gemma2": {1, map[hook.Kind]string{
+		hook.KindLN1Norm:     "model.layers.%d.input_layernorm.weight",
+		hook.KindLN1PostNorm: "model.layers.%d.post_attention_layernorm.weight",
+		hook.KindLN2Norm:     "model.layers.%d.pre_feedforward_layernorm.weight",
+		hook.KindLN2PostNorm: "model.layers.%d.post_feedforward_layernorm.weight",
+		hook.KindLNFinalNorm: "model.norm.weight",
+	}},
+}
+
+// afterWeight converts a recording. TransformerLens takes hook_normalized of an
+// RMSNorm before its weight, golens what the next layer reads.
+func afterWeight(t *testing.T, dir string, p hook.Point, recorded *array.Array) *array.Array {
+	t.Helper()
+	norms := normWeights[filepath.Base(dir)]
+	name, ok := norms.names[p.Kind]
+	if !ok {
+		return recorded
+	}
+	if !p.Kind.Global() {
+		name = fmt.Sprintf(name, p.Layer)
+	}
+	w := modeltest.OracleIn(t, dir, "model.safetensors")[name]
+	if w == nil {
+		t.Fatalf("%s: no tensor %s", dir, name)
+	}
+	converted := array.New(recorded.Axes()...)
+	for i, v := range recorded.Values() {
+		converted.Values()[i] = v * (norms.plus + w.Values()[i%len(w.Values())])
+	}
+	return converted
 }

@@ -107,7 +107,7 @@ var gpt2 = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 // trained is a small BPE of a text that knows few words whole: most names are
 // several tokens.
 var trained = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
-	text := strings.Repeat("Then Mary and John went to the store. Anna gave a ring to Paul. Tom and Emma met Max there, and sold it. " +
+	text := strings.Repeat("Then Mary and John went to the store. Anna gave a ring to Paul. Tom and Emma met Max there, and sold it. "+
 		"Za Ze Zo Zu. Ka Ke Ko Ku. Ba Be Bo Bu. La Le Lo Lu. Sa Se So Su. ", 3)
 	raw, err := tokenizer.Train(func(yield func(string) bool) { yield(text) }, 340, []string{"<bos>"})
 	if err != nil {
@@ -137,7 +137,7 @@ func tokenizers(t *testing.T) map[string]*model.Model {
 	add("GPT-2", tok, err, "<|endoftext|>")
 	tok, err = trained()
 	add("trained", tok, err, "<bos>")
-	for _, name := range []string{"godoc-2l"} {
+	for _, name := range []string{"godoc-2l", "ioi-planted", "ioi-4l"} {
 		files, err := zoo.Files(name)
 		if err != nil {
 			t.Fatal(err)

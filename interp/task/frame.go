@@ -55,16 +55,6 @@ func fill(frame string, words map[string]string) (filled, error) {
 	return f, nil
 }
 
-// slots are the names of a frame's slots, in order.
-func slots(frame string) []string {
-	var names []string
-	for _, part := range strings.Split(frame, "{")[1:] {
-		name, _, _ := strings.Cut(part, "}")
-		names = append(names, name)
-	}
-	return names
-}
-
 // visible are the characters of a text that are no spaces.
 func visible(s string) []rune {
 	return slices.DeleteFunc([]rune(s), unicode.IsSpace)

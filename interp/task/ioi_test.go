@@ -63,13 +63,16 @@ func TestIOITablesByBruteForce(t *testing.T) {
 				if long {
 					options.Names = manyNames
 				}
-				if !strings.HasPrefix(name, "GPT-2") && !long {
+				if small := strings.HasPrefix(name, "trained") || strings.HasPrefix(name, "godoc"); small && !long {
 					options.Names = []string{"Mary", "John", "Anna", "Paul", "Tom", "Emma", "Max"}
 				}
-				if !strings.HasPrefix(name, "GPT-2") { // few words are single tokens
+				if strings.HasPrefix(name, "trained") || strings.HasPrefix(name, "godoc") { // few words are single tokens
 					options.Places, options.Objects = []string{"store", "it", "time", "type"}, []string{"ring", "it", "file", "value"}
 				}
 				ioi, err := task.IOI(m, options)
+				if strings.HasPrefix(name, "ioi-planted") && long {
+					continue // it cuts up no word
+				}
 				if strings.HasPrefix(name, "godoc") && !long { // it knows no names
 					if err == nil || !strings.Contains(err.Error(), "names are left") {
 						t.Errorf("%s: error %v; it should say that no names are left", name, err)

@@ -71,7 +71,7 @@ func (x *lexicon) encode(kind string, words, texts []string) ([][]int32, error) 
 	for i, w := range words {
 		pair, err := encode(x.m, texts[2*i:2*i+2])
 		if err != nil {
-			x.drop(kind, w, err.Error())
+			x.drop(kind, w, "the tokenizer does not know it")
 			continue
 		}
 		copy(rows[2*i:], pair)
@@ -105,7 +105,7 @@ func (x *lexicon) frames(numbers []int, filled func(number int) (string, error))
 			return nil, err
 		}
 		if _, err := encode(x.m, []string{text}); err != nil {
-			x.drop("template", text, err.Error())
+			x.drop("template", text, "the tokenizer does not know all of its words")
 			continue
 		}
 		kept = append(kept, number)

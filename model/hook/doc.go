@@ -11,7 +11,9 @@
 // what to do there: hook.Z(9).Head(6).Zero().
 //
 // Names and meanings are TransformerLens': String gives its name for the
-// activation, [Parse] reads it. [Kind.Axes] states the shape of each.
+// activation, [Parse] reads it. [Kind.Axes] states the shape of each. One
+// meaning is ours: hook_normalized is what the next layer reads, after the
+// norm's weight and bias, for every kind of norm (see NORMALIZED.md).
 //
 // # Conventions
 //

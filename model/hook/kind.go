@@ -19,7 +19,7 @@ const (
 	KindKInput  Kind = "hook_k_input" // residual as each head's key reads it
 	KindVInput  Kind = "hook_v_input" // residual as each head's value reads it
 	KindLN1     Kind = "ln1.hook_scale"
-	KindLN1Norm Kind = "ln1.hook_normalized" // after the norm's weight and bias
+	KindLN1Norm Kind = "ln1.hook_normalized" // what the next layer reads: after the norm's weight and bias
 
 	KindQ       Kind = "attn.hook_q"
 	KindK       Kind = "attn.hook_k"
