@@ -51,6 +51,10 @@ func (w words) Decode(_ context.Context, ids []int32) (string, []string, error) 
 var errNoWeights = errors.New("only a tokenizer")
 
 func (w words) Do(context.Context, model.Request) (*model.Result, error) { return nil, errNoWeights }
+func (w words) Sweep(context.Context, model.Sweep) (*model.SweepResult, error) {
+	return nil, errNoWeights
+}
+func (w words) Explain(context.Context, model.Sweep) (*model.Plan, error) { return nil, errNoWeights }
 func (w words) Products(context.Context, []model.Chain) ([]*array.Array, error) {
 	return nil, errNoWeights
 }
