@@ -101,7 +101,7 @@ func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 	}
 	s := &search{m: m, senders: heads(m.Config()), looks: map[[2]string]*interp.Result{}}
 	s.IOIFound = &IOIFound{Options: o, Task: t, Circuit: &Circuit{
-		Name: "IOI", Model: m.Info().Name, Task: t.Name, Source: wang, Positions: t.Places(), Unit: "% of the logit difference",
+		Name: "IOI", Model: m.Info().Name, Task: t.Name, Source: wang, Positions: t.Places(), Unit: "%",
 		Method: fmt.Sprintf("path patching on %d prompts, paths of at least %g%%, attention of at least %g, edges of at least %g%%",
 			t.Len(), 100*o.Effect, o.Attention, 100*o.Edge),
 	}}
@@ -171,7 +171,9 @@ func (s *search) look(p Part, from, to string) float64 {
 	return s.looks[[2]string{from, to}].At(p.Layer, p.Index)
 }
 
-func (s *search) sees(p Part, from, to string) bool { return s.look(p, from, to) >= s.Options.Attention }
+func (s *search) sees(p Part, from, to string) bool {
+	return s.look(p, from, to) >= s.Options.Attention
+}
 
 // take makes the senders of a step that matter nodes of the circuit, those of
 // one class with the largest effect first. Class says what a sender is, "" for

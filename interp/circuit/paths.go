@@ -18,7 +18,7 @@ type tracer struct {
 	m    *model.Model
 	t    *task.Task
 	base []hook.Edit // what is knocked out throughout
-	left []float64    // the metric of each row without any path patched
+	left []float64   // the metric of each row without any path patched
 
 	provenance model.Provenance
 }
