@@ -2,6 +2,7 @@ package interp
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -37,34 +38,54 @@ func (b Bootstrap) defaults() (Bootstrap, error) {
 // It says how far the mean depends on which prompts were drawn, and nothing of
 // prompts of another kind. Source: Efron 1979.
 func (r *Result) Interval(b Bootstrap) (lo, hi *array.Array, err error) {
-	if b, err = b.defaults(); err != nil {
-		return nil, nil, err
-	}
 	size := len(r.Values())
 	if r.Samples == nil || size == 0 || len(r.Samples.Values()) < size {
 		return nil, nil, fmt.Errorf("bootstrap: the result has no samples to draw from")
 	}
 	values := r.Samples.Values()
-	n := len(values) / size
-	rng := rand.New(rand.NewPCG(b.Seed, 0))
-	means := make([][]float64, size) // [value][resample]
-	for range b.Resamples {
-		sums := make([]float64, size)
-		for range n {
-			at := rng.IntN(n) * size
-			for i := range sums {
-				sums[i] += float64(values[at+i])
+	return r.Resample(b, len(values)/size, func(draw []int, out []float64) {
+		for _, s := range draw {
+			for i, v := range values[s*size : (s+1)*size] {
+				out[i] += float64(v) / float64(len(draw))
 			}
 		}
-		for i, s := range sums {
-			means[i] = append(means[i], s/float64(n))
+	})
+}
+
+// Resample is [Result.Interval] of another statistic than the mean, such as a
+// ratio of means. It is given which of the n samples were drawn and adds to out,
+// which is zero, one value for each of the result's.
+func (r *Result) Resample(b Bootstrap, n int, statistic func(draw []int, out []float64)) (lo, hi *array.Array, err error) {
+	if b, err = b.defaults(); err != nil {
+		return nil, nil, err
+	}
+	if n < 1 {
+		return nil, nil, fmt.Errorf("bootstrap: %d samples to draw from", n)
+	}
+	rng := rand.New(rand.NewPCG(b.Seed, 0))
+	drawn := make([][]float64, len(r.Values())) // [value][resample]
+	draw, out := make([]int, n), make([]float64, len(drawn))
+	for range b.Resamples {
+		for i := range draw {
+			draw[i] = rng.IntN(n)
+		}
+		clear(out)
+		statistic(draw, out)
+		for i, v := range out {
+			if v == v { // not NaN: a value that no drawn sample has
+				drawn[i] = append(drawn[i], v)
+			}
 		}
 	}
 	lo, hi = array.New(r.Axes()...).Named(r.Title(), r.Unit()), array.New(r.Axes()...).Named(r.Title(), r.Unit())
-	for i, m := range means {
-		slices.Sort(m)
-		cut := int((1 - b.Level) / 2 * float64(len(m)))
-		lo.Values()[i], hi.Values()[i] = float32(m[cut]), float32(m[len(m)-1-cut])
+	for i, v := range drawn {
+		if len(v) == 0 {
+			lo.Values()[i], hi.Values()[i] = float32(math.NaN()), float32(math.NaN())
+			continue
+		}
+		slices.Sort(v)
+		cut := int((1 - b.Level) / 2 * float64(len(v)))
+		lo.Values()[i], hi.Values()[i] = float32(v[cut]), float32(v[len(v)-1-cut])
 	}
 	return lo, hi, nil
 }

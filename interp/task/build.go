@@ -72,7 +72,7 @@ func build(m *model.Model, d Data) (*Task, error) {
 					i, name, at[i], corrupted.at[i][k])
 			}
 		}
-		t.Table = append(t.Table, Place{name, hook.Each(at)})
+		t.Table = append(t.Table, Place{Name: name, Positions: hook.Each(at)})
 	}
 	if err := t.choose(m, d, texts); err != nil {
 		return nil, err

@@ -85,7 +85,9 @@ func Repeated(m *model.Model, o RepeatedOptions) (*RepeatedTask, error) {
 	t := &Task{
 		Name: "repeated tokens", Source: "Olsson et al. 2022", Clean: m.Rows(clean), Corrupted: m.Rows(corrupted),
 		Templates: make([]int, o.N), Answer: model.IDs(answers...),
-		Table: []Place{{"COPY", hook.Each(copies)}, {"COPY+1", hook.Each(nexts)}, {"END", hook.Each(ends)}},
+		Table: []Place{
+			{Name: "COPY", Positions: hook.Each(copies)}, {Name: "COPY+1", Positions: hook.Each(nexts)}, {Name: "END", Positions: hook.Each(ends)},
+		},
 	}
 	t.Clean.BOS, t.Corrupted.BOS = start != nil, start != nil
 	for _, p := range []model.Prompts{t.Clean, t.Corrupted} {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
 )
@@ -28,10 +29,7 @@ type Task struct {
 }
 
 // A Place is a position that has a name, one in each row.
-type Place struct {
-	Name string
-	hook.Positions
-}
+type Place = interp.Place
 
 // A Dropped is a word or a template that was left out.
 type Dropped struct {
