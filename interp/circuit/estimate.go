@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/model/array"
 )
 
 // An Estimate is a number and where it mostly falls with other prompts of the
@@ -26,9 +27,13 @@ func estimate(b interp.Bootstrap, prompts int, of func(rows []int) float64) (Est
 		rows[i] = i
 	}
 	e := Estimate{Value: of(rows)}
-	var err error
-	e.Lo, e.Hi, err = b.Of(prompts, of)
-	return e, err
+	one := &interp.Result{Array: array.New(array.Dim("value", 1))}
+	lo, hi, err := one.Resample(b, prompts, func(draw []int, out []float64) { out[0] = of(draw) })
+	if err != nil {
+		return e, err
+	}
+	e.Lo, e.Hi = lo.At(0), hi.At(0)
+	return e, nil
 }
 
 // mean is the mean of the values of rows.
