@@ -20,6 +20,7 @@ type Call struct {
 	Processing Processing
 
 	Request Request
+	Sweep   Sweep
 	Chains  []Chain
 	Texts   []string
 	IDs     []int32
@@ -29,6 +30,8 @@ type Call struct {
 type Answer struct {
 	Info   Info
 	Result *Result
+	Sweep  *SweepResult
+	Plan   *Plan
 	Arrays []*array.Array
 	Rows   [][]int32
 	Text   string
@@ -107,6 +110,16 @@ func (c *client) Info() Info { return c.info }
 func (c *client) Do(ctx context.Context, r Request) (*Result, error) {
 	a, err := c.ask(ctx, "run", Call{Request: r})
 	return a.Result, err
+}
+
+func (c *client) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
+	a, err := c.ask(ctx, "sweep", Call{Sweep: s})
+	return a.Sweep, err
+}
+
+func (c *client) Explain(ctx context.Context, s Sweep) (*Plan, error) {
+	a, err := c.ask(ctx, "explain", Call{Sweep: s})
+	return a.Plan, err
 }
 
 func (c *client) Products(ctx context.Context, chains []Chain) ([]*array.Array, error) {

@@ -56,7 +56,7 @@ func (g grid) lines(o options) (parts, error) {
 	count := len(g.vals) / along.n
 	if count > 1 {
 		for i := range count {
-			a.legend = append(a.legend, entry{g.axes[0].label(i), seriesColour(i), seriesDash(i), true})
+			a.legend = append(a.legend, entry{label: g.axes[0].label(i), fill: seriesColour(i), dash: seriesDash(i), line: true})
 		}
 	}
 	s := a.begin(o)

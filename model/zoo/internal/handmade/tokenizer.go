@@ -1,4 +1,4 @@
-package planted
+package handmade
 
 import (
 	"strings"
@@ -6,10 +6,14 @@ import (
 	"github.com/golens/golens/model/zoo/internal/ship"
 )
 
-// Tokenizer is the network's tokenizer.json: byte-level BPE without merges, in
-// which a whole word is a token (ignore_merges) and every word stands after a
-// space, so that a word is the same token at the start of a text as inside.
-func Tokenizer() ([]byte, error) {
+// BOS is the token that begins a sequence, the first of the words.
+const BOS = "<bos>"
+
+// Tokenizer is the tokenizer.json of a list of words: byte-level BPE without
+// merges, in which a whole word is a token (ignore_merges) and every word stands
+// after a space, so that a word is the same token at the start of a text as
+// inside.
+func Tokenizer(words []string) ([]byte, error) {
 	byteLevel := map[string]any{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}
 	vocabulary := map[string]int{}
 	for id, word := range words {
