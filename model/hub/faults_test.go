@@ -103,6 +103,27 @@ func TestCutConnectionsAreResumed(t *testing.T) {
 	}
 }
 
+// A server that ignores ranges and cuts every answer gets nowhere, however much
+// it sends.
+func TestAlwaysCutAtTheSamePlace(t *testing.T) {
+	h := hubtest.New(t)
+	h.Publish("gpt2", hubtest.CommitA, files(1<<20), "main")
+	var gets atomic.Int32
+	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
+		if !cdn {
+			return false
+		}
+		gets.Add(1)
+		r.Header.Del("Range")
+		cut(h, w, r, 100_000)
+		return true
+	}
+	err := fails(t, "gpt2", config())
+	if n := gets.Load(); n > tries+2 || !strings.Contains(err.Error(), "the connection was cut after") { // a cut may lose what was on the way
+		t.Errorf("after %d requests %v", n, err)
+	}
+}
+
 func TestAnEarlierDownloadIsResumed(t *testing.T) {
 	for name, c := range map[string]struct {
 		begins    func(want []byte) []byte
