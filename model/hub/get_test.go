@@ -246,6 +246,7 @@ func TestProgressSays(t *testing.T) {
 	m.add(100_000_000)
 	m.end()
 	want := []string{
+		"0 B of 548 MB",
 		"53.1 MB of 548 MB, 50.0 MB/s, 10s left",
 		"58.1 MB of 548 MB, 50.0 MB/s, 10s left",
 		"158 MB of 548 MB, 93.8 MB/s, 4s left", // 100 MB/s for a second, after 50 for a fifth that has faded to 0.143

@@ -67,11 +67,12 @@ func newMeter(model string, tell func(Progress)) *meter {
 	return m
 }
 
-// expect adds to what is to come.
+// expect adds to what is to come, and tells of it.
 func (m *meter) expect(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.p.Total += n
+	m.say()
 }
 
 // have counts bytes that were there already; negative ones must come again.

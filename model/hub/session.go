@@ -57,6 +57,7 @@ func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a.base.RoundTrip(r)
 }
 
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] looks for.
 func (a authorized) CloseIdleConnections() {
 	if t, ok := a.base.(*http.Transport); ok {
 		t.CloseIdleConnections()
