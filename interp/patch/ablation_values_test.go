@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/patch"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
@@ -89,8 +88,8 @@ func TestKnockOutOfAnyPart(t *testing.T) {
 		over  patch.Over
 		point func(i []int) hook.Point
 	}{
-		"MLPs":              {patch.Over{Kinds: []hook.Kind{hook.KindMLPOut}, Places: []interp.Place{{Name: "all"}}}, func(i []int) hook.Point { return hook.MLPOut(i[0]) }},
-		"MLPs by position":  {patch.Over{Kinds: []hook.Kind{hook.KindMLPOut}}, func(i []int) hook.Point { return hook.MLPOut(i[0]).At(i[1]) }},
+		"MLPs":              {patch.Over{Kinds: []hook.Kind{hook.KindMLPOut}}, func(i []int) hook.Point { return hook.MLPOut(i[0]) }},
+		"MLPs by position":  {patch.Over{Kinds: []hook.Kind{hook.KindMLPOut}, ByPosition: true}, func(i []int) hook.Point { return hook.MLPOut(i[0]).At(i[1]) }},
 		"heads by position": {patch.Over{ByPosition: true}, func(i []int) hook.Point { return hook.Z(i[0]).Head(i[2]).At(i[1]) }},
 		"neurons": {patch.Over{Kinds: []hook.Kind{hook.KindPost}, Layers: []int{0, 1, 2}, Neurons: []int{0, 1, 2}},
 			func(i []int) hook.Point { return hook.MLPPost(i[0]).Coord(i[1]) }},
