@@ -49,7 +49,7 @@ func (a Activations) Sweep(m *model.Model, clean, corrupted model.Prompts, metri
 }
 
 func (a Activations) sweep(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (model.Sweep, layout, error) {
-	l, err := a.lay(m.Config(), clean, hook.KindResidPre)
+	l, err := a.byPosition(hook.KindResidPre).lay(m.Config(), clean, hook.KindResidPre)
 	if err != nil {
 		return model.Sweep{}, l, fmt.Errorf("activation patching: %w", err)
 	}

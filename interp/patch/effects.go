@@ -182,11 +182,13 @@ func newEffects(e Effects, method, source string, p model.Provenance, s Scale) (
 	return e.In(s)
 }
 
+var nan = float32(math.NaN())
+
 // unset is an array of NaN.
 func unset(axes ...array.Axis) *array.Array {
 	a := array.New(axes...)
 	for i := range a.Values() {
-		a.Values()[i] = float32(math.NaN())
+		a.Values()[i] = nan
 	}
 	return a
 }

@@ -30,10 +30,10 @@ type Over struct {
 
 	// Places are named positions, each by itself: those of a task, such as S2,
 	// or several positions at once. A place without positions is all of them.
-	// Nil means each position by itself where there are no heads and no neurons,
-	// and all positions together where there are.
+	// Nil means all positions together, but in activation patching each position
+	// by itself of what has neither heads nor neurons.
 	Places []interp.Place
-	// ByPosition means each position by itself, also of heads and neurons.
+	// ByPosition means each position by itself.
 	ByPosition bool
 
 	// Neurons are coordinates of the last axis, each by itself. Nil means all of
@@ -104,6 +104,16 @@ func name(k hook.Kind) string {
 	return strings.TrimPrefix(s[strings.LastIndex(s, ".")+1:], "hook_")
 }
 
+// byPosition is the default of activation patching.
+func (o Over) byPosition(otherwise hook.Kind) Over {
+	kind := otherwise
+	if len(o.Kinds) > 0 {
+		kind = o.Kinds[0]
+	}
+	o.ByPosition = o.ByPosition || o.Places == nil && o.Neurons == nil && kind.Valid() && kind.HeadAxis() < 0
+	return o
+}
+
 // lay lists the cells.
 func (o Over) lay(c config.Config, prompts model.Prompts, otherwise ...hook.Kind) (layout, error) {
 	if err := prompts.Err(); err != nil {
@@ -115,7 +125,7 @@ func (o Over) lay(c config.Config, prompts model.Prompts, otherwise ...hook.Kind
 	if o.Sets != nil {
 		return o.sets()
 	}
-	if o.Kinds == nil {
+	if len(o.Kinds) == 0 {
 		o.Kinds = otherwise
 	}
 	if err := o.check(c); err != nil {
@@ -139,7 +149,7 @@ func (o Over) lay(c config.Config, prompts model.Prompts, otherwise ...hook.Kind
 	default:
 		l.axes = append(l.axes, numbered("layer", layers))
 	}
-	places, at := o.places(prompts, o.Kinds[0].HeadAxis() >= 0)
+	places, at := o.places(prompts)
 	l.axes = append(l.axes, at...)
 	heads := o.Heads
 	if o.Kinds[0].HeadAxis() < 0 {
@@ -237,7 +247,7 @@ type spot struct {
 }
 
 // places are the positions to walk, and their axis if there is one.
-func (o Over) places(prompts model.Prompts, heads bool) (spots []spot, axis []array.Axis) {
+func (o Over) places(prompts model.Prompts) (spots []spot, axis []array.Axis) {
 	switch {
 	case o.Places != nil:
 		var names []string
@@ -245,7 +255,7 @@ func (o Over) places(prompts model.Prompts, heads bool) (spots []spot, axis []ar
 			names, spots = append(names, p.Name), append(spots, spot{Positions: p.Positions})
 		}
 		return spots, []array.Axis{array.Labels(hook.Pos, names)}
-	case !o.ByPosition && (heads || o.Neurons != nil):
+	case !o.ByPosition:
 		return []spot{{}}, nil
 	}
 	longest := 0
