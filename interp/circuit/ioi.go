@@ -2,10 +2,8 @@ package circuit
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/task"
@@ -31,18 +29,6 @@ type IOIFound struct {
 	*Circuit
 	Options IOIOptions
 	Steps   []Step // in the order in which they were taken
-	Task    *task.IOITask
-}
-
-// A Step is one stage of path patching: the change of the logit difference in
-// percent for each sender [layer, head].
-type Step struct {
-	*interp.Result
-	Name  string // such as "END to the queries of name movers"
-	Found []Part // what the step added to the circuit
-	// Others are senders above the threshold that attend to none of the positions
-	// that the classes are known by.
-	Others []Part
 }
 
 // IOI finds the circuit of indirect object identification as Wang et al. 2022
@@ -80,6 +66,7 @@ func IOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 type search struct {
 	*IOIFound
 	m       *model.Model
+	task    *task.IOITask
 	tr      *tracer // with all heads there
 	gone    *tracer // with the name movers knocked out
 	senders []Part
@@ -88,19 +75,14 @@ type search struct {
 }
 
 func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
-	for v, def := range map[*float64]float64{&o.Effect: 0.02, &o.Attention: 0.1, &o.Edge: 0.005} {
-		if *v == 0 {
-			*v = def
-		}
-		if !(*v > 0) {
-			return nil, fmt.Errorf("the threshold %g must be above 0", *v)
-		}
+	if err := defaults(map[*float64]float64{&o.Effect: 0.02, &o.Attention: 0.1, &o.Edge: 0.005}); err != nil {
+		return nil, err
 	}
 	if t == nil || t.Task == nil {
 		return nil, fmt.Errorf("no task")
 	}
-	s := &search{m: m, senders: heads(m.Config()), looks: map[[2]string]*interp.Result{}}
-	s.IOIFound = &IOIFound{Options: o, Task: t, Circuit: &Circuit{
+	s := &search{m: m, task: t, senders: heads(m.Config()), looks: map[[2]string]*interp.Result{}}
+	s.IOIFound = &IOIFound{Options: o, Circuit: &Circuit{
 		Name: "IOI", Model: m.Info().Name, Task: t.Name, Source: wang, Positions: t.Places(), Unit: "%",
 		Method: fmt.Sprintf("path patching on %d prompts, paths of at least %g%%, attention of at least %g, edges of at least %g%%",
 			t.Len(), 100*o.Effect, o.Attention, 100*o.Edge),
@@ -109,7 +91,7 @@ func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 	if s.tr, err = newTracer(m, t.Task); err != nil {
 		return nil, err
 	}
-	if err := does(s.tr.left); err != nil {
+	if err := does(s.tr.left, t.Metric); err != nil {
 		return nil, err
 	}
 	pairs := [][2]string{{"END", "IO"}, {"END", "S1"}, {"END", "S2"}, {"S2", "S1"}, {"S2", "S1+1"}, {"S1+1", "S1"}}
@@ -129,43 +111,6 @@ func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 	return s.IOIFound, s.Check(m)
 }
 
-// does finds that a model does not do the task at all.
-func does(metric []float64) error {
-	m, se := meanError(metric)
-	if !(m > 2*se) {
-		return fmt.Errorf("the model does not do the task: its logit difference is %.3f ± %.3f (two standard errors)", m, 2*se)
-	}
-	return nil
-}
-
-// meanError is a mean and its standard error, 0 for a single value.
-func meanError(values []float64) (m, se float64) {
-	for _, v := range values {
-		m += v / float64(len(values))
-	}
-	if len(values) < 2 {
-		return m, 0
-	}
-	for _, v := range values {
-		se += (v - m) * (v - m)
-	}
-	n := float64(len(values))
-	return m, math.Sqrt(se / n / (n - 1))
-}
-
-// matters tells which way a path moves the metric: -1 or 1, 0 if by too little.
-func (s *search) matters(change []float64, threshold float64) int {
-	whole, _ := meanError(s.tr.left)
-	m, se := meanError(change)
-	switch {
-	case math.Abs(m) < threshold*math.Abs(whole) || math.Abs(m) < 2*se:
-		return 0
-	case m < 0:
-		return -1
-	}
-	return 1
-}
-
 // look is the mean attention of a head between two positions.
 func (s *search) look(p Part, from, to string) float64 {
 	return s.looks[[2]string{from, to}].At(p.Layer, p.Index)
@@ -179,19 +124,8 @@ func (s *search) sees(p Part, from, to string) bool {
 // one class with the largest effect first. Class says what a sender is, "" for
 // none of the classes.
 func (s *search) take(step Step, effects []effect, at string, class func(p Part, sign int) string) {
-	effects = slices.Clone(effects)
-	size := func(e effect) float64 { m, _ := meanError(e.change); return math.Abs(m) }
-	slices.SortStableFunc(effects, func(a, b effect) int {
-		switch x, y := size(a), size(b); {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
-	for _, e := range effects {
-		sign := s.matters(e.change, s.Options.Effect)
+	for _, e := range strongest(effects) {
+		sign := s.tr.matters(e.change, s.Options.Effect)
 		if sign == 0 || s.find(e.sender) != nil {
 			continue
 		}
@@ -206,7 +140,7 @@ func (s *search) take(step Step, effects []effect, at string, class func(p Part,
 }
 
 func (s *search) movers() error {
-	effects, err := s.tr.toLogits(s.senders, s.Task.End)
+	effects, err := s.tr.toLogits(s.senders, s.task.End)
 	if err != nil {
 		return err
 	}
@@ -230,7 +164,7 @@ func (s *search) backups() error {
 	if len(movers) == 0 {
 		return nil
 	}
-	b, err := newBench(s.m, s.Task.Task, Ablation{})
+	b, err := newBench(s.m, s.task.Task, Ablation{})
 	if err != nil {
 		return err
 	}
@@ -238,20 +172,20 @@ func (s *search) backups() error {
 	if err != nil {
 		return err
 	}
-	if s.gone, err = newTracer(s.m, s.Task.Task, out...); err != nil {
+	if s.gone, err = newTracer(s.m, s.task.Task, out...); err != nil {
 		return err
 	}
-	looks, err := attention(s.m, s.Task.Task, out, [][2]string{{"END", "IO"}})
+	looks, err := attention(s.m, s.task.Task, out, [][2]string{{"END", "IO"}})
 	if err != nil {
 		return err
 	}
 	s.now = looks[0]
 	senders := slices.DeleteFunc(slices.Clone(s.senders), func(p Part) bool { return slices.Contains(movers, p) })
-	before, err := s.tr.toLogits(senders, s.Task.End)
+	before, err := s.tr.toLogits(senders, s.task.End)
 	if err != nil {
 		return err
 	}
-	after, err := s.gone.toLogits(senders, s.Task.End)
+	after, err := s.gone.toLogits(senders, s.task.End)
 	if err != nil {
 		return err
 	}
@@ -292,11 +226,11 @@ func (s *search) stage(at, to string, of string, inputs []Input, class func(p Pa
 }
 
 func (s *search) between(tr *tracer, senders []Part, at string, receivers []receiver, to string, apart bool) ([]effect, error) {
-	from, err := s.Task.At(at)
+	from, err := s.task.At(at)
 	if err != nil {
 		return nil, err
 	}
-	target, err := s.Task.At(to)
+	target, err := s.task.At(to)
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +292,7 @@ func (s *search) edges() error {
 		if len(s.Of(class)) == 0 {
 			continue
 		}
-		effects, err := tr.toLogits(s.Of(class), s.Task.End)
+		effects, err := tr.toLogits(s.Of(class), s.task.End)
 		if err != nil {
 			return err
 		}
@@ -394,18 +328,7 @@ func (s *search) with(class string) *tracer {
 
 // join makes effects that are large enough edges.
 func (s *search) join(effects []effect) {
-	whole, _ := meanError(s.tr.left)
-	for _, e := range effects {
-		if s.matters(e.change, s.Options.Edge) == 0 {
-			continue
-		}
-		m, _ := meanError(e.change)
-		edge := Edge{From: e.sender, To: e.to.head, Input: e.to.input, Effect: -100 * m / whole}
-		if e.to == (receiver{}) {
-			edge.To, edge.Input = Logits(), ToLogits
-		}
-		s.Edges = append(s.Edges, edge)
-	}
+	s.Edges = append(s.Edges, s.tr.edges(effects, s.Options.Edge)...)
 }
 
 // order puts the nodes class by class.
@@ -415,19 +338,4 @@ func (s *search) order() {
 }
 
 // String is the circuit, and what each step added.
-func (f *IOIFound) String() string {
-	var b strings.Builder
-	b.WriteString(f.Circuit.String())
-	b.WriteByte('\n')
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "path\tfound\tothers")
-	for _, s := range f.Steps {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, join(s.Found), join(s.Others))
-	}
-	_ = w.Flush() // a strings.Builder takes everything
-	fmt.Fprintf(&b, "%s (%s)\n", f.Method, f.Source)
-	if len(f.Steps) > 0 {
-		fmt.Fprintf(&b, "%s\n", f.Steps[0].Provenance)
-	}
-	return b.String()
-}
+func (f *IOIFound) String() string { return explain(f.Circuit, f.Steps) }
