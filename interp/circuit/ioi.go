@@ -62,8 +62,8 @@ func IOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 	return f, nil
 }
 
-// A search is what the steps share.
-type search struct {
+// A finder is what the steps share.
+type finder struct {
 	*IOIFound
 	m       *model.Model
 	task    *task.IOITask
@@ -81,7 +81,7 @@ func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 	if t == nil || t.Task == nil {
 		return nil, fmt.Errorf("no task")
 	}
-	s := &search{m: m, task: t, senders: heads(m.Config()), looks: map[[2]string]*interp.Result{}}
+	s := &finder{m: m, task: t, senders: heads(m.Config()), looks: map[[2]string]*interp.Result{}}
 	s.IOIFound = &IOIFound{Options: o, Circuit: &Circuit{
 		Name: "IOI", Model: m.Info().Name, Task: t.Name, Source: wang, Positions: t.Places(), Unit: "%",
 		Method: fmt.Sprintf("path patching on %d prompts, paths of at least %g%%, attention of at least %g, edges of at least %g%%",
@@ -112,18 +112,18 @@ func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 }
 
 // look is the mean attention of a head between two positions.
-func (s *search) look(p Part, from, to string) float64 {
+func (s *finder) look(p Part, from, to string) float64 {
 	return s.looks[[2]string{from, to}].At(p.Layer, p.Index)
 }
 
-func (s *search) sees(p Part, from, to string) bool {
+func (s *finder) sees(p Part, from, to string) bool {
 	return s.look(p, from, to) >= s.Options.Attention
 }
 
 // take makes the senders of a step that matter nodes of the circuit, those of
 // one class with the largest effect first. Class says what a sender is, "" for
 // none of the classes.
-func (s *search) take(step Step, effects []effect, at string, class func(p Part, sign int) string) {
+func (s *finder) take(step Step, effects []effect, at string, class func(p Part, sign int) string) {
 	for _, e := range strongest(effects) {
 		sign := s.tr.matters(e.change, s.Options.Effect)
 		if sign == 0 || s.find(e.sender) != nil {
@@ -139,7 +139,7 @@ func (s *search) take(step Step, effects []effect, at string, class func(p Part,
 	s.Steps = append(s.Steps, step)
 }
 
-func (s *search) movers() error {
+func (s *finder) movers() error {
 	effects, err := s.tr.toLogits(s.senders, s.task.End)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (s *search) movers() error {
 
 // backups compares the direct paths without the name movers with those with
 // them.
-func (s *search) backups() error {
+func (s *finder) backups() error {
 	movers := s.Of(NameMover)
 	if len(movers) == 0 {
 		return nil
@@ -206,7 +206,7 @@ func (s *search) backups() error {
 
 // stage patches the paths from all heads at a position to inputs of heads of a
 // class at another.
-func (s *search) stage(at, to string, of string, inputs []Input, class func(p Part) string) error {
+func (s *finder) stage(at, to string, of string, inputs []Input, class func(p Part) string) error {
 	receivers := receivers(s.Of(of), inputs)
 	if len(receivers) == 0 {
 		return nil
@@ -225,7 +225,7 @@ func (s *search) stage(at, to string, of string, inputs []Input, class func(p Pa
 	return nil
 }
 
-func (s *search) between(tr *tracer, senders []Part, at string, receivers []receiver, to string, apart bool) ([]effect, error) {
+func (s *finder) between(tr *tracer, senders []Part, at string, receivers []receiver, to string, apart bool) ([]effect, error) {
 	from, err := s.task.At(at)
 	if err != nil {
 		return nil, err
@@ -255,7 +255,7 @@ func words(inputs []Input) string {
 	return strings.Join(names, " and ")
 }
 
-func (s *search) inhibition() error {
+func (s *finder) inhibition() error {
 	return s.stage("END", "END", NameMover, []Input{ToQuery}, func(p Part) string {
 		if s.sees(p, "END", "S2") && s.look(p, "END", "S2") > s.look(p, "END", "IO") {
 			return SInhibition
@@ -264,7 +264,7 @@ func (s *search) inhibition() error {
 	})
 }
 
-func (s *search) duplicates() error {
+func (s *finder) duplicates() error {
 	return s.stage("S2", "S2", SInhibition, []Input{ToKey, ToValue}, func(p Part) string {
 		switch after, first := s.look(p, "S2", "S1+1"), s.look(p, "S2", "S1"); {
 		case max(after, first) < s.Options.Attention:
@@ -276,7 +276,7 @@ func (s *search) duplicates() error {
 	})
 }
 
-func (s *search) previous() error {
+func (s *finder) previous() error {
 	return s.stage("S1+1", "S1+1", Induction, []Input{ToKey}, func(p Part) string {
 		if s.sees(p, "S1+1", "S1") {
 			return PreviousToken
@@ -286,7 +286,7 @@ func (s *search) previous() error {
 }
 
 // edges patches every path between heads of following stages alone.
-func (s *search) edges() error {
+func (s *finder) edges() error {
 	for _, class := range []string{NameMover, NegativeNameMover, BackupNameMover} {
 		tr := s.with(class)
 		if len(s.Of(class)) == 0 {
@@ -319,7 +319,7 @@ func (s *search) edges() error {
 }
 
 // with is the tracer under which heads of a class do what they are known for.
-func (s *search) with(class string) *tracer {
+func (s *finder) with(class string) *tracer {
 	if class == BackupNameMover {
 		return s.gone
 	}
@@ -327,12 +327,12 @@ func (s *search) with(class string) *tracer {
 }
 
 // join makes effects that are large enough edges.
-func (s *search) join(effects []effect) {
+func (s *finder) join(effects []effect) {
 	s.Edges = append(s.Edges, s.tr.edges(effects, s.Options.Edge)...)
 }
 
 // order puts the nodes class by class.
-func (s *search) order() {
+func (s *finder) order() {
 	classes := []string{NameMover, NegativeNameMover, BackupNameMover, SInhibition, Induction, DuplicateToken, PreviousToken}
 	slices.SortStableFunc(s.Nodes, func(a, b Node) int { return slices.Index(classes, a.Class) - slices.Index(classes, b.Class) })
 }

@@ -13,7 +13,9 @@ import (
 
 // A tracer patches paths between heads: what a sender writes on the corrupted
 // prompts reaches a receiver directly, or through MLPs, while all other heads
-// stay as they are.
+// stay as they are. It is what patch.Paths does, and more of it at once: parts may
+// be knocked out throughout, and what one recording gives is sent to each of many
+// receivers alone.
 type tracer struct {
 	m    *model.Model
 	t    *task.Task
