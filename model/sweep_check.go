@@ -11,10 +11,10 @@ import (
 	"github.com/golens/golens/model/internal/exec"
 )
 
-// sweepJob checks a sweep and resolves it: the jobs of its base and source
-// runs, and how much padding stood before each row.
-func (l *local) sweepJob(s Sweep) (base, source exec.Job, left []int, err error) {
-	fail := func(err error) (exec.Job, exec.Job, []int, error) { return exec.Job{}, exec.Job{}, nil, err }
+// sweepJob checks a sweep and resolves it. left is how much padding stood before
+// each row.
+func (l *local) sweepJob(s Sweep) (job exec.SweepJob, left []int, err error) {
+	fail := func(err error) (exec.SweepJob, []int, error) { return exec.SweepJob{}, nil, err }
 	for _, r := range []Request{s.Base, s.Source} {
 		if r.From != 0 || r.Until != 0 || r.Resid != nil {
 			return fail(errors.New("sweep: the base and the source run from the embedding to the end; leave From, Resid and Until out"))
@@ -23,18 +23,20 @@ func (l *local) sweepJob(s Sweep) (base, source exec.Job, left []int, err error)
 	if len(s.Base.Metrics) == 0 && len(s.Captures) == 0 {
 		return fail(errors.New("sweep: nothing is read; give the base a metric, or the sweep a capture"))
 	}
-	if base, left, err = l.job(s.Base); err != nil {
+	if job.Base, left, err = l.job(s.Base); err != nil {
 		return fail(err)
 	}
 	if s.Source.Rows != nil {
-		if source, _, err = l.job(s.Source); err != nil {
+		source, _, err := l.job(s.Source)
+		if err != nil {
 			return fail(fmt.Errorf("sweep: source: %w", err))
 		}
-		if err := sameLengths(base.Tokens, source.Tokens); err != nil {
+		job.Source = &source
+		if err := sameLengths(job.Base.Tokens, source.Tokens); err != nil {
 			return fail(err)
 		}
 	}
-	k, err := newChecker(l.config, base.Tokens)
+	k, err := newChecker(l.config, job.Base.Tokens)
 	if err != nil {
 		return fail(err)
 	}
@@ -47,8 +49,10 @@ func (l *local) sweepJob(s Sweep) (base, source exec.Job, left []int, err error)
 		if err := k.variant(v, s.Source.Rows != nil); err != nil {
 			return fail(fmt.Errorf("sweep: %s: %w", v.name(i), err))
 		}
+		job.Variants = append(job.Variants, exec.SweepVariant{Edits: v.Edits, Rows: v.Rows})
 	}
-	return base, source, left, nil
+	job.Captures, job.Budget = s.Captures, s.Budget
+	return job, left, nil
 }
 
 func sameLengths(base, source [][]int32) error {

@@ -10,30 +10,56 @@ import (
 )
 
 // attention is what the attention layer adds to the residual stream
-// [batch, pos, d_model], and the norm of the stream if all heads share it.
+// [batch, pos, d_model], and the norm of the stream if all heads share it and
+// it was computed.
 func (b *builder) attention(x *Node, around Around) (out, normed *Node) {
-	q, k, v, normed := b.queriesKeysValues(x)
+	if around.AttnOut != nil {
+		return b.tap.At(hook.KindAttnOut, around.AttnOut), nil
+	}
+	z := around.Z
+	if z == nil {
+		z, normed = b.heads(x, around)
+	}
+	out = b.mix(b.tap.At(hook.KindZ, z))
+	out = b.normOutput(out, "ln1", "ln1_post", [4]hook.Kind{hook.KindLN1, hook.KindLN1Norm, hook.KindLN1Post, hook.KindLN1PostNorm})
+	return b.tap.At(hook.KindAttnOut, out), normed
+}
+
+// heads is each head's mixed values [batch, pos, head, d_head], and the norm of
+// the residual stream.
+func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
+	q, k, v, normed := b.queriesKeysValues(x, around)
 	q, k, v = b.tap.At(hook.KindQ, q), b.tap.At(hook.KindK, k), b.tap.At(hook.KindV, v)
 	q, k = b.normHeads(q, "attn.q_norm"), b.normHeads(k, "attn.k_norm")
 	if b.Position == config.PosRotary {
-		q = b.tap.At(hook.KindRotQ, b.rotate(q, around.Cos, around.Sin))
+		qCos, qSin := around.Cos, around.Sin
+		if around.Queries != nil {
+			qCos, qSin = around.QCos, around.QSin
+		}
+		q = b.tap.At(hook.KindRotQ, b.rotate(q, qCos, qSin))
 		k = b.tap.At(hook.KindRotK, b.rotate(k, around.Cos, around.Sin))
 	}
 
 	// Scores and mixing are batched products over [batch, head]: with the head
 	// axis in front, both engines run them as plain matrix products.
 	q, k, v = headFirst(q), headFirst(b.perQuery(k)), headFirst(b.perQuery(v))
-	batch, heads, pos := q.Shape().Dimensions[0], b.Heads, q.Shape().Dimensions[2]
-	scores := MulScalar(DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1}), b.Scale)
-	scores = softCap(scores, b.AttnCap)
-	visible := BroadcastToDims(ExpandAxes(around.Mask, 1), batch, heads, pos, pos)
+	past := newPast(b, around, q)
+	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
+	if past != nil {
+		scores = Concatenate([]*Node{past.scores(q), scores}, -1)
+	}
+	scores = softCap(MulScalar(scores, b.Scale), b.AttnCap)
+	visible := BroadcastToDims(ExpandAxes(around.Mask, 1), scores.Shape().Dimensions...)
 	scores = Where(visible, scores, Scalar(x.Graph(), scores.DType(), math.Inf(-1)))
 	scores = b.tap.At(hook.KindScores, scores)
 	pattern := b.tap.At(hook.KindPattern, Softmax(scores, -1))
-	z := headFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}))
-	out = b.mix(b.tap.At(hook.KindZ, z))
-	out = b.normOutput(out, "ln1", "ln1_post", [4]hook.Kind{hook.KindLN1, hook.KindLN1Norm, hook.KindLN1Post, hook.KindLN1PostNorm})
-	return b.tap.At(hook.KindAttnOut, out), normed
+	if past == nil {
+		return headFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})), normed
+	}
+	own := Slice(pattern, AxisRange(), AxisRange(), AxisRange(), AxisRange(past.n))
+	before := Slice(pattern, AxisRange(), AxisRange(), AxisRange(), AxisRange(0, past.n))
+	z = Add(past.mix(before), DotGeneral(own, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}))
+	return headFirst(z), normed
 }
 
 // softCap bounds values smoothly; a cap of 0 bounds nothing.
@@ -66,7 +92,7 @@ func (b *builder) mix(z *Node) *Node {
 // queriesKeysValues reads the residual stream, and gives also the norm that all
 // heads share. Only if somebody changes what
 // single heads read does each head get a copy of its own.
-func (b *builder) queriesKeysValues(x *Node) (q, k, v, shared *Node) {
+func (b *builder) queriesKeysValues(x *Node, around Around) (q, k, v, shared *Node) {
 	in := x // [batch, pos, d_model], or [batch, pos, head, d_model]
 	if b.tap.Reads(hook.KindAttnIn) {
 		if split := b.tap.At(hook.KindAttnIn, perHead(x, b.Heads)); b.tap.Writes(hook.KindAttnIn) {
@@ -81,7 +107,12 @@ func (b *builder) queriesKeysValues(x *Node) (q, k, v, shared *Node) {
 			}
 		}
 		w := b.w[weight]
+		choose := func(x *Node) *Node { return x }
+		if kind == hook.KindQInput {
+			choose = around.chosen
+		}
 		if y.Rank() == 4 {
+			y = choose(y)
 			normed := b.untapped().normInput(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
 			y = DotGeneral(normed, []int{3}, []int{2}, Reshape(w, b.DModel, heads, b.DHead), []int{0}, []int{1})
 			y = TransposeAllAxes(y, 1, 2, 0, 3) // from [head, batch, pos, d_head]
@@ -89,8 +120,9 @@ func (b *builder) queriesKeysValues(x *Node) (q, k, v, shared *Node) {
 			if shared == nil {
 				shared = b.normInput(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
 			}
+			y = dense(choose(shared), w)
 			d := y.Shape().Dimensions
-			y = Reshape(dense(shared, w), d[0], d[1], heads, b.DHead)
+			y = Reshape(y, d[0], d[1], heads, b.DHead)
 		}
 		if bias := b.w[bias]; bias != nil {
 			y = affine(y, nil, Reshape(bias, heads, b.DHead))

@@ -19,7 +19,34 @@ func (b *builder) untapped() *builder { return &builder{b.Config, b.w, NoTap{}} 
 // Around is what a block reads beside the residual stream and its weights.
 type Around struct {
 	Mask     *Node // [1 or batch, query, key]: true where the query sees the key
-	Cos, Sin *Node // [pos, Dim/2] of rotary positions, nil for others
+	Cos, Sin *Node // [pos, Dim/2] or [batch, pos, Dim/2] of rotary positions, nil for others
+
+	// PastK and PastV are keys and values of earlier positions, as attention
+	// uses them [lane, past, kv_head, d_head]. Rows of the batch share them in
+	// lanes: row i has lane i/(batch/lanes). Past keys lead the key axis.
+	PastK, PastV *Node
+
+	// Queries, if not nil, are the positions that the block computes, as rows of
+	// the flat residual stream batch*pos [batch, query]. The others serve as keys
+	// and values alone. QCos and QSin are the rotary tables of the queries.
+	Queries    *Node
+	QCos, QSin *Node
+
+	// Z, AttnOut and MLPOut, if not nil, are used as they are, and what leads to
+	// them is not computed.
+	Z       *Node // [batch, pos, head, d_head]
+	AttnOut *Node // [batch, pos, d_model]
+	MLPOut  *Node // [batch, pos, d_model]
+}
+
+// chosen are the queries' rows of x [batch, pos, ...].
+func (a Around) chosen(x *Node) *Node {
+	if a.Queries == nil || x == nil {
+		return x
+	}
+	d, q := x.Shape().Dimensions, a.Queries.Shape().Dimensions
+	flat := Reshape(x, append([]int{d[0] * d[1]}, d[2:]...)...)
+	return Reshape(Gather(flat, ExpandAxes(Reshape(a.Queries, q[0]*q[1]), -1)), append([]int{q[0], q[1]}, d[2:]...)...)
 }
 
 // Block is the residual stream after one block: resid_post from resid_pre
@@ -27,15 +54,15 @@ type Around struct {
 func Block(c config.Config, w Nodes, tap Tap, x *Node, around Around) *Node {
 	b := &builder{c, w, tap}
 	x = tap.At(hook.KindResidPre, x)
+	attn, normed := b.attention(x, around)
+	x = around.chosen(x)
 	if c.Parallel {
-		attn, normed := b.attention(x, around)
-		return tap.At(hook.KindResidPost, Add(Add(x, attn), b.mlp(x, normed)))
+		return tap.At(hook.KindResidPost, Add(Add(x, attn), b.mlp(x, around.chosen(normed), around)))
 	}
-	attn, _ := b.attention(x, around)
 	x = b.join(x, attn, "ln1", hook.KindLN1, hook.KindLN1Norm)
 	if !c.AttnOnly() {
 		x = tap.At(hook.KindResidMid, x)
-		x = b.join(x, b.mlp(x, nil), "ln2", hook.KindLN2, hook.KindLN2Norm)
+		x = b.join(x, b.mlp(x, nil, around), "ln2", hook.KindLN2, hook.KindLN2Norm)
 	}
 	return tap.At(hook.KindResidPost, x)
 }

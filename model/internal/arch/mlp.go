@@ -10,14 +10,20 @@ import (
 )
 
 // mlp is what the MLP adds to the residual stream x [batch, pos, d_model].
-// normed is the norm of attention, which some parallel blocks share.
-func (b *builder) mlp(x, normed *Node) *Node {
+// normed is the norm of attention, which some parallel blocks share, nil if
+// attention was not computed.
+func (b *builder) mlp(x, normed *Node, around Around) *Node {
+	if around.MLPOut != nil {
+		return b.tap.At(hook.KindMLPOut, around.MLPOut)
+	}
 	in := b.tap.At(hook.KindMLPIn, x)
 	switch {
 	case !b.SharedNorm:
 		in = b.normInput(in, "ln2", hook.KindLN2, hook.KindLN2Norm)
 	case b.tap.Writes(hook.KindMLPIn): // it reads something else than attention
 		in = b.untapped().normInput(in, "ln1", hook.KindLN1, hook.KindLN1Norm)
+	case normed == nil:
+		in = b.normInput(in, "ln1", hook.KindLN1, hook.KindLN1Norm)
 	default:
 		in = normed
 	}

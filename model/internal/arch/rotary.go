@@ -101,10 +101,10 @@ func checkScaling(s config.Scaling, context int) (config.Scaling, error) {
 }
 
 // rotate turns pairs of coordinates of x [batch, pos, head, d_head] by their
-// position's angle; cos and sin are [pos, Dim/2].
+// position's angle; cos and sin are [pos, Dim/2] or [batch, pos, Dim/2].
 func (b *builder) rotate(x, cos, sin *Node) *Node {
 	d, n := x.Shape().Dimensions, b.Rotary.Dim
-	cos, sin = Reshape(cos, 1, d[1], 1, n/2), Reshape(sin, 1, d[1], 1, n/2)
+	cos, sin = Reshape(cos, -1, d[1], 1, n/2), Reshape(sin, -1, d[1], 1, n/2)
 	cos, sin = BroadcastToDims(cos, d[0], d[1], d[2], n/2), BroadcastToDims(sin, d[0], d[1], d[2], n/2)
 	part := func(from, to int) *Node {
 		return Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(from, to))

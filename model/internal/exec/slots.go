@@ -25,13 +25,16 @@ func slotsOf(edits []hook.Edit, id hook.ID) (slots []slot, fill [][]hook.Edit) {
 		if e.ID != id {
 			continue
 		}
-		last := len(slots) - 1
-		merges := e.Op == hook.OpReplace || e.Op == hook.OpAdd || e.Op == hook.OpScale
-		if last >= 0 && slots[last].op == e.Op && merges {
+		last, op := len(slots)-1, e.Op
+		if e.Sets() {
+			op = hook.OpReplace // wherever the values come from
+		}
+		merges := op == hook.OpReplace || op == hook.OpAdd || op == hook.OpScale
+		if last >= 0 && slots[last].op == op && merges {
 			fill[last] = append(fill[last], e)
 			continue
 		}
-		slots = append(slots, slot{id.Kind, e.Op})
+		slots = append(slots, slot{id.Kind, op})
 		fill = append(fill, []hook.Edit{e})
 	}
 	return slots, fill

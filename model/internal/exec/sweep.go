@@ -1,0 +1,155 @@
+package exec
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/hook"
+)
+
+// Explain is the plan of a sweep.
+func (e *Engine) Explain(job SweepJob) (SweepPlan, error) {
+	_, p, err := e.newSweep(job).plan()
+	return p, err
+}
+
+// Sweep does a sweep. It stops with the context's error between two blocks.
+func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error) {
+	s := e.newSweep(job)
+	groups, plan, err := s.plan()
+	if err != nil {
+		return nil, err
+	}
+	s.out = &SweepOutcome{Plan: plan}
+	if err := s.runBase(ctx, groups); err != nil {
+		return nil, err
+	}
+	s.answers()
+	left := plan.Rows
+	for _, v := range s.variants {
+		left -= len(v.rows)
+	}
+	done := func(int) {}
+	if job.Done != nil {
+		done = job.Done
+	}
+	done(-left) // rows that nothing changes are done
+	var chunks []*work
+	for _, g := range groups {
+		for _, c := range g.chunks {
+			chunks = append(chunks, &work{sweep: s, group: g, courses: c, batch: g.batch})
+		}
+	}
+	workers := 1
+	if e.Backend.Go() {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var mu sync.Mutex
+	return s.out, each(chunks, workers, func(w *work) error {
+		if err := w.run(ctx); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		done(len(w.courses))
+		return nil
+	})
+}
+
+// each does the chunks, so many at a time, and stops at the first error.
+func each(chunks []*work, workers int, do func(*work) error) error {
+	var mu sync.Mutex
+	var failed error
+	var wg sync.WaitGroup
+	next := func() *work {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed != nil || len(chunks) == 0 {
+			return nil
+		}
+		w := chunks[0]
+		chunks = chunks[1:]
+		return w
+	}
+	for range workers {
+		wg.Go(func() {
+			for w := next(); w != nil; w = next() {
+				if err := do(w); err != nil {
+					mu.Lock()
+					failed = err
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return failed
+}
+
+// runBase does the base and the source run and keeps what the groups need.
+func (s *sweep) runBase(ctx context.Context, groups []*group) error {
+	base, source := s.needs(groups)
+	keepOf := func(job Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
+		asked := len(job.Captures)
+		job.Captures = slices.Concat(job.Captures, ids, more)
+		job.Until = s.Config.Layers
+		out, err := s.Run(ctx, job)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		kept := map[hook.ID]*array.Array{}
+		for i, p := range ids {
+			kept[p.ID] = out.Captures[asked+i]
+		}
+		rest := out.Captures[asked+len(ids):]
+		out.Captures = out.Captures[:asked]
+		return out, kept, rest, nil
+	}
+	var err error
+	if s.out.Base, s.base, s.copies, err = keepOf(s.job.Base, base, s.job.Captures); err != nil || s.job.Source == nil {
+		return err
+	}
+	s.out.Source, s.source, _, err = keepOf(*s.job.Source, source, nil)
+	return err
+}
+
+// answers makes the arrays of the answer, filled with what the base run has.
+func (s *sweep) answers() {
+	for _, m := range s.out.Base.Metrics {
+		all := make([][]float64, len(s.variants))
+		for v := range all {
+			all[v] = make([]float64, len(s.lens))
+			for r := range all[v] {
+				all[v][r] = math.NaN()
+			}
+			for _, r := range s.variants[v].rows {
+				all[v][r] = m[r]
+			}
+		}
+		s.out.Metrics = append(s.out.Metrics, all)
+	}
+	for i, p := range s.job.Captures {
+		a := s.answerOf(p)
+		one := s.copies[i].Values()
+		rowLen := len(one) / s.copies[i].Shape()[0]
+		for v := range s.variants {
+			to := a.Values()[v*len(one):][:len(one)]
+			for rank := range len(one) / rowLen {
+				row := rank
+				if p.Batch != nil {
+					row = p.Batch[rank]
+				}
+				if slices.Contains(s.variants[v].rows, row) {
+					copy(to[rank*rowLen:], one[rank*rowLen:][:rowLen])
+				} else {
+					copy(to[rank*rowLen:][:rowLen], filled(rowLen, float32(math.NaN())))
+				}
+			}
+		}
+		s.out.Captures = append(s.out.Captures, a)
+	}
+}

@@ -1,0 +1,277 @@
+package exec
+
+import (
+	"math"
+	"slices"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/arch"
+)
+
+// view is where positions of a row of the batch lie in a tensor: local index of
+// each position, or -1.
+type view struct {
+	queries, keys func(pos int) int
+}
+
+// listed is the view of a list of positions.
+func listed(list []int) func(pos int) int {
+	return func(pos int) int { return slices.Index(list, pos) }
+}
+
+// ranged is the view of positions that follow one another.
+func ranged(first, n int) func(pos int) int {
+	return func(pos int) int {
+		if pos < first || pos >= first+n {
+			return -1
+		}
+		return pos - first
+	}
+}
+
+func viewOf(list []int) func(pos int) int {
+	if n := len(list); n > 0 && list[n-1]-list[0] == n-1 {
+		return ranged(list[0], n)
+	}
+	return listed(list)
+}
+
+// part is the values of one row that a point selects: for each axis after
+// batch, their indices in the whole activation and in the tensor at hand.
+type selection struct {
+	rank       int // of the row among the point's rows
+	abs, local [][]int
+}
+
+// pick selects; ok is false if the point leaves the row alone.
+func (s *sweep) pick(p hook.Point, row int, dims []int, v view) (sel selection, ok bool) {
+	sel.rank = row
+	if p.Batch != nil {
+		if sel.rank = slices.Index(p.Batch, row); sel.rank < 0 {
+			return sel, false
+		}
+	}
+	names := p.Kind.Axes()[1:]
+	for i, name := range names {
+		var abs, local []int
+		at := func(list []int, place func(int) int) {
+			abs = list
+			local = make([]int, len(list))
+			for j, pos := range list {
+				local[j] = place(pos)
+			}
+		}
+		switch {
+		case i+1 == p.Kind.PositionAxis():
+			at(positions(p.Pos.In(row), s.lens[row], 0, false), v.queries)
+		case name == hook.Key:
+			list := p.Coords
+			if list == nil {
+				list = upTo(s.lens[row])
+			}
+			at(list, func(pos int) int {
+				if pos >= s.lens[row] {
+					return -1
+				}
+				return v.keys(pos)
+			})
+		case i+1 == p.Kind.HeadAxis() && p.Heads != nil:
+			abs, local = p.Heads, p.Heads
+		case i == len(names)-1 && p.Coords != nil:
+			abs, local = p.Coords, p.Coords
+		default:
+			all := upTo(dims[i])
+			abs, local = all, all
+		}
+		sel.abs, sel.local = append(sel.abs, abs), append(sel.local, local)
+	}
+	return sel, true
+}
+
+// walk visits every index of the selection but that of the last axis.
+// Offsets are -1 where the tensor does not hold the position.
+func (sel selection) walk(ldims, adims []int, visit func(index []int, local, abs int)) {
+	n := len(ldims) - 1
+	lsteps, asteps := strides(ldims), strides(adims)
+	for _, axis := range sel.abs {
+		if len(axis) == 0 {
+			return
+		}
+	}
+	index := make([]int, n)
+	for {
+		l, a := 0, 0
+		for i, k := range index {
+			a += sel.abs[i][k] * asteps[i]
+			if at := sel.local[i][k]; at < 0 || l < 0 {
+				l = -1
+			} else {
+				l += at * lsteps[i]
+			}
+		}
+		visit(index, l, a)
+		i := n - 1
+		for ; i >= 0; i-- {
+			if index[i]++; index[i] < len(sel.abs[i]) {
+				break
+			}
+			index[i] = 0
+		}
+		if i < 0 {
+			return
+		}
+	}
+}
+
+// spread visits every value that the edits select in one row of the tensor,
+// with its offset within the row and the edit's value.
+func (s *sweep) spread(edits []hook.Edit, row int, dims []int, v view, visit func(at int, value float32, e hook.Edit)) {
+	for _, e := range edits {
+		sel, ok := s.pick(e.Point, row, dims, v)
+		if !ok {
+			continue
+		}
+		whole := arch.Dims(s.Config, e.Kind, s.longest)
+		steps := broadcast(e.Shape, len(dims)+1)
+		var kept *array.Array
+		switch e.Op {
+		case hook.OpFreeze:
+			kept = s.base[e.ID]
+		case hook.OpSource:
+			kept = s.source[e.ID]
+		}
+		last := len(dims) - 1
+		sel.walk(dims, whole, func(index []int, local, abs int) {
+			if local < 0 {
+				return
+			}
+			from := sel.rank * steps[0]
+			for i, k := range index {
+				from += k * steps[i+1]
+			}
+			abs += row * product(whole)
+			for k, i := range sel.local[last] {
+				if i < 0 {
+					continue
+				}
+				var value float32
+				switch {
+				case kept != nil:
+					value = kept.Values()[abs+sel.abs[last][k]]
+				case len(e.Values) > 0:
+					value = e.Values[from+k*steps[last+1]]
+				}
+				visit(local+i, value, e)
+			}
+		})
+	}
+}
+
+// given are base activations of an activation that are used as they are, at
+// places of every row, with the variant's own edits made [batch, places, ...].
+func (w *work) given(id hook.ID, places func(c course) []int, own bool) []float32 {
+	kept := w.base[id]
+	n := len(places(w.courses[0]))
+	dims := arch.Dims(w.Config, id.Kind, n)
+	rowLen, whole := product(dims), product(arch.Dims(w.Config, id.Kind, w.longest))
+	inner := rowLen / max(n, 1)
+	x := make([]float32, w.batch*rowLen)
+	for i, c := range w.courses {
+		list := places(c)
+		to := x[i*rowLen:][:rowLen]
+		for j, pos := range list {
+			if pos < w.lens[c.row] {
+				copy(to[j*inner:][:inner], kept.Values()[c.row*whole+pos*inner:])
+			}
+		}
+		if own {
+			for _, e := range w.variants[c.variant].edits[id] {
+				w.change(to, e, c.row, dims, view{queries: viewOf(list)})
+			}
+		}
+	}
+	return x
+}
+
+// change makes an edit on the values of a row.
+func (s *sweep) change(x []float32, e hook.Edit, row int, dims []int, v view) {
+	if e.Op == hook.OpProject {
+		u := unit(e.Values)
+		n := dims[len(dims)-1]
+		seen := map[int]bool{}
+		s.spread([]hook.Edit{e}, row, dims, v, func(at int, _ float32, _ hook.Edit) {
+			at -= at % n
+			if seen[at] {
+				return
+			}
+			seen[at] = true
+			along := float32(0)
+			for i, c := range u {
+				along += x[at+i] * c
+			}
+			for i, c := range u {
+				x[at+i] -= along * c
+			}
+		})
+		return
+	}
+	s.spread([]hook.Edit{e}, row, dims, v, func(at int, value float32, e hook.Edit) {
+		switch e.Op {
+		case hook.OpAdd:
+			x[at] += value
+		case hook.OpScale:
+			x[at] *= e.Factor
+		case hook.OpClamp:
+			x[at] = min(max(x[at], e.Lo), e.Hi)
+		default:
+			x[at] = value
+		}
+	})
+}
+
+// fillSlot is a slot's inputs: fill are the edits of each row.
+func (w *work) fillSlot(sl slot, fill [][]hook.Edit, dims []int, at func(i int) view) (values []any, shapes [][]int) {
+	shape := append([]int{w.batch}, dims...)
+	rowLen := product(dims)
+	size := w.batch * rowLen
+	each := func(visit func(at int, v float32, e hook.Edit)) {
+		for i, edits := range fill {
+			w.spread(edits, w.courses[i].row, dims, at(i), func(k int, v float32, e hook.Edit) { visit(i*rowLen+k, v, e) })
+		}
+	}
+	switch sl.op {
+	case hook.OpReplace:
+		mask, value := make([]bool, size), make([]float32, size)
+		each(func(at int, v float32, _ hook.Edit) { mask[at], value[at] = true, v })
+		return []any{mask, value}, [][]int{shape, shape}
+	case hook.OpAdd:
+		value := make([]float32, size)
+		each(func(at int, v float32, _ hook.Edit) { value[at] += v })
+		return []any{value}, [][]int{shape}
+	case hook.OpScale:
+		value := filled(size, 1)
+		each(func(at int, _ float32, e hook.Edit) { value[at] *= e.Factor })
+		return []any{value}, [][]int{shape}
+	case hook.OpClamp:
+		lo, hi := filled(size, float32(math.Inf(-1))), filled(size, float32(math.Inf(1)))
+		each(func(at int, _ float32, e hook.Edit) { lo[at], hi[at] = e.Lo, e.Hi })
+		return []any{lo, hi}, [][]int{shape, shape}
+	default: // a direction of each row
+		last := dims[len(dims)-1]
+		mask, u := make([]float32, size/last), make([]float32, size)
+		each(func(at int, _ float32, _ hook.Edit) { mask[at/last] = 1 })
+		for i, edits := range fill {
+			if len(edits) == 0 {
+				continue
+			}
+			along := unit(edits[0].Values)
+			for k := range rowLen / last {
+				copy(u[i*rowLen+k*last:], along)
+			}
+		}
+		flat := slices.Clone(shape)
+		flat[len(flat)-1] = 1
+		return []any{mask, u}, [][]int{flat, shape}
+	}
+}

@@ -1,0 +1,168 @@
+package exec
+
+import (
+	"slices"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+)
+
+// A SweepJob is a checked sweep.
+type SweepJob struct {
+	Base     Job  // captures and gradients are those of the base run alone
+	Source   *Job // nil if there is none
+	Variants []SweepVariant
+	Captures []hook.Point // of every variant
+	Budget   int64
+	Done     func(rows int) // of variants
+}
+
+// A SweepVariant is a list of edits, made after those of the base.
+type SweepVariant struct {
+	Edits []hook.Edit
+	Rows  []int // nil: all
+}
+
+// A SweepOutcome is what a sweep gave.
+type SweepOutcome struct {
+	Base, Source *Outcome
+	Metrics      [][][]float64  // [metric][variant][row]
+	Captures     []*array.Array // [variant, batch, ...]
+	Plan         SweepPlan
+}
+
+// sweep is a sweep at work: its edits sorted by activation, what the base run
+// left, and how rows lie.
+type sweep struct {
+	*Engine
+	job      SweepJob
+	lens     []int
+	longest  int
+	same     []int // first position in each row at which the source run may differ from the base run
+	variants []variant
+	points   []hook.Point // of captures and linear metrics of every variant
+	base     map[hook.ID]*array.Array
+	source   map[hook.ID]*array.Array
+	copies   []*array.Array // of Captures, of the base run
+	out      *SweepOutcome
+}
+
+// variant is a variant's own edits by activation.
+type variant struct {
+	edits map[hook.ID][]hook.Edit
+	first int // the lowest layer that is edited
+	rows  []int
+}
+
+func (e *Engine) newSweep(job SweepJob) *sweep {
+	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures)}
+	for r, row := range job.Base.Tokens {
+		s.lens = append(s.lens, len(row))
+		s.longest = max(s.longest, len(row))
+		s.same = append(s.same, s.agree(r))
+	}
+	for _, m := range job.Base.Metrics {
+		if m.Linear != nil {
+			s.points = append(s.points, m.Linear.Point)
+		}
+	}
+	for _, v := range job.Variants {
+		w := variant{edits: map[hook.ID][]hook.Edit{}, rows: v.Rows}
+		if v.Rows == nil {
+			w.rows = upTo(len(s.lens))
+		}
+		for _, e := range v.Edits {
+			w.edits[e.ID] = append(w.edits[e.ID], e)
+		}
+		s.variants = append(s.variants, w)
+	}
+	return s
+}
+
+// agree is how many leading positions of a row have equal activations in the
+// base and the source run: as many as have equal tokens, since no position sees
+// what comes after it.
+func (s *sweep) agree(row int) int {
+	if s.job.Source == nil || s.Config.Encoder || len(s.job.Base.Edits)+len(s.job.Source.Edits) > 0 {
+		return 0
+	}
+	a, b := s.job.Base.Tokens[row], s.job.Source.Tokens[row]
+	n := 0
+	for n < len(a) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// edits are the edits of an activation in a variant: the base's, then its own.
+func (s *sweep) edits(v int, id hook.ID) []hook.Edit {
+	var all []hook.Edit
+	for _, e := range s.job.Base.Edits {
+		if e.ID == id {
+			all = append(all, e)
+		}
+	}
+	return append(all, s.variants[v].edits[id]...)
+}
+
+// The parts of a block, in which an edit of an activation acts.
+const (
+	partIn      = iota // the residual stream
+	partQueries        // what queries read and attention computes for them
+	partKeys           // what keys and values read
+	partBoth           // queries and keys
+	partZ              // from z on, before attn_out
+	partAttnOut
+	partMid // between attention and MLP
+	partMLP // inside the MLP
+	partMLPOut
+	partPost
+)
+
+// partOf is where in a block an activation lies.
+func partOf(c config.Config, k hook.Kind) int {
+	after := c.NormAt == config.NormAfter
+	onSum := c.NormAt == config.NormOnSum
+	switch k {
+	case hook.KindResidPre:
+		return partIn
+	case hook.KindQInput, hook.KindQ, hook.KindRotQ, hook.KindScores, hook.KindPattern:
+		return partQueries
+	case hook.KindKInput, hook.KindVInput, hook.KindK, hook.KindV, hook.KindRotK:
+		return partKeys
+	case hook.KindAttnIn:
+		return partBoth
+	case hook.KindLN1, hook.KindLN1Norm:
+		switch {
+		case after:
+			return partZ
+		case onSum:
+			return partMid
+		}
+		return partBoth
+	case hook.KindZ, hook.KindResult, hook.KindLN1Post, hook.KindLN1PostNorm:
+		return partZ
+	case hook.KindAttnOut:
+		return partAttnOut
+	case hook.KindResidMid:
+		return partMid
+	case hook.KindLN2, hook.KindLN2Norm:
+		if onSum {
+			return partPost
+		}
+		return partMLP
+	case hook.KindMLPOut:
+		return partMLPOut
+	case hook.KindResidPost:
+		return partPost
+	}
+	return partMLP
+}
+
+// early tells whether an activation has the positions of the keys, where only
+// some queries are computed.
+func early(c config.Config, k hook.Kind) bool {
+	p := partOf(c, k)
+	return p == partIn || p == partKeys || p == partBoth || k == hook.KindQInput
+}
