@@ -8,6 +8,7 @@
 //	lens     what does the residual stream say about the answer so far, and
 //	         which component said it?
 //	patch    what breaks when a part is changed?
+//	circuit  which parts do a task together, and do they do it alone?
 //
 // This package has what they share: a [Result], intervals by [Bootstrap], and
 // the walk over a model's checkpoints.

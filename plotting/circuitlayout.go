@@ -37,15 +37,19 @@ type shelf struct {
 }
 
 // bands are the widths of the columns: as wide as their fullest row, and half a
-// node more to move in.
+// node more to move in if there are several rows.
 func (n *network) bands() []float64 {
-	most := make([]int, max(1, len(n.columns)))
+	most, rows := make([]int, max(1, len(n.columns))), make([]int, max(1, len(n.columns)))
 	for _, s := range n.groups() {
 		most[s.band] = max(most[s.band], len(s.nodes))
+		rows[s.band]++
 	}
 	widths := make([]float64, len(most))
 	for b, k := range most {
-		widths[b] = float64(max(k, 1)) + 0.5
+		widths[b] = float64(max(k, 1))
+		if rows[b] > 1 {
+			widths[b] += 0.5
+		}
 	}
 	return widths
 }

@@ -16,7 +16,7 @@ import (
 // A Search says which sets K of a circuit's nodes are taken out when its
 // completeness is measured. The empty set is always among them.
 type Search struct {
-	Random    int      // random sets, of each node with probability 1/2; 0 means 20, negative none
+	Random    int      // random sets, of each node with probability 1/2; 0 means 20, negative none; those that are there already count once
 	NoClasses bool     // leave out the sets that are a class each
 	Sets      [][]Part // sets of one's own
 	Greedy    Greedy
@@ -135,7 +135,10 @@ func Completeness(m *model.Model, t *task.Task, c *Circuit, s Settings, search S
 				k = append(k, part)
 			}
 		}
-		r.Sets = append(r.Sets, Without{Kind: "random", K: k})
+		// In a small circuit the same set comes up again.
+		if !slices.ContainsFunc(r.Sets, func(w Without) bool { return key(w.K) == key(k) }) {
+			r.Sets = append(r.Sets, Without{Kind: "random", K: k})
+		}
 	}
 	found, err := search.Greedy.search(p, rng)
 	if err != nil {

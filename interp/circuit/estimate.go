@@ -15,8 +15,8 @@ type Estimate struct{ Value, Lo, Hi float64 }
 // String is the number with its interval.
 func (e Estimate) String() string { return fmt.Sprintf("%.3f [%.3f, %.3f]", e.Value, e.Lo, e.Hi) }
 
-// percent is the same in percent.
-func (e Estimate) percent() string {
+// Percent is the number with its interval, of a share.
+func (e Estimate) Percent() string {
 	return fmt.Sprintf("%.1f%% [%.1f, %.1f]", 100*e.Value, 100*e.Lo, 100*e.Hi)
 }
 

@@ -103,7 +103,7 @@ func Faithfulness(m *model.Model, t *task.Task, c *Circuit, s Settings) (*Faithf
 		for i := range random {
 			recovered.Set(s.Ablation.Aggregation.ratio(runs[3+i], whole, all), i)
 		}
-		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", ""))
+		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", "of F(M)"))
 	}
 	return f, f.Err()
 }
@@ -149,8 +149,8 @@ func (f *Faithful) String() string {
 	fmt.Fprintf(w, "F(M\\C)\t%s\twithout the circuit\n", f.Without)
 	fmt.Fprintf(w, "F(∅)\t%s\teverything gone\n", f.Empty)
 	fmt.Fprintf(w, "|F(M) − %s|\t%s\t\n", of, f.Gap)
-	fmt.Fprintf(w, "%s / F(M)\t%s\trecovered\n", of, f.Recovered.percent())
-	fmt.Fprintf(w, "beyond F(∅)\t%s\trecovered of what is to be recovered\n", f.Beyond.percent())
+	fmt.Fprintf(w, "%s / F(M)\t%s\trecovered\n", of, f.Recovered.Percent())
+	fmt.Fprintf(w, "beyond F(∅)\t%s\trecovered of what is to be recovered\n", f.Beyond.Percent())
 	if better, of := f.Better(); of > 0 {
 		_, high := bounds(f.Random.Values())
 		fmt.Fprintf(w, "random\t%.1f%% on average, %.1f%% at most\t%d of %d random circuits recover as much\n",

@@ -102,6 +102,44 @@ func TestIOIFindsThePlantedCircuit(t *testing.T) {
 	}
 }
 
+// Tracing finds what is on the paths to the answer without being told what to
+// look for; not the backup, which is silent, and no decoy.
+func TestTraceFindsThePlantedCircuit(t *testing.T) {
+	m, ioi := ioiTask(t)
+	c, err := circuit.Trace(m, ioi.Task, circuit.TraceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Compare(truth().Without(circuit.Head(4, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 0.1 also writes to what the values of 1.0 read, by the card.
+	if r.Nodes.Precision() != 1 || r.Nodes.Recall() != 1 || r.Edges.Recall() != 1 || !slices.Equal(r.Edges.Extra, []string{"0.1 → 1.0 v"}) {
+		t.Errorf("%s", r)
+	}
+	for class, want := range map[string]string{
+		circuit.Writer: "[3.0]", circuit.Opposer: "[3.1]", circuit.FeedsQ: "[2.0]", circuit.FeedsV: "[0.0 1.0]", circuit.FeedsK: "[0.1]",
+	} {
+		if got := c.Of(class); fmt.Sprint(got) != want && class != circuit.FeedsV || len(got) != len(strings.Fields(want)) {
+			t.Errorf("%s: %v, want %s", class, got, want)
+		}
+	}
+	if len(c.Steps) != 5 {
+		t.Errorf("%s", c)
+	}
+	shallow, err := circuit.Trace(m, ioi.Task, circuit.TraceOptions{Depth: 1})
+	if err != nil || len(shallow.Nodes) != 2 {
+		t.Errorf("one step back: %s, %v", shallow, err)
+	}
+	if _, err := circuit.Trace(m, ioi.Task, circuit.TraceOptions{Edge: -1}); err == nil {
+		t.Error("a threshold below 0 is no error")
+	}
+	if _, err := circuit.Trace(m, nil, circuit.TraceOptions{}); err == nil {
+		t.Error("no task is no error")
+	}
+}
+
 func TestIOIRefuses(t *testing.T) {
 	m, ioi := ioiTask(t)
 	blind, backwards := *ioi, *ioi.Task

@@ -32,19 +32,6 @@ type Choice struct {
 	Best bool
 }
 
-// PublishedIOI is the choice of Wang et al. 2022 for the IOI circuit of GPT-2
-// small, as far as it differs from the rule: the fuzzy induction heads 5.8 and
-// 5.9 beside the negative name movers, the backups 9.0 and 11.9 beside all name
-// movers and negative ones.
-func PublishedIOI(c *Circuit) Choice {
-	negative := c.Of(NegativeNameMover)
-	movers := slices.Concat(c.Of(NameMover), negative)
-	return Choice{
-		Of:     map[Part][]Part{Head(5, 8): negative, Head(5, 9): negative, Head(9, 0): movers, Head(11, 9): movers},
-		Beside: map[string][]string{},
-	}
-}
-
 // k is the rule's set for a node.
 func (h Choice) k(c *Circuit, n Node) []Part {
 	if k, given := h.Of[n.Part]; given {

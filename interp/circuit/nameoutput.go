@@ -65,7 +65,7 @@ func OutputOnNames(m *model.Model, t *task.IOITask) (*NameOutput, error) {
 		return &interp.Result{Array: a.Named(title, unit), Method: fmt.Sprintf("%s, %d prompts of %s", title, n, t.Name), Source: wang, Provenance: prov}
 	}
 	return &NameOutput{
-		Attention: result(attend, "attention from END to the name", "attention"),
+		Attention: result(attend, "attention to the name", "attention"),
 		Output:    result(output, "output along the name", "logits"),
 	}, attend.Err()
 }
@@ -77,7 +77,7 @@ func (o *NameOutput) Head(p Part) (attention, output *array.Array) {
 		if p.Kind != KindHead {
 			return array.Failed(fmt.Errorf("output on names: %s is no head", p))
 		}
-		return r.Pick("layer", p.Layer).Pick("head", p.Index).Named(fmt.Sprintf("%s of %s", r.Title(), p), r.Unit())
+		return r.Pick("layer", p.Layer).Pick("head", p.Index)
 	}
 	return of(o.Attention), of(o.Output)
 }

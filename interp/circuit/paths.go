@@ -13,7 +13,9 @@ import (
 
 // A tracer patches paths between heads: what a sender writes on the corrupted
 // prompts reaches a receiver directly, or through MLPs, while all other heads
-// stay as they are.
+// stay as they are. It is what patch.Paths does, and more of it at once: parts may
+// be knocked out throughout, and what one recording gives is sent to each of many
+// receivers alone.
 type tracer struct {
 	m    *model.Model
 	t    *task.Task
@@ -104,6 +106,47 @@ func (tr *tracer) toHeads(senders []Part, at hook.Positions, receivers []receive
 	if len(senders) == 0 || len(receivers) == 0 {
 		return nil, nil
 	}
+	groups := [][]receiver{receivers}
+	if apart {
+		groups = nil
+		for _, r := range receivers {
+			groups = append(groups, []receiver{r})
+		}
+	}
+	var effects []effect
+	for chunk := range slices.Chunk(senders, tr.atOnce(receivers, to)) {
+		some, err := tr.patched(chunk, at, receivers, groups, to, last)
+		if err != nil {
+			return nil, err
+		}
+		for i := range some {
+			if !apart {
+				some[i].to = receiver{}
+			}
+		}
+		effects = append(effects, some...)
+	}
+	return effects, nil
+}
+
+// held is how many values that receivers get are held at once: 256 MB.
+const held = 64 << 20
+
+// atOnce is for how many senders what the receivers get is held at once.
+func (tr *tracer) atOnce(receivers []receiver, to hook.Positions) int {
+	size := 0
+	for _, ids := range tr.t.Clean.IDs {
+		if at := to.In(0); at != nil {
+			size += len(at)
+		} else {
+			size += len(ids)
+		}
+	}
+	return max(1, held/(size*len(receivers)*tr.m.Config().DHead))
+}
+
+// patched records what each sender sends to the receivers, and runs with that.
+func (tr *tracer) patched(senders []Part, at hook.Positions, receivers []receiver, groups [][]receiver, to hook.Positions, last int) ([]effect, error) {
 	record := tr.sweep()
 	for _, r := range receivers {
 		if p := tr.point(r).In(to); p.Find(record.Captures) < 0 {
@@ -117,13 +160,6 @@ func (tr *tracer) toHeads(senders []Part, at hook.Positions, receivers []receive
 	if err != nil {
 		return nil, err
 	}
-	groups := [][]receiver{receivers}
-	if apart {
-		groups = nil
-		for _, r := range receivers {
-			groups = append(groups, []receiver{r})
-		}
-	}
 	patch := tr.sweep()
 	patch.Source = model.Request{}
 	var effects []effect
@@ -133,14 +169,9 @@ func (tr *tracer) toHeads(senders []Part, at hook.Positions, receivers []receive
 			if err != nil {
 				return nil, err
 			}
-			if len(v.Edits) == 0 {
-				continue
+			if len(v.Edits) > 0 {
+				effects, patch.Variants = append(effects, effect{sender: sender, to: group[0]}), append(patch.Variants, v)
 			}
-			e := effect{sender: sender}
-			if apart {
-				e.to = group[0]
-			}
-			effects, patch.Variants = append(effects, e), append(patch.Variants, v)
 		}
 	}
 	changes, err := tr.changes(patch)
@@ -164,6 +195,11 @@ func (tr *tracer) received(got *model.SweepResult, variant int, sender Part, rec
 		values := got.At(p).Pick(hook.Variant, variant)
 		if err := values.Err(); err != nil {
 			return v, err
+		}
+		for i, x := range values.Values() {
+			if x != x { // past the end of a row
+				values.Values()[i] = 0
+			}
 		}
 		v.Edits = append(v.Edits, p.Replace(values))
 	}

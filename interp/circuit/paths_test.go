@@ -26,6 +26,16 @@ func pathTask(t *testing.T) (*model.Model, *task.Task) {
 	}
 }
 
+// everyPosition stands for all of a row.
+const everyPosition = -1
+
+func atPos(p hook.Point, pos int) hook.Point {
+	if pos == everyPosition {
+		return p
+	}
+	return p.At(pos)
+}
+
 // wangs is algorithm 1 of Wang et al. 2022 as it stands there, one path of one
 // row: all heads frozen by their queries, keys and values, the receiver read
 // before it is frozen. The receiver "logits" is the metric of the frozen run.
@@ -56,20 +66,20 @@ func wangs(t *testing.T, m *model.Model, k *task.Task, row int, sender Part, at 
 			for i, in := range inputs {
 				for h := range c.Heads {
 					if to != nil && l == to.head.Layer && h == to.head.Index && i == map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input] {
-						r = r.Capture(in(l).Head(h).At(where))
+						r = r.Capture(atPos(in(l).Head(h), where))
 						continue // what the receiver gets is read, and nothing after it
 					}
 					r = r.Edit(in(l).Head(h).Replace(clean.At(in(l).Head(h))))
 				}
 			}
 		}
-		p := hook.HeadResult(sender.Layer).Head(sender.Index).At(at)
+		p := atPos(hook.HeadResult(sender.Layer).Head(sender.Index), at)
 		return r.Edit(p.Replace(corrupted.At(p))).Metric(metric)
 	})
 	if to == nil {
 		return patched.Metric()
 	}
-	p := inputs[map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input]](to.head.Layer).Head(to.head.Index).At(where)
+	p := atPos(inputs[map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input]](to.head.Layer).Head(to.head.Index), where)
 	return run(k.Clean.IDs[row], func(r model.Request) model.Request { return r.Edit(p.Replace(patched.At(p))).Metric(metric) }).Metric()
 }
 
@@ -97,10 +107,14 @@ func TestPathsAgainstTheAlgorithm(t *testing.T) {
 			compare(e.sender.String()+" to the logits", row, tr.left[row]+e.change[row], wangs(t, m, k, row, e.sender, last[row], nil, 0))
 		}
 	}
-	for _, to := range []receiver{{Head(2, 1), ToQuery}, {Head(1, 3), ToKey}, {Head(2, 0), ToValue}} {
+	for i, to := range []receiver{{Head(2, 1), ToQuery}, {Head(1, 3), ToKey}, {Head(2, 0), ToValue}, {Head(2, 2), ToKey}, {Head(2, 3), ToQuery}} {
 		where, from := end, end
 		at, into := last, last
-		if to.input != ToQuery {
+		switch {
+		case i > 2:
+			where, from = hook.Positions{}, hook.Positions{}
+			at, into = []int{everyPosition, everyPosition}, []int{everyPosition, everyPosition}
+		case to.input != ToQuery:
 			where, into = s2, []int{2, 1}
 			from, at = s2, []int{2, 1}
 		}
