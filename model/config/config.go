@@ -14,7 +14,7 @@ const (
 	NormBefore   = ""         // x + f(norm(x))
 	NormAfter    = "after"    // x + norm(f(x)), OLMo 2
 	NormSandwich = "sandwich" // x + norm(f(norm(x))), Gemma 2 and 3
-	NormOnSum    = "on sum"   // norm(x + f(x)), BERT
+	NormOnSum    = "on sum"   // norm(x + f(x)), BERT and OPT-350m
 
 	ActGELUTanh = "gelu_tanh" // tanh approximation, GPT-2's gelu_new
 	ActGELU     = "gelu"      // exact, by the error function
@@ -25,8 +25,9 @@ const (
 	PosRotary  = "rotary"  // rotates queries and keys
 	PosNone    = "none"
 
-	QKNormHead = "head" // queries and keys are normalized head by head
-	QKNormAll  = "all"  // all heads' queries, and all keys, are normalized as one vector
+	QKNormHead = "head"            // queries and keys are normalized head by head
+	QKNormLN   = "head, layernorm" // likewise, by a LayerNorm with weight and bias
+	QKNormAll  = "all"             // all heads' queries, and all keys, are normalized as one vector
 )
 
 // Rotary is how queries and keys are rotated by their position.
@@ -45,6 +46,7 @@ type Scaling struct {
 	LowFactor, HighFactor float64 // llama3
 	BetaFast, BetaSlow    float64 // yarn
 	Attention             float64 // yarn: what queries and keys are multiplied by
+	Smooth                bool    // yarn: the blend's ends are not rounded to whole coordinates
 	Original              int     // context before the stretch
 }
 
@@ -70,11 +72,12 @@ type Config struct {
 
 	Parallel   bool    // attention and MLP read the same residual stream
 	SharedNorm bool    // in parallel blocks: the MLP reads what attention's norm gives
-	QKNorm     string  // "", QKNormHead or QKNormAll
+	QKNorm     string  // "", QKNormHead, QKNormLN or QKNormAll
 	AttnCap    float64 // scores are cap*tanh(score/cap); 0 for none
 	LogitCap   float64 // logits likewise
 	EmbedScale float64 // the embedding is multiplied by this; 0 for 1
 	EmbedNorm  bool    // the sum of the embeddings is normalized
+	NoFinal    bool    // the unembedding reads the residual stream as it is
 	Encoder    bool    // every position sees every other; the head is BERT's for masked words
 
 	Rotary      Rotary // with PosRotary

@@ -72,7 +72,7 @@ func exists(c config.Config, k hook.Kind) bool {
 	case hook.KindLN1, hook.KindLN1Norm:
 		return c.Norm != config.NormNone
 	case hook.KindLNFinal, hook.KindLNFinalNorm:
-		return c.Norm != config.NormNone
+		return c.Norm != config.NormNone && !c.NoFinal
 	case hook.KindLN2, hook.KindLN2Norm:
 		return c.Norm != config.NormNone && mlp && !c.SharedNorm
 	case hook.KindLN1Post, hook.KindLN1PostNorm:

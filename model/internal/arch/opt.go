@@ -22,11 +22,13 @@ func optConfig(raw json.RawMessage) (config.Config, error) {
 	}
 	f.common(&c, true)
 	c.KVHeads = c.Heads
-	f.must("do_layer_norm_before", true)
-	f.must("_remove_final_layer_norm", false)
+	if !f.bool("do_layer_norm_before", true) { // OPT-350m
+		c.NormAt, c.NoFinal = config.NormOnSum, true
+	}
+	c.NoFinal = f.bool("_remove_final_layer_norm", false) || c.NoFinal
 	f.must("enable_bias", true)
 	f.must("layer_norm_elementwise_affine", true)
-	f.must("word_embed_proj_dim", c.DModel)
+	f.int("word_embed_proj_dim", c.DModel) // the loader sees by itself
 	if err := f.heads(&c, 0); err != nil {
 		return c, err
 	}
@@ -37,12 +39,13 @@ func optConfig(raw json.RawMessage) (config.Config, error) {
 func optLoad(c config.Config, src Source) (Params, error) {
 	l := newLoader(src, "model.")
 	d := c.DModel
-	l.take("embed.W_E", "decoder.embed_tokens.weight", c.Vocab, d)
+	l.words(c)
 	if table := l.read("decoder.embed_positions.weight", c.Context+optOffset, d); l.err == nil {
 		l.params["pos_embed.W_pos"] = Param{[]int{c.Context, d}, table[optOffset*d:]}
 	}
-	l.affine("ln_final", "decoder.final_layer_norm", d, true)
-	l.unembed(c, "lm_head", false)
+	if !c.NoFinal {
+		l.affine("ln_final", "decoder.final_layer_norm", d, true)
+	}
 	for i := range c.Layers {
 		to := func(local string) string { return LayerName(i, local) }
 		from := func(local string) string { return fmt.Sprintf("decoder.layers.%d.%s", i, local) }
@@ -56,4 +59,68 @@ func optLoad(c config.Config, src Source) (Params, error) {
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("fc2"), c.DMLP, d, true)
 	}
 	return l.done(masks)
+}
+
+// words reads the embedding and the unembedding. Those of OPT-350m are narrower
+// than the residual stream and stand behind a projection; the products with it
+// take their place, so that hook_embed is what is added to the stream.
+func (l *loader) words(c config.Config) {
+	into := l.project("decoder.project_in.weight", c.DModel, false)
+	out := l.project("decoder.project_out.weight", c.DModel, true)
+	width := c.DModel
+	if into != nil {
+		width = len(into) / c.DModel
+	}
+	l.take("embed.W_E", "decoder.embed_tokens.weight", c.Vocab, width)
+	if c.Tied {
+		l.params["unembed.W_U"] = l.params["embed.W_E"]
+		l.used["lm_head.weight"] = true // some files hold it beside its twin
+	} else {
+		l.take("unembed.W_U", "lm_head.weight", c.Vocab, width)
+	}
+	if l.err == nil && into != nil {
+		l.params["embed.W_E"] = product(l.params["embed.W_E"], into, c.DModel)
+	}
+	if l.err == nil && out != nil {
+		l.params["unembed.W_U"] = product(l.params["unembed.W_U"], out, c.DModel)
+	}
+}
+
+// project reads a projection as [width, d_model], or nothing if there is none.
+// The file holds it that way round, or transposed.
+func (l *loader) project(name string, d int, asIs bool) []float32 {
+	if l.err != nil || !l.has(name) {
+		return nil
+	}
+	shape, values, err := l.src.Float32(l.full(name))
+	if err != nil {
+		l.err = err
+		return nil
+	}
+	l.used[l.full(name)] = true
+	if len(shape) != 2 || asIs && shape[1] != d || !asIs && shape[0] != d {
+		l.err = fmt.Errorf("tensor %s has shape %v; one side must be the width of the stream, %d", l.full(name), shape, d)
+		return nil
+	}
+	if !asIs {
+		values = transpose(values, shape[0], shape[1])
+	}
+	return values
+}
+
+// product is a [rows, n] times b [n, cols].
+func product(a Param, b []float32, cols int) Param {
+	rows, n := a.Shape[0], a.Shape[1]
+	out := Param{[]int{rows, cols}, make([]float32, rows*cols)}
+	sum := make([]float64, cols)
+	for r := range rows {
+		clear(sum)
+		for i, v := range a.Data[r*n : (r+1)*n] {
+			for j, w := range b[i*cols : (i+1)*cols] {
+				sum[j] += float64(v) * float64(w)
+			}
+		}
+		copy(out.Data[r*cols:], narrow(sum))
+	}
+	return out
 }
