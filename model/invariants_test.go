@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -22,12 +24,26 @@ func apart(got, want *array.Array) float64 {
 	return modeltest.MaxDiff(got, want) / max(1, size(want))
 }
 
-// models are those on which what must always hold is tested: every family.
+// models are those on which what must always hold is tested: every family. Left
+// out are fixtures that differ from another only in the rotary table or in how
+// the weights lie in files. XLA compiles a graph for each hook point, a fifth of
+// a second each, so there one model of each structure stands for the rest: the
+// graphs are built by the same code.
 func models(t *testing.T) map[string]*model.Model {
 	t.Helper()
 	all := map[string]*model.Model{}
 	paths := modeltest.Families(t)
 	paths["random"], paths["attention only"] = modeltest.Random(t, modeltest.Tiny, 3), "zoo:induction"
+	for _, name := range []string{"llama_linear", "llama_dynamic", "llama_yarn", "qwen3_yarn", "llama_bf16", "gpt_neox_f16", "gpt2_untied", "mistral_full"} {
+		delete(paths, name)
+	}
+	if strings.HasPrefix(os.Getenv("GOLENS_BACKEND"), "xla") {
+		few := map[string]string{}
+		for _, name := range []string{"gpt2", "gptj", "llama_gqa", "gemma2", "olmo2", "bert", "phi_qk", "attention only"} {
+			few[name] = paths[name]
+		}
+		paths = few
+	}
 	for name, path := range paths {
 		m, err := model.Open(path)
 		if err != nil {
@@ -427,10 +443,11 @@ func TestCaptureChangesNothing(t *testing.T) {
 // Gradients of every family at every kind of activation, against small steps.
 func TestFamiliesGradients(t *testing.T) {
 	const (
-		step = 1e-2
-		// Central differences err by step² times the third derivative and by
-		// float32's 1e-6 of a metric of size 5 over the step.
-		tolerance = 1e-2
+		// Embeddings are of size 0.3 in front of a norm, so that steps of a hundredth
+		// already see its curvature; smaller ones see less of it and meet fewer kinks.
+		step = 2e-3
+		// float32's noise of 1e-5 in a metric of size 5, over two steps.
+		tolerance = 5e-3
 	)
 	rows := [][]int32{{1, 2, 3, 4}, {9, 8, 7}}
 	metric := model.LogProbOf(3)

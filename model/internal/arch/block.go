@@ -87,6 +87,8 @@ func exists(c config.Config, k hook.Kind) bool {
 		return c.Gated
 	case hook.KindPosEmbed:
 		return c.Position == config.PosLearned
+	case hook.KindAttnIn: // a head of keys has no one query head whose copy it could read
+		return c.Heads == c.KVHeads
 	case hook.KindRotQ, hook.KindRotK:
 		return c.Position == config.PosRotary
 	}
