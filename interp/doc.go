@@ -1,14 +1,16 @@
 // Package interp finds out what parts of a transformer do. The analyses are in
 // its folders, one question each:
 //
+//	task     prompts on which to find out: IOI and others, with the places of
+//	         their tokens, their corruptions and their metrics
 //	heads    what does each head attend to, and what does it copy?
 //	compose  which weights feed which: OV and QK circuits, composition
 //	lens     what does the residual stream say about the answer so far, and
 //	         which component said it?
 //	patch    what breaks when a part is changed?
 //
-// This package has what they share: a [Result] and the walk over a model's
-// checkpoints.
+// This package has what they share: a [Result], intervals by [Bootstrap], and
+// the walk over a model's checkpoints.
 //
 // # Conventions
 //

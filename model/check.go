@@ -71,7 +71,10 @@ func newChecker(c config.Config, rows [][]int32) (*checker, error) {
 }
 
 // point checks that all a point selects exists.
-func (k *checker) point(p hook.Point) error {
+func (k *checker) point(p hook.Point) error { return k.pointIn(p, nil) }
+
+// pointIn is point for those rows of the batch, or all.
+func (k *checker) pointIn(p hook.Point, rows []int) error {
 	if !arch.Exists(k.Config, p.ID) {
 		return k.noSuch(p)
 	}
@@ -95,7 +98,12 @@ func (k *checker) point(p hook.Point) error {
 			return err
 		}
 	}
-	return k.positions(p.ID.String(), p.Pos, p.Batch)
+	if rows == nil {
+		rows = p.Batch
+	} else if p.Batch != nil {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r int) bool { return !slices.Contains(p.Batch, r) })
+	}
+	return k.positions(p.ID.String(), p.Pos, rows)
 }
 
 // positions checks that every row that is meant has the positions.
@@ -152,12 +160,23 @@ func inside(p hook.Point, axis string, indices []int, n int) error {
 	return nil
 }
 
-// edit checks an edit's point, operation and shape of values.
+// edit checks an edit of a run that is not part of a sweep.
 func (k *checker) edit(e hook.Edit) error {
-	if err := k.point(e.Point); err != nil {
+	if e.Op == hook.OpFreeze || e.Op == hook.OpSource {
+		return fmt.Errorf("edit %s: only the variants of a sweep have a base and a source to take values from", e)
+	}
+	return k.editIn(e, nil)
+}
+
+// editIn checks an edit's point, operation and shape of values, for those rows
+// of the batch, or all.
+func (k *checker) editIn(e hook.Edit, rows []int) error {
+	if err := k.pointIn(e.Point, rows); err != nil {
 		return err
 	}
 	switch e.Op {
+	case hook.OpFreeze, hook.OpSource:
+		return nil
 	case hook.OpScale:
 		return nil
 	case hook.OpClamp:
@@ -258,7 +277,7 @@ func (k *checker) gradients(r Request) error {
 	if len(r.Metrics) == 0 {
 		return fmt.Errorf("request: gradients need a metric to differentiate")
 	}
-	if m := r.Metrics[0]; m.Kind == KindTop1 {
+	if m := r.Metrics[0]; !m.differentiable() {
 		return fmt.Errorf("request: the metric %q has no gradient; use the log probability or the logit difference", m.Kind)
 	}
 	return nil

@@ -16,9 +16,11 @@ import (
 // come after Processing is set, as the verb asks.
 type Call struct {
 	Model      string
+	Cached     bool // fail rather than download the model
 	Processing Processing
 
 	Request Request
+	Sweep   Sweep
 	Chains  []Chain
 	Texts   []string
 	IDs     []int32
@@ -28,6 +30,8 @@ type Call struct {
 type Answer struct {
 	Info   Info
 	Result *Result
+	Sweep  *SweepResult
+	Plan   *Plan
 	Arrays []*array.Array
 	Rows   [][]int32
 	Text   string
@@ -40,14 +44,22 @@ type client struct {
 	info Info
 }
 
-// dial opens a model in the host that listens on the socket.
-func dial(socket, name string, p Processing) (*client, error) {
+// openIn opens a model in the host that listens on the socket.
+func openIn(ctx context.Context, socket string, open Call) (*Model, error) {
+	c, err := dial(ctx, socket, open)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", open.Model, err)
+	}
+	return New(c), nil
+}
+
+func dial(ctx context.Context, socket string, open Call) (*client, error) {
 	c := &client{http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}}}
-	a, err := c.call(context.Background(), "open", Call{Model: name, Processing: p})
+	a, err := c.call(ctx, "open", open)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +81,13 @@ func (c *client) call(ctx context.Context, verb string, call Call) (*Answer, err
 		return nil, fmt.Errorf("the model host does not answer; restart the kernel: %w", err)
 	}
 	defer resp.Body.Close()
-	data, err := wire.Read(resp.Body, func(done, total int) { report(ctx, done, total) })
+	data, err := wire.Read(resp.Body, func(f wire.Frame) {
+		if f.Download != "" {
+			reportDownload(ctx, Download{f.Download, f.Done, f.Total})
+			return
+		}
+		report(ctx, f.Done, f.Total)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +110,16 @@ func (c *client) Info() Info { return c.info }
 func (c *client) Do(ctx context.Context, r Request) (*Result, error) {
 	a, err := c.ask(ctx, "run", Call{Request: r})
 	return a.Result, err
+}
+
+func (c *client) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
+	a, err := c.ask(ctx, "sweep", Call{Sweep: s})
+	return a.Sweep, err
+}
+
+func (c *client) Explain(ctx context.Context, s Sweep) (*Plan, error) {
+	a, err := c.ask(ctx, "explain", Call{Sweep: s})
+	return a.Plan, err
 }
 
 func (c *client) Products(ctx context.Context, chains []Chain) ([]*array.Array, error) {

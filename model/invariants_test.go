@@ -286,6 +286,7 @@ func TestGradientsAgainstFiniteDifferences(t *testing.T) {
 	for _, metric := range []model.Metric{
 		model.LogitDiff(model.IDs(4, 7), model.IDs(9)), model.LogProbOf(3), model.Logit(model.IDs(3)), model.Prob(model.IDs(3)),
 		model.NLL(), model.KL(reference), model.Linear(hook.ResidPost(1).At(-1), direction),
+		model.Margin(model.IDs(4, 7), model.Sets([]int32{9})), model.ProbDiff(model.Sets([]int32{1, 2}, []int32{3}), model.Sets([]int32{5, 6, 7})),
 	} {
 		most, where := 0.0, ""
 		for _, p := range points(t, m, 1) {
@@ -324,7 +325,9 @@ func TestMetricsByHand(t *testing.T) {
 	reference := run(t, m, model.Request{Rows: [][]int32{{4}, {5, 5}}}.Capture(hook.Logits().At(-1))).Captures[0].Array
 	got := run(t, m, model.Request{Rows: rows}.Capture(hook.Logits(), hook.Z(1)).Metric(
 		model.Logit(model.IDs(3)), model.LogitDiff(model.IDs(3, 4), model.IDs(9)), model.LogProbOf(3), model.Prob(model.IDs(3)),
-		model.Top1(model.IDs(3)), model.NLL(), model.KL(reference), model.Linear(hook.Z(1).Head(2).At(0, 1), hook.Vec(2)), model.LogProbOf(3).AtPositions(0)))
+		model.Top1(model.IDs(3)), model.NLL(), model.KL(reference), model.Linear(hook.Z(1).Head(2).At(0, 1), hook.Vec(2)), model.LogProbOf(3).AtPositions(0),
+		model.Rank(model.IDs(3)), model.Margin(model.IDs(3), model.Sets([]int32{9, 4, 5})), model.Accuracy(model.IDs(3), model.Sets([]int32{9, 4, 5})),
+		model.ProbDiff(model.Sets([]int32{1, 2}, []int32{3}), model.IDs(5))))
 	logits := got.At(hook.Logits())
 	for row, ids := range rows {
 		last := len(ids) - 1
@@ -336,11 +339,12 @@ func TestMetricsByHand(t *testing.T) {
 			}
 			return math.Log(sum)
 		}
-		top, nll, kl, linear := 1.0, 0.0, 0.0, 0.0
+		top, rank, nll, kl, linear := 1.0, 1.0, 0.0, 0.0, 0.0
 		refZ := 0.0
 		for id := range 97 {
 			if at(last, id) > at(last, 3) {
 				top = 0
+				rank++
 			}
 			refZ += math.Exp(reference.At(row, 0, id))
 		}
@@ -356,9 +360,16 @@ func TestMetricsByHand(t *testing.T) {
 				linear += 2 * got.At(hook.Z(1)).At(row, pos, 2, d)
 			}
 		}
+		margin, right := at(last, 3)-max(at(last, 9), at(last, 4), at(last, 5)), 0.0
+		if margin > 0 {
+			right = 1
+		}
+		p := func(id int) float64 { return math.Exp(at(last, id) - z(last)) }
+		diff := []float64{p(1) + p(2) - p(5), p(3) - p(5)}[row]
 		for i, want := range []float64{
 			at(last, 3), at(last, 3+row) - at(last, 9), at(last, 3) - z(last), math.Exp(at(last, 3) - z(last)),
 			top, nll, kl, linear, at(0, 3) - z(0),
+			rank, margin, right, diff,
 		} {
 			if have := got.PerRow(i).At(row); math.Abs(have-want) > near {
 				t.Errorf("row %d: %s is %g, by hand %g", row, got.PerRow(i).Title(), have, want)

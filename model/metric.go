@@ -19,7 +19,14 @@ const (
 	KindNLL       MetricKind = "NLL"              // of the row's own next token, in nats
 	KindKL        MetricKind = "KL divergence"    // of the run from Reference, in nats
 	KindTop1      MetricKind = "top-1"            // 1 if Answer has the largest logit, else 0
-	KindLinear    MetricKind = "linear"           // a linear functional of a hook point
+	KindRank      MetricKind = "rank"             // of Answer by logit: 1 is the largest of the vocabulary
+
+	// These take several tokens for a row.
+	KindMargin   MetricKind = "logit margin"           // logit of Answer minus the largest of Wrong
+	KindAccuracy MetricKind = "accuracy"               // 1 if the logit of Answer is above all of Wrong, else 0
+	KindProbDiff MetricKind = "probability difference" // probability of Answer minus that of Wrong, summed over tokens
+
+	KindLinear MetricKind = "linear" // a linear functional of a hook point
 )
 
 // A Metric is one number per row, read off the logits (or, for KindLinear, off
@@ -43,10 +50,11 @@ type Metric struct {
 }
 
 // A Choice names a token for every row, by text or by id: one entry for all
-// rows, or one per row.
+// rows, or one per row. Some metrics take several tokens for a row.
 type Choice struct {
-	Texts []string `json:",omitempty"` // each exactly one token, such as " sat"
-	IDs   []int32  `json:",omitempty"`
+	Texts []string  `json:",omitempty"` // each exactly one token, such as " sat"
+	IDs   []int32   `json:",omitempty"`
+	Sets  [][]int32 `json:",omitempty"` // several tokens: one set for all rows, or one per row
 }
 
 // IDs chooses tokens by id, one for all rows or one per row.
@@ -55,6 +63,9 @@ func IDs(ids ...int32) Choice { return Choice{IDs: ids} }
 // Texts chooses tokens by text, one for all rows or one per row. Each text is
 // exactly one token; mind the leading space.
 func Texts(texts ...string) Choice { return Choice{Texts: texts} }
+
+// Sets chooses several tokens, by id: one set for all rows or one per row.
+func Sets(sets ...[]int32) Choice { return Choice{Sets: sets} }
 
 // LogitDiff is the logit of an answer minus that of a wrong token at the last
 // position: how much more the model expects the one than the other.
@@ -77,6 +88,29 @@ func Prob(answer Choice) Metric { return Metric{Kind: KindProb, Answer: answer} 
 // Top1 is 1 where the token has the largest logit at the last position. Its
 // mean over rows is the accuracy. It has no gradient.
 func Top1(answer Choice) Metric { return Metric{Kind: KindTop1, Answer: answer} }
+
+// Rank is the place of the token among all, by logit at the last position: 1 is
+// the likeliest. It has no gradient.
+func Rank(answer Choice) Metric { return Metric{Kind: KindRank, Answer: answer} }
+
+// Margin is the logit of an answer minus the largest of the wrong tokens' at
+// the last position.
+func Margin(answer, wrong Choice) Metric {
+	return Metric{Kind: KindMargin, Answer: answer, Wrong: wrong}
+}
+
+// Accuracy is 1 where the answer's logit is above that of every wrong token at
+// the last position. Its mean over rows is the share of rows that the model
+// gets right. It has no gradient.
+func Accuracy(answer, wrong Choice) Metric {
+	return Metric{Kind: KindAccuracy, Answer: answer, Wrong: wrong}
+}
+
+// ProbDiff is the probability of all answers together minus that of all wrong
+// tokens at the last position.
+func ProbDiff(answers, wrong Choice) Metric {
+	return Metric{Kind: KindProbDiff, Answer: answers, Wrong: wrong}
+}
 
 // NLL is the mean negative log likelihood of each row's own next tokens.
 func NLL() Metric { return Metric{Kind: KindNLL} }
@@ -118,7 +152,7 @@ func (m Metric) Unit() string {
 	switch m.Kind {
 	case KindLogProb, KindNLL, KindKL:
 		return "nats"
-	case KindLogitDiff, KindLogit:
+	case KindLogitDiff, KindLogit, KindMargin:
 		return "logits"
 	}
 	return ""

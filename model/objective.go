@@ -41,7 +41,9 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		return k.nll(m, o, rows)
 	case KindKL:
 		return k.kl(m, o)
-	case KindLogit, KindLogitDiff, KindLogProb, KindProb, KindTop1:
+	case KindMargin, KindAccuracy, KindProbDiff:
+		return k.contrast(what, m, o, encode)
+	case KindLogit, KindLogitDiff, KindLogProb, KindProb, KindTop1, KindRank:
 	default:
 		return o, fmt.Errorf("%s is not known", what)
 	}
@@ -79,12 +81,32 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 				return 0
 			})
 		}
+	case KindRank:
+		o.Eval = func(row int, x, _ [][]float32) float64 {
+			return mean(x, func(i int) float64 {
+				rank := 1.0
+				for _, v := range x[i] {
+					if v > x[i][answer(row)] {
+						rank++
+					}
+				}
+				return rank
+			})
+		}
 	}
 	return o, nil
 }
 
+// differentiable tells whether the metric has a gradient.
+func (m Metric) differentiable() bool {
+	return m.Kind != KindTop1 && m.Kind != KindRank && m.Kind != KindAccuracy
+}
+
 // choice resolves one token per row.
 func (k *checker) choice(what string, c Choice, encode func(string) ([]int32, error)) (func(row int) int32, error) {
+	if c.Sets != nil {
+		return nil, fmt.Errorf("%s: the metric takes one token per row, not sets of them", what)
+	}
 	ids := slices.Clone(c.IDs)
 	for _, text := range c.Texts {
 		got, err := encode(text)

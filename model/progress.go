@@ -8,7 +8,16 @@ import (
 // A Progress is told how far long work has come.
 type Progress func(done, total int)
 
-var progress atomic.Pointer[Progress]
+// A Download is how far the download of a model is.
+type Download struct {
+	Model       string // as it is opened
+	Done, Total int    // bytes
+}
+
+var (
+	progress  atomic.Pointer[Progress]
+	downloads atomic.Pointer[func(Download)]
+)
 
 // OnProgress sets who is told of the progress of runs in this process, also
 // when a model host does the work. Nil means nobody.
@@ -20,7 +29,20 @@ func OnProgress(p Progress) {
 	progress.Store(&p)
 }
 
-type progressKey struct{}
+// OnDownload sets who is told of the progress of downloads that opening a model
+// needs, also when a model host makes them. Nil means nobody.
+func OnDownload(told func(Download)) {
+	if told == nil {
+		downloads.Store(nil)
+		return
+	}
+	downloads.Store(&told)
+}
+
+type (
+	progressKey struct{}
+	downloadKey struct{}
+)
 
 // WithProgress is a context whose runs tell p of their progress, instead of
 // whom OnProgress has set.
@@ -28,10 +50,24 @@ func WithProgress(ctx context.Context, p Progress) context.Context {
 	return context.WithValue(ctx, progressKey{}, p)
 }
 
+// WithDownload is a context whose downloads tell told of their progress,
+// instead of whom OnDownload has set.
+func WithDownload(ctx context.Context, told func(Download)) context.Context {
+	return context.WithValue(ctx, downloadKey{}, told)
+}
+
 func report(ctx context.Context, done, total int) {
 	if p, ok := ctx.Value(progressKey{}).(Progress); ok {
 		p(done, total)
 	} else if p := progress.Load(); p != nil {
 		(*p)(done, total)
+	}
+}
+
+func reportDownload(ctx context.Context, d Download) {
+	if told, ok := ctx.Value(downloadKey{}).(func(Download)); ok {
+		told(d)
+	} else if told := downloads.Load(); told != nil {
+		(*told)(d)
 	}
 }

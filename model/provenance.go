@@ -27,10 +27,12 @@ func (p Provenance) String() string {
 }
 
 // Hash identifies the request: requests of equal content have equal hashes.
-func (r Request) Hash() string {
-	data, err := json.Marshal(r)
+func (r Request) Hash() string { return hash(r) }
+
+func hash(request any) string {
+	data, err := json.Marshal(request)
 	if err != nil { // NaN in an edit, say: JSON has no word for it
-		data = fmt.Appendf(nil, "%#v", r)
+		data = fmt.Appendf(nil, "%#v", request)
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

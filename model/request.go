@@ -57,14 +57,22 @@ func (r Request) check() error {
 		points = append(points, m.Functional.Point, hook.Point{ID: hook.ID{Kind: hook.KindLogits}, Pos: m.At})
 	}
 	for _, p := range points {
-		for _, list := range [][]int{p.Heads, p.Batch, p.Coords} {
-			if list != nil && len(list) == 0 {
-				return fmt.Errorf("hook %s: a selection of nothing; leave it out to mean all", p)
-			}
+		if err := nothing(p); err != nil {
+			return err
 		}
-		if p.Pos.Rows != nil && len(p.Pos.Rows) == 0 {
-			return fmt.Errorf("hook %s: positions of no rows; leave them out to mean all", p)
+	}
+	return nil
+}
+
+// nothing finds a selection of nothing.
+func nothing(p hook.Point) error {
+	for _, list := range [][]int{p.Heads, p.Batch, p.Coords} {
+		if list != nil && len(list) == 0 {
+			return fmt.Errorf("hook %s: a selection of nothing; leave it out to mean all", p)
 		}
+	}
+	if p.Pos.Rows != nil && len(p.Pos.Rows) == 0 {
+		return fmt.Errorf("hook %s: positions of no rows; leave them out to mean all", p)
 	}
 	return nil
 }

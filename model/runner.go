@@ -14,6 +14,8 @@ import (
 type Runner interface {
 	Info() Info
 	Do(ctx context.Context, r Request) (*Result, error)
+	Sweep(ctx context.Context, s Sweep) (*SweepResult, error)
+	Explain(ctx context.Context, s Sweep) (*Plan, error)
 	Products(ctx context.Context, chains []Chain) ([]*array.Array, error)
 	// Encode tokenizes texts, without a begin token.
 	Encode(ctx context.Context, texts []string) ([][]int32, error)

@@ -3,6 +3,7 @@
 package model
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,20 +30,31 @@ type source struct {
 
 const zooPrefix = "zoo:"
 
-func openSource(name string) (*source, error) {
-	s := &source{name: name}
-	var files fs.FS
-	var err error
-	if short, ok := strings.CutPrefix(name, zooPrefix); ok {
-		files, err = zoo.Files(short)
-		base, _, _ := strings.Cut(short, "@")
-		s.checkpoints = zoo.Checkpoints(base)
-	} else {
-		files, err = folder(name)
+func openSource(ctx context.Context, name string) (*source, error) {
+	short, shipped := strings.CutPrefix(name, zooPrefix)
+	if !shipped {
+		dir, err := locate(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return readSource(&source{name: name}, os.DirFS(dir), func() (*weights.Store, error) { return weights.Open(dir) })
 	}
+	files, err := zoo.Files(short)
 	if err != nil {
 		return nil, err
 	}
+	base, _, _ := strings.Cut(short, "@")
+	return readSource(&source{name: name, checkpoints: zoo.Checkpoints(base)}, files, func() (*weights.Store, error) {
+		data, err := fs.ReadFile(files, "model.safetensors")
+		if err != nil {
+			return nil, err
+		}
+		return weights.Parse(name, data)
+	})
+}
+
+// readSource reads a model's files into s.
+func readSource(s *source, files fs.FS, open func() (*weights.Store, error)) (*source, error) {
 	raw, err := fs.ReadFile(files, "config.json")
 	if err != nil {
 		return nil, fmt.Errorf("a model is a folder with config.json and weights: %w", err)
@@ -58,53 +70,27 @@ func openSource(name string) (*source, error) {
 			return nil, fmt.Errorf("the tokenizer has %d tokens, the config a vocabulary of %d", n, s.config.Vocab)
 		}
 	}
-	if s.store, err = openWeights(name, files); err != nil {
-		return nil, err
-	}
-	return s, nil
+	s.store, err = open()
+	return s, err
 }
 
-func folder(path string) (fs.FS, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no folder %q; models that ship with golens are %s%s",
-			path, zooPrefix, strings.Join(zoo.Names(), ", "+zooPrefix))
-	case err != nil:
-		return nil, err
-	case !info.IsDir():
-		return nil, fmt.Errorf("%s is a file; give the folder that holds config.json and the weights", path)
-	}
-	return os.DirFS(path), nil
-}
-
-func openWeights(name string, files fs.FS) (*weights.Store, error) {
-	if !strings.HasPrefix(name, zooPrefix) {
-		return weights.Open(name)
-	}
-	data, err := fs.ReadFile(files, "model.safetensors")
+// plan is where the weights come from, processed. Only processing reads them.
+func (s *source) plan(p Processing) (arch.Plan, error) {
+	plan, err := s.family.Load(s.config, s.store)
 	if err != nil {
 		return nil, err
 	}
-	return weights.Parse(name, data)
-}
-
-// params are the weights, processed. Reading the raw ones for the first time
-// also takes their hash, at the same time.
-func (s *source) params(p Processing) (arch.Params, error) {
-	hash := make(chan string, 1)
-	if s.hash == "" {
-		go func() { hash <- s.store.Hash() }()
-		defer func() { s.hash = <-hash }()
+	if err := plan.Check(s.config); err != nil || p == (Processing{}) {
+		return plan, err
 	}
-	params, err := s.family.Load(s.config, s.store)
+	params, err := plan.Read()
 	if err != nil {
 		return nil, err
 	}
-	if err := params.Check(s.config); err != nil {
+	if params, err = process(s.config, params, p); err != nil {
 		return nil, err
 	}
-	return process(s.config, params, p)
+	return params.Plan(), nil
 }
 
 func process(c config.Config, params arch.Params, p Processing) (arch.Params, error) {

@@ -1,6 +1,6 @@
 // Package plotting draws the figures of an analysis: heat maps of heads and
-// positions, attention patterns, lines, bars, scatter plots and histograms, as
-// SVG for a notebook, PNG and PDF for a paper, and text for a terminal.
+// positions, attention patterns, lines, bars, scatter plots, histograms and
+// circuits, as SVG for a notebook, PNG and PDF for a paper, and text for a terminal.
 //
 // # Overview
 //
@@ -11,10 +11,11 @@
 //	HeadMap    [layer head]                        one value for every head
 //	Heatmap    [row column], [panel row column]    any grid
 //	Attention  [query key], [head query key]       patterns with token labels
-//	Lines      [x], [series x]                     with Band and LogX
+//	Lines      [x], [series x], [layer head x]     with Band and LogX
 //	Bars       [category], [group category]        with Sorted and Horizontal
-//	Scatter    x and y of one shape                with Annotate
+//	Scatter    x and y of one shape                with Annotate, Grouped, Diagonal
 //	Hist       one to four axes                    how values are distributed
+//	Circuit    a Graph, such as a circuit          parts in layers, and what reads what
 //
 // Each returns a *Figure, which a notebook shows through MIME and a program
 // writes with Save; MIME says where hover titles work. Options change

@@ -109,6 +109,15 @@ func components() fake {
 }
 
 // gallery is one figure of every kind, by name.
+// named are two groups of values.
+func named(groups int, at float64) fake {
+	f := fake{shape: []int{groups, 40}, names: []string{"name", "prompt"}, labels: [][]string{{"IO", "S"}, nil}, title: "logit difference", unit: "logits"}
+	for i, v := range gauss(40 * groups) {
+		f.vals = append(f.vals, v*float32(at)+float32(2*(i/40)))
+	}
+	return f
+}
+
 func gallery() map[string]*Figure {
 	mean, lo, hi := checkpoints()
 	late := func(f fake) fake { // without step 0, which has no logarithm
@@ -130,10 +139,15 @@ func gallery() map[string]*Figure {
 		"lines_small":      Lines(mean, Band(lo, hi), Size(300, 200), Title("small")),
 		"attention_raster": Attention(fake{shape: []int{64, 64}, vals: pattern(2, words(64)).vals[64*64:], names: []string{"query", "key"}}, Size(300, 300)),
 		"lines_one":        Lines(fake{shape: []int{12}, vals: noise(12, -1, 2), names: []string{"layer"}, title: "logit lens", unit: "nats"}),
+		"lines_heads":      Lines(fake{shape: []int{2, 2, 6}, vals: noise(24, 0, 1), names: []string{"layer", "head", "step"}, title: "prefix matching"}),
 		"lines_tokens":     Lines(fake{shape: []int{12}, vals: noise(12, 0, 9), names: []string{"token"}, labels: [][]string{sentence}, title: "loss per token", unit: "nats"}),
 		"bars":             Bars(groups),
 		"bars_long":        Bars(components(), Sorted()),
 		"scatter":          Scatter(headScores(), other, Annotate(5), Title("name movers copy")),
+		"scatter_groups":   Scatter(named(2, 0.4), named(2, 0.5), Grouped(), Diagonal()),
+		"circuit_small":    Circuit(smallCircuit(), Caption("Effects on the loss, by path patching.")),
+		"circuit_26":       Circuit(largeCircuit()),
+		"circuit_across":   Circuit(smallCircuit(), Horizontal()),
 		"hist":             Hist(fake{shape: []int{4000}, vals: gauss(4000), title: "activation of feature 12", unit: "activation"}, 0),
 		"headmap_12x12":    HeadMap(headScores()),
 		"headmap_2x8":      HeadMap(induction()),

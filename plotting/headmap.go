@@ -26,6 +26,9 @@ func (g grid) heatmap(o options, square bool) parts {
 	rows, cols := g.axes[rank-2], g.axes[rank-1]
 	lo, hi := bounds(g.vals)
 	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, o), unit: g.unit}
+	if square { // a map of few heads need not be a stamp
+		h.maxCell = min(44, max(h.maxCell, 310/float64(max(rows.n, cols.n))))
+	}
 	h.tip = func(p panel, r, c int) string {
 		return fmt.Sprintf("%s, %s: %s", rows.named(r), cols.named(c), withUnit(h.val(p, r, c), g.unit))
 	}

@@ -49,6 +49,11 @@ func TestHover(t *testing.T) {
 		{"bars", 10, "3, corrupted: −0.90 logits"},
 		{"bars_long", 9, "head 9.6 (name mover): 2.31 logits"},
 		{"scatter", 143, "layer 9, head 6: 2.31 logits, 0.97"},
+		{"scatter_groups", 80, "name IO, prompt 0: 0.32 logits, 0.39 logits"},
+		{"circuit_small", 21, "1.1, induction: 4 in, 1 out"},
+		{"circuit_small", 21, "0.1 → 1.0 key: 2.10 nats"},
+		{"circuit_26", 27 + 77, "10.7, negative name mover, at END: 4 in, 1 out"},
+		{"circuit_26", 27 + 77, "11.10 → logits: −9.50%"},
 		{"hist", 34, "0 to 0.20 activation: 323 of 4000"},
 	} {
 		t.Run(c.figure, func(t *testing.T) {

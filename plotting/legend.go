@@ -5,7 +5,8 @@ type entry struct {
 	label string
 	fill  color
 	dash  []float64
-	line  bool // a stroke, not a square
+	line  bool    // a stroke, not a square
+	width float64 // of a stroke, where widths mean something
 }
 
 func legendText(es []entry) []string {

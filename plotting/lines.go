@@ -9,17 +9,33 @@ import (
 const maxTips = 1500
 
 // Lines draws x of shape [x] as one line or [series x] as one line for each
-// series, with a legend to the right of the data. Positions stand where their
-// labels say when all labels are numbers (the steps of checkpoints), and side
-// by side otherwise. NaN interrupts a line. LogX and Band add to it.
+// series, with a legend to the right of the data; [layer head x] is a line for
+// each head. Positions stand where their labels say when all labels are numbers
+// (the steps of checkpoints), and side by side otherwise. NaN interrupts a
+// line. LogX and Band add to it.
 func Lines(x Labeled, opts ...Option) *Figure {
 	return build("Lines", opts, func(o options) (parts, error) {
-		g, err := read(x, "[x]", "[series x]")
+		g, err := read(x, lineShapes...)
 		if err != nil {
 			return parts{}, err
 		}
-		return g.lines(o)
+		return g.perHead().lines(o)
 	})
+}
+
+var lineShapes = []string{"[x]", "[series x]", "[layer head x]"}
+
+// perHead makes one series for each head of [layer head x].
+func (g grid) perHead() grid {
+	if len(g.axes) != 3 {
+		return g
+	}
+	heads := axis{name: "head", n: g.axes[0].n * g.axes[1].n}
+	for i := range heads.n {
+		heads.labels = append(heads.labels, headTitle(g.axes[:2], i))
+	}
+	g.axes = []axis{heads, g.axes[2]}
+	return g
 }
 
 func (g grid) lines(o options) (parts, error) {
@@ -40,7 +56,7 @@ func (g grid) lines(o options) (parts, error) {
 	count := len(g.vals) / along.n
 	if count > 1 {
 		for i := range count {
-			a.legend = append(a.legend, entry{g.axes[0].label(i), seriesColour(i), seriesDash(i), true})
+			a.legend = append(a.legend, entry{label: g.axes[0].label(i), fill: seriesColour(i), dash: seriesDash(i), line: true})
 		}
 	}
 	s := a.begin(o)
@@ -77,11 +93,11 @@ func (g grid) band(o options) (lo, hi []float64, err error) {
 		x   Labeled
 		out *[]float64
 	}{{o.lo, &lo}, {o.hi, &hi}} {
-		r, err := read(b.x, "[x]", "[series x]")
+		r, err := read(b.x, lineShapes...)
 		if err != nil {
 			return nil, nil, fmt.Errorf("Band: %w", err)
 		}
-		if fmt.Sprint(r.shape()) != fmt.Sprint(g.shape()) {
+		if fmt.Sprint(r.perHead().shape()) != fmt.Sprint(g.shape()) {
 			return nil, nil, fmt.Errorf("Band: got shape %v, the lines have %v", r.shape(), g.shape())
 		}
 		*b.out = r.vals

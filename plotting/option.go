@@ -22,6 +22,8 @@ type options struct {
 	horizontal bool
 	tokens     []string
 	annotate   int
+	grouped    bool
+	diagonal   bool
 	bad        error
 }
 
@@ -94,3 +96,10 @@ func Tokens(tokens ...string) Option { return func(o *options) { o.tokens = toke
 // Annotate prints the labels of the n points of a scatter that lie farthest
 // from the middle of the others.
 func Annotate(n int) Option { return func(o *options) { o.annotate = n } }
+
+// Grouped colours the points of a scatter by the first of their axes, with a
+// legend. Points of one axis stay of one colour.
+func Grouped() Option { return func(o *options) { o.grouped = true } }
+
+// Diagonal draws the line in a scatter on which x and y are equal.
+func Diagonal() Option { return func(o *options) { o.diagonal = true } }

@@ -14,7 +14,8 @@ const maxDots = 2500
 
 // Scatter draws y against x, two arrays of one shape: a point for every pair.
 // Axes are named by the data's titles and units. Hovering over a point shows
-// its labels and both values; Annotate writes the labels of outliers.
+// its labels and both values; Annotate writes the labels of outliers, Grouped
+// colours the points by the first axis, Diagonal draws the line of equal values.
 func Scatter(x, y Labeled, opts ...Option) *Figure {
 	return build("Scatter", opts, func(o options) (parts, error) {
 		any := []string{"[point]", "[layer head]", "[layer head point]"}
@@ -55,6 +56,13 @@ func scatter(gx, gy grid, o options) (parts, error) {
 	a.x = padded(bounds(gx.vals))
 	a.xticks = ticksOf(a.x.lo, a.x.hi, 6)
 	a.vertical(o, gy.vals)
+	groups := 1
+	if o.grouped && len(gx.axes) > 1 {
+		groups = gx.axes[0].n
+		for i := range groups {
+			a.legend = append(a.legend, entry{label: gx.axes[0].label(i), fill: faded(i)})
+		}
+	}
 	s := a.begin(o)
 	for _, z := range []bool{true, false} { // zero lines, where zero is inside
 		if r := map[bool]span{true: a.x, false: a.y}[z]; r.lo < 0 && r.hi > 0 {
@@ -65,24 +73,30 @@ func scatter(gx, gy grid, o options) (parts, error) {
 			}
 		}
 	}
-	c := seriesColour(0)
-	c.A = 190 // points that cover each other show as darker
-	var crowd cloud
-	crowd.fill, crowd.r = c, 1.5
+	if lo, hi := max(a.x.lo, a.y.lo), min(a.x.hi, a.y.hi); o.diagonal && lo < hi {
+		s.add(path{pts: []point{{a.px(lo), a.py(lo)}, {a.px(hi), a.py(hi)}}, stroke: line, width: thin, dash: dashes[1]})
+	}
+	crowds := make([]cloud, groups)
+	for i := range crowds {
+		crowds[i].fill, crowds[i].r = faded(i), 1.5
+	}
 	for _, i := range keep {
+		group := i * groups / len(gx.vals)
 		vx, vy := gx.vals[i], gy.vals[i]
 		if vy < a.y.lo || vy > a.y.hi {
 			continue
 		}
 		if len(keep) > maxDots {
-			crowd.add(a.px(vx), a.py(vy))
+			crowds[group].add(a.px(vx), a.py(vy))
 			continue
 		}
 		tip := fmt.Sprintf("%s: %s, %s", gx.where(i), withUnit(vx, gx.unit), withUnit(vy, gy.unit))
-		s.add(dot{a.px(vx), a.py(vy), 3.5, c, tip})
+		s.add(dot{a.px(vx), a.py(vy), 3.5, faded(group), tip})
 	}
-	if len(crowd.pts) > 0 {
-		s.add(&crowd)
+	for i := range crowds {
+		if len(crowds[i].pts) > 0 {
+			s.add(&crowds[i])
+		}
 	}
 	far := outliers(gx.vals, gy.vals, keep)
 	a.annotate(s, gx, gy, far[:min(o.annotate, len(far))])
@@ -102,6 +116,14 @@ func scatter(gx, gy grid, o options) (parts, error) {
 		title = strings.TrimSpace(cmp.Or(gy.title, "y") + " against " + cmp.Or(gx.title, "x"))
 	}
 	return parts{title, "Scatter plot: " + head + ".", t, s}, nil
+}
+
+// faded is the colour of a group of points. Points that cover each other show
+// as darker.
+func faded(group int) color {
+	c := seriesColour(group)
+	c.A = 190
+	return c
 }
 
 // annotate writes the labels of points beside them, each on the side where

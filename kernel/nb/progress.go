@@ -16,7 +16,9 @@ import (
 type Bar struct {
 	mu          sync.Mutex
 	label       string
+	unit        unit
 	total, done int
+	before      int // done when the bar began: of an earlier download, say
 	start, last time.Time
 	id          string
 	drawn       bool
@@ -36,6 +38,30 @@ const (
 var current struct {
 	sync.Mutex
 	bar *Bar
+}
+
+// unit is what a bar counts.
+type unit string
+
+const (
+	steps     unit = ""
+	megabytes unit = " MB" // of what is counted in bytes
+)
+
+// write is a number of the unit.
+func (u unit) write(n int) string {
+	if u == megabytes {
+		return fmt.Sprintf("%.1f", float64(n)/1e6)
+	}
+	return fmt.Sprint(n)
+}
+
+// rate is a speed in the unit.
+func (u unit) rate(perSecond float64) string {
+	if u == megabytes {
+		perSecond /= 1e6
+	}
+	return number(perSecond) + string(u) + "/s"
 }
 
 // Progress returns a bar for work of total steps, named label. A bar appears
@@ -99,12 +125,12 @@ func (b *Bar) fraction() float64 {
 // words says how far the work is: steps, rate, time left or taken.
 func (b *Bar) words(final bool, now time.Time) string {
 	took := now.Sub(b.start)
-	rate := float64(b.done) / max(took.Seconds(), 1e-3) // 1 ms: the clock's worth
-	s := fmt.Sprintf("%d/%d", b.done, b.total)
-	if b.total <= 0 {
-		s = fmt.Sprint(b.done)
+	rate := float64(b.done-b.before) / max(took.Seconds(), 1e-3) // 1 ms: the clock's worth
+	s := b.unit.write(b.done)
+	if b.total > 0 {
+		s += "/" + b.unit.write(b.total)
 	}
-	s += fmt.Sprintf(", %s/s", number(rate))
+	s += string(b.unit) + ", " + b.unit.rate(rate)
 	switch {
 	case final:
 		s += ", " + clock(took)

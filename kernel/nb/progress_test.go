@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/golens/golens/model"
 )
 
 // drawn is a bar that has run for a while and writes down how it is drawn.
@@ -79,6 +81,7 @@ func TestZeroBarDrawsNothing(t *testing.T) {
 
 func TestRequestsShareOneBar(t *testing.T) {
 	b, seen := drawn(4, time.Second)
+	b.label = "model"
 	r := &requests{bar: b}
 	for _, done := range []int{2, 4} {
 		r.tell(done, 4)
@@ -94,5 +97,17 @@ func TestRequestsShareOneBar(t *testing.T) {
 	r.tell(1, 8) // the one before was cancelled, this is a third
 	if b.done != 1 || time.Since(b.start) > time.Second {
 		t.Errorf("the third request goes on where the second was: %d", b.done)
+	}
+	r.download(model.Download{Model: "gpt2", Done: 5_300_000, Total: 548_105_171})
+	if b.label != "gpt2" || b.done != 5_300_000 || b.total != 548_105_171 {
+		t.Errorf("a download's bar: %+v", b)
+	}
+}
+
+func TestDownloadsCountMegabytes(t *testing.T) {
+	now := time.Now()
+	b := &Bar{unit: megabytes, done: 53_100_000, total: 548_105_171, start: now.Add(-2 * time.Second)}
+	if got, want := b.words(false, now), "53.1/548.1 MB, 26.6 MB/s, 19 s left"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

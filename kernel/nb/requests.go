@@ -7,10 +7,14 @@ import (
 	"github.com/golens/golens/model"
 )
 
-func init() { model.OnProgress((&requests{}).tell) }
+func init() {
+	r := &requests{}
+	model.OnProgress(r.tell)
+	model.OnDownload(r.download)
+}
 
-// requests draws the progress of a cell's requests to the model, one after
-// another, as one bar in one place.
+// requests draws the progress of a cell's requests to the model, and of the
+// downloads that opening it needs, one after another, as one bar in one place.
 type requests struct {
 	mu   sync.Mutex
 	bar  *Bar
@@ -19,13 +23,22 @@ type requests struct {
 
 // tell takes what a request reports of itself. Reports do not say which request
 // they belong to: one that goes back is the beginning of the next.
-func (r *requests) tell(done, total int) {
+func (r *requests) tell(done, total int) { r.show("model", steps, 0, done, total) }
+
+// download takes what opening a model reports of its download.
+func (r *requests) download(d model.Download) { r.show(d.Model, megabytes, d.Done, d.Done, d.Total) }
+
+// show draws work that has come to done of total steps, of which before were
+// done when it was first told of.
+func (r *requests) show(label string, u unit, before, done, total int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.bar == nil {
-		r.bar = Progress("model", total)
-	} else if r.bar.ended || done < r.done {
-		r.bar.again(total)
+	switch {
+	case r.bar == nil:
+		r.bar = Progress(label, total)
+		r.bar.unit, r.bar.before = u, before
+	case r.bar.ended, done < r.done, r.bar.label != label:
+		r.bar.again(label, u, before, total)
 	}
 	r.done = done
 	r.bar.SetTotal(total)
@@ -36,9 +49,9 @@ func (r *requests) tell(done, total int) {
 }
 
 // again begins new work at the place of b.
-func (b *Bar) again(total int) {
+func (b *Bar) again(label string, u unit, before, total int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.total, b.done, b.ended = total, 0, false
+	b.label, b.unit, b.before, b.total, b.done, b.ended = label, u, before, total, 0, false
 	b.start, b.last = time.Now(), time.Time{}
 }

@@ -97,6 +97,8 @@ func (p *Proxy) execute(m *wire.Message) {
 
 // begin makes r what an interrupt stops, nil for nothing.
 func (p *Proxy) begin(r *request) {
+	p.turn.Lock()
+	defer p.turn.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running != nil {

@@ -39,6 +39,10 @@ type Proxy struct {
 	history history
 	comms   comms
 
+	// turn is held while gonb is interrupted and while another request becomes
+	// the running one: an interrupt never reaches the one after.
+	turn sync.Mutex
+
 	mu      sync.Mutex
 	back    *Back
 	ready   chan struct{} // closed once back or failure is set

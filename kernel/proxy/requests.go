@@ -81,7 +81,18 @@ func (p *Proxy) Interrupt() {
 	if r.interrupt() {
 		go p.insist(r)
 	}
-	p.hooks.Interrupt()
+	p.signal(r)
+}
+
+// signal interrupts gonb if it still works on r.
+func (p *Proxy) signal(r *request) {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	select {
+	case <-r.ended:
+	default:
+		p.hooks.Interrupt()
+	}
 }
 
 // again is how long an interrupted request has to end before it is interrupted
@@ -96,7 +107,7 @@ func (p *Proxy) insist(r *request) {
 	for {
 		select {
 		case <-t.C:
-			p.hooks.Interrupt()
+			p.signal(r)
 		case <-r.ended:
 			return
 		case <-p.ctx.Done():

@@ -12,6 +12,8 @@ const (
 	OpScale   Op = "scale"   // x = x * factor
 	OpProject Op = "project" // x = x - (x·u)u with u = values/|values|
 	OpClamp   Op = "clamp"   // x = min(max(x, lo), hi)
+	OpFreeze  Op = "freeze"  // x = its value in the base run of a sweep
+	OpSource  Op = "source"  // x = its value in the source run of a sweep
 )
 
 // A Tensor is values with a shape, such as an array.Array.
@@ -49,6 +51,14 @@ func (p Point) Zero() Edit { return p.Replace(Vec(0)) }
 // ProjectOut removes the component along a direction of the last axis.
 func (p Point) ProjectOut(direction Tensor) Edit { return p.edit(OpProject, direction) }
 
+// Freeze replaces by the value that the base run of a sweep has there. No
+// values travel.
+func (p Point) Freeze() Edit { return Edit{Point: p, Op: OpFreeze} }
+
+// FromSource replaces by the value that the source run of a sweep has there:
+// same row, position and head. No values travel.
+func (p Point) FromSource() Edit { return Edit{Point: p, Op: OpSource} }
+
 // Clamp bounds every value.
 func (p Point) Clamp(lo, hi float32) Edit { return Edit{Point: p, Op: OpClamp, Lo: lo, Hi: hi} }
 
@@ -64,6 +74,9 @@ type vec []float32
 func (v vec) Shape() []int      { return []int{len(v)} }
 func (v vec) Values() []float32 { return v }
 
+// Sets tells whether the edit leaves nothing of what was there.
+func (e Edit) Sets() bool { return e.Op == OpReplace || e.Op == OpFreeze || e.Op == OpSource }
+
 // String names the point and the operation, without the values.
 func (e Edit) String() string {
 	switch e.Op {
@@ -71,6 +84,8 @@ func (e Edit) String() string {
 		return fmt.Sprintf("%s scale %g", e.Point, e.Factor)
 	case OpClamp:
 		return fmt.Sprintf("%s clamp %g..%g", e.Point, e.Lo, e.Hi)
+	case OpFreeze, OpSource:
+		return fmt.Sprintf("%s %s", e.Point, e.Op)
 	}
 	return fmt.Sprintf("%s %s %v", e.Point, e.Op, e.Shape)
 }

@@ -58,6 +58,8 @@ const (
 	Head  = "head"
 	Query = "query"
 	Key   = "key"
+
+	Variant = "variant"
 )
 
 var (

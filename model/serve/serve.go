@@ -39,20 +39,13 @@ type Host struct {
 	log    log
 }
 
-// opening is a model that is open or being opened.
-type opening struct {
-	ready  chan struct{}
-	runner model.Runner
-	err    error
-}
-
 // New is a host with no models yet.
 func New() *Host {
 	h := &Host{mux: http.NewServeMux(), answers: newAnswers(AnswerBytes), models: map[string]*opening{}}
 	h.mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "golens") })
 	h.mux.HandleFunc("GET /provenance", h.provenance)
 	for verb, do := range map[string]func(context.Context, model.Runner, model.Call) (*model.Answer, error){
-		"open": info, "run": run, "products": products, "encode": encode, "decode": decode,
+		"open": info, "run": run, "sweep": sweep, "explain": explain, "products": products, "encode": encode, "decode": decode,
 	} {
 		h.mux.HandleFunc("POST /v1/"+verb, func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, verb, do) })
 	}
@@ -65,8 +58,8 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHT
 // serve reads a call, does it, and writes the frames of its answer.
 func (h *Host) serve(w http.ResponseWriter, r *http.Request, verb string, do func(context.Context, model.Runner, model.Call) (*model.Answer, error)) {
 	frames := gob.NewEncoder(w)
-	body, err := h.answer(r, verb, do, func(done, total int) {
-		_ = frames.Encode(wire.Frame{Done: done, Total: total}) // a client that went away ends the context
+	body, err := h.answer(r, verb, do, func(f wire.Frame) {
+		_ = frames.Encode(f) // a client that went away ends the context
 		_ = http.NewResponseController(w).Flush()
 	})
 	last := wire.Frame{Last: true, Body: body}
@@ -77,7 +70,7 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request, verb string, do fun
 }
 
 // answer recovers: one bad request must not end the host and its models.
-func (h *Host) answer(r *http.Request, verb string, do func(context.Context, model.Runner, model.Call) (*model.Answer, error), progress model.Progress) (body []byte, err error) {
+func (h *Host) answer(r *http.Request, verb string, do func(context.Context, model.Runner, model.Call) (*model.Answer, error), tell func(wire.Frame)) (body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("model host: %s: internal error: %v", verb, p)
@@ -87,12 +80,19 @@ func (h *Host) answer(r *http.Request, verb string, do func(context.Context, mod
 	if err := gob.NewDecoder(r.Body).Decode(&call); err != nil {
 		return nil, fmt.Errorf("model host: %s: unreadable call (are kernel and cells of one golens version?): %w", verb, err)
 	}
-	runner, err := h.runner(r.Context(), call.Model, call.Processing)
+	if call.Cached {
+		if err := model.Cached(call.Model); err != nil {
+			return nil, err
+		}
+	}
+	runner, err := h.runner(r.Context(), call.Model, call.Processing, func(d model.Download) {
+		tell(wire.Frame{Download: d.Model, Done: d.Done, Total: d.Total})
+	})
 	if err != nil {
 		return nil, err
 	}
 	compute := func() ([]byte, error) {
-		ctx := model.WithProgress(r.Context(), progress)
+		ctx := model.WithProgress(r.Context(), func(done, total int) { tell(wire.Frame{Done: done, Total: total}) })
 		a, err := do(ctx, runner, call)
 		if err != nil {
 			return nil, err
@@ -115,45 +115,8 @@ func (h *Host) answer(r *http.Request, verb string, do func(context.Context, mod
 // keyOf is the hash of everything that an answer depends on.
 func keyOf(i model.Info, verb string, call model.Call) (string, error) {
 	sum := sha256.New()
-	err := json.NewEncoder(sum).Encode([]any{i.Weights, i.Name, i.Processing, i.Backend, verb, call.Request.Hash(), call.Chains, call.Texts, call.IDs})
+	err := json.NewEncoder(sum).Encode([]any{i.Weights, i.Name, i.Processing, i.Backend, verb, call.Request.Hash(), call.Sweep.Hash(), call.Chains, call.Texts, call.IDs})
 	return hex.EncodeToString(sum.Sum(nil)), err
-}
-
-// runner opens a model at its first use.
-func (h *Host) runner(ctx context.Context, name string, p model.Processing) (model.Runner, error) {
-	h.mu.Lock()
-	o := h.models[name]
-	if o == nil {
-		o = &opening{ready: make(chan struct{})}
-		h.models[name] = o
-		go func() {
-			defer close(o.ready)
-			if o.runner, o.err = open(name); o.err != nil {
-				h.mu.Lock()
-				delete(h.models, name) // so that the next cell may try again
-				h.mu.Unlock()
-			}
-		}()
-	}
-	h.mu.Unlock()
-	select {
-	case <-o.ready:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if o.err != nil {
-		return nil, o.err
-	}
-	return o.runner.Process(ctx, p)
-}
-
-func open(name string) (r model.Runner, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error: %v", p)
-		}
-	}()
-	return model.OpenLocal(name)
 }
 
 func info(_ context.Context, r model.Runner, _ model.Call) (*model.Answer, error) {
@@ -163,6 +126,16 @@ func info(_ context.Context, r model.Runner, _ model.Call) (*model.Answer, error
 func run(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, error) {
 	res, err := r.Do(ctx, c.Request)
 	return &model.Answer{Result: res}, err
+}
+
+func sweep(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, error) {
+	res, err := r.Sweep(ctx, c.Sweep)
+	return &model.Answer{Sweep: res}, err
+}
+
+func explain(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, error) {
+	plan, err := r.Explain(ctx, c.Sweep)
+	return &model.Answer{Plan: plan}, err
 }
 
 func products(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, error) {

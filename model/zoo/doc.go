@@ -3,14 +3,18 @@
 // weights at a step of the training.
 //
 //	induction   a hand-made induction network: every score is known exactly
+//	ioi-planted a hand-made network that does indirect object identification,
+//	            with one head of each of the seven classes and three decoys
 //	godoc-2l    two layers of attention, trained on the comments of Go's
 //	            standard library, with checkpoints across its phase change
+//	ioi-4l      four layers of attention, trained on made-up sentences to do
+//	            indirect object identification
 //
 // Each has a MODEL_CARD.md beside its weights in files/, and a command that
 // makes it again:
 //
-//	go run ./model/zoo/cmd/induction
-//	GOEXPERIMENT=simd go run ./model/zoo/cmd/train
+//	go run ./model/zoo/cmd/planted
+//	GOEXPERIMENT=simd go run ./model/zoo/cmd/train -model godoc-2l
 //
 // This package only finds files, so that the light side of a notebook may list
 // what exists; package model opens them.

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/golens/golens/model/internal/backend"
@@ -86,7 +85,11 @@ func heldOut(t *testing.T, r training.Report, dir fs.FS) []int32 {
 	if testing.Short() {
 		return nil
 	}
-	text, err := corpus.Read(os.DirFS(filepath.Join(runtime.GOROOT(), "src")))
+	root, err := corpus.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := corpus.Read(os.DirFS(filepath.Join(root, "src")))
 	if err != nil || text.Hash() != r.Text.SHA256 {
 		t.Logf("the text of %s is not here (%v): its losses are not checked", r.Text.Go, err)
 		return nil

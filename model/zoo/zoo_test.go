@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/tokenizer"
 	"github.com/golens/golens/model/zoo"
 	"github.com/golens/golens/model/zoo/internal/planted"
+	"github.com/golens/golens/model/zoo/internal/plantedioi"
 	"github.com/golens/golens/model/zoo/internal/ship"
 )
 
@@ -27,7 +29,7 @@ func variants(t *testing.T) []string {
 }
 
 func TestNames(t *testing.T) {
-	if got, want := zoo.Names(), []string{"godoc-2l", "induction"}; !slices.Equal(got, want) {
+	if got, want := zoo.Names(), []string{"godoc-2l", "induction", "ioi-4l", "ioi-planted"}; !slices.Equal(got, want) {
 		t.Errorf("zoo.Names() = %q, want %q", got, want)
 	}
 }
@@ -37,7 +39,7 @@ func TestCheckpoints(t *testing.T) {
 	if len(steps) < 10 || !slices.IsSorted(steps) || steps[0] != 0 {
 		t.Errorf("checkpoints of godoc-2l are %v; want ten or more, rising from 0", steps)
 	}
-	for _, name := range []string{"induction", "none", "", "..", "godoc-2l/steps"} {
+	for _, name := range []string{"induction", "ioi-4l", "none", "", "..", "godoc-2l/steps"} {
 		if got := zoo.Checkpoints(name); got != nil {
 			t.Errorf("checkpoints of %q are %v, want none", name, got)
 		}
@@ -46,8 +48,8 @@ func TestCheckpoints(t *testing.T) {
 
 func TestBadNamesAreErrors(t *testing.T) {
 	for _, c := range []struct{ name, says string }{
-		{"", "there are godoc-2l, induction"},
-		{"gpt-5", "there are godoc-2l, induction"},
+		{"", "there are godoc-2l, induction, ioi-4l, ioi-planted"},
+		{"gpt-5", "there are godoc-2l, induction, ioi-4l, ioi-planted"},
 		{"..", "there is no model"},
 		{"../zoo", "there is no model"},
 		{"godoc-2l/steps", "there is no model"},
@@ -115,44 +117,50 @@ func TestLastCheckpointIsTheModel(t *testing.T) {
 	}
 }
 
-// The hand-made network in files/ is the one that its command makes.
-func TestInductionIsReproduced(t *testing.T) {
-	want, err := planted.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := zoo.Files("induction")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := fs.ReadDir(dir, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(entries) != len(want) {
-		t.Errorf("%d files are shipped and %d are made", len(entries), len(want))
-	}
-	for name, data := range want {
-		if got, err := fs.ReadFile(dir, name); err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%s differs from what `go run ./model/zoo/cmd/induction` makes (%v)", name, err)
+// handmade are the networks that no training made.
+var handmade = map[string]struct {
+	files   func() (map[string][]byte, error)
+	weights func() arch.Params
+}{
+	"induction":   {planted.Files, planted.Weights},
+	"ioi-planted": {plantedioi.Files, plantedioi.Weights},
+}
+
+// The hand-made networks in files/ are those that their command makes.
+func TestHandmadeAreReproduced(t *testing.T) {
+	for name, made := range handmade {
+		want, err := made.files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := files(t, name)
+		entries, err := fs.ReadDir(dir, ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) != len(want) {
+			t.Errorf("%s: %d files are shipped and %d are made", name, len(entries), len(want))
+		}
+		for file, data := range want {
+			if got, err := fs.ReadFile(dir, file); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("%s/%s differs from what `go run ./model/zoo/cmd/planted` makes (%v)", name, file, err)
+			}
 		}
 	}
 }
 
-// The hand-made network's weights lose nothing in the file's type.
-func TestInductionIsExact(t *testing.T) {
-	dir, err := zoo.Files("induction")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, got, err := ship.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := planted.Weights()
-	for _, name := range want.Names() {
-		if !slices.Equal(got[name].Data, want[name].Data) {
-			t.Errorf("%s differs", name)
+// The hand-made networks' weights lose nothing in the file's type.
+func TestHandmadeAreExact(t *testing.T) {
+	for name, made := range handmade {
+		_, got, err := ship.Load(files(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := made.weights()
+		for _, w := range want.Names() {
+			if !slices.Equal(got[w].Data, want[w].Data) {
+				t.Errorf("%s: %s differs", name, w)
+			}
 		}
 	}
 }

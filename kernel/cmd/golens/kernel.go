@@ -30,18 +30,6 @@ func hostCommand(ctx context.Context, args []string) error {
 	return becomeHost(ctx, args) // whose flags these are
 }
 
-func getCommand(ctx context.Context, args []string) error {
-	f := flags("get", `usage: golens get xla-cpu
-
-Downloads the XLA plugin for CPUs by GoMLX's own installer into your home. It
-makes models several times as fast as the engine that is built in.`)
-	rest, err := parse(f, args, 1)
-	if err != nil {
-		return err
-	}
-	return becomeHost(ctx, []string{"get", rest[0]})
-}
-
 // becomeHost replaces this process by golens-host, which is built if needed.
 func becomeHost(ctx context.Context, args []string) error {
 	tools, err := toolchain.Find(ctx)

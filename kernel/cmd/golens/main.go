@@ -3,6 +3,7 @@
 //
 //	golens render NOTEBOOK    run a notebook and write it as one HTML file
 //	golens install            make the kernel known to Jupyter
+//	golens get MODEL          bring a model of the Hugging Face Hub
 //	golens get xla-cpu        bring a faster engine
 //
 // Run it without arguments for the rest. It links neither cgo nor the graph
@@ -35,7 +36,7 @@ func commands() []command {
 		{"render", "NOTEBOOK", "run a notebook and write it as one HTML file", renderCommand},
 		{"install", "", "make the kernel known to Jupyter", installCommand},
 		{"uninstall", "", "make Jupyter forget it", uninstallCommand},
-		{"get", "xla-cpu", "bring a faster engine, by GoMLX's installer", getCommand},
+		{"get", "MODEL|xla-cpu", "bring a model of the Hugging Face Hub, or a faster engine", getCommand},
 		{"kernel", "FILE", "run a kernel (Jupyter does this)", kernelCommand},
 		{"host", "", "run a model host (a kernel does this)", hostCommand},
 		{"version", "", "say which golens this is", versionCommand},
@@ -89,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 func help(w io.Writer) {
 	fmt.Fprint(w, "golens looks into transformers, in Go notebooks.\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  golens %-18s %s\n", strings.TrimSpace(c.name+" "+c.args), c.what)
+		fmt.Fprintf(w, "  golens %-19s %s\n", strings.TrimSpace(c.name+" "+c.args), c.what)
 	}
 	fmt.Fprint(w, "\n`golens COMMAND -h` says more.\n")
 }

@@ -62,6 +62,7 @@ func TestMistakes(t *testing.T) {
 		{"unknown flag", []string{"render", "-x", "a"}, "render: flag provided but not defined: -x"},
 		{"two places", []string{"install", "-user", "-system"}, "give one of -user, -prefix and -system"},
 		{"not installed", []string{"uninstall", "-prefix", t.TempDir()}, "is not installed in"},
+		{"not a model", []string{"get", "../gpt2"}, "is not the name of a model on the Hub"},
 		{"no connection file", []string{"kernel", "/nonexistent"}, "connection file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -36,13 +36,12 @@ func optConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func optLoad(c config.Config, src Source) (Params, error) {
+func optLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d := c.DModel
 	l.words(c)
-	if table := l.read("decoder.embed_positions.weight", c.Context+optOffset, d); l.err == nil {
-		l.params["pos_embed.W_pos"] = Param{[]int{c.Context, d}, table[optOffset*d:]}
-	}
+	table := l.tensor("decoder.embed_positions.weight", c.Context+optOffset, d)
+	l.put("pos_embed.W_pos", []int{c.Context, d}, table, func(dst []float32) error { return table.Read(dst, optOffset*d) })
 	if !c.NoFinal {
 		l.affine("ln_final", "decoder.final_layer_norm", d, true)
 	}
@@ -65,62 +64,73 @@ func optLoad(c config.Config, src Source) (Params, error) {
 // than the residual stream and stand behind a projection; the products with it
 // take their place, so that hook_embed is what is added to the stream.
 func (l *loader) words(c config.Config) {
-	into := l.project("decoder.project_in.weight", c.DModel, false)
-	out := l.project("decoder.project_out.weight", c.DModel, true)
-	width := c.DModel
-	if into != nil {
-		width = len(into) / c.DModel
-	}
+	into, width := l.projection("decoder.project_in.weight", c.DModel, 0)
+	out, _ := l.projection("decoder.project_out.weight", c.DModel, 1)
 	l.take("embed.W_E", "decoder.embed_tokens.weight", c.Vocab, width)
 	if c.Tied {
-		l.params["unembed.W_U"] = l.params["embed.W_E"]
+		l.plan["unembed.W_U"] = l.plan["embed.W_E"]
 		l.used["lm_head.weight"] = true // some files hold it beside its twin
 	} else {
 		l.take("unembed.W_U", "lm_head.weight", c.Vocab, width)
 	}
-	if l.err == nil && into != nil {
-		l.params["embed.W_E"] = product(l.params["embed.W_E"], into, c.DModel)
+	if l.err != nil {
+		return
 	}
-	if l.err == nil && out != nil {
-		l.params["unembed.W_U"] = product(l.params["unembed.W_U"], out, c.DModel)
+	if into != nil {
+		l.plan["embed.W_E"] = product(l.plan["embed.W_E"], into)
+	}
+	if out != nil {
+		l.plan["unembed.W_U"] = product(l.plan["unembed.W_U"], out)
 	}
 }
 
-// project reads a projection as [width, d_model], or nothing if there is none.
-// The file holds it that way round, or transposed.
-func (l *loader) project(name string, d int, asIs bool) []float32 {
+// projection is a matrix as [width, d], and its width; the file holds d on the
+// given axis. Without the tensor it is nil, and the width is d.
+func (l *loader) projection(name string, d, axis int) (*Pending, int) {
 	if l.err != nil || !l.has(name) {
-		return nil
+		return nil, d
 	}
-	shape, values, err := l.src.Float32(l.full(name))
+	v, err := l.src.Tensor(l.full(name))
+	if err == nil && (len(v.Shape) != 2 || v.Shape[axis] != d) {
+		err = fmt.Errorf("tensor %s has shape %v; axis %d must be the width of the stream, %d", l.full(name), v.Shape, axis, d)
+	}
 	if err != nil {
 		l.err = err
-		return nil
+		return nil, d
 	}
 	l.used[l.full(name)] = true
-	if len(shape) != 2 || asIs && shape[1] != d || !asIs && shape[0] != d {
-		l.err = fmt.Errorf("tensor %s has shape %v; one side must be the width of the stream, %d", l.full(name), shape, d)
-		return nil
-	}
-	if !asIs {
-		values = transpose(values, shape[0], shape[1])
-	}
-	return values
+	width := v.Shape[1-axis]
+	return &Pending{[]int{width, d}, func(dst []float32) error {
+		if axis == 1 {
+			return v.Read(dst, 0)
+		}
+		return transpose(dst, v, d, width, func(row int) int { return row * width })
+	}}, width
 }
 
 // product is a [rows, n] times b [n, cols].
-func product(a Param, b []float32, cols int) Param {
-	rows, n := a.Shape[0], a.Shape[1]
-	out := Param{[]int{rows, cols}, make([]float32, rows*cols)}
-	sum := make([]float64, cols)
-	for r := range rows {
-		clear(sum)
-		for i, v := range a.Data[r*n : (r+1)*n] {
-			for j, w := range b[i*cols : (i+1)*cols] {
-				sum[j] += float64(v) * float64(w)
+func product(a, b *Pending) *Pending {
+	rows, n, cols := a.Shape[0], a.Shape[1], b.Shape[1]
+	return &Pending{[]int{rows, cols}, func(dst []float32) error {
+		left, right := make([]float32, a.Size()), make([]float32, b.Size())
+		if err := a.Fill(left); err != nil {
+			return err
+		}
+		if err := b.Fill(right); err != nil {
+			return err
+		}
+		sum := make([]float64, cols)
+		for r := range rows {
+			clear(sum)
+			for i, v := range left[r*n : (r+1)*n] {
+				for j, w := range right[i*cols : (i+1)*cols] {
+					sum[j] += float64(v) * float64(w)
+				}
+			}
+			for j, v := range sum {
+				dst[r*cols+j] = float32(v)
 			}
 		}
-		copy(out.Data[r*cols:], narrow(sum))
-	}
-	return out
+		return nil
+	}}
 }

@@ -14,14 +14,15 @@ import (
 
 // A Frame is a part of an answer. The last one has Body or Err.
 type Frame struct {
-	Done, Total int // progress
+	Done, Total int    // progress: rows or, of a download, bytes
+	Download    string // model that is being downloaded
 	Err         string
 	Body        []byte // gob of the answer
 	Last        bool
 }
 
 // Read calls progress for every frame before the last, whose body it returns.
-func Read(r io.Reader, progress func(done, total int)) ([]byte, error) {
+func Read(r io.Reader, progress func(Frame)) ([]byte, error) {
 	dec := gob.NewDecoder(r)
 	for {
 		var f Frame
@@ -34,6 +35,6 @@ func Read(r io.Reader, progress func(done, total int)) ([]byte, error) {
 		case f.Last:
 			return f.Body, nil
 		}
-		progress(f.Done, f.Total)
+		progress(f)
 	}
 }

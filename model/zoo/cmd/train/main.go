@@ -1,45 +1,67 @@
-// Command train trains the zoo's model of Go's documentation and writes its
-// folder.
+// Command train trains the zoo's models and writes their folders.
 //
-//	GOEXPERIMENT=simd go run ./model/zoo/cmd/train [-out DIR] [-seed 1] [-steps N] [-goroot DIR]
-//	go run ./model/zoo/cmd/train -card
+//	go run ./model/zoo/cmd/train [-model godoc-2l] [-out DIR] [-seed 1] [-steps N] [-goroot DIR]
+//	go run ./model/zoo/cmd/train -card [-model godoc-2l]
 //
-// GOLENS_BACKEND chooses the backend. The second form only writes the card
-// again, from training.json.
+// Build with GOEXPERIMENT=simd, or name an engine such as xla:cpu in
+// GOLENS_BACKEND. The second form only writes the card again, from
+// training.json.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"time"
+	"slices"
+	"strings"
 
-	"github.com/golens/golens/model/internal/arch"
-	"github.com/golens/golens/model/internal/backend"
-	"github.com/golens/golens/model/zoo"
 	"github.com/golens/golens/model/zoo/internal/godoc"
+	"github.com/golens/golens/model/zoo/internal/ioi"
 	"github.com/golens/golens/model/zoo/internal/ship"
-	"github.com/golens/golens/model/zoo/internal/training"
 )
 
+// options are the flags.
+type options struct {
+	out, goroot string
+	seed        uint64
+	steps       int // 0: as many as the recipe says
+}
+
+// A recipe trains one model, or writes the card that its training.json gives.
+type recipe struct {
+	train func(context.Context, options) error
+	card  func(training []byte) ([]byte, error)
+}
+
+var recipes = map[string]recipe{godoc.Name: {trainGodoc, cardOfGodoc}, ioi.Name: {trainIOI, cardOfIOI}}
+
 func main() {
-	out := flag.String("out", filepath.Join("model", "zoo", "files", godoc.Name), "folder to write to")
-	seed := flag.Uint64("seed", 1, "seed of the initial weights and of the rows")
-	steps := flag.Int("steps", godoc.Steps, "steps of training")
-	goroot := flag.String("goroot", runtime.GOROOT(), "Go release whose comments are the text")
+	var o options
+	name := flag.String("model", godoc.Name, "model to train: "+strings.Join(slices.Sorted(maps.Keys(recipes)), " or "))
+	flag.StringVar(&o.out, "out", "", "folder to write to (default the model's own in model/zoo/files)")
+	flag.Uint64Var(&o.seed, "seed", 1, "seed of the initial weights and of the rows")
+	flag.IntVar(&o.steps, "steps", 0, "steps of training (default as many as the shipped model had)")
+	flag.StringVar(&o.goroot, "goroot", "", "Go release whose comments are the text of "+godoc.Name+"; the one that runs this if empty")
 	card := flag.Bool("card", false, "write only MODEL_CARD.md, from training.json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if o.out == "" {
+		o.out = filepath.Join("model", "zoo", "files", *name)
+	}
+	r, ok := recipes[*name]
 	var err error
-	if *card {
-		err = rewrite(*out)
-	} else {
-		err = run(ctx, *out, *goroot, godoc.Settings(*seed, *steps))
+	switch {
+	case !ok:
+		err = fmt.Errorf("there is no recipe for a model %q", *name)
+	case *card:
+		err = rewrite(o.out, r)
+	default:
+		err = r.train(ctx, o)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
@@ -47,71 +69,13 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out, goroot string, s training.Settings) error {
-	if goroot == "" {
-		return fmt.Errorf("no Go release found; name one with -goroot")
-	}
-	text, err := godoc.Read(os.DirFS(filepath.Join(goroot, "src")))
-	if err != nil {
-		return err
-	}
-	b, err := backend.Open("")
-	if err != nil {
-		return err
-	}
-	r := training.Report{
-		Name: godoc.Name, Settings: s, Backend: b.Describe(),
-		Text: training.TextReport{
-			Go: runtime.Version(), Files: text.Files, Documents: len(text.Documents), Bytes: text.Bytes(),
-			Tokens: len(text.Tokens), SHA256: text.Hash(),
-		},
-	}
-	fmt.Printf("%d tokens of text, %d steps on %s\n", len(text.Tokens), s.Steps, r.Backend)
-	files := map[string][]byte{"tokenizer.json": text.Tokenizer}
-	var last arch.Params
-	start := time.Now()
-	err = training.Run(ctx, b, s, text.Tokens, func(p training.Point) {
-		r.Points = append(r.Points, p)
-		prefix, ph := training.Best(p.Prefix)
-		previous, vh := training.Best(p.Previous)
-		fmt.Printf("%5d %5.0fs  loss %.3f  text %.3f  repeated %.3f  prefix %d.%d %.2f  previous %d.%d %.2f\n",
-			p.Step, time.Since(start).Seconds(), p.Loss, p.Text, p.Repeated,
-			prefix, ph, p.Prefix[prefix][ph], previous, vh, p.Previous[previous][vh])
-	}, func(step int, params arch.Params) (err error) {
-		last = params // the last step is always kept
-		files[zoo.StepFile(step)], err = ship.Weights(params)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	r.Seconds = time.Since(start).Seconds()
-	if r.Without, err = training.Without(b, s.Model, last, s.Seed); err != nil {
-		return err
-	}
-	if files["config.json"], err = ship.Config(s.Model); err != nil {
-		return err
-	}
-	if files["training.json"], err = ship.JSON(r); err != nil {
-		return err
-	}
-	if files["MODEL_CARD.md"], err = r.Card(); err != nil {
-		return err
-	}
-	return ship.Write(out, files)
-}
-
-// rewrite writes the card of what is in out.
-func rewrite(out string) error {
+// rewrite writes the card of what is in a folder.
+func rewrite(out string, r recipe) error {
 	raw, err := os.ReadFile(filepath.Join(out, "training.json"))
 	if err != nil {
 		return err
 	}
-	r, err := training.ParseReport(raw)
-	if err != nil {
-		return err
-	}
-	card, err := r.Card()
+	card, err := r.card(raw)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package planted
 import (
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/zoo/internal/handmade"
 )
 
 const (
@@ -39,54 +40,49 @@ func Config() config.Config {
 
 // Weights are the network's weights.
 func Weights() arch.Params {
-	n := net{}
-	for name, shape := range arch.Shapes(Config()) {
-		if !isBias(name) {
-			n[name] = zeros(shape)
-		}
-	}
-	n.diagonal("embed.W_E", vocab, 0, tok, 1)
-	n.diagonal("unembed.W_U", vocab, 0, out, Sharpness)
-	n.diagonal("pos_embed.W_pos", context, 0, pos, 1)
+	n := handmade.New(Config())
+	n.Diagonal("embed.W_E", vocab, 0, tok, 1)
+	n.Diagonal("unembed.W_U", vocab, 0, out, Sharpness)
+	n.Diagonal("pos_embed.W_pos", context, 0, pos, 1)
 
-	previous := head{0, 0}
+	previous := handmade.Head{0, 0}
 	for p := range context { // position 0 has no token before it and attends to itself
-		n.set(previous, "W_Q", pos+p, max(p-1, 0), Gain)
+		n.Set(previous, "W_Q", pos+p, max(p-1, 0), Gain)
 	}
-	n.in(previous, "W_K", context, pos, 1)
-	n.in(previous, "W_V", vocab, tok, 1)
-	n.out(previous, vocab, prev, 1)
+	n.In(previous, "W_K", context, pos, 0, 1)
+	n.In(previous, "W_V", vocab, tok, 0, 1)
+	n.Out(previous, vocab, 0, prev, 1)
 
-	duplicate := head{0, 1}
-	n.in(duplicate, "W_Q", vocab, tok, Gain)
-	n.in(duplicate, "W_K", vocab, tok, 1)
-	n.in(duplicate, "W_V", vocab, tok, 1)
-	n.out(duplicate, vocab, out, -0.25)
+	duplicate := handmade.Head{0, 1}
+	n.In(duplicate, "W_Q", vocab, tok, 0, Gain)
+	n.In(duplicate, "W_K", vocab, tok, 0, 1)
+	n.In(duplicate, "W_V", vocab, tok, 0, 1)
+	n.Out(duplicate, vocab, 0, out, -0.25)
 
-	resting := head{0, 2}
+	resting := handmade.Head{0, 2}
 	for t := range vocab {
-		n.set(resting, "W_Q", tok+t, 0, Gain)
+		n.Set(resting, "W_Q", tok+t, 0, Gain)
 	}
-	n.in(resting, "W_K", 1, tok, 1) // the first token is BOS
-	n.in(resting, "W_V", 1, tok, 1)
-	n.out(resting, 1, out, -1)
+	n.In(resting, "W_K", 1, tok, 0, 1) // the first token is BOS
+	n.In(resting, "W_V", 1, tok, 0, 1)
+	n.Out(resting, 1, 0, out, -1)
 
-	echo := head{1, 0}
-	n.in(echo, "W_Q", vocab, prev, Gain)
-	n.in(echo, "W_K", vocab, tok, 1)
-	n.in(echo, "W_V", vocab, tok, 1)
-	n.out(echo, vocab, out, 0.25)
+	echo := handmade.Head{1, 0}
+	n.In(echo, "W_Q", vocab, prev, 0, Gain)
+	n.In(echo, "W_K", vocab, tok, 0, 1)
+	n.In(echo, "W_V", vocab, tok, 0, 1)
+	n.Out(echo, vocab, 0, out, 0.25)
 
-	induction := head{1, 1}
-	n.in(induction, "W_Q", vocab, tok, Gain)
-	n.in(induction, "W_K", vocab, prev, 1)
-	n.in(induction, "W_V", vocab, tok, 1)
-	n.out(induction, vocab, out, 1)
+	induction := handmade.Head{1, 1}
+	n.In(induction, "W_Q", vocab, tok, 0, Gain)
+	n.In(induction, "W_K", vocab, prev, 0, 1)
+	n.In(induction, "W_V", vocab, tok, 0, 1)
+	n.Out(induction, vocab, 0, out, 1)
 
-	self := head{1, 2}
-	n.in(self, "W_Q", context, pos, Gain)
-	n.in(self, "W_K", context, pos, 1)
-	n.in(self, "W_V", vocab, prev, 1)
-	n.out(self, vocab, out, -0.5)
-	return arch.Params(n)
+	self := handmade.Head{1, 2}
+	n.In(self, "W_Q", context, pos, 0, Gain)
+	n.In(self, "W_K", context, pos, 0, 1)
+	n.In(self, "W_V", vocab, prev, 0, 1)
+	n.Out(self, vocab, 0, out, -0.5)
+	return n.Params
 }

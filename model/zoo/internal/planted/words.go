@@ -1,13 +1,12 @@
 package planted
 
+import "github.com/golens/golens/model/zoo/internal/handmade"
+
 // Words is the vocabulary: token 0 begins every sequence, the rest are single
 // words that read well in figures.
 func Words() []string { return append([]string(nil), words[:]...) }
 
-// BOS is the token that begins a sequence.
-const BOS = "<bos>"
-
-var words = [64]string{BOS,
+var words = [64]string{handmade.BOS,
 	".", ",", "The", "the", "a", "and", "to", "in", "on", "under", "near", "with", "of",
 	"cat", "dog", "bird", "fish", "horse", "mouse", "fox", "bear", "wolf", "owl",
 	"sat", "ran", "saw", "ate", "found", "gave", "went", "took", "sang", "slept",

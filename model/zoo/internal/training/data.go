@@ -54,12 +54,14 @@ func (s *sampler) repeat(body []int32, period int) {
 
 // batch is rows of the given length: inputs [rows*length] and labels, which are
 // the inputs one position later.
-func (s *sampler) batch(rows, length int) (inputs, labels []int32) {
+func batch(draw func(row []int32) error, rows, length int) (inputs, labels []int32, err error) {
 	row := make([]int32, length+1)
 	for range rows {
-		s.row(row)
+		if err := draw(row); err != nil {
+			return nil, nil, err
+		}
 		inputs = append(inputs, row[:length]...)
 		labels = append(labels, row[1:]...)
 	}
-	return inputs, labels
+	return inputs, labels, nil
 }

@@ -19,12 +19,14 @@ const (
 
 // Scores are what is measured of a model while it learns.
 type Scores struct {
-	Prefix    [][]float64 // [layer][head] attention to the tokens after earlier copies, on repeated random tokens
-	Previous  [][]float64 // [layer][head] attention to the token before, on the same
-	First     float64     // loss in nats on random tokens seen for the first time
-	Repeated  float64     // loss on their repetitions
-	Text      float64     // loss on text held out from training
-	InContext float64     // loss late in held-out text minus loss early in it: negative is better
+	Prefix    [][]float64 `json:",omitempty"` // [layer][head] attention to the tokens after earlier copies, on repeated random tokens
+	Previous  [][]float64 `json:",omitempty"` // [layer][head] attention to the token before, on the same
+	First     float64     `json:",omitempty"` // loss in nats on random tokens seen for the first time
+	Repeated  float64     `json:",omitempty"` // loss on their repetitions
+	Text      float64     `json:",omitempty"` // loss on text held out from training
+	InContext float64     `json:",omitempty"` // loss late in held-out text minus loss early in it: negative is better
+
+	Tests []TestScore `json:",omitempty"` // of a drill, which leaves the others out
 }
 
 // Measure scores finished weights. Without text, Text and InContext are 0.

@@ -35,10 +35,6 @@ func (s Settings) Check() error {
 	switch {
 	case s.Model.BOS == nil:
 		return fmt.Errorf("training: the model has no token that begins a sequence")
-	case s.Model.Context < 1+period*repeats:
-		return fmt.Errorf("training: a context of %d is too short for the %d tokens on which heads are scored", s.Model.Context, 1+period*repeats)
-	case s.Model.Vocab <= period:
-		return fmt.Errorf("training: a vocabulary of %d is too small for %d different random tokens", s.Model.Vocab, period)
 	case s.Steps < 1 || s.Batch < 1 || s.LogEvery < 1 || s.WarmUp < 0 || s.WarmUp >= s.Steps:
 		return fmt.Errorf("training: %d steps with a warm-up of %d, %d rows each, a point every %d steps: must be positive, and the warm-up shorter than the run",
 			s.Steps, s.WarmUp, s.Batch, s.LogEvery)
@@ -50,4 +46,15 @@ func (s Settings) Check() error {
 		return fmt.Errorf("training: checkpoints %v must rise from 0 or more to at most %d", s.Checkpoints, s.Steps)
 	}
 	return nil
+}
+
+// checkText also checks what training on text and scoring heads need.
+func (s Settings) checkText() error {
+	switch {
+	case s.Model.Context < 1+period*repeats:
+		return fmt.Errorf("training: a context of %d is too short for the %d tokens on which heads are scored", s.Model.Context, 1+period*repeats)
+	case s.Model.Vocab <= period:
+		return fmt.Errorf("training: a vocabulary of %d is too small for %d different random tokens", s.Model.Vocab, period)
+	}
+	return s.Check()
 }

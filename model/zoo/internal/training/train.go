@@ -28,7 +28,7 @@ type Point struct {
 // It calls log at step 0, every LogEvery steps and at every checkpoint, and save
 // with the weights of every checkpoint.
 func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, log func(Point), save func(step int, p arch.Params) error) error {
-	if err := s.Check(); err != nil {
+	if err := s.checkText(); err != nil {
 		return err
 	}
 	tokens, held := HoldOut(tokens)
@@ -45,12 +45,18 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 	if err != nil {
 		return err
 	}
+	rows := newSampler(s.Model, tokens, s.Repeats, s.Seed, 1)
+	draw := func(row []int32) error { rows.row(row); return nil }
+	return loop(ctx, b, s, store, names, draw, m.scores, log, save)
+}
+
+// loop trains the weights of a store on the rows that draw fills.
+func loop(ctx context.Context, b *backend.Backend, s Settings, store *model.Store, names []string,
+	draw func(row []int32) error, measure func() (Scores, error), log func(Point), save func(step int, p arch.Params) error) error {
 	trainer, err := newTrainer(b, store, s, names)
 	if err != nil {
 		return err
 	}
-
-	rows := newSampler(s.Model, tokens, s.Repeats, s.Seed, 1)
 	sum, n := 0.0, 0
 	for step := 0; ; step++ {
 		kept := slices.Contains(s.Checkpoints, step)
@@ -60,7 +66,7 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 				p.Loss = sum / float64(n)
 			}
 			sum, n = 0, 0
-			if p.Scores, err = m.scores(); err != nil {
+			if p.Scores, err = measure(); err != nil {
 				return err
 			}
 			log(p)
@@ -80,7 +86,10 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		in, out := rows.batch(s.Batch, s.Model.Context)
+		in, out, err := batch(draw, s.Batch, s.Model.Context)
+		if err != nil {
+			return fmt.Errorf("training: step %d: %w", step, err)
+		}
 		loss, err := trainStep(trainer, s, in, out)
 		if err != nil {
 			return fmt.Errorf("training: step %d: %w", step, err)

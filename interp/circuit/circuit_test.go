@@ -1,0 +1,212 @@
+package circuit_test
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/plotting"
+)
+
+// published is a small circuit with everything that one can have.
+func published() *circuit.Circuit {
+	return &circuit.Circuit{
+		Name: "IOI", Model: "gpt2", Task: "IOI", Positions: []string{"S2", "END"}, Unit: "%",
+		Nodes: []circuit.Node{
+			{Part: circuit.Head(9, 9), At: []string{"END"}, Class: circuit.NameMover},
+			{Part: circuit.Head(9, 6), At: []string{"END"}, Class: circuit.NameMover},
+			{Part: circuit.Head(8, 6), At: []string{"END"}, Class: circuit.SInhibition},
+			{Part: circuit.MLP(0)},
+		},
+		Edges: []circuit.Edge{
+			{From: circuit.Head(9, 9), To: circuit.Logits(), Input: circuit.ToLogits, Effect: 22},
+			{From: circuit.Head(8, 6), To: circuit.Head(9, 9), Input: circuit.ToQuery, Effect: -14.5},
+			{From: circuit.MLP(0), To: circuit.Head(8, 6), Input: circuit.ToValue, Effect: 3},
+			{From: circuit.Embed(), To: circuit.MLP(0), Input: circuit.ToMLP, Effect: 1},
+		},
+	}
+}
+
+func TestPartsInText(t *testing.T) {
+	for _, s := range []string{"0.0", "11.10", "mlp 0", "mlp 11", "embed", "logits"} {
+		if p, err := circuit.ParsePart(s); err != nil || p.String() != s {
+			t.Errorf("%q became %q, %v", s, p, err)
+		}
+	}
+	for _, s := range []string{"", "9", "9.", ".9", "09.1", "-1.0", "9.6 ", "mlp", "mlp -1", "mlp 1.0", "Embed", "9.6.1", "9,6"} {
+		if p, err := circuit.ParsePart(s); err == nil || !strings.Contains(err.Error(), s) {
+			t.Errorf("%q is read as %q, %v", s, p, err)
+		}
+	}
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ioi.json")
+	for _, c := range []*circuit.Circuit{published(), {Nodes: []circuit.Node{}}} {
+		if err := c.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := circuit.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, c) {
+			t.Errorf("%v became %v", c, got)
+		}
+	}
+	if _, err := circuit.Load(path + "x"); err == nil {
+		t.Error("a file that is not there is no error")
+	}
+	if err := published().Save(filepath.Join(path, "x")); err == nil {
+		t.Error("a folder that is not there is no error")
+	}
+	bad := published()
+	bad.Edges[0].Effect = math.NaN()
+	if err := bad.Save(path); err == nil || !strings.Contains(err.Error(), "9.9 → logits: the effect is NaN") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What is wrong with a file is named.
+func TestMalformedFiles(t *testing.T) {
+	good, err := os.ReadFile("testdata/circuit.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := circuit.Parse(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ old, new, want string }{
+		"format":           {`"golens circuit"`, `"circuit"`, `the format is "circuit"`},
+		"version":          {`"version": 1`, `"version": 2`, "version 2"},
+		"unknown field":    {`"class"`, `"clas"`, `unknown field "clas"`},
+		"no nodes":         {`"nodes"`, `"node"`, `"node"`},
+		"nodes are null":   {`"nodes": [`, `"nodes": null, "x": [`, `"x"`},
+		"part":             {`"9.9", "at"`, `"9,9", "at"`, `there is no part "9,9"`},
+		"part is a number": {`"9.9", "at"`, `9.9, "at"`, "line 8"},
+		"node is embed":    {`"9.9", "at"`, `"embed", "at"`, `node 0 is "embed"`},
+		"node twice":       {`"9.6", "at"`, `"9.9", "at"`, "node 9.9 stands there twice"},
+		"position twice":   {`["END"], "class": "S`, `["END", "END"], "class": "S`, `node 8.6: position "END"`},
+		"edge to nothing":  {`"to": "9.9"`, `"to": "9.7"`, "9.7 is not among the nodes"},
+		"edge backwards":   {`"from": "8.6", "to": "9.9"`, `"from": "9.9", "to": "8.6"`, "9.9 does not come before 8.6"},
+		"wrong input":      {`"input": "q"`, `"input": "z"`, `9.9 has no input "z"`},
+		"to the embedding": {`"to": "logits"`, `"to": "embed"`, "nothing leads to embed"},
+		"edge twice":       {`{"from": "8.6"`, `{"from": "9.9", "to": "logits", "input": "logits", "effect": 1}, {"from": "8.6"`, "9.9 → logits stands there twice"},
+		"effect is text":   {`"effect": 22`, `"effect": "22"`, "line 13"},
+		"cut off":          {"]\n}", "", "line"},
+		"trailing":         {"]\n}", "]\n}\n{}", "something follows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := strings.Replace(string(good), c.old, c.new, 1)
+			if data == string(good) {
+				t.Fatalf("%q is not in the file", c.old)
+			}
+			if got, err := circuit.Parse([]byte(data)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("read %v, error %v; it should say %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+// No bytes make Parse panic, and what it reads it writes and reads again.
+func FuzzParse(f *testing.F) {
+	good, err := os.ReadFile("testdata/circuit.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"format":"golens circuit","version":1,"nodes":[]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := circuit.Parse(data)
+		if err != nil {
+			return
+		}
+		saved, err := c.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := circuit.Parse(saved)
+		if err != nil || again.String() != c.String() {
+			t.Errorf("%s became %s, %v", c, again, err)
+		}
+	})
+}
+
+func TestCompare(t *testing.T) {
+	c, truth := published(), published()
+	c.Nodes = append(c.Nodes, circuit.Node{Part: circuit.Head(1, 1)})
+	c.Nodes[1].Class = "something else"
+	truth.Nodes = append(truth.Nodes, circuit.Node{Part: circuit.Head(2, 2)}, circuit.Node{Part: circuit.Head(2, 3)})
+	c.Edges = c.Edges[:2]
+	c.Edges[1].Input = circuit.ToKey
+	r, err := c.Compare(truth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []struct{ got, want float64 }{
+		{r.Nodes.Precision(), 4. / 5}, {r.Nodes.Recall(), 4. / 6}, {r.Edges.Precision(), 1. / 2}, {r.Edges.Recall(), 1. / 4}, {float64(r.Classes), 3},
+	} {
+		if v.got != v.want {
+			t.Errorf("%g, want %g", v.got, v.want)
+		}
+	}
+	for _, want := range []string{"extra nodes: 1.1", "missing nodes: 2.2, 2.3", "extra edges: 8.6 → 9.9 k", "missing edges: 8.6 → 9.9 q", "0.80", "0.67"} {
+		if !strings.Contains(r.String(), want) {
+			t.Errorf("%q is not in %s", want, r)
+		}
+	}
+	same, err := truth.Compare(truth)
+	if err != nil || same.Nodes.Precision() != 1 || same.Edges.Recall() != 1 {
+		t.Errorf("a circuit differs from itself: %s, %v", same, err)
+	}
+	empty := &circuit.Circuit{}
+	if r, err := empty.Compare(empty); err != nil || !math.IsNaN(r.Nodes.Recall()) || !strings.Contains(r.String(), "–") {
+		t.Errorf("nothing against nothing: %s, %v", r, err)
+	}
+	if _, err := c.Compare(nil); err == nil {
+		t.Error("no circuit is no error")
+	}
+}
+
+func TestCircuitString(t *testing.T) {
+	s := published().String()
+	for _, want := range []string{
+		"IOI: 4 nodes, 4 edges, in gpt2\n", "name mover    END             9.9 9.6\n", "–             every position  mlp 0\n", "effect (%)",
+	} {
+		if !strings.Contains(s, want) {
+			t.Errorf("%q is not in\n%s", want, s)
+		}
+	}
+}
+
+// A circuit is what package plotting draws.
+func TestGraph(t *testing.T) {
+	var g plotting.Graph = published()
+	f := plotting.Circuit(g)
+	if err := f.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"IOI [nodes 6, links 4], in %", "layer 9   9.9 9.6 (name mover)", "8.6 → 9.9 query", "−14.5", "embed → mlp 0 MLP"} {
+		if !strings.Contains(f.Text(), want) {
+			t.Errorf("%q is not in\n%s", want, f)
+		}
+	}
+	if label, _, _, _ := g.Node(99); label != "" {
+		t.Error("a node that does not exist has a label")
+	}
+}
+
+func TestWithout(t *testing.T) {
+	c := published().Without(circuit.Head(9, 9))
+	if len(c.Nodes) != 3 || len(c.Edges) != 2 || len(published().Nodes) != 4 {
+		t.Errorf("%s", c)
+	}
+	if err := c.Check(nil); err != nil {
+		t.Error(err)
+	}
+}

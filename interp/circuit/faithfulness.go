@@ -1,0 +1,170 @@
+package circuit
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/task"
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
+)
+
+// Settings say how a circuit is tested.
+type Settings struct {
+	Ablation  Ablation
+	Bootstrap interp.Bootstrap // of the intervals, over prompts
+	// Random is how many random circuits of the same size the circuit is held
+	// against; 0 means 50, a negative number none.
+	Random int
+	Seed   uint64 // of random circuits and subsets
+}
+
+const wang = "Wang et al. 2022"
+
+// A Faithful is how much of a task a circuit does by itself.
+type Faithful struct {
+	// The task's metric [model]: F(M) of the model, F(C) of the circuit alone,
+	// F(M\C) of the model without the circuit, and F(∅) with everything gone.
+	// One sample per prompt.
+	*interp.Result
+	Circuit  string
+	Settings Settings
+
+	Model, Alone, Without, Empty Estimate // the four
+	Gap                          Estimate // |F(M) - F(C)|, or |F(M) - F(M\C)| if the circuit is removed
+	Recovered                    Estimate // F(C) / F(M), or F(M\C) / F(M)
+	// Beyond is the same beyond what is there with everything gone:
+	// (F(C) - F(∅)) / (F(M) - F(∅)).
+	Beyond Estimate
+	// Random is what random circuits of the same size recover [circuit], nil if
+	// none were asked for.
+	Random *interp.Result
+}
+
+// Faithfulness measures how much of the task's metric is left when everything
+// outside of the circuit is knocked out: heads outside of it everywhere, its own
+// heads at positions that they do not list. Random circuits have as many heads
+// at each position, and as many MLPs, drawn evenly.
+//
+// A faithful circuit does the task like the model on these prompts, under this
+// ablation; it need not be complete (see [Completeness]) nor without idle parts
+// (see [Minimality]).
+//
+// One pass over the reference, one in which everything is gone, and 4 + Random
+// passes. Source: Wang et al. 2022, section 4; on what the choices change,
+// Miller et al. 2024.
+func Faithfulness(m *model.Model, t *task.Task, c *Circuit, s Settings) (*Faithful, error) {
+	fail := func(err error) (*Faithful, error) { return nil, fmt.Errorf("faithfulness: %w", err) }
+	b, err := newBench(m, t, s.Ablation)
+	if err != nil {
+		return fail(err)
+	}
+	if err := b.check(c); err != nil {
+		return fail(err)
+	}
+	if s.Random == 0 {
+		s.Random = 50
+	}
+	random := b.random(c, max(0, s.Random), s.Seed)
+	whole, runs, err := b.run(nil, append([][]gone{b.outside(c), b.inside(c, c.Parts()), b.outside(&Circuit{})}, random...))
+	if err != nil {
+		return fail(err)
+	}
+	f := &Faithful{Circuit: c.Title(), Settings: s}
+	four := append([][]float64{whole}, runs[:3]...)
+	f.Result = b.result(four, "model", []string{"F(M)", "F(C)", `F(M\C)`, "F(∅)"}, t.Metric.String(), t.Metric.Unit())
+	for i, e := range []*Estimate{&f.Model, &f.Alone, &f.Without, &f.Empty} {
+		if *e, err = estimate(s.Bootstrap, t.Len(), func(rows []int) float64 { return mean(four[i], rows) }); err != nil {
+			return fail(err)
+		}
+	}
+	side := runs[s.Ablation.Side]
+	for e, of := range map[*Estimate]func(rows []int) float64{
+		&f.Gap:       func(rows []int) float64 { return math.Abs(mean(whole, rows) - mean(side, rows)) },
+		&f.Recovered: func(rows []int) float64 { return s.Ablation.Aggregation.ratio(side, whole, rows) },
+		&f.Beyond: func(rows []int) float64 {
+			empty := mean(runs[2], rows)
+			return (mean(side, rows) - empty) / (mean(whole, rows) - empty)
+		},
+	} {
+		if *e, err = estimate(s.Bootstrap, t.Len(), of); err != nil {
+			return fail(err)
+		}
+	}
+	if len(random) > 0 {
+		all := make([]int, t.Len())
+		for i := range all {
+			all[i] = i
+		}
+		recovered := array.New(array.Dim("circuit", len(random)))
+		for i := range random {
+			recovered.Set(s.Ablation.Aggregation.ratio(runs[3+i], whole, all), i)
+		}
+		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", ""))
+	}
+	return f, f.Err()
+}
+
+// result puts runs side by side [run], with the prompts as samples.
+func (b *bench) result(runs [][]float64, axis string, names []string, title, unit string) *interp.Result {
+	samples := array.New(array.Dim("sample", b.t.Len()), array.Labels(axis, names))
+	for k, run := range runs {
+		for row, v := range run {
+			samples.Set(v, row, k)
+		}
+	}
+	return &interp.Result{
+		Array: samples.Mean("sample").Named(title, unit), Samples: samples,
+		Method: fmt.Sprintf("%s on %d prompts of %s", b.settings(), b.t.Len(), b.t.Name), Source: wang, Provenance: b.provenance,
+	}
+}
+
+// Better is how many of the random circuits recover at least as much.
+func (f *Faithful) Better() (better, of int) {
+	if f.Random == nil {
+		return 0, 0
+	}
+	for _, v := range f.Random.Values() {
+		if float64(v) >= f.Recovered.Value {
+			better++
+		}
+	}
+	return better, len(f.Random.Values())
+}
+
+// String is a table with intervals, and the settings.
+func (f *Faithful) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "faithfulness of %s, %s\n", f.Circuit, f.Title())
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	of := "F(C)"
+	if f.Settings.Ablation.Side == Removed {
+		of = `F(M\C)`
+	}
+	fmt.Fprintf(w, "F(M)\t%s\tthe model\n", f.Model)
+	fmt.Fprintf(w, "F(C)\t%s\tthe circuit alone\n", f.Alone)
+	fmt.Fprintf(w, "F(M\\C)\t%s\twithout the circuit\n", f.Without)
+	fmt.Fprintf(w, "F(∅)\t%s\teverything gone\n", f.Empty)
+	fmt.Fprintf(w, "|F(M) − %s|\t%s\t\n", of, f.Gap)
+	fmt.Fprintf(w, "%s / F(M)\t%s\trecovered\n", of, f.Recovered.percent())
+	fmt.Fprintf(w, "beyond F(∅)\t%s\trecovered of what is to be recovered\n", f.Beyond.percent())
+	if better, of := f.Better(); of > 0 {
+		_, high := bounds(f.Random.Values())
+		fmt.Fprintf(w, "random\t%.1f%% on average, %.1f%% at most\t%d of %d random circuits recover as much\n",
+			100*f.Random.Mean("circuit").Scalar(), 100*high, better, of)
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+	fmt.Fprintf(&b, "%s (%s)\n%s\n", f.Method, f.Source, f.Provenance)
+	return b.String()
+}
+
+func bounds(values []float32) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		lo, hi = min(lo, float64(v)), max(hi, float64(v))
+	}
+	return lo, hi
+}

@@ -1,0 +1,308 @@
+package circuit_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/task"
+	"github.com/golens/golens/model"
+)
+
+// planted is the hand-made IOI network and its task. What its heads do is said
+// in the model's card.
+var planted = sync.OnceValues(func() (*task.IOITask, error) {
+	m, err := model.Open("zoo:ioi-planted")
+	if err != nil {
+		return nil, err
+	}
+	return task.IOI(m, task.IOIOptions{N: 20, Seed: 1})
+})
+
+// truth is the planted circuit.
+func truth() *circuit.Circuit {
+	return &circuit.Circuit{
+		Name: "planted", Positions: []string{"IO", "S1", "S1+1", "S2", "END"},
+		Nodes: []circuit.Node{
+			{Part: circuit.Head(3, 0), At: []string{"END"}, Class: circuit.NameMover},
+			{Part: circuit.Head(3, 1), At: []string{"END"}, Class: circuit.NegativeNameMover},
+			{Part: circuit.Head(4, 0), At: []string{"END"}, Class: circuit.BackupNameMover},
+			{Part: circuit.Head(2, 0), At: []string{"END"}, Class: circuit.SInhibition},
+			{Part: circuit.Head(1, 0), At: []string{"S2"}, Class: circuit.Induction},
+			{Part: circuit.Head(0, 0), At: []string{"S2"}, Class: circuit.DuplicateToken},
+			{Part: circuit.Head(0, 1), At: []string{"S1+1"}, Class: circuit.PreviousToken},
+		},
+		Edges: []circuit.Edge{
+			{From: circuit.Head(3, 0), To: circuit.Logits(), Input: circuit.ToLogits},
+			{From: circuit.Head(3, 1), To: circuit.Logits(), Input: circuit.ToLogits},
+			{From: circuit.Head(4, 0), To: circuit.Logits(), Input: circuit.ToLogits},
+			{From: circuit.Head(2, 0), To: circuit.Head(3, 0), Input: circuit.ToQuery},
+			{From: circuit.Head(2, 0), To: circuit.Head(3, 1), Input: circuit.ToQuery},
+			// Not 2.0 to the query of 4.0, which with 3.0 gone looks at IO also by
+			// itself: 3.1 writes the opposite of what it cancels.
+			{From: circuit.Head(1, 0), To: circuit.Head(2, 0), Input: circuit.ToValue},
+			{From: circuit.Head(0, 0), To: circuit.Head(2, 0), Input: circuit.ToValue},
+			{From: circuit.Head(0, 1), To: circuit.Head(1, 0), Input: circuit.ToKey},
+		},
+	}
+}
+
+func ioiTask(t testing.TB) (*model.Model, *task.IOITask) {
+	t.Helper()
+	ioi, err := planted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open(t, "zoo:ioi-planted"), ioi
+}
+
+// Every head of the hand-made network is found and put into its class, and no
+// decoy is.
+func TestIOIFindsThePlantedCircuit(t *testing.T) {
+	m, ioi := ioiTask(t)
+	c, err := circuit.IOI(m, ioi, circuit.IOIOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Compare(truth())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(c)
+	if r.Nodes.Precision() != 1 || r.Nodes.Recall() != 1 || r.Edges.Precision() != 1 || r.Edges.Recall() != 1 || r.Classes != 7 {
+		t.Errorf("%s", r)
+	}
+	for i, n := range truth().Nodes {
+		if got := c.Nodes[i]; got.Part != n.Part || !slices.Equal(got.At, n.At) {
+			t.Errorf("node %d is %v, want %v", i, got, n)
+		}
+	}
+	// By the card: without half of the signals 3.81 of 5.317 are left, and with
+	// the mover's queries blind all names look alike.
+	effects := map[string]float64{}
+	for _, e := range c.Edges {
+		effects[e.String()] = e.Effect
+	}
+	for edge, want := range map[string]float64{
+		"0.0 → 2.0 v": 100 * (5.317 - 3.808) / 5.317, "1.0 → 2.0 v": 100 * (5.317 - 3.808) / 5.317, "0.1 → 1.0 k": 100 * (5.317 - 3.808) / 5.317,
+		"3.0 → logits": 100 * (8 * (0.943 - 0.028)) / 5.317 * 0.968, "3.1 → logits": -100 * 2 * (0.943 - 0.028) / 5.317 * 0.968,
+	} {
+		// The card has three digits. Corrupted names are often the clean ones, as
+		// there are but twelve: movers lose a little less than all.
+		if tolerance := map[bool]float64{true: 6, false: 0.1}[strings.HasSuffix(edge, "logits")]; !(math.Abs(effects[edge]-want) < tolerance) {
+			t.Errorf("%s has effect %g, want %g", edge, effects[edge], want)
+		}
+	}
+	if len(c.Steps) != 5 || slices.ContainsFunc(c.Steps, func(s circuit.Step) bool { return len(s.Others) > 0 }) {
+		t.Errorf("steps: %s", c)
+	}
+}
+
+func TestIOIRefuses(t *testing.T) {
+	m, ioi := ioiTask(t)
+	blind, backwards := *ioi, *ioi.Task
+	backwards.Metric = model.LogitDiff(ioi.Wrong, ioi.Answer).In(ioi.End)
+	blind.Task = &backwards
+	for _, c := range []struct {
+		name string
+		ioi  *task.IOITask
+		o    circuit.IOIOptions
+		want string
+	}{
+		{"no task", nil, circuit.IOIOptions{}, "no task"},
+		{"a model that does not do it", &blind, circuit.IOIOptions{}, "the model does not do the task: its logit difference is -5.3"},
+		{"threshold", ioi, circuit.IOIOptions{Effect: -1}, "must be above 0"},
+	} {
+		if _, err := circuit.IOI(m, c.ioi, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v; it should say %q", c.name, err, c.want)
+		}
+	}
+	// Thresholds that nothing reaches leave nothing.
+	c, err := circuit.IOI(m, ioi, circuit.IOIOptions{Attention: 0.99})
+	if err != nil || len(c.Nodes) != 0 || len(c.Steps[0].Others) != 2 {
+		t.Errorf("%s, %v", c, err)
+	}
+}
+
+func TestPlantedCircuitIsFaithful(t *testing.T) {
+	m, ioi := ioiTask(t)
+	for _, value := range []circuit.Value{circuit.TemplateMean, circuit.Zero, circuit.Resample, circuit.Mean} {
+		f, err := circuit.Faithfulness(m, ioi.Task, truth(), circuit.Settings{Random: 10, Ablation: circuit.Ablation{Value: value}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: F(M) %s, F(C) %s", value, f.Model, f.Alone)
+		if f.Gap.Value > 1e-3*f.Model.Value && value != circuit.Mean {
+			t.Errorf("%s: |F(M) - F(C)| is %g of %g", value, f.Gap.Value, f.Model.Value)
+		}
+		if f.Without.Value > 0.1*f.Model.Value || f.Empty.Value > 0.1*f.Model.Value {
+			t.Errorf("%s: without the circuit %g is left", value, f.Without.Value)
+		}
+		if better, of := f.Better(); of != 10 || better > 1 {
+			t.Errorf("%s: %d of %d random circuits are as good", value, better, of)
+		}
+	}
+}
+
+// The full circuit has no gap where knocked out parts leave nothing behind. Means
+// within a template leave the names of the reference prompts, which are the
+// prompt's own at times; at all positions on both sides they leave the same.
+func TestPlantedCircuitIsComplete(t *testing.T) {
+	m, ioi := ioiTask(t)
+	search := circuit.Search{Random: 5, Greedy: circuit.Greedy{Runs: 3, Steps: 3, Sample: 5}}
+	for _, a := range []circuit.Ablation{{Value: circuit.Zero}, {Positions: circuit.Everywhere}} {
+		r, err := circuit.Completeness(m, ioi.Task, truth(), circuit.Settings{Ablation: a}, search)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A decoy that attends writes nothing that is read: only rounding is left.
+		if r.Worst.Value > 1e-3 || len(r.Sets) < 13 {
+			t.Errorf("%s: %s", a, r)
+		}
+	}
+	// Without the backup, the greedy search finds that the mover has one.
+	c := truth().Without(circuit.Head(4, 0))
+	r, err := circuit.Completeness(m, ioi.Task, c, circuit.Settings{Ablation: circuit.Ablation{Value: circuit.Zero}},
+		circuit.Search{Random: -1, NoClasses: true, Greedy: circuit.Greedy{Runs: 3, Steps: 3, Sample: 6}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := slices.ContainsFunc(r.Sets, func(w circuit.Without) bool {
+		return w.Kind == "greedy" && slices.Contains(w.K, circuit.Head(3, 0)) && w.Gap.Value > 5
+	})
+	if !found || r.Worst.Value < 5 || r.Sets[0].Gap.Value > 1e-3 {
+		t.Errorf("%s", r)
+	}
+}
+
+func TestPlantedCircuitIsMinimal(t *testing.T) {
+	m, ioi := ioiTask(t)
+	for _, choice := range []circuit.Choice{{}, {Best: true}} {
+		r, err := circuit.Minimality(m, ioi.Task, truth(), circuit.Settings{Ablation: circuit.Ablation{Value: circuit.Zero}}, choice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range r.Nodes {
+			if n.Share < 0.01 || n.Change.Lo <= 0 {
+				t.Errorf("%s changes %s with K = %v", n.Node.Part, n.Change, n.K)
+			}
+			if n.Opposing != (n.Node.Class == circuit.NegativeNameMover) {
+				t.Errorf("%s: opposing is %t", n.Node.Part, n.Opposing)
+			}
+		}
+		if choice.Best {
+			continue
+		}
+		// The card's numbers.
+		for part, want := range map[circuit.Part]float64{circuit.Head(3, 0): 5.317 - 4.23, circuit.Head(2, 0): 5.317 + 1.96, circuit.Head(0, 1): 5.317 - 3.81} {
+			i := slices.IndexFunc(r.Nodes, func(n circuit.Needed) bool { return n.Node.Part == part })
+			if got := r.Nodes[i].Change.Value; math.Abs(got-want) > 0.01 { // half of the card's last digit
+				t.Errorf("%s changes %g, want %g", part, got, want)
+			}
+		}
+	}
+	// A decoy in the circuit shows.
+	c := truth()
+	c.Nodes = append(c.Nodes, circuit.Node{Part: circuit.Head(4, 1), At: []string{"END"}, Class: "decoy"})
+	r, err := circuit.Minimality(m, ioi.Task, c, circuit.Settings{}, circuit.Choice{Best: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := r.Nodes[7]; last.Change.Value > 1e-5 {
+		t.Errorf("the decoy changes %s", last.Change)
+	}
+}
+
+func TestCopyScores(t *testing.T) {
+	m, ioi := ioiTask(t)
+	for sign, want := range map[float64][]string{1: {"3.0", "4.0"}, -1: {"3.1"}} {
+		r, err := circuit.CopyScore(m, ioi, circuit.CopyOptions{Sign: sign, Top: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l := range 5 {
+			for h := range 2 {
+				copies := 0.0
+				if slices.Contains(want, fmt.Sprintf("%d.%d", l, h)) {
+					copies = 1
+				}
+				if r.At(l, h) != copies {
+					t.Errorf("sign %g: head %d.%d has copy score %g, want %g", sign, l, h, r.At(l, h), copies)
+				}
+			}
+		}
+	}
+}
+
+func TestSignals(t *testing.T) {
+	m, ioi := ioiTask(t)
+	s, err := circuit.Signals(m, ioi, truth().Of(circuit.SInhibition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range [][]float64{{5.32, 4.31, 2.30}, {-3.95, -5.15, -5.67}} { // the card's
+		for j, want := range row {
+			if math.Abs(s.At(i, j)-want) > 0.01 {
+				t.Errorf("position %d, token %d: %g, want %g", i, j, s.At(i, j), want)
+			}
+		}
+	}
+	// By hand from the six numbers.
+	if math.Abs(s.Position-(5.32+4.31+2.30+3.95+5.15+5.67)/6) > 0.01 || math.Abs(s.Token-(5.32-2.30-3.95+5.67)/4) > 0.01 {
+		t.Errorf("%s", s)
+	}
+	for _, heads := range [][]circuit.Part{nil, {circuit.MLP(0)}, {circuit.Head(9, 0)}} {
+		if _, err := circuit.Signals(m, ioi, heads); err == nil {
+			t.Errorf("signals of %v are no error", heads)
+		}
+	}
+}
+
+func TestOutputOnNames(t *testing.T) {
+	m, ioi := ioiTask(t)
+	o, err := circuit.OutputOnNames(m, ioi)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part, size := range map[circuit.Part]float64{circuit.Head(3, 0): 8, circuit.Head(3, 1): -2, circuit.Head(4, 1): 0} {
+		x, y := o.Head(part)
+		for name, want := range []float64{0.943, 0.057} {
+			if part == circuit.Head(4, 0) {
+				want = 0
+			}
+			for prompt := range ioi.Len() {
+				// Three digits in the card; what is written is the attention times 8.
+				if a, b := x.At(name, prompt), y.At(name, prompt); math.Abs(a-want) > 1e-3 || math.Abs(b-size*a) > 1e-3 {
+					t.Errorf("%s, name %d, prompt %d: attention %g, output %g", part, name, prompt, a, b)
+				}
+			}
+		}
+	}
+	if x, _ := o.Head(circuit.MLP(0)); x.Err() == nil {
+		t.Error("the points of an MLP are no error")
+	}
+}
+
+func TestAttention(t *testing.T) {
+	m, ioi := ioiTask(t)
+	for _, c := range []struct {
+		from, to string
+		part     circuit.Part
+		want     float64
+	}{{"S2", "S1", circuit.Head(0, 0), 1}, {"S1+1", "S1", circuit.Head(0, 1), 1}, {"S2", "S1+1", circuit.Head(1, 0), 1}, {"END", "S2", circuit.Head(2, 0), 1}, {"END", "IO", circuit.Head(3, 0), 0.943}} {
+		r, err := circuit.Attention(m, ioi.Task, c.from, c.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.At(c.part.Layer, c.part.Index); math.Abs(got-c.want) > 1e-3 { // the card has three digits
+			t.Errorf("%s attends %g from %s to %s, want %g", c.part, got, c.from, c.to, c.want)
+		}
+	}
+	if _, err := circuit.Attention(m, ioi.Task, "END", "S3"); err == nil || !strings.Contains(err.Error(), "S3") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,57 @@
+package patch
+
+import (
+	"slices"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/hook"
+)
+
+// variants are one per cell, with an edit at each of its points.
+func (l layout) variants(edit func(hook.Point) (hook.Edit, error)) ([]model.Variant, error) {
+	all := make([]model.Variant, len(l.cells))
+	for i, c := range l.cells {
+		v := model.Variant{Name: c.set.String(), Rows: c.rows}
+		for _, p := range c.set.Points {
+			e, err := edit(p)
+			if err != nil {
+				return nil, err
+			}
+			v.Edits = append(v.Edits, e)
+		}
+		all[i] = v
+	}
+	return all, nil
+}
+
+// effects are the raw metrics of a sweep whose variants are the cells.
+func (l layout) effects(run *model.SweepResult, metric model.Metric, d Direction) Effects {
+	e := Effects{metric: metric, direction: d, Plans: Plans{run.Plan}, Base: perSample(run.Base)}
+	if run.Source != nil && len(run.Source.Metrics) > 0 {
+		e.Other = perSample(run.Source)
+	}
+	e.Metric = l.empty(e.Base.Shape()[0])
+	rows := run.PerRow(0)
+	for i, c := range l.cells {
+		l.put(e.Metric, c, func(sample int) float32 { return rows.Values()[i*rows.Shape()[1]+sample] })
+	}
+	return e
+}
+
+// empty is samples of which none is known [sample, ...].
+func (l layout) empty(samples int) *array.Array {
+	return unset(slices.Concat([]array.Axis{array.Dim("sample", samples)}, l.axes)...)
+}
+
+// put sets a cell of every sample.
+func (l layout) put(to *array.Array, c cell, value func(sample int) float32) {
+	n := to.Shape()[0]
+	size := len(to.Values()) / n
+	for s := range n {
+		to.Values()[s*size+c.at] = value(s)
+	}
+}
+
+// perSample is the first metric of a run, each row a sample.
+func perSample(r *model.Result) *array.Array { return r.PerRow(0).Rename("sample") }

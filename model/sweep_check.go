@@ -1,0 +1,115 @@
+//go:build !golens_cell
+
+package model
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/exec"
+)
+
+// sweepJob checks a sweep and resolves it: the jobs of its base and source
+// runs, and how much padding stood before each row.
+func (l *local) sweepJob(s Sweep) (base, source exec.Job, left []int, err error) {
+	fail := func(err error) (exec.Job, exec.Job, []int, error) { return exec.Job{}, exec.Job{}, nil, err }
+	for _, r := range []Request{s.Base, s.Source} {
+		if r.From != 0 || r.Until != 0 || r.Resid != nil {
+			return fail(errors.New("sweep: the base and the source run from the embedding to the end; leave From, Resid and Until out"))
+		}
+	}
+	if len(s.Base.Metrics) == 0 && len(s.Captures) == 0 {
+		return fail(errors.New("sweep: nothing is read; give the base a metric, or the sweep a capture"))
+	}
+	if base, left, err = l.job(s.Base); err != nil {
+		return fail(err)
+	}
+	if s.Source.Rows != nil {
+		if source, _, err = l.job(s.Source); err != nil {
+			return fail(fmt.Errorf("sweep: source: %w", err))
+		}
+		if err := sameLengths(base.Tokens, source.Tokens); err != nil {
+			return fail(err)
+		}
+	}
+	k, err := newChecker(l.config, base.Tokens)
+	if err != nil {
+		return fail(err)
+	}
+	for _, p := range s.Captures {
+		if err := k.point(p); err != nil {
+			return fail(err)
+		}
+	}
+	for i, v := range s.Variants {
+		if err := k.variant(v, s.Source.Rows != nil); err != nil {
+			return fail(fmt.Errorf("sweep: %s: %w", v.name(i), err))
+		}
+	}
+	return base, source, left, nil
+}
+
+func sameLengths(base, source [][]int32) error {
+	if len(base) != len(source) {
+		return fmt.Errorf("sweep: the source has %d rows, the base %d; they are paired row by row", len(source), len(base))
+	}
+	for r := range base {
+		if len(base[r]) != len(source[r]) {
+			return fmt.Errorf("sweep: row %d of the source has %d tokens, that of the base %d; values are taken at the same position", r, len(source[r]), len(base[r]))
+		}
+	}
+	return nil
+}
+
+// variant checks a variant's rows and edits.
+func (k *checker) variant(v Variant, source bool) error {
+	for i, r := range v.Rows {
+		if r < 0 || r >= len(k.lens) {
+			return fmt.Errorf("row %d does not exist; the batch has %d", r, len(k.lens))
+		}
+		if slices.Contains(v.Rows[:i], r) {
+			return fmt.Errorf("row %d is listed twice", r)
+		}
+	}
+	for i, e := range v.Edits {
+		if e.Op == hook.OpSource && !source {
+			return fmt.Errorf("edit %s: the sweep has no source run", e)
+		}
+		if err := k.editIn(e, v.Rows); err != nil {
+			return err
+		}
+		for _, earlier := range v.Edits[:i] {
+			if e.Sets() && earlier.Op != hook.OpFreeze && k.overlap(earlier.Point, e.Point, v) {
+				return fmt.Errorf("edit %s undoes edit %s, where both select the same values; select other heads or positions", e, earlier)
+			}
+		}
+	}
+	return nil
+}
+
+// overlap tells whether two points have a value in common in the rows that a
+// variant runs.
+func (k *checker) overlap(a, b hook.Point, v Variant) bool {
+	meet := func(x, y []int) bool {
+		return x == nil || y == nil || slices.ContainsFunc(x, func(i int) bool { return slices.Contains(y, i) })
+	}
+	if a.ID != b.ID || !meet(a.Heads, b.Heads) || !meet(a.Coords, b.Coords) {
+		return false
+	}
+	at := func(p hook.Point, row int) []int {
+		list := slices.Clone(p.Pos.In(row))
+		for i, pos := range list {
+			list[i] = (pos + k.lens[row]) % k.lens[row]
+		}
+		return list
+	}
+	for row := range k.lens {
+		in := func(p hook.Point) bool { return p.Batch == nil || slices.Contains(p.Batch, row) }
+		if v.runs(row) && in(a) && in(b) && meet(at(a, row), at(b, row)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,13 @@
+// Package ioi is the recipe of the zoo's model that does indirect object
+// identification: the sentences that it is trained on, its tokenizer, its sizes
+// and how it is trained.
+//
+// # Sentences
+//
+// A sentence of the task is put together from an opening, a clause with two
+// names, a link and what one of the two gives the other: some ten thousand
+// frames. Every tenth frame is kept out of training, and so are all frames of
+// the IOI prompts of package interp/task ([KeptOut]) and every tenth ordered
+// pair of names. Beside them stand sentences of three names, where nothing tells
+// who comes last, and of one.
+package ioi

@@ -1,0 +1,159 @@
+package ioi
+
+import (
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/tokenizer"
+	"github.com/golens/golens/model/zoo/internal/training"
+)
+
+// Name is the model's name in the zoo.
+const Name = "ioi-4l"
+
+// BOS is the token that begins a sequence.
+const BOS = "<bos>"
+
+const (
+	vocab   = 1024
+	context = 48 // two or three sentences
+	layers  = 4
+	heads   = 4
+	dModel  = 64
+	dHead   = 32
+	// stories is how many the tokenizer learns from: enough that every name is
+	// among its words.
+	stories = 20000
+	// tested is how many prompts each test has.
+	tested = 300
+)
+
+// Config is the model's config, for a tokenizer of so many tokens.
+func Config(size int) config.Config {
+	bos := 0
+	return config.Config{
+		Family: "attn_only", Layers: layers, DModel: dModel, Heads: heads, KVHeads: heads, DHead: dHead, Vocab: size,
+		Context: context, Norm: config.NormLayer, Eps: 1e-5, Position: config.PosLearned,
+		Scale: 1 / math.Sqrt(dHead), BOS: &bos,
+	}
+}
+
+// Steps are how many steps the shipped model was trained for.
+const Steps = 7000
+
+// Settings are how it is trained in the given number of steps.
+func Settings(size int, seed uint64, steps int) training.Settings {
+	return training.Settings{
+		Model: Config(size), Seed: seed, Steps: steps, Batch: 32, LearningRate: 3e-3, FinalRate: 1e-4,
+		WarmUp: min(50, steps/2), Beta2: 0.99, Checkpoints: []int{steps}, LogEvery: 100,
+	}
+}
+
+// Tokenizer trains the byte-level BPE, always the same one.
+func Tokenizer() ([]byte, error) {
+	return tokenizer.Train(texts(), vocab, []string{BOS})
+}
+
+// texts are what the tokenizer learns from.
+func texts() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		w := newWriter(0, 0)
+		for range stories {
+			if !yield(w.story(200)) {
+				return
+			}
+		}
+	}
+}
+
+// Drill is what the model is trained and tested on, and the number of tokens in
+// its vocabulary.
+func Drill(tokenizerJSON []byte, seed uint64) (d training.Drill, size int, err error) {
+	t, err := tokenizer.Parse(tokenizerJSON)
+	if err != nil {
+		return d, 0, err
+	}
+	bos, ok := t.ID(BOS)
+	if !ok {
+		return d, 0, fmt.Errorf("ioi: the tokenizer has no %s", BOS)
+	}
+	e := encoder{t, bos}
+	train := newWriter(seed, 1)
+	d = training.Drill{Row: func(row []int32) error { return e.row(train, row) }}
+	for i, test := range []struct {
+		name       string
+		frame, out bool // kept out of training
+		frames     []string
+	}{
+		{name: "seen frames, new pairs", out: true},
+		{name: "new frames, seen pairs", frame: true},
+		{name: "new frames, new pairs", frame: true, out: true},
+		{name: "frames of interp/task, new pairs", out: true, frames: KeptOut},
+	} {
+		w := newWriter(seed, uint64(2+i))
+		made := training.Test{Name: test.name}
+		for k := range tested {
+			frame := w.frameIs(test.frame)
+			if test.frames != nil {
+				frame = test.frames[k%len(test.frames)]
+			}
+			c := w.castIs(test.out, nil)
+			if err := e.prompt(&made, c.fill(frame, w.one(places), w.one(objects)), c); err != nil {
+				return d, 0, err
+			}
+		}
+		d.Tests = append(d.Tests, made)
+	}
+	return d, t.Size(), nil
+}
+
+// An encoder makes rows of tokens.
+type encoder struct {
+	*tokenizer.Tokenizer
+	bos int32
+}
+
+// row fills a training row with a story.
+func (e encoder) row(w *writer, row []int32) error {
+	ids, err := e.Encode(w.story(8 * len(row))) // words of up to eight letters
+	if err != nil {
+		return err
+	}
+	if len(ids) < len(row)-1 {
+		return fmt.Errorf("ioi: a story of %d tokens is too short for a row of %d", len(ids), len(row))
+	}
+	row[0] = e.bos
+	copy(row[1:], ids)
+	return nil
+}
+
+// prompt adds a prompt and its two names to a test.
+func (e encoder) prompt(t *training.Test, text string, c cast) error {
+	ids, err := e.Encode(text)
+	if err != nil {
+		return err
+	}
+	name := func(s string) (int32, error) {
+		one, err := e.Encode(" " + s)
+		if err == nil && len(one) != 1 {
+			err = fmt.Errorf("ioi: the name %s is %d tokens", s, len(one))
+		}
+		if err != nil {
+			return 0, err
+		}
+		return one[0], nil
+	}
+	answer, err := name(c.gets)
+	if err != nil {
+		return err
+	}
+	wrong, err := name(c.acts)
+	if err != nil {
+		return err
+	}
+	t.Rows = append(t.Rows, append([]int32{e.bos}, ids...))
+	t.Answer, t.Wrong = append(t.Answer, answer), append(t.Wrong, wrong)
+	return nil
+}
