@@ -8,12 +8,9 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
-// kvHead is the axis of keys and values, of which query heads may share one.
-const kvHead = "kv_head"
-
-// PerQueryHead is an array of keys or values, with axis kv_head, as the query
-// heads see it: with axis head, in which heads of a group have equal parts. In
-// models without groups only the axis' name changes.
+// PerQueryHead is an array of keys or values, which hold one part for each group
+// of query heads, as the query heads see it: heads of a group have equal parts.
+// In models without groups it is the array itself.
 //
 //	m.PerQueryHead(run.At(hook.K(1))).Pick("head", 3) // the keys that head 3 of layer 1 attends to
 func (m *Model) PerQueryHead(a *array.Array) *array.Array {
@@ -21,9 +18,12 @@ func (m *Model) PerQueryHead(a *array.Array) *array.Array {
 		return a
 	}
 	c := m.Config()
-	at := slices.IndexFunc(a.Axes(), func(x array.Axis) bool { return x.Name == kvHead })
+	at := slices.IndexFunc(a.Axes(), func(x array.Axis) bool { return x.Name == hook.Head })
 	if at < 0 || a.Axes()[at].Len != c.KVHeads {
-		return array.Failed(fmt.Errorf("per query head: an array of shape %v has no axis kv_head of length %d; give whole keys or values", a.Shape(), c.KVHeads))
+		return array.Failed(fmt.Errorf("per query head: an array of shape %v has no axis head of length %d; give whole keys or values", a.Shape(), c.KVHeads))
+	}
+	if c.KVHeads == c.Heads {
+		return a
 	}
 	axes := slices.Clone(a.Axes())
 	axes[at] = array.Dim(hook.Head, c.Heads)

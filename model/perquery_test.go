@@ -36,7 +36,7 @@ func TestPerQueryHead(t *testing.T) {
 			}
 		}
 	}
-	if d := modeltest.MaxDiff(got.Captures[3].Array, got.At(hook.K(1)).Select("kv_head", 1)); d != 0 {
+	if d := modeltest.MaxDiff(got.Captures[3].Array, got.At(hook.K(1)).Select("head", 1)); d != 0 {
 		t.Errorf("the keys of one group differ by %g from those cut out of all", d)
 	}
 	if cut := (&model.Result{Captures: got.Captures[4:]}).At(hook.K(1).Head(1)); cut.Err() != nil {

@@ -117,7 +117,7 @@ func cut(a *array.Array, p hook.Point) *array.Array {
 		a = a.Select(hook.Batch, p.Batch...)
 	}
 	if axis := p.Kind.HeadAxis(); axis >= 0 && p.Heads != nil {
-		a = a.Select(p.Kind.Axes()[axis], p.Heads...)
+		a = a.Select(hook.Head, p.Heads...)
 	}
 	if !p.Pos.All() {
 		if len(p.Pos.Rows) > 1 {
