@@ -37,6 +37,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(data)
 		f.Add(data[:len(data)-1])
 	}
+	f.Add(header(`{"a":{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}}`, 1))
 	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\x7f{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		before := allocated()
