@@ -113,7 +113,7 @@ func TestInterruptedDownload(t *testing.T) {
 }
 
 func TestCachedCellsDoNotDownload(t *testing.T) {
-	_, downloads := slowly(t, nil)
+	_, downloads, _ := slowly(t, nil)
 	start(t)
 	if _, err := model.OpenCached("org/tiny"); err == nil || downloads.Load() != 0 {
 		t.Errorf("%v, %d downloads", err, downloads.Load())
