@@ -118,7 +118,9 @@ func process(c config.Config, params arch.Params, p Processing) (arch.Params, er
 		}
 	}
 	if p.CenterUnembed {
-		params = arch.CenterUnembed(params)
+		if params, err = arch.CenterUnembed(c, params); err != nil {
+			return nil, err
+		}
 	}
 	if p.FoldValues {
 		params = arch.FoldValues(c, params)
