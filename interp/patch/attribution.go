@@ -122,4 +122,3 @@ func (a Attribution) estimate(m *model.Model, clean, corrupted model.Prompts, me
 func ownLayer(k hook.Kind) bool {
 	return !k.Global() && k != hook.KindResidPre && k != hook.KindResidMid && k != hook.KindResidPost
 }
-

@@ -102,4 +102,3 @@ func sameLengths(sets ...model.Prompts) error {
 	}
 	return nil
 }
-

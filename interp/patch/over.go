@@ -74,4 +74,3 @@ func (s Set) String() string {
 	}
 	return strings.Join(names, " + ")
 }
-
