@@ -22,7 +22,6 @@ type random struct {
 	t    *testing.T
 	m    *model.Model
 	rows [][]int32
-	mask [][]bool
 	all  []hook.Kind
 }
 
