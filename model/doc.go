@@ -19,6 +19,20 @@
 // resident while notebook cells come and go. [Open] picks; the code that uses
 // the [Model] is the same.
 //
+// # Many ways to run
+//
+// A [Sweep] is one batch and many variants of it, each a list of edits: every
+// head patched, every position ablated. [Model.Sweep] gives the metrics of every
+// variant [variant, batch] and runs only what each changes; [Model.Explain] says
+// beforehand what that is and costs. Edits may take their values from the base
+// run (hook.Point.Freeze) or from a second batch (hook.Point.FromSource), so
+// that patching carries no values:
+//
+//	s := model.Sweep{Base: corrupted.Metric(diff), Source: clean.Request()}
+//	for h := range 12 {
+//		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(9).Head(h).FromSource()}})
+//	}
+//
 // # Axis glossary
 //
 //	batch     rows of a request, one prompt each

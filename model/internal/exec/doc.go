@@ -17,6 +17,10 @@
 // block's graph computes its forward again and multiplies back the gradient of
 // its output. Memory stays one block's.
 //
+// A sweep runs each row of each variant from the first block and at the
+// positions that its edits can change and somebody reads; the rest is the base
+// run's. ADR/frontier.md tells how and why.
+//
 // The package trusts its jobs: package model checks requests before it makes
 // jobs of them.
 package exec

@@ -51,7 +51,6 @@ type sweep struct {
 // variant is a variant's own edits by activation.
 type variant struct {
 	edits map[hook.ID][]hook.Edit
-	first int // the lowest layer that is edited
 	rows  []int
 }
 
