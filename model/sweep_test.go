@@ -1,8 +1,11 @@
 package model_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
@@ -92,5 +95,136 @@ func TestPathPatchingEqualsPeers(t *testing.T) {
 		if d := modeltest.MaxDiff(sweep(t, m, s).Metric(0), recorded[name]); !(d <= sweepTolerance) {
 			t.Errorf("%s differs by %.1e", name, d)
 		}
+	}
+}
+
+// Every mistake is found before anything runs.
+func TestWrongSweeps(t *testing.T) {
+	m := open(t)
+	base := m.Rows([][]int32{{1, 2, 3}, {4, 5}}).Metric(model.LogProbOf(1))
+	one := func(edits ...hook.Edit) []model.Variant { return []model.Variant{{Name: "one", Edits: edits}} }
+	padded := model.Request{Rows: [][]int32{{1, 2, 3}}, Mask: [][]bool{{false, true, true}}}
+	for _, c := range []struct {
+		name  string
+		sweep model.Sweep
+		want  []string
+	}{
+		{"no variants", model.Sweep{Base: base}, []string{"no variants"}},
+		{"nothing read", model.Sweep{Base: m.Rows([][]int32{{1}}).Request(), Variants: one()}, []string{"nothing is read"}},
+		{"no rows", model.Sweep{Variants: one()}, []string{"no rows"}},
+		{"rows of a variant", model.Sweep{Base: base, Variants: []model.Variant{{Rows: []int{2}}}}, []string{"variant 0", "row 2 does not exist"}},
+		{"row twice", model.Sweep{Base: base, Variants: []model.Variant{{Rows: []int{1, 1}}}}, []string{"listed twice"}},
+		{"selection of no rows", model.Sweep{Base: base, Variants: []model.Variant{{Rows: []int{}}}}, []string{"has no rows"}},
+		{"unknown hook", model.Sweep{Base: base, Variants: one(hook.Z(3).Zero())}, []string{"variant 0 (one)", "layers 0 to 2"}},
+		{"position past the end", model.Sweep{Base: base, Variants: one(hook.Z(0).At(2).Zero())}, []string{"position 2", "row 1 of 2 tokens"}},
+		{"no source", model.Sweep{Base: base, Variants: one(hook.Z(0).FromSource())}, []string{"no source run"}},
+		{"source of other rows", model.Sweep{Base: base, Source: m.Rows([][]int32{{1}}).Request(), Variants: one()}, []string{"1 rows, the base 2"}},
+		{"source of other lengths", model.Sweep{Base: base, Source: m.Rows([][]int32{{1, 2}, {1, 2}}).Request(), Variants: one()}, []string{"row 0", "2 tokens", "3"}},
+		{"overlap", model.Sweep{Base: base, Variants: one(hook.Z(0).Head(1).Zero(), hook.Z(0).At(-1).Zero())}, []string{"undoes", "same values"}},
+		{"freeze after", model.Sweep{Base: base, Variants: one(hook.Z(0).Head(1).Scale(2), hook.Z(0).Freeze())}, []string{"undoes"}},
+		{"budget", model.Sweep{Base: base, Variants: one(hook.Z(0).Zero()), Budget: 100}, []string{"one row of one variant needs", "MB"}},
+		{"metric on padding", model.Sweep{Base: padded.Metric(model.LogProbOf(1).AtPositions(2)), Variants: one()}, []string{"position 2", "row 0 of 2 tokens"}},
+		{"start inside", model.Sweep{Base: base.Stop(1), Variants: one()}, []string{"from the embedding to the end"}},
+	} {
+		_, err := m.Sweep(c.sweep)
+		_, explained := m.Explain(c.sweep)
+		for _, err := range []error{err, explained} {
+			if err == nil {
+				t.Errorf("%s: no error", c.name)
+				continue
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %q does not say %q", c.name, err, want)
+				}
+			}
+		}
+	}
+	if _, err := m.Run(base.Edit(hook.Z(0).Freeze())); err == nil || !strings.Contains(err.Error(), "variants of a sweep") {
+		t.Errorf("freeze in a request: %v", err)
+	}
+}
+
+// Variants and rows that change nothing that is read are not run.
+func TestSweepRunsOnlyWhatChanges(t *testing.T) {
+	m := open(t)
+	rows := [][]int32{{1, 2, 3, 4, 5}, {6, 7, 8, 9, 1}}
+	source := [][]int32{{1, 2, 9, 4, 5}, {6, 7, 8, 9, 1}} // row 1 is the same
+	s := model.Sweep{Base: m.Rows(rows).Metric(model.LogProbOf(1)), Source: m.Rows(source).Request(), Variants: []model.Variant{
+		{Edits: []hook.Edit{hook.ResidPre(1).At(0, 1).FromSource()}}, // before the tokens differ
+		{Edits: []hook.Edit{hook.Z(1).FromSource()}},
+		{Edits: []hook.Edit{hook.MLPOut(2).At(3).FromSource()}}, // not where the metric is read, in the last block
+		{Edits: []hook.Edit{hook.Z(0).Freeze(), hook.Q(1).Scale(1)}},
+	}}
+	plan, err := m.Explain(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.Rows != 1 || plan.Same != 7 || len(plan.Groups) != 1 || plan.Groups[0].Start != "z" || plan.Groups[0].Position != 2 {
+		t.Errorf("the plan is\n%s\nwant one row, from z at position 2", plan)
+	}
+	got := sweep(t, m, s)
+	for v := range s.Variants {
+		for r := range rows {
+			if same := got.PerRow(0).At(v, r) == got.Base.PerRow(0).At(r); same != (v != 1 || r == 1) {
+				t.Errorf("variant %d, row %d: equal to the base run: %t", v, r, same)
+			}
+		}
+	}
+	if !strings.Contains(plan.String(), "7 left as they are") {
+		t.Errorf("the plan reads\n%s", plan)
+	}
+}
+
+// Cut to any budget, a sweep gives the same.
+func TestSweepBudgetsDoNotShow(t *testing.T) {
+	m := open(t)
+	_, clean, corrupted := recordedSweeps(t)
+	s := model.Sweep{Base: corrupted, Source: clean}
+	for l := range m.Config().Layers {
+		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.ResidPre(l).At(3).FromSource()}})
+	}
+	want := sweep(t, m, s)
+	s.Budget = 350_000
+	got := sweep(t, m, s)
+	chunks := 0
+	for _, g := range got.Plan.Groups {
+		chunks += g.Chunks
+	}
+	if got.Plan.Memory > s.Budget || chunks <= len(got.Plan.Groups) {
+		t.Errorf("the plan does not keep to a budget of %d:\n%s", s.Budget, got.Plan)
+	}
+	if d := modeltest.MaxDiff(got.PerRow(0), want.PerRow(0)); !(d <= near) {
+		t.Errorf("with a small budget metrics differ by %g", d)
+	}
+}
+
+// A sweep that is cancelled ends within a second.
+func TestSweepCancels(t *testing.T) {
+	m, err := model.Open(modeltest.Random(t, modeltest.Small, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([][]int32, 64)
+	for i := range rows {
+		rows[i] = make([]int32, 64)
+	}
+	s := model.Sweep{Base: m.Rows(rows).Metric(model.NLL())}
+	for i := range 2000 {
+		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(0).Head(i % 4).Scale(0.5)}})
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var cancelled time.Time
+	ctx = model.WithProgress(ctx, func(done, total int) {
+		if done > 0 && cancelled.IsZero() {
+			cancelled = time.Now()
+			cancel()
+		}
+	})
+	if _, err := m.SweepContext(ctx, s); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	if took := time.Since(cancelled); took > time.Second {
+		t.Errorf("it went on for %s", took)
 	}
 }

@@ -133,3 +133,44 @@ func TestErrorsCrossTheSocket(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// A sweep is the same on both sides, and so is its plan.
+func TestSweepsCrossTheSocket(t *testing.T) {
+	local, err := model.Open(modeltest.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t)
+	remote, err := model.Open(modeltest.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := model.Sweep{
+		Base: local.Rows([][]int32{{5, 9, 11, 4}, {7, 7, 2}}).Metric(model.LogProbOf(3)), Source: local.Rows([][]int32{{5, 9, 1, 4}, {7, 3, 2}}).Request(),
+		Variants: []model.Variant{
+			{Name: "head", Edits: []hook.Edit{hook.Z(1).Freeze(), hook.Z(0).Head(2).FromSource()}}, {Name: "row", Edits: []hook.Edit{hook.MLPOut(0).Zero()}, Rows: []int{0}},
+		},
+		Captures: []hook.Point{hook.ResidPost(2).At(-1)},
+	}
+	want, err := local.Sweep(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := remote.Sweep(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, d := range map[string]float64{
+		"metric":  modeltest.MaxDiff(want.PerRow(0), got.PerRow(0)),
+		"capture": modeltest.MaxDiff(want.At(s.Captures[0]), got.At(s.Captures[0])),
+		"base":    modeltest.MaxDiff(want.Base.PerRow(0), got.Base.PerRow(0)),
+	} {
+		if d > 1e-6 { // the batch may be cut differently
+			t.Errorf("%s differs by %g", what, d)
+		}
+	}
+	plan, err := remote.Explain(s)
+	if err != nil || !reflect.DeepEqual(*plan, want.Plan) || !reflect.DeepEqual(got.Plan, want.Plan) || got.Request != want.Request {
+		t.Errorf("plans differ (%v):\n%s\n%s", err, plan, want.Plan)
+	}
+}

@@ -132,7 +132,7 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 	z := r.queries
 	if len(r.keys) > 0 {
 		first := r.keys[0]
-		if s.Config.Encoder {
+		if s.seesAll(l, v) {
 			first = 0
 		}
 		z = union(z, from(upTo(s.lens[row]), first))
@@ -157,6 +157,28 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 	}
 	r.out = union(s.after(out, edits(hook.KindResidPost), row), parts[partPost])
 	return r
+}
+
+// seesAll tells whether a query may see what comes after it: in an encoder, or
+// where an edit writes over the masked part of scores or patterns.
+func (s *sweep) seesAll(l int, v variant) bool {
+	if s.Config.Encoder {
+		return true
+	}
+	all := slices.Clone(s.job.Base.Edits)
+	if s.job.Source != nil {
+		all = append(all, s.job.Source.Edits...)
+	}
+	for _, k := range []hook.Kind{hook.KindScores, hook.KindPattern} {
+		id := hook.ID{Kind: k, Layer: l}
+		writes := func(e hook.Edit) bool { return e.ID == id && e.Op != hook.OpScale }
+		if slices.ContainsFunc(all, writes) || slices.ContainsFunc(v.edits[id], func(e hook.Edit) bool {
+			return writes(e) && e.Op != hook.OpFreeze && e.Op != hook.OpSource
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // wanted are the positions of a row that the sweep reads of the activations of
@@ -225,7 +247,7 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 		if t.live {
 			c.from = min(c.from, first(b.keys, n), t.outs[0])
 			last := t.outs[len(t.outs)-1]
-			if s.Config.Encoder {
+			if s.seesAll(l, v) {
 				last = n - 1
 			}
 			if s.Config.Encoder || s.Config.QKNorm != "" && s.Config.Position != config.PosRotary { // no hook has the keys as they are used

@@ -15,7 +15,7 @@ func (w *work) unembed(x *tensors.Tensor) error {
 	n := len(w.courses[0].final)
 	at := func(i int) view { return view{queries: viewOf(w.courses[i].final)} }
 	lies := func(k hook.Kind) ([]int, func(int) view) { return arch.Dims(w.Config, k, n), at }
-	tp, fills := w.taps(finalIDs, func(hook.Kind) bool { return true })
+	tp, fills := w.taps(finalIDs, always, always)
 	args := []any{x}
 	few := w.tokensOf(w.courses[0].row)
 	if few != nil {

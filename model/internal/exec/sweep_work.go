@@ -154,7 +154,7 @@ func (w *work) embed() (*tensors.Tensor, error) {
 	}
 	defer free(t)
 	all := func(int) view { return view{queries: ranged(0, w.longest)} }
-	tp, fill := w.taps(embedIDs, func(hook.Kind) bool { return true })
+	tp, fill := w.taps(embedIDs, always, always)
 	out, err := w.callSite("embed", tp, fill, embedGraph(w.Engine, tp), []any{t}, w.embedNames(), -1, func(k hook.Kind) ([]int, func(int) view) {
 		return arch.Dims(w.Config, k, w.longest), all
 	})
@@ -166,11 +166,11 @@ func (w *work) embed() (*tensors.Tensor, error) {
 
 // taps are the slots and reads at some activations, and the edits of each row
 // that fill each slot.
-func (w *work) taps(ids []hook.ID, happens func(hook.Kind) bool) (*taps, [][][]hook.Edit) {
+func (w *work) taps(ids []hook.ID, met, happens func(hook.Kind) bool) (*taps, [][][]hook.Edit) {
 	t := &taps{}
 	var fills [][][]hook.Edit // [slot][row]
 	for _, id := range ids {
-		if slices.ContainsFunc(w.points, func(p hook.Point) bool { return p.ID == id }) {
+		if met(id.Kind) && slices.ContainsFunc(w.points, func(p hook.Point) bool { return p.ID == id }) {
 			t.reads = append(t.reads, id.Kind)
 		}
 		if !happens(id.Kind) {
@@ -239,7 +239,7 @@ func (w *work) block(i int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	for _, k := range arch.BlockKinds(w.Config) {
 		ids = append(ids, hook.ID{Kind: k, Layer: t.layer})
 	}
-	tp, fills := w.taps(ids, func(k hook.Kind) bool { return w.happens(k, t, start) })
+	tp, fills := w.taps(ids, func(k hook.Kind) bool { return w.meets(k, t) }, func(k hook.Kind) bool { return w.happens(k, t, start) })
 	keysLen := len(w.keys(w.courses[0], i))
 	lies := func(k hook.Kind) ([]int, func(int) view) {
 		list, n := w.outs, len(w.outs(w.courses[0], i))
@@ -277,6 +277,22 @@ func (w *work) block(i int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	}
 	free(out[1:]...)
 	return out[0], nil
+}
+
+func always(hook.Kind) bool { return true }
+
+// meets tells whether the graph of a step comes by an activation. What it does
+// not come by is as in the base run.
+func (w *work) meets(k hook.Kind, t step) bool {
+	switch part := partOf(w.Config, k); {
+	case part > partIn && part <= partBoth:
+		return t.live
+	case part == partZ:
+		return t.live || t.z
+	case part == partMLP:
+		return !t.mlp
+	}
+	return true
 }
 
 // happens tells whether edits of an activation are made in the graph: not where

@@ -1,0 +1,109 @@
+package model_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// benchSweeps are the sweeps that people wait for: clean activations into a
+// corrupted run, and the way of every head to the logits.
+var benchSweeps = []struct {
+	name     string
+	rows     int // of the batch
+	agree    int // leading tokens that both batches share
+	everyPos bool
+	make     func(c shapeOf, pos int) []model.Variant
+}{
+	{"heads", 32, 0, false, func(c shapeOf, _ int) (all []model.Variant) {
+		return c.heads(func(l, h int) []hook.Edit { return []hook.Edit{hook.Z(l).Head(h).FromSource()} })
+	}},
+	{"heads, IOI-like", 32, 9, false, func(c shapeOf, _ int) (all []model.Variant) {
+		return c.heads(func(l, h int) []hook.Edit { return []hook.Edit{hook.Z(l).Head(h).FromSource()} })
+	}},
+	{"residual by position", 32, 0, true, func(c shapeOf, pos int) (all []model.Variant) {
+		for l := range c.Layers {
+			all = append(all, model.Variant{Edits: []hook.Edit{hook.ResidPre(l).At(pos).FromSource()}})
+		}
+		return all
+	}},
+	{"heads by position, one prompt", 1, 0, true, func(c shapeOf, pos int) []model.Variant {
+		return c.heads(func(l, h int) []hook.Edit { return []hook.Edit{hook.Z(l).Head(h).At(pos).FromSource()} })
+	}},
+	{"path to the logits", 32, 0, false, func(c shapeOf, _ int) []model.Variant {
+		return c.heads(func(l, h int) []hook.Edit {
+			var edits []hook.Edit
+			for k := range c.Layers {
+				edits = append(edits, hook.Z(k).Freeze())
+			}
+			return append(edits, hook.Z(l).Head(h).FromSource())
+		})
+	}},
+}
+
+type shapeOf struct{ modeltest.Shape }
+
+func (c shapeOf) heads(edits func(layer, head int) []hook.Edit) (all []model.Variant) {
+	for l := range c.Layers {
+		for h := range c.Heads {
+			all = append(all, model.Variant{Edits: edits(l, h)})
+		}
+	}
+	return all
+}
+
+// BenchmarkSweep runs each sweep on prompts of 15 tokens. "x naive" is the time
+// of one full pass per variant, estimated from a few of them, over the sweep's.
+func BenchmarkSweep(b *testing.B) {
+	const positions = 15
+	for _, shape := range []modeltest.Shape{modeltest.Small, modeltest.GPT2Small} {
+		dir := modeltest.Random(b, shape, 1)
+		for _, c := range benchSweeps {
+			b.Run(shape.Name+"/"+c.name, func(b *testing.B) {
+				m, err := model.Open(dir)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer m.Close()
+				base, source := make([][]int32, c.rows), make([][]int32, c.rows)
+				for i := range base {
+					for j := range positions {
+						t := int32((i*31 + j*7) % shape.Vocab)
+						base[i] = append(base[i], t)
+						if j >= c.agree {
+							t = (t + 13) % int32(shape.Vocab)
+						}
+						source[i] = append(source[i], t)
+					}
+				}
+				s := model.Sweep{Base: model.Request{Rows: base}.Metric(model.LogitDiff(model.IDs(1), model.IDs(2))), Source: model.Request{Rows: source}}
+				for pos := range positions {
+					if pos == 0 || c.everyPos {
+						s.Variants = append(s.Variants, c.make(shapeOf{shape}, pos)...)
+					}
+				}
+				res := sweep(b, m, s) // compiles
+				for b.Loop() {
+					sweep(b, m, s)
+				}
+				each := b.Elapsed() / time.Duration(b.N)
+				few := s
+				few.Variants = s.Variants[:2]
+				began := time.Now()
+				if _, err := modeltest.NaiveSweep(m, few); err != nil {
+					b.Fatal(err)
+				}
+				// NaiveSweep also runs the base and the source, twice each.
+				naive := time.Since(began) / 6 * time.Duration(len(s.Variants))
+				b.ReportMetric(float64(naive)/float64(each), "x_naive")
+				b.ReportMetric(float64(res.Plan.FLOPs+res.Plan.Base)/each.Seconds()/1e9, "GFLOP/s")
+				b.ReportMetric(100*res.Plan.Share(), "%_of_naive_FLOPs")
+				b.Log(fmt.Sprint("\n", res.Plan))
+			})
+		}
+	}
+}
