@@ -16,6 +16,7 @@ import (
 // come after Processing is set, as the verb asks.
 type Call struct {
 	Model      string
+	Cached     bool // fail rather than download the model
 	Processing Processing
 
 	Request Request
@@ -43,14 +44,22 @@ type client struct {
 	info Info
 }
 
-// dial opens a model in the host that listens on the socket.
-func dial(ctx context.Context, socket, name string, p Processing) (*client, error) {
+// openIn opens a model in the host that listens on the socket.
+func openIn(ctx context.Context, socket string, open Call) (*Model, error) {
+	c, err := dial(ctx, socket, open)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", open.Model, err)
+	}
+	return New(c), nil
+}
+
+func dial(ctx context.Context, socket string, open Call) (*client, error) {
 	c := &client{http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}}}
-	a, err := c.call(ctx, "open", Call{Model: name, Processing: p})
+	a, err := c.call(ctx, "open", open)
 	if err != nil {
 		return nil, err
 	}

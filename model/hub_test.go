@@ -56,6 +56,22 @@ func TestOpenFromTheHub(t *testing.T) {
 	}
 }
 
+func TestOpenCachedNeverDownloads(t *testing.T) {
+	h := hubtest.New(t)
+	h.Publish("org/tiny", hubtest.CommitA, published(t), "main")
+	if _, err := model.OpenCached("org/tiny"); err == nil || !strings.Contains(err.Error(), "golens get org/tiny") {
+		t.Errorf("not in the cache: %v", err)
+	}
+	if _, err := model.Open("org/tiny"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"org/tiny", "zoo:induction", modeltest.Dir()} {
+		if _, err := model.OpenCached(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestOpenSaysWhatToDo(t *testing.T) {
 	h := hubtest.New(t)
 	h.Publish("org/tiny", hubtest.CommitA, published(t), "main")

@@ -27,7 +27,15 @@ type local struct {
 }
 
 func newLocal(s *source, p Processing, raw *local) (*local, error) {
-	params, err := s.params(p)
+	hashed := make(chan struct{})
+	go func() { // beside the reading: both touch every page
+		defer close(hashed)
+		if s.hash == "" {
+			s.hash = s.store.Hash()
+		}
+	}()
+	defer func() { <-hashed }() // also before an error gives the files back
+	plan, err := s.plan(p)
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +43,11 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := exec.New(s.config, params, b)
+	engine, err := exec.New(s.config, plan, b)
 	if err != nil {
 		return nil, err
 	}
+	<-hashed
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
 		Checkpoints: s.checkpoints,

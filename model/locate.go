@@ -14,6 +14,26 @@ import (
 	"github.com/golens/golens/model/zoo"
 )
 
+// Cached tells whether a model can be opened without a download: it ships with
+// golens, is a folder, or is whole in the Hugging Face cache. The error says
+// what is missing.
+func Cached(name string) error {
+	if strings.HasPrefix(name, zooPrefix) {
+		return nil
+	}
+	if _, err := os.Stat(name); err == nil {
+		return nil
+	}
+	ref, err := hub.Parse(name)
+	if err != nil {
+		return err
+	}
+	if _, err = hub.Find(ref, hub.Config{}); err != nil {
+		return fmt.Errorf("%w; `golens get %s` brings it", err, name)
+	}
+	return nil
+}
+
 // locate is the folder of a model that does not ship with golens: one of that
 // name or, for a model of the Hugging Face Hub, the one in its cache, to which
 // the model is brought if it is not there.

@@ -75,6 +75,10 @@ func (m *Model) Checkpoints() []int { return m.Info().Checkpoints }
 // same processing of its weights.
 func (m *Model) Checkpoint(step int) (*Model, error) {
 	name, _, _ := strings.Cut(m.Info().Name, "@")
+	if len(m.Checkpoints()) == 0 {
+		return nil, fmt.Errorf("model %s: no checkpoints of it are listed; one of the Hugging Face Hub is opened by its revision, as in %s@step%d",
+			name, name, step)
+	}
 	if !slices.Contains(m.Checkpoints(), step) {
 		return nil, fmt.Errorf("model %s: no checkpoint at step %d; there are %v", name, step, m.Checkpoints())
 	}

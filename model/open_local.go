@@ -23,17 +23,25 @@ func Open(name string) (*Model, error) { return OpenContext(context.Background()
 // until then is kept for the next time.
 func OpenContext(ctx context.Context, name string) (*Model, error) {
 	if socket := os.Getenv(SocketEnv); socket != "" {
-		c, err := dial(ctx, socket, name, Processing{})
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", name, err)
-		}
-		return New(c), nil
+		return openIn(ctx, socket, Call{Model: name})
 	}
 	r, err := OpenLocal(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	return New(r), nil
+}
+
+// OpenCached is [Open] that never downloads: it fails if the model is neither
+// here nor in the Hugging Face cache.
+func OpenCached(name string) (*Model, error) {
+	if socket := os.Getenv(SocketEnv); socket != "" {
+		return openIn(context.Background(), socket, Call{Model: name, Cached: true})
+	}
+	if err := Cached(name); err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	return Open(name)
 }
 
 // OpenLocal opens a model in this process, whatever the environment says.

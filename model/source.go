@@ -74,22 +74,23 @@ func readSource(s *source, files fs.FS, open func() (*weights.Store, error)) (*s
 	return s, err
 }
 
-// params are the weights, processed. Reading the raw ones for the first time
-// also takes their hash, at the same time.
-func (s *source) params(p Processing) (arch.Params, error) {
-	hash := make(chan string, 1)
-	if s.hash == "" {
-		go func() { hash <- s.store.Hash() }()
-		defer func() { s.hash = <-hash }()
-	}
-	params, err := s.family.Load(s.config, s.store)
+// plan is where the weights come from, processed. Only processing reads them.
+func (s *source) plan(p Processing) (arch.Plan, error) {
+	plan, err := s.family.Load(s.config, s.store)
 	if err != nil {
 		return nil, err
 	}
-	if err := params.Check(s.config); err != nil {
+	if err := plan.Check(s.config); err != nil || p == (Processing{}) {
+		return plan, err
+	}
+	params, err := plan.Read()
+	if err != nil {
 		return nil, err
 	}
-	return process(s.config, params, p)
+	if params, err = process(s.config, params, p); err != nil {
+		return nil, err
+	}
+	return params.Plan(), nil
 }
 
 func process(c config.Config, params arch.Params, p Processing) (arch.Params, error) {

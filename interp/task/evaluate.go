@@ -57,8 +57,8 @@ func (t *Task) Evaluate(m *model.Model) (*Scores, error) {
 	return s, samples.Err()
 }
 
-// Of is the mean of a metric on the clean prompts, and its interval.
-func (s *Scores) Of(kind model.MetricKind) (mean, lo, hi float64, err error) {
+// Metric is the mean of a metric on the clean prompts, and its interval.
+func (s *Scores) Metric(kind model.MetricKind) (mean, lo, hi float64, err error) {
 	for k, metric := range s.Metrics {
 		if metric.Kind == kind {
 			return s.At(0, k), s.Lo.At(0, k), s.Hi.At(0, k), nil

@@ -82,12 +82,12 @@ func TestPlantedDoesIOI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mean, lo, hi, err := s.Of(model.KindLogitDiff)
+	mean, lo, hi, err := s.Metric(model.KindLogitDiff)
 	if want := whole().diff(); err != nil || math.Abs(mean-want) > nearly || math.Abs(hi-lo) > nearly {
 		t.Errorf("logit difference %.5f [%.5f, %.5f] (%v), want %.5f in every row", mean, lo, hi, err, want)
 	}
 	for _, kind := range []model.MetricKind{model.KindAccuracy, model.KindRank} {
-		if mean, _, _, err := s.Of(kind); err != nil || mean != 1 {
+		if mean, _, _, err := s.Metric(kind); err != nil || mean != 1 {
 			t.Errorf("%s is %g (%v), want 1", kind, mean, err)
 		}
 	}

@@ -105,8 +105,8 @@ const shown = 3
 func (t *Task) String() string {
 	var b strings.Builder
 	different := slices.Compact(slices.Sorted(slices.Values(t.Templates)))
-	fmt.Fprintf(&b, "%s: %d prompts of %d templates; positions %s (%s)\n",
-		t.Name, t.Len(), len(different), strings.Join(t.Places(), " "), t.Source)
+	fmt.Fprintf(&b, "%s: %d prompts, %d templates; positions %s (%s)\n",
+		t.Name, t.Len(), len(different), strings.Join(t.Places(), " "), orGolens(t.Source))
 	for i := range min(shown, t.Len()) {
 		fmt.Fprintf(&b, "  %s\n", strings.Join(t.Clean.Labels[i], ""))
 	}

@@ -48,7 +48,7 @@ func TestTrainedDoesIOIOnNewTemplates(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("\n%s", s)
-	accuracy, _, _, err := s.Of(model.KindAccuracy)
+	accuracy, _, _, err := s.Metric(model.KindAccuracy)
 	if err != nil || !(accuracy > 0.98) {
 		t.Errorf("accuracy %.3f (%v), want more than 0.98", accuracy, err)
 	}

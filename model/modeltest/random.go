@@ -32,6 +32,12 @@ func (s Shape) Params() int { return s.Layers * (4*s.DModel*s.DModel + 2*s.DMode
 // Face would publish it, and gives the folder.
 func Random(t testing.TB, s Shape, seed uint64) string {
 	t.Helper()
+	return RandomAs(t, s, "F32", seed)
+}
+
+// RandomAs is [Random] with weights of type F32, F16 or BF16.
+func RandomAs(t testing.TB, s Shape, dtype string, seed uint64) string {
+	t.Helper()
 	dir := t.TempDir()
 	config, err := json.Marshal(map[string]any{
 		"model_type": "gpt2", "n_layer": s.Layers, "n_head": s.Heads, "n_embd": s.DModel, "n_inner": s.DMLP,
@@ -41,7 +47,7 @@ func Random(t testing.TB, s Shape, seed uint64) string {
 		err = os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
 	}
 	if err == nil {
-		err = weights.Write(filepath.Join(dir, "model.safetensors"), "F32", tensors(s, seed))
+		err = weights.Write(filepath.Join(dir, "model.safetensors"), dtype, tensors(s, seed))
 	}
 	if err != nil {
 		t.Fatal(err)

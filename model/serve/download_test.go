@@ -18,8 +18,9 @@ import (
 )
 
 // slowly publishes the tiny GPT-2 on a hub that sends half of its weights and
-// the rest once go on is closed.
-func slowly(t *testing.T, goOn <-chan struct{}) (h *hubtest.Hub, downloads *atomic.Int32) {
+// the rest once goOn is closed. It counts downloads, and those that were given
+// up.
+func slowly(t *testing.T, goOn <-chan struct{}) (h *hubtest.Hub, downloads, ended *atomic.Int32) {
 	t.Helper()
 	files := map[string][]byte{}
 	for _, name := range []string{"config.json", "model.safetensors"} {
@@ -31,7 +32,7 @@ func slowly(t *testing.T, goOn <-chan struct{}) (h *hubtest.Hub, downloads *atom
 	}
 	h = hubtest.New(t)
 	h.Publish("org/tiny", hubtest.CommitA, files, "main")
-	downloads = &atomic.Int32{}
+	downloads, ended = &atomic.Int32{}, &atomic.Int32{}
 	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if !cdn || r.Header.Get("Range") != "" {
 			return false
@@ -44,16 +45,17 @@ func slowly(t *testing.T, goOn <-chan struct{}) (h *hubtest.Hub, downloads *atom
 		select {
 		case <-goOn:
 		case <-r.Context().Done():
+			ended.Add(1)
 		}
 		w.Write(data[len(data)/2:])
 		return true
 	}
-	return h, downloads
+	return h, downloads, ended
 }
 
 func TestCellsShareADownload(t *testing.T) {
 	goOn := make(chan struct{})
-	_, downloads := slowly(t, goOn)
+	_, downloads, _ := slowly(t, goOn)
 	start(t)
 	var wg sync.WaitGroup
 	for range 2 {
@@ -79,7 +81,7 @@ func TestCellsShareADownload(t *testing.T) {
 // An interrupted cell ends the download, unless another cell waits for it too;
 // the next cell goes on with it.
 func TestInterruptedDownload(t *testing.T) {
-	h, downloads := slowly(t, nil)
+	h, downloads, ended := slowly(t, nil)
 	start(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
@@ -95,6 +97,9 @@ func TestInterruptedDownload(t *testing.T) {
 	if err := <-stopped; !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
+	for ended.Load() == 0 { // who comes sooner goes on with the download that is under way
+		time.Sleep(time.Millisecond)
+	}
 	if _, err := model.Open("org/tiny"); err != nil {
 		t.Fatal(err)
 	}
@@ -104,5 +109,16 @@ func TestInterruptedDownload(t *testing.T) {
 	}
 	if !resumed {
 		t.Errorf("begun anew: %+v", h.Requests())
+	}
+}
+
+func TestCachedCellsDoNotDownload(t *testing.T) {
+	_, downloads, _ := slowly(t, nil)
+	start(t)
+	if _, err := model.OpenCached("org/tiny"); err == nil || downloads.Load() != 0 {
+		t.Errorf("%v, %d downloads", err, downloads.Load())
+	}
+	if _, err := model.OpenCached("zoo:induction"); err != nil {
+		t.Error(err)
 	}
 }

@@ -80,6 +80,11 @@ func (h *Host) answer(r *http.Request, verb string, do func(context.Context, mod
 	if err := gob.NewDecoder(r.Body).Decode(&call); err != nil {
 		return nil, fmt.Errorf("model host: %s: unreadable call (are kernel and cells of one golens version?): %w", verb, err)
 	}
+	if call.Cached {
+		if err := model.Cached(call.Model); err != nil {
+			return nil, err
+		}
+	}
 	runner, err := h.runner(r.Context(), call.Model, call.Processing, func(d model.Download) {
 		tell(wire.Frame{Download: d.Model, Done: d.Done, Total: d.Total})
 	})

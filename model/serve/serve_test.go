@@ -16,7 +16,7 @@ import (
 )
 
 // start serves on a socket and points the environment at it.
-func start(t *testing.T) (client *http.Client) {
+func start(t testing.TB) (client *http.Client) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)

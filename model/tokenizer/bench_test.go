@@ -58,6 +58,23 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// One megabyte without spaces, for every kind of model.
+func BenchmarkEncodeKinds(b *testing.B) {
+	for _, name := range smallTokenizers {
+		b.Run(name, func(b *testing.B) {
+			tok := openSmall(b, name)
+			text := withoutSpaces(1 << 20)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := tok.Encode(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkOpenGPT2(b *testing.B) {
 	files := gpt2Files(b)
 	for b.Loop() {

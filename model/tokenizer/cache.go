@@ -17,29 +17,29 @@ const (
 // cache remembers words' tokens. The zero cache is ready to use.
 type cache struct {
 	mu    sync.RWMutex
-	words map[string][]int32
+	words map[string][]piece
 }
 
-func (c *cache) get(word string) ([]int32, bool) {
+func (c *cache) get(word string) ([]piece, bool) {
 	if len(word) > cacheLength {
 		return nil, false
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	ids, ok := c.words[word]
-	return ids, ok
+	pieces, ok := c.words[word]
+	return pieces, ok
 }
 
 // put keeps a copy of the tokens, and of the word, which is a part of a text
 // that would otherwise live as long as the cache.
-func (c *cache) put(word string, ids []int32) {
+func (c *cache) put(word string, pieces []piece) {
 	if len(word) > cacheLength {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.words == nil || len(c.words) >= cacheWords {
-		c.words = map[string][]int32{}
+		c.words = map[string][]piece{}
 	}
-	c.words[strings.Clone(word)] = append([]int32(nil), ids...)
+	c.words[strings.Clone(word)] = append([]piece(nil), pieces...)
 }

@@ -8,41 +8,37 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// compose brings text to NFC and says where each byte of it came from. Bytes
-// that are not valid UTF-8 stay, and nothing is composed across them.
-func compose(text string) (string, source) {
-	if utf8.ValidString(text) && norm.NFC.IsNormalString(text) {
-		return text, source{}
+// compose brings text to NFC or NFKC. What was composed stands where all the
+// characters stood that it was composed from. Bytes that are not valid UTF-8
+// stay, and nothing is composed across them.
+func compose(v view, form norm.Form) view {
+	if utf8.ValidString(v.text) && form.IsNormalString(v.text) {
+		return v
 	}
-	var out strings.Builder
-	s := source{starts: make([]int, 0, len(text)), ends: make([]int, 0, len(text))}
-	for at := 0; at < len(text); {
-		n := segment(text[at:])
-		part := text[at : at+n]
-		composed := composeSegment(part)
-		out.WriteString(composed)
-		for i := range len(composed) {
-			if composed == part {
-				s.starts, s.ends = append(s.starts, at+i), append(s.ends, at+i+1)
-			} else {
-				s.starts, s.ends = append(s.starts, at), append(s.ends, at+n)
-			}
+	b := rewriter{old: v}
+	for at := 0; at < len(v.text); {
+		n := segment(v.text[at:], form)
+		part := v.text[at : at+n]
+		if composed := composeSegment(part, form); composed == part {
+			b.keep(at, at+n)
+		} else {
+			b.put(composed, at, at+n)
 		}
 		at += n
 	}
-	return out.String(), s
+	return b.view()
 }
 
 // segment is the length of the first character of s with all that may combine
 // with it, or of an invalid byte.
-func segment(s string) int {
+func segment(s string, form norm.Form) int {
 	r, i := utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError && i == 1 {
 		return 1
 	}
 	for i < len(s) {
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || norm.NFC.PropertiesString(s[i:]).BoundaryBefore() {
+		if r == utf8.RuneError && n == 1 || form.PropertiesString(s[i:]).BoundaryBefore() {
 			break
 		}
 		i += n
@@ -55,14 +51,14 @@ func segment(s string) int {
 // this many bytes cannot have more.
 const streamSafe = 30
 
-func composeSegment(s string) string {
+func composeSegment(s string, form norm.Form) string {
 	switch {
 	case len(s) == 1: // an ASCII character or an invalid byte
 		return s
 	case len(s) <= streamSafe:
-		return norm.NFC.String(s)
+		return form.String(s)
 	}
-	return composeLong(s)
+	return composeLong(s, form)
 }
 
 // composeLong is canonical composition, of a segment of any length: decompose,
@@ -70,14 +66,18 @@ func composeSegment(s string) string {
 // class or a higher one stands between.
 //
 // Source: The Unicode Standard, section 3.11, D109, D115 and D117.
-func composeLong(s string) string {
+func composeLong(s string, form norm.Form) string {
+	apart := norm.NFD
+	if form == norm.NFKC {
+		apart = norm.NFKD
+	}
 	type mark struct {
 		r     rune
 		class uint8
 	}
 	var marks []mark
 	for _, r := range s {
-		for _, r := range norm.NFD.String(string(r)) {
+		for _, r := range apart.String(string(r)) {
 			marks = append(marks, mark{r, norm.NFD.PropertiesString(string(r)).CCC()})
 		}
 	}

@@ -19,17 +19,18 @@ func TestComposeEqualsNFC(t *testing.T) {
 	for range 50000 {
 		text := randomText(r, composePieces)
 		want := norm.NFC.String(text)
-		got, src := compose(text)
+		v := compose(view{text: text}, norm.NFC)
+		got := v.text
 		if got != want {
 			t.Fatalf("compose(%+q) = %+q, want %+q", text, got, want)
 		}
-		if src.starts != nil && len(src.starts) != len(got) {
-			t.Fatalf("compose(%+q) maps %d bytes of %d", text, len(src.starts), len(got))
+		if v.spans != nil && len(v.spans) != len(got) {
+			t.Fatalf("compose(%+q) maps %d bytes of %d", text, len(v.spans), len(got))
 		}
 		var long strings.Builder
 		for rest := text; rest != ""; {
-			n := segment(rest)
-			long.WriteString(composeLong(rest[:n]))
+			n := segment(rest, norm.NFC)
+			long.WriteString(composeLong(rest[:n], norm.NFC))
 			rest = rest[n:]
 		}
 		if long.String() != want {
@@ -47,7 +48,7 @@ func TestComposeKeeps(t *testing.T) {
 		"half a character": {"e\u0301\xf0\x9f", "é\xf0\x9f"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, _ := compose(c.text); got != c.want {
+			if got := compose(view{text: c.text}, norm.NFC).text; got != c.want {
 				t.Errorf("compose(%+q) = %+q, want %+q", c.text, got, c.want)
 			}
 		})

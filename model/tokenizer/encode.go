@@ -2,9 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
-	"strings"
-
-	"golang.org/x/text/unicode/norm"
+	"unicode/utf8"
 )
 
 // Token is one token and the bytes of the text, [Start, End), that it stands
@@ -28,9 +26,9 @@ type Options struct {
 // maxText bounds a text, so that positions in a word fit in 32 bits.
 const maxText = 1 << 30
 
-// Encode gives the ids of text. The empty text has none. The error says which
-// byte has no token in the vocabulary; it does not occur for a vocabulary that
-// has all bytes, as published models' have.
+// Encode gives the ids of text. The empty text has none. The error says what
+// has no token in the vocabulary; it does not occur for a vocabulary that has
+// all bytes or an unknown token, as published models' have.
 func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	tokens, err := t.EncodeOffsets(text, Options{})
 	if err != nil {
@@ -77,15 +75,16 @@ type encoder struct {
 	t       *Tokenizer
 	text    string
 	literal bool
-	ids     []int32 // of the word at hand
+	pieces  []piece // of the word at hand
 	out     []Token
 	err     error
 }
 
 // given cuts the text as it was given at its added tokens.
 func (e *encoder) given() {
+	all := view{text: e.text}
 	if e.literal {
-		e.normalize(0, len(e.text))
+		e.normalize(all)
 		return
 	}
 	e.t.raw.split(e.text, func(from, to int, token *added) bool {
@@ -93,74 +92,48 @@ func (e *encoder) given() {
 			e.out = append(e.out, Token{token.id, from, to})
 			return true
 		}
-		return e.normalize(from, to)
+		return e.normalize(all.slice(from, to))
 	})
 }
 
-// normalize normalizes text[from:to] and cuts the outcome at those added
+// normalize normalizes a part of the text and cuts the outcome at those added
 // tokens that are looked for in normalized text.
-func (e *encoder) normalize(from, to int) bool {
-	text, src := e.text[from:to], source{}
-	if e.t.nfc {
-		text, src = compose(text)
-	}
-	src.base = from
+func (e *encoder) normalize(v view) bool {
+	v = normalize(e.t.normalizers, v)
 	if e.literal {
-		return e.words(text, src)
+		return cut(e.t.cutters, v, e.word)
 	}
-	return e.t.normalized.split(text, func(i, j int, token *added) bool {
+	return e.t.normalized.split(v.text, func(i, j int, token *added) bool {
 		if token != nil {
-			start, end := src.span(i, j)
-			e.out = append(e.out, Token{token.id, start, end})
+			at := v.span(i, j)
+			e.out = append(e.out, Token{token.id, int(at.start), int(at.end)})
 			return true
 		}
-		part := src
-		if src.starts == nil {
-			part.base += i
-		} else {
-			part.starts, part.ends = src.starts[i:j], src.ends[i:j]
-		}
-		return e.words(text[i:j], part)
+		return cut(e.t.cutters, v.slice(i, j), e.word)
 	})
 }
 
-// words cuts text into words and appends their tokens.
-func (e *encoder) words(text string, src source) bool {
-	if e.t.splitter.prefixSpace && text != "" && !strings.HasPrefix(text, " ") {
-		text, src.prefix = " "+text, 1
-	}
-	return e.t.splitter.words(text, func(at int, word string) bool {
-		ids, ok := e.t.cache.get(word)
-		if !ok {
-			var bad int
-			ids, bad = e.t.vocab.word(e.ids[:0], word)
-			if bad >= 0 {
-				start, _ := src.span(at+bad, at+bad+1)
-				e.err = fmt.Errorf("tokenizer: the vocabulary has no token for byte %#02x at offset %d, in the word %.40q", word[bad], start, word)
-				return false
+// word appends a word's tokens.
+func (e *encoder) word(v view) bool {
+	pieces, ok := e.t.cache.get(v.text)
+	if !ok {
+		var bad int
+		pieces, bad = e.t.model.word(e.pieces[:0], v.text)
+		if bad != noBad {
+			_, n := utf8.DecodeRuneInString(v.text[bad:])
+			what := fmt.Sprintf("the character %q", v.text[bad:bad+n])
+			if e.t.vocab.level {
+				what = fmt.Sprintf("byte %#02x", v.text[bad])
 			}
-			e.ids = ids
-			e.t.cache.put(word, ids)
+			e.err = fmt.Errorf("tokenizer: the vocabulary has no token for %s at offset %d, in the word %.40q", what, v.span(bad, bad+1).start, v.text)
+			return false
 		}
-		for _, id := range ids {
-			next := at + len(e.t.vocab.tokens[id])
-			start, end := src.span(at, next)
-			e.out = append(e.out, Token{id, start, end})
-			at = next
-		}
-		return true
-	})
-}
-
-// ID finds the token that stands for exactly this text, such as " Mary" with
-// its leading space. An added token is found by its content.
-func (t *Tokenizer) ID(text string) (int32, bool) {
-	if id, ok := t.added[text]; ok {
-		return id, true
+		e.pieces = pieces
+		e.t.cache.put(v.text, pieces)
 	}
-	if t.nfc {
-		text = norm.NFC.String(text)
+	for _, p := range pieces {
+		at := v.span(int(p.start), int(p.end))
+		e.out = append(e.out, Token{p.id, int(at.start), int(at.end)})
 	}
-	id, ok := t.vocab.words[text]
-	return id, ok
+	return true
 }

@@ -49,7 +49,7 @@ func TestEncodeOffsets(t *testing.T) {
 		{"empty", nil, "", Options{}, []Token{}},
 		{"merge", nil, "xhe", Options{}, []Token{{byteOf("x"), 0, 1}, {256, 1, 3}}},
 		{"part of a character", nil, "é", Options{}, []Token{{byteOf("\xc3"), 0, 1}, {byteOf("\xa9"), 1, 2}}},
-		{"prefix space is nowhere", object{"pre_tokenizer": byteLevel(true, true)}, "he", Options{}, []Token{{byteOf(" "), 0, 0}, {256, 0, 2}}},
+		{"prefix space is at the first character", object{"pre_tokenizer": byteLevel(true, true)}, "he", Options{}, []Token{{byteOf(" "), 0, 1}, {256, 0, 2}}},
 		{"no prefix to a space", object{"pre_tokenizer": byteLevel(true, true)}, " x", Options{}, []Token{{byteOf(" "), 0, 1}, {byteOf("x"), 1, 2}}},
 		{"composed", nfc, "he\u0301x", Options{}, []Token{{byteOf("h"), 0, 1}, {byteOf("\xc3"), 1, 4}, {byteOf("\xa9"), 1, 4}, {byteOf("x"), 4, 5}}},
 		{"longest added", object{"added_tokens": []object{addedEntry(300, "<a"), addedEntry(301, "<a>")}}, "<a><ax", Options{},
@@ -116,16 +116,16 @@ func TestCacheIsBounded(t *testing.T) {
 	var c cache
 	word := func(i int) string { return string([]byte{byte(i), byte(i >> 8), byte(i >> 16)}) }
 	for i := range cacheWords + 10 {
-		c.put(word(i), []int32{int32(i)})
+		c.put(word(i), []piece{{id: int32(i)}})
 	}
 	if len(c.words) > cacheWords {
 		t.Errorf("%d words are kept, want at most %d", len(c.words), cacheWords)
 	}
-	if ids, ok := c.get(word(cacheWords + 9)); !ok || ids[0] != cacheWords+9 {
+	if ids, ok := c.get(word(cacheWords + 9)); !ok || ids[0].id != cacheWords+9 {
 		t.Errorf("the last word gives %v, %v", ids, ok)
 	}
 	long := strings.Repeat("x", cacheLength+1)
-	c.put(long, []int32{1})
+	c.put(long, []piece{{id: 1}})
 	if _, ok := c.get(long); ok {
 		t.Error("a long word is kept")
 	}

@@ -99,3 +99,18 @@ func openGPT2(t testing.TB) *Tokenizer {
 	}
 	return tok
 }
+
+// smallTokenizers are the folders of testdata, one of each kind.
+var smallTokenizers = []string{
+	"bpe_llama3", "bpe_qwen2", "bpe_o200k", "bpe_added", "sentencepiece_llama2", "sentencepiece_gemma", "sentencepiece_first",
+	"metaspace_always", "metaspace_never", "unigram_t5", "unigram_bytes", "wordpiece_bert", "wordpiece_cased", "wordpiece_plain",
+}
+
+func openSmall(t testing.TB, name string) *Tokenizer {
+	t.Helper()
+	tok, err := Open(os.DirFS("testdata/" + name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}

@@ -1,36 +1,129 @@
 package tokenizer
 
 import (
+	"encoding/json"
+	"runtime"
 	"slices"
 	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
+
+// maxParse bounds what reading a file may allocate: a table of ids, which
+// for a small file is of at most freeID, and a multiple of the file.
+func maxParse(data []byte) uint64 { return 32<<20 + 256*uint64(len(data)) }
+
+// allocated is what do allocates, in bytes.
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
 
 // Whatever the file, Parse gives an error or a tokenizer that keeps its word.
 func FuzzParse(f *testing.F) {
 	f.Add(tokenizerJSON(f, nil, nil))
-	f.Add(tokenizerJSON(f, object{"added_tokens": []object{addedEntry(256, "he", "lstrip", "rstrip", "normalized")}}, object{"ignore_merges": true}))
+	f.Add(tokenizerJSON(f, object{"added_tokens": []object{addedEntry(256, "he", "lstrip", "rstrip", "normalized", "single_word")}}, object{"ignore_merges": true}))
 	f.Add(tokenizerJSON(f, object{"normalizer": object{"type": "NFC"}, "pre_tokenizer": sequence(split(llama3Pattern, "Removed", true), byteLevel(false, false))}, nil))
 	f.Add([]byte(`{"model":{"vocab":{"a":0,"":1,"é ":3},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"},"decoder":{"type":"ByteLevel"},"added_tokens":[{"id":3,"content":"é "}]}`))
+	for _, name := range smallTokenizers {
+		f.Add(withoutVocabulary(f, fixture(f, name+"/tokenizer.json")))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tok, err := Parse(data)
+		var tok *Tokenizer
+		var err error
+		if bytes, most := allocated(func() { tok, err = Parse(data) }), maxParse(data); bytes > most {
+			t.Errorf("reading %d bytes allocates %d, want at most %d", len(data), bytes, most)
+		}
 		if err != nil {
 			return
 		}
-		text := "he said: <|x|> é e\u0301 \xff 12\n"
-		tokens, err := tok.EncodeOffsets(text, Options{Template: true})
-		if err != nil {
-			return
-		}
-		end := 0
-		for _, token := range tokens {
-			if token.Start < 0 || token.End < token.Start || token.End > len(text) || token.End < end {
-				t.Fatalf("token %v after offset %d", token, end)
+		checkEncoding(t, tok, "he said: <|x|> é e\u0301 \xff 12\n")
+	})
+}
+
+// withoutVocabulary is a file with few tokens, which is changed faster.
+func withoutVocabulary(f *testing.F, data []byte) []byte {
+	var file map[string]any
+	if err := json.Unmarshal(data, &file); err != nil {
+		f.Fatal(err)
+	}
+	m := file["model"].(map[string]any)
+	if list, ok := m["vocab"].([]any); ok {
+		m["vocab"] = list[:8]
+	} else {
+		vocabulary := map[string]any{"a": 300, "b": 301, "ab": 302}
+		for token, id := range m["vocab"].(map[string]any) {
+			if id.(float64) < 5 {
+				vocabulary[token] = id
 			}
-			end = token.End
+		}
+		m["vocab"] = vocabulary
+	}
+	if m["merges"] != nil {
+		m["merges"] = []string{"a b"}
+	}
+	file["added_tokens"] = nil
+	data, err := json.Marshal(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return data
+}
+
+// checkEncoding encodes text, unless it has no tokens, and checks what holds
+// for every tokenizer.
+func checkEncoding(t *testing.T, tok *Tokenizer, text string) {
+	t.Helper()
+	for _, o := range []Options{{Template: true}, {Literal: true}} {
+		tokens, err := tok.EncodeOffsets(text, o)
+		if err != nil {
+			continue
+		}
+		last := Token{}
+		for _, token := range tokens {
+			// What was put in front stands at the whole first character.
+			shorter := token.End < last.End && token.Start > last.Start
+			if token.Start < last.Start || token.End < token.Start || token.End > len(text) || shorter {
+				t.Fatalf("token %v after %v", token, last)
+			}
+			last = token
 			tok.Label(token.ID)
 		}
-		if _, err := tok.DecodeBytes(tokenIDs(tokens)); err != nil {
+		ids := tokenIDs(tokens)
+		if _, err := tok.DecodeBytes(ids); err != nil {
 			t.Fatal(err)
+		}
+		if got := tok.Decode(ids); !utf8.ValidString(got) {
+			t.Fatalf("%q is decoded as %q", text, got)
+		}
+	}
+}
+
+// Every kind encodes every text, with memory in proportion to it.
+func FuzzEncode(f *testing.F) {
+	for _, c := range fixtureCases(f, "wordpiece_plain/cases.jsonl.gz")[:60] {
+		f.Add(c.Text)
+	}
+	f.Add("e\u0301\xff\xe3\x81 İ日\u0301")
+	toks := map[string]*Tokenizer{}
+	for _, name := range smallTokenizers {
+		toks[name] = openSmall(f, name)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, tok := range toks {
+			if _, err := tok.Encode(text); err != nil {
+				t.Fatal(err)
+			}
+			// Spans of 8 bytes for each of 3 bytes that one becomes, in several
+			// steps, and 80 bytes for merging each of them; once it is warm.
+			bytes := allocated(func() { checkEncoding(t, tok, text) })
+			if most := 1<<20 + 4000*uint64(len(text)); bytes > most {
+				t.Errorf("%d bytes of text allocate %d, want at most %d", len(text), bytes, most)
+			}
 		}
 	})
 }
@@ -45,6 +138,7 @@ func FuzzRoundTrip(f *testing.F) {
 		"gpt2":       openGPT2(f),
 		"bpe_llama3": mustParse(f, fixture(f, "bpe_llama3/tokenizer.json")),
 		"bpe_qwen2":  mustParse(f, fixture(f, "bpe_qwen2/tokenizer.json")),
+		"bpe_o200k":  mustParse(f, fixture(f, "bpe_o200k/tokenizer.json")),
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for name, tok := range toks {
@@ -57,7 +151,7 @@ func FuzzRoundTrip(f *testing.F) {
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
-				if tok.nfc {
+				if len(tok.normalizers) > 0 {
 					checkComposed(t, text, string(back), tokens)
 					continue
 				}
@@ -80,9 +174,7 @@ func checkComposed(t *testing.T, text, back string, tokens []Token) {
 	t.Helper()
 	// Added tokens divide the text before it is composed, so back may be
 	// composed once more.
-	got, _ := compose(back)
-	want, _ := compose(text)
-	if got != want {
+	if compose(view{text: back}, norm.NFC).text != compose(view{text: text}, norm.NFC).text {
 		t.Fatalf("%q comes back as %q", text, back)
 	}
 	if !slices.IsSortedFunc(tokens, func(a, b Token) int { return a.End - b.End }) {

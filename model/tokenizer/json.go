@@ -10,6 +10,9 @@ import (
 // file is tokenizer.json; its parts are read in two steps, type first, so that
 // an unknown type is named instead of failing on one of its fields.
 type file struct {
+	Version       *string         `json:"version"`
+	Truncation    json.RawMessage `json:"truncation"` // these two concern batches
+	Padding       json.RawMessage `json:"padding"`
 	AddedTokens   []addedToken    `json:"added_tokens"`
 	Normalizer    json.RawMessage `json:"normalizer"`
 	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
@@ -26,17 +29,6 @@ type addedToken struct {
 	RStrip     bool   `json:"rstrip"`
 	Normalized bool   `json:"normalized"`
 	Special    bool   `json:"special"`
-}
-
-type bpeModel struct {
-	Dropout      *float64         `json:"dropout"`
-	UnkToken     *string          `json:"unk_token"`
-	Prefix       *string          `json:"continuing_subword_prefix"`
-	Suffix       *string          `json:"end_of_word_suffix"`
-	ByteFallback bool             `json:"byte_fallback"`
-	IgnoreMerges bool             `json:"ignore_merges"`
-	Vocab        map[string]int64 `json:"vocab"`
-	Merges       []mergeEntry     `json:"merges"`
 }
 
 // mergeEntry is "a b" in older files and ["a", "b"] in newer ones.
@@ -77,7 +69,7 @@ func absent(raw json.RawMessage) bool {
 	return len(raw) == 0 || bytes.Equal(raw, []byte("null"))
 }
 
-// typeOf reads the "type" of one part of the file.
+// typeOf reads the "type" of one part of the file; "" if it has none.
 func typeOf(field string, raw json.RawMessage) (string, error) {
 	var t struct{ Type string }
 	if err := json.Unmarshal(raw, &t); err != nil {
@@ -86,10 +78,43 @@ func typeOf(field string, raw json.RawMessage) (string, error) {
 	return t.Type, nil
 }
 
-// read decodes one part of the file, naming the field in its error.
-func read(field string, raw json.RawMessage, into any) error {
-	if err := json.Unmarshal(raw, into); err != nil {
+// read decodes one part of the file, naming the field in its error. What the
+// part must hold is required; what it may not hold is what into lacks.
+func read(field string, raw json.RawMessage, into any, required ...string) error {
+	var has map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &has); err != nil {
 		return fmt.Errorf("%s: %w", field, err)
+	}
+	for _, name := range required {
+		if absent(has[name]) {
+			return fmt.Errorf("%s: %s is missing", field, name)
+		}
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", field, err)
+	}
+	return nil
+}
+
+// pattern is what Replace and Split look for.
+type pattern struct {
+	Regex  *string
+	String *string
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (p *pattern) UnmarshalJSON(b []byte) error {
+	type plain pattern
+	if err := read("pattern", b, (*plain)(p)); err != nil {
+		return err
+	}
+	if (p.Regex == nil) == (p.String == nil) {
+		return fmt.Errorf("pattern: want a Regex or a String")
+	}
+	if p.String != nil && *p.String == "" {
+		return fmt.Errorf("pattern: the String is empty")
 	}
 	return nil
 }

@@ -24,8 +24,10 @@ func (c candidate) before(d candidate) bool {
 }
 
 // linked is a symbol of the word under merging in a doubly linked list; id is
-// -1 once the symbol went into its left neighbour.
+// gone once the symbol went into its left neighbour.
 type linked struct{ id, prev, next int32 }
+
+const gone = -2
 
 // merger holds the working memory of one merge, reused between words.
 type merger struct {
@@ -38,22 +40,23 @@ var mergers = sync.Pool{New: func() any { return new(merger) }}
 // maxKept bounds the working memory that is kept between words.
 const maxKept = 1 << 16
 
-// merge merges ids, lowest rank first and leftmost among equals, until no pair
-// is in merges, and appends the outcome to out. A heap makes it n log n.
-func (v *vocab) merge(out, ids []int32) []int32 {
+// merge merges the symbols of word, lowest rank first and leftmost among
+// equals, until no pair is in merges, and appends the outcome to out, which may
+// be the memory of word. A heap makes it n log n.
+func (b *bpe) merge(out, word []piece) []piece {
 	m := mergers.Get().(*merger)
 	defer func() {
 		if cap(m.queue) <= maxKept && cap(m.symbols) <= maxKept {
 			mergers.Put(m)
 		}
 	}()
-	m.symbols, m.queue = slices.Grow(m.symbols[:0], len(ids)), m.queue[:0]
-	for i, id := range ids {
-		m.symbols = append(m.symbols, linked{id, int32(i) - 1, int32(i) + 1})
+	m.symbols, m.queue = slices.Grow(m.symbols[:0], len(word)), m.queue[:0]
+	for i, p := range word {
+		m.symbols = append(m.symbols, linked{p.id, int32(i) - 1, int32(i) + 1})
 	}
-	m.symbols[len(ids)-1].next = -1
-	for i := range m.symbols[:len(ids)-1] {
-		m.offer(v, int32(i))
+	m.symbols[len(word)-1].next = -1
+	for i := range m.symbols[:len(word)-1] {
+		m.offer(b, int32(i))
 	}
 	for len(m.queue) > 0 {
 		c := m.pop()
@@ -61,28 +64,35 @@ func (v *vocab) merge(out, ids []int32) []int32 {
 		if s.id != c.pair.left || s.next < 0 || m.symbols[s.next].id != c.pair.right {
 			continue // one of the two was merged otherwise meanwhile
 		}
-		gone := &m.symbols[s.next]
-		s.id, s.next, gone.id = c.id, gone.next, -1
+		right := &m.symbols[s.next]
+		s.id, s.next, right.id = c.id, right.next, gone
 		if s.next >= 0 {
 			m.symbols[s.next].prev = c.pos
-			m.offer(v, c.pos)
+			m.offer(b, c.pos)
 		}
 		if s.prev >= 0 {
-			m.offer(v, s.prev)
+			m.offer(b, s.prev)
 		}
 	}
-	for i := int32(0); i >= 0; i = m.symbols[i].next {
-		out = append(out, m.symbols[i].id)
+	end := word[len(word)-1].end
+	for i := int32(0); i >= 0; {
+		s := m.symbols[i]
+		p := piece{s.id, word[i].start, end}
+		if s.next >= 0 {
+			p.end = word[s.next].start
+		}
+		out = append(out, p) // not beyond word[i], which was read
+		i = s.next
 	}
 	return out
 }
 
 // offer queues the merge of the symbol at pos with its right neighbour, if
 // there is one.
-func (m *merger) offer(v *vocab, pos int32) {
+func (m *merger) offer(b *bpe, pos int32) {
 	s := m.symbols[pos]
 	p := pair{s.id, m.symbols[s.next].id}
-	if to, ok := v.merges[p]; ok {
+	if to, ok := b.merges[p]; ok {
 		m.push(candidate{rank: to.rank, pos: pos, pair: p, id: to.id})
 	}
 }

@@ -5,51 +5,58 @@ import (
 	"fmt"
 )
 
-// parseModel reads the file's "model", which must be BPE over byte letters.
-func parseModel(raw json.RawMessage) (*vocab, error) {
+// model turns words into tokens.
+type model interface {
+	// word appends the tokens of one word to out. Where the vocabulary has no
+	// token for a character, nor an unknown token, it gives its position, else
+	// noBad.
+	word(out []piece, s string) (pieces []piece, bad int)
+}
+
+const noBad = -1
+
+// piece is a token and the bytes of the word, [start, end), that it stands for.
+type piece struct{ id, start, end int32 }
+
+// parseModel reads the file's "model"; level says that words are spelled in
+// byte letters.
+func parseModel(raw json.RawMessage, level bool) (*vocab, model, error) {
 	if absent(raw) {
-		return nil, fmt.Errorf("model: missing")
+		return nil, nil, fmt.Errorf("model: missing")
 	}
-	kind, err := typeOf("model", raw)
-	if err != nil {
-		return nil, err
-	}
-	// The oldest files have no type, and are BPE if they have merges.
-	if kind != "BPE" && kind != "" {
-		return nil, fmt.Errorf("model: type %q is not supported; only byte-level BPE is", kind)
-	}
-	var m bpeModel
-	if err := read("model", raw, &m); err != nil {
-		return nil, err
-	}
+	kind, err := modelKind(raw)
 	switch {
-	case kind == "" && m.Merges == nil:
-		return nil, fmt.Errorf("model: no type and no merges; only byte-level BPE is supported")
-	case len(m.Vocab) == 0:
-		return nil, fmt.Errorf("model: vocab is missing or empty")
-	case m.Dropout != nil && *m.Dropout != 0:
-		return nil, fmt.Errorf("model: dropout %v is not supported; encoding is deterministic", *m.Dropout)
-	case m.Prefix != nil && *m.Prefix != "":
-		return nil, fmt.Errorf("model: continuing_subword_prefix %q is not supported", *m.Prefix)
-	case m.Suffix != nil && *m.Suffix != "":
-		return nil, fmt.Errorf("model: end_of_word_suffix %q is not supported", *m.Suffix)
-	case m.ByteFallback:
-		return nil, fmt.Errorf("model: byte_fallback true is not supported; it belongs to SentencePiece")
+	case err != nil:
+		return nil, nil, err
+	case kind == "BPE":
+		return parseBPE(raw, level)
+	case level && (kind == "WordPiece" || kind == "Unigram"):
+		return nil, nil, fmt.Errorf("model: type %q is not supported with a ByteLevel pre_tokenizer; BPE is", kind)
+	case kind == "WordPiece":
+		return parseWordPiece(raw)
+	case kind == "Unigram":
+		return parseUnigram(raw)
 	}
-	v, err := newVocab(m.Vocab)
-	if err != nil {
-		return nil, fmt.Errorf("model: %w", err)
+	return nil, nil, fmt.Errorf("model: type %q is not supported; BPE, WordPiece and Unigram are", kind)
+}
+
+// modelKind is the model's type. The oldest files have none; it shows in what
+// else they hold.
+func modelKind(raw json.RawMessage) (string, error) {
+	kind, err := typeOf("model", raw)
+	if err != nil || kind != "" {
+		return kind, err
 	}
-	if m.UnkToken != nil && *m.UnkToken != "" && !v.complete() {
-		return nil, fmt.Errorf("model: unk_token %q is not supported with a vocabulary that lacks bytes", *m.UnkToken)
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return "", fmt.Errorf("model: %w", err)
 	}
-	merges := make([][2]string, len(m.Merges))
-	for i, entry := range m.Merges {
-		merges[i] = entry
+	for _, sign := range []struct{ field, kind string }{
+		{"merges", "BPE"}, {"max_input_chars_per_word", "WordPiece"}, {"unk_id", "Unigram"},
+	} {
+		if !absent(fields[sign.field]) {
+			return sign.kind, nil
+		}
 	}
-	if err := v.addMerges(merges); err != nil {
-		return nil, fmt.Errorf("model: %w", err)
-	}
-	v.whole = m.IgnoreMerges
-	return v, nil
+	return "", fmt.Errorf("model: no type, and neither merges, max_input_chars_per_word nor unk_id to tell it by")
 }

@@ -6,21 +6,24 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
+	"sync"
 )
 
 // Tokenizer encodes and decodes text as one model does. Make it with [Open] or
 // [Parse]. It does not change and may be used by many goroutines at once.
 type Tokenizer struct {
-	vocab      *vocab
-	added      map[string]int32
-	special    map[int32]bool
-	raw        trie // added tokens looked for in the text as given
-	normalized trie // and those looked for in the normalized text
-	nfc        bool
-	splitter   splitter
-	template   template
-	cache      cache
+	vocab       *vocab
+	model       model
+	added       map[string]int32
+	special     map[int32]bool
+	raw         finder // added tokens looked for in the text as given
+	normalized  finder // and those looked for in the normalized text
+	normalizers []normalizer
+	cutters     []cutter
+	decoder     decoder
+	template    template
+	names       func() map[string]int32 // tokens by what they stand for
+	cache       cache
 }
 
 // maxFile bounds what is read of one file; the largest tokenizer.json in use
@@ -28,28 +31,39 @@ type Tokenizer struct {
 const maxFile = 256 << 20
 
 // Open reads the tokenizer in a model's folder: tokenizer.json or, where that
-// is absent, GPT-2's vocab.json and merges.txt, in which <|endoftext|> is a
-// special token. Where neither is there, the error wraps [fs.ErrNotExist].
+// is absent, GPT-2's vocab.json and merges.txt or BERT's vocab.txt, with what
+// special_tokens_map.json and tokenizer_config.json say of them. Where none is
+// there, the error wraps [fs.ErrNotExist].
 func Open(fsys fs.FS) (*Tokenizer, error) {
 	data, err := readFile(fsys, "tokenizer.json")
 	if err == nil {
 		return Parse(data)
 	}
+	t, err := openOlder(fsys, err)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	return t, nil
+}
+
+// openOlder reads what there is in place of tokenizer.json, which gave err.
+func openOlder(fsys fs.FS, err error) (*Tokenizer, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("tokenizer: %w", err)
+		return nil, err
 	}
-	vocabulary, err := readFile(fsys, "vocab.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("tokenizer: neither tokenizer.json nor vocab.json is there: %w", fs.ErrNotExist)
+	for _, kind := range []struct {
+		name string
+		open func(fs.FS, []byte) (*Tokenizer, error)
+	}{{"vocab.json", openVocabJSON}, {"vocab.txt", openVocabTxt}} {
+		data, err := readFile(fsys, kind.name)
+		if err == nil {
+			return kind.open(fsys, data)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer: %w", err)
-	}
-	merges, err := readFile(fsys, "merges.txt")
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer: vocab.json needs merges.txt beside it: %w", err)
-	}
-	return parseGPT2(vocabulary, string(merges))
+	return nil, fmt.Errorf("neither tokenizer.json, vocab.json nor vocab.txt is there: %w", fs.ErrNotExist)
 }
 
 func readFile(fsys fs.FS, name string) ([]byte, error) {
@@ -79,28 +93,32 @@ func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
 
 func parse(data []byte) (*Tokenizer, error) {
 	var f file
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := read("top level", data, &f); err != nil {
 		return nil, err
 	}
-	v, err := parseModel(f.Model)
+	if f.Version != nil && *f.Version != "1.0" {
+		return nil, fmt.Errorf("version: %q is not supported; 1.0 is", *f.Version)
+	}
+	level, err := hasByteLevel(f.PreTokenizer)
 	if err != nil {
 		return nil, err
 	}
-	t := newTokenizer(v)
-	if t.nfc, err = parseNormalizer(f.Normalizer); err != nil {
+	v, m, err := parseModel(f.Model, level)
+	if err != nil {
 		return nil, err
 	}
-	if t.splitter, err = parsePreTokenizer(f.PreTokenizer); err != nil {
+	t := newTokenizer(v, m)
+	if t.normalizers, err = parseNormalizer(f.Normalizer); err != nil {
 		return nil, err
 	}
-	if absent(f.Decoder) {
-		return nil, fmt.Errorf("decoder: null is not supported; byte-level BPE needs ByteLevel")
-	}
-	switch kind, err := typeOf("decoder", f.Decoder); {
-	case err != nil:
+	if t.cutters, err = parsePreTokenizer(f.PreTokenizer); err != nil {
 		return nil, err
-	case kind != "ByteLevel":
-		return nil, fmt.Errorf("decoder: type %q is not supported; ByteLevel is", kind)
+	}
+	if b, ok := m.(*bpe); ok && b.cuts() {
+		t.cutters = append(t.cutters, cutter{scan: scanMarks})
+	}
+	if err := t.parseDecoder(f.Decoder); err != nil {
+		return nil, err
 	}
 	if err := t.addTokens(f.AddedTokens); err != nil {
 		return nil, err
@@ -108,46 +126,32 @@ func parse(data []byte) (*Tokenizer, error) {
 	return t, t.parseTemplate(f.PostProcessor)
 }
 
-func newTokenizer(v *vocab) *Tokenizer {
-	return &Tokenizer{vocab: v, added: map[string]int32{}, special: map[int32]bool{}}
+// parseDecoder reads the decoder, which has to be ByteLevel for a byte-level
+// vocabulary. Without any, tokens are joined with spaces.
+func (t *Tokenizer) parseDecoder(raw json.RawMessage) error {
+	kind := ""
+	if !absent(raw) {
+		var err error
+		if kind, err = typeOf("decoder", raw); err != nil {
+			return err
+		}
+	}
+	switch {
+	case t.vocab.level && kind == "ByteLevel":
+		return nil
+	case t.vocab.level:
+		return fmt.Errorf("decoder: type %q is not supported with a ByteLevel pre_tokenizer; ByteLevel is", kind)
+	case absent(raw):
+		t.decoder.between = " "
+		return nil
+	}
+	var err error
+	t.decoder.steps, err = parseDecoder(raw)
+	return err
 }
 
-// endOfText is the one special token of GPT-2, which its files do not mark.
-const endOfText = "<|endoftext|>"
-
-func parseGPT2(vocabulary []byte, merges string) (*Tokenizer, error) {
-	var ids map[string]int64
-	if err := json.Unmarshal(vocabulary, &ids); err != nil {
-		return nil, fmt.Errorf("tokenizer: vocab.json: %w", err)
-	}
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("tokenizer: vocab.json holds no tokens")
-	}
-	v, err := newVocab(ids)
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer: vocab.json: %w", err)
-	}
-	var entries [][2]string
-	for line := range strings.Lines(merges) {
-		line = strings.TrimRight(line, "\r\n")
-		if line == "" || strings.HasPrefix(line, "#version") {
-			continue
-		}
-		entry, err := splitMerge(line)
-		if err != nil {
-			return nil, fmt.Errorf("tokenizer: merges.txt: %w", err)
-		}
-		entries = append(entries, entry)
-	}
-	if err := v.addMerges(entries); err != nil {
-		return nil, fmt.Errorf("tokenizer: merges.txt: %w", err)
-	}
-	t := newTokenizer(v)
-	t.splitter = splitter{stages: []scanner{scanGPT2}}
-	if id, ok := ids[endOfText]; ok {
-		if err := t.addTokens([]addedToken{{ID: id, Content: endOfText, Special: true}}); err != nil {
-			return nil, fmt.Errorf("tokenizer: vocab.json: %w", err)
-		}
-	}
-	return t, nil
+func newTokenizer(v *vocab, m model) *Tokenizer {
+	t := &Tokenizer{vocab: v, model: m, added: map[string]int32{}, special: map[int32]bool{}}
+	t.names = sync.OnceValue(t.nameAll)
+	return t
 }

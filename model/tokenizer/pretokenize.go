@@ -5,126 +5,168 @@ import (
 	"fmt"
 )
 
-// splitter is the pre-tokenizer: the stages cut the text one after another,
-// each cutting what the one before it left whole. None cuts nothing.
-type splitter struct {
-	stages []scanner
-	// prefixSpace puts a space before a text that does not begin with one.
-	prefixSpace bool
+// cutter is one step of the pre-tokenizer, which cuts a text into words. Each
+// cuts what the one before it left whole.
+type cutter struct {
+	change func(view) view        // first changes the text; nil does not
+	scan   scanner                // gives the words; nil leaves the text whole
+	drop   func(word string) bool // leaves out words; nil keeps all
 }
 
-// patterns are the regular expressions for which there is a scanner. All of
-// them match every character of a text, so they cut it without gaps.
-var patterns = map[string]scanner{
-	gpt2Pattern:   scanGPT2,
-	llama3Pattern: scanCL100K(3),
-	cl100kPattern: scanCL100K(3),
-	qwen2Pattern:  scanCL100K(1),
-}
-
-type preTokenizer struct {
-	Type string
-	// ByteLevel
-	AddPrefixSpace *bool `json:"add_prefix_space"`
-	UseRegex       *bool `json:"use_regex"`
-	// Split
-	Pattern struct {
-		Regex  *string
-		String *string
+// cut calls word with each word of v, until it gives false.
+func cut(cutters []cutter, v view, word func(view) bool) bool {
+	if v.text == "" {
+		return true
 	}
-	Behavior string
-	Invert   bool
-	// Digits
-	IndividualDigits bool `json:"individual_digits"`
-	// Sequence
-	PreTokenizers []preTokenizer `json:"pretokenizers"`
-}
-
-func parsePreTokenizer(raw json.RawMessage) (splitter, error) {
-	var s splitter
-	if absent(raw) {
-		return s, fmt.Errorf("pre_tokenizer: null is not supported; byte-level BPE needs ByteLevel")
+	if len(cutters) == 0 {
+		return word(v)
 	}
-	var p preTokenizer
-	if err := read("pre_tokenizer", raw, &p); err != nil {
-		return s, err
+	c := &cutters[0]
+	if c.change != nil {
+		v = c.change(v)
 	}
-	byteLevel := false
-	steps := []preTokenizer{p}
-	if p.Type == "Sequence" {
-		steps = p.PreTokenizers
+	if c.scan == nil {
+		return cut(cutters[1:], v, word)
 	}
-	for _, step := range steps {
-		if byteLevel {
-			return s, fmt.Errorf("pre_tokenizer: %q after ByteLevel is not supported; ByteLevel comes last", step.Type)
+	for i := 0; i < len(v.text); {
+		n := c.scan(v.text[i:])
+		if c.drop == nil || !c.drop(v.text[i:i+n]) {
+			if !cut(cutters[1:], v.slice(i, i+n), word) {
+				return false
+			}
 		}
-		switch step.Type {
-		case "ByteLevel":
-			byteLevel = true
-			// Both are true where the file does not say.
-			s.prefixSpace = step.AddPrefixSpace == nil || *step.AddPrefixSpace
-			if s.prefixSpace && len(s.stages) > 0 {
-				return s, fmt.Errorf("pre_tokenizer: add_prefix_space true after another step is not supported")
-			}
-			if step.UseRegex == nil || *step.UseRegex {
-				s.stages = append(s.stages, scanGPT2)
-			}
-		case "Digits":
-			if !step.IndividualDigits {
-				return s, fmt.Errorf("pre_tokenizer: Digits with individual_digits false is not supported")
-			}
-			s.stages = append(s.stages, scanDigits)
-		case "Split":
-			scan, err := step.split()
-			if err != nil {
-				return s, err
-			}
-			s.stages = append(s.stages, scan)
-		default:
-			return s, fmt.Errorf("pre_tokenizer: type %q is not supported; ByteLevel, Split, Digits and a Sequence of them are", step.Type)
-		}
-	}
-	if !byteLevel {
-		return s, fmt.Errorf("pre_tokenizer: no ByteLevel in it; only byte-level BPE is supported")
-	}
-	return s, nil
-}
-
-// split gives the scanner of a Split.
-func (p preTokenizer) split() (scanner, error) {
-	switch {
-	case p.Pattern.String != nil:
-		return nil, fmt.Errorf("pre_tokenizer: Split at the string %q is not supported", *p.Pattern.String)
-	case p.Pattern.Regex == nil:
-		return nil, fmt.Errorf("pre_tokenizer: Split has no pattern")
-	}
-	scan, ok := patterns[*p.Pattern.Regex]
-	if !ok {
-		return nil, fmt.Errorf("pre_tokenizer: Split pattern %q is not known; those of GPT-2, cl100k, Llama 3 and Qwen 2 are", *p.Pattern.Regex)
-	}
-	// Where the pattern matches everything, isolating the matches and removing
-	// what lies between them (Removed, inverted) are the same.
-	if p.Behavior == "Isolated" || p.Behavior == "Removed" && p.Invert {
-		return scan, nil
-	}
-	return nil, fmt.Errorf("pre_tokenizer: Split behavior %q with invert %v is not supported", p.Behavior, p.Invert)
-}
-
-// words calls word with each word of s and its position, until it gives false.
-func (sp *splitter) words(s string, word func(at int, w string) bool) bool {
-	return cut(sp.stages, s, 0, word)
-}
-
-func cut(stages []scanner, s string, at int, word func(int, string) bool) bool {
-	if len(stages) == 0 {
-		return s == "" || word(at, s)
-	}
-	for s != "" {
-		n := stages[0](s)
-		if !cut(stages[1:], s[:n], at, word) {
-			return false
-		}
-		s, at = s[n:], at+n
+		i += n
 	}
 	return true
+}
+
+// hasByteLevel says whether the pre-tokenizer spells words in byte letters.
+func hasByteLevel(raw json.RawMessage) (bool, error) {
+	if absent(raw) {
+		return false, nil
+	}
+	var p struct {
+		Type  string
+		Steps []json.RawMessage `json:"pretokenizers"`
+	}
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return false, fmt.Errorf("pre_tokenizer: %w", err)
+	}
+	for _, step := range p.Steps {
+		if is, err := hasByteLevel(step); is || err != nil {
+			return is, err
+		}
+	}
+	return p.Type == "ByteLevel", nil
+}
+
+// parsePreTokenizer reads a pre-tokenizer, which may be a sequence.
+func parsePreTokenizer(raw json.RawMessage) ([]cutter, error) {
+	const field = "pre_tokenizer"
+	if absent(raw) {
+		return nil, nil
+	}
+	kind, err := typeOf(field, raw)
+	if err != nil {
+		return nil, err
+	}
+	var bare struct{ Type string }
+	switch kind {
+	case "Sequence":
+		return parsePreTokenizers(raw)
+	case "ByteLevel":
+		return parseByteLevel(raw)
+	case "Split":
+		return parseSplit(raw)
+	case "Metaspace":
+		m, err := parseMetaspace(field, raw)
+		return []cutter{m.cutter()}, err
+	case "Digits":
+		var p struct {
+			Type       string
+			Individual bool `json:"individual_digits"`
+		}
+		err := read(field, raw, &p, "individual_digits")
+		behavior := "Contiguous"
+		if p.Individual {
+			behavior = "Isolated"
+		}
+		c, _ := delimited(matchNumber, behavior)
+		return []cutter{c}, err
+	case "Punctuation":
+		p := struct{ Type, Behavior string }{Behavior: "Isolated"}
+		if err := read(field, raw, &p); err != nil {
+			return nil, err
+		}
+		c, ok := delimited(matchPunctuation, p.Behavior)
+		if !ok {
+			return nil, fmt.Errorf("pre_tokenizer: Punctuation behavior %q is not supported", p.Behavior)
+		}
+		return []cutter{c}, nil
+	case "BertPreTokenizer":
+		return bertWords(), read(field, raw, &bare)
+	case "WhitespaceSplit":
+		return bertWords()[:1], read(field, raw, &bare)
+	case "Whitespace":
+		return []cutter{{scan: scanWhitespace, drop: isSpaces}}, read(field, raw, &bare)
+	}
+	return nil, fmt.Errorf("pre_tokenizer: type %q is not supported; ByteLevel, Split, Metaspace, Digits, Punctuation, BertPreTokenizer, Whitespace, WhitespaceSplit and a Sequence of them are", kind)
+}
+
+func parsePreTokenizers(raw json.RawMessage) ([]cutter, error) {
+	var p struct {
+		Type  string
+		Steps []json.RawMessage `json:"pretokenizers"`
+	}
+	if err := read("pre_tokenizer", raw, &p, "pretokenizers"); err != nil {
+		return nil, err
+	}
+	var cutters []cutter
+	level := false
+	for _, step := range p.Steps {
+		kind, err := typeOf("pre_tokenizer", step)
+		if err != nil {
+			return nil, err
+		}
+		if level {
+			return nil, fmt.Errorf("pre_tokenizer: %q after ByteLevel is not supported; ByteLevel comes last", kind)
+		}
+		more, err := parsePreTokenizer(step)
+		if err != nil {
+			return nil, err
+		}
+		if level, err = hasByteLevel(step); err != nil {
+			return nil, err
+		}
+		cutters = append(cutters, more...)
+	}
+	return cutters, nil
+}
+
+func parseByteLevel(raw json.RawMessage) ([]cutter, error) {
+	p := struct {
+		Type        string
+		PrefixSpace bool `json:"add_prefix_space"`
+		UseRegex    bool `json:"use_regex"`
+		TrimOffsets bool `json:"trim_offsets"` // see the package comment
+	}{PrefixSpace: true, UseRegex: true} // where the file does not say
+	if err := read("pre_tokenizer", raw, &p); err != nil {
+		return nil, err
+	}
+	var c cutter
+	if p.PrefixSpace {
+		c.change = prefixSpace
+	}
+	if p.UseRegex {
+		c.scan = scanGPT2
+	}
+	return []cutter{c}, nil
+}
+
+// prefixSpace puts a space before a text that does not begin with one.
+func prefixSpace(v view) view {
+	if v.text[0] == ' ' {
+		return v
+	}
+	return v.prepend(" ")
 }

@@ -74,19 +74,3 @@ var asciiClass = func() (table [utf8.RuneSelf]class) {
 	}
 	return table
 }()
-
-// scanDigits cuts each numeric character off on its own.
-func scanDigits(s string) int {
-	c, i := first(s)
-	if c == number {
-		return i
-	}
-	for i < len(s) {
-		c, n := first(s[i:])
-		if c == number {
-			break
-		}
-		i += n
-	}
-	return i
-}

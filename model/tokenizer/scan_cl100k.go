@@ -30,19 +30,27 @@ func scanCL100K(digits int) scanner {
 				return width + n
 			}
 		}
-		from := 0
-		if s[0] == ' ' {
-			from = 1
-		}
-		if n := run(s[from:], symbol); n > 0 {
-			return from + n + lineBreaks(s[from+n:])
-		}
-		n := run(s, space)
-		if last := strings.LastIndexAny(s[:n], "\r\n"); last >= 0 {
-			return last + 1
-		}
-		return spaces(s, n)
+		return symbolsOrSpaces(s, "\r\n")
 	}
+}
+
+// symbolsOrSpaces is the length of symbols, after a space or not, with all that
+// follows of after; or else of white space up to its last line break, or, if it
+// has none, as [spaces] cuts it.
+func symbolsOrSpaces(s, after string) int {
+	from := 0
+	if s[0] == ' ' {
+		from = 1
+	}
+	if n := run(s[from:], symbol); n > 0 {
+		n += from
+		return len(s) - len(strings.TrimLeft(s[n:], after))
+	}
+	n := run(s, space)
+	if last := strings.LastIndexAny(s[:n], "\r\n"); last >= 0 {
+		return last + 1
+	}
+	return spaces(s, n)
 }
 
 // foldedContraction is the length of the contraction at the start of s in any
@@ -73,9 +81,4 @@ func runAtMost(s string, c class, limit int) int {
 		i += n
 	}
 	return i
-}
-
-// lineBreaks is the length of [\r\n]* at the start of s.
-func lineBreaks(s string) int {
-	return len(s) - len(strings.TrimLeft(s, "\r\n"))
 }

@@ -13,7 +13,7 @@ import (
 var scanPieces = []string{
 	"a", "Z", "é", "e\u0301", "日", "ǅ", "ª", "1", "23", "4567", "½", "²", "Ⅷ", "٣", " ", "  ", "   ", "\t", "\n", "\r", "\r\n", "\v", "\f",
 	"\u0085", "\u00a0", "\u2003", "\u2028", "\u3000", "\u200b", "\u200d", "\ufeff", "\u180e", "'", "’", "s", "S", "t", "re", "RE", "vE", "m", "ll", "lL", "d", "x",
-	"'s", "'T", "'re", "'VE", "'ll", "'lL", "'d", ".", "!!", "-", "_", "😀", "\u0300", "\x00", "\x7f",
+	"'s", "'T", "'re", "'VE", "'ll", "'lL", "'d", ".", "!!", "-", "_", "😀", "\u0300", "\x00", "\x7f", "/", "AB", "aB", "ʰ", "\u0903",
 }
 
 func randomText(r *rand.Rand, pieces []string) string {
@@ -33,6 +33,8 @@ func TestScannersEqualTheirPatterns(t *testing.T) {
 		{"gpt2", gpt2Pattern, scanGPT2},
 		{"llama3", llama3Pattern, scanCL100K(3)},
 		{"qwen2", qwen2Pattern, scanCL100K(1)},
+		{"o200k", o200kPattern, scanO200K(3, true)},
+		{"tekken", tekkenPattern, scanO200K(1, false)},
 		// The engine has no possessive quantifiers but atomic groups, the same.
 		{"cl100k", strings.NewReplacer(`[^\r\n\p{L}\p{N}]?+`, `(?>[^\r\n\p{L}\p{N}]?)`, `[^\s\p{L}\p{N}]++`, `(?>[^\s\p{L}\p{N}]+)`).Replace(cl100kPattern), scanCL100K(3)},
 	} {
@@ -80,7 +82,9 @@ func TestScan(t *testing.T) {
 		{"llama3 digits by three", scanCL100K(3), "12345", []string{"123", "45"}},
 		{"qwen2 digits by one", scanCL100K(1), "123", []string{"1", "2", "3"}},
 		{"llama3 invalid byte leads a word", scanCL100K(3), "\xffab", []string{"\xffab"}},
-		{"digits", scanDigits, "ab12 c½", []string{"ab", "1", "2", " c", "½"}},
+		{"o200k words by case", scanO200K(3, true), "HTTPServer'S getURLs it'll", []string{"HTTPServer'S", " get", "URLs", " it'll"}},
+		{"o200k invalid byte leads a word", scanO200K(3, true), "\xffAb\xff", []string{"\xffAb", "\xff"}},
+		{"tekken", scanO200K(1, false), "12 it's //\n", []string{"1", "2", " it", "'s", " //\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := scanAll(c.scan, c.text); !slices.Equal(got, c.want) {
@@ -92,7 +96,7 @@ func TestScan(t *testing.T) {
 
 func FuzzScan(f *testing.F) {
 	f.Add("I'm  here\r\n \xff 1234'LL")
-	scanners := map[string]scanner{"gpt2": scanGPT2, "llama3": scanCL100K(3), "qwen2": scanCL100K(1), "digits": scanDigits}
+	scanners := map[string]scanner{"gpt2": scanGPT2, "llama3": scanCL100K(3), "qwen2": scanCL100K(1), "o200k": scanO200K(3, true), "tekken": scanO200K(1, false)}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, scan := range scanners {
 			for rest := s; rest != ""; {

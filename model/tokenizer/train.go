@@ -26,7 +26,7 @@ func Train(docs iter.Seq[string], size int, specials []string) ([]byte, error) {
 	if size < least || size > maxID {
 		return nil, fmt.Errorf("tokenizer: cannot train %d tokens; %d special tokens and 256 bytes need %d, and %d are the most", size, len(specials), least, maxID)
 	}
-	var marks trie
+	var marks []added
 	t := &trainer{scan: scanGPT2, ids: map[string]int32{}}
 	for i, s := range specials {
 		switch {
@@ -37,14 +37,15 @@ func Train(docs iter.Seq[string], size int, specials []string) ([]byte, error) {
 		case len(s) == 1 || letters(s) != s && isSpelling(s):
 			return nil, fmt.Errorf("tokenizer: special token %q is also how the file spells other bytes", s)
 		}
-		marks.insert(&added{id: int32(i), text: s})
+		marks = append(marks, added{id: int32(i), text: s})
 		t.ids[s] = int32(i)
 		t.tokens = append(t.tokens, s)
 	}
 	for _, b := range byteOrder {
 		t.letters[b] = t.add(string([]byte{b}))
 	}
-	t.count(docs, &marks)
+	find := newFinder(marks)
+	t.count(docs, &find)
 	t.train(size)
 	return t.file(specials)
 }

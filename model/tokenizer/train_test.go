@@ -34,7 +34,7 @@ func TestTrainerLearnsTheReferenceMerges(t *testing.T) {
 			for _, b := range byteOrder {
 				tr.letters[b] = tr.add(string([]byte{b}))
 			}
-			tr.count(slices.Values(lines), &trie{})
+			tr.count(slices.Values(lines), &finder{})
 			tr.train(600)
 			if len(tr.merges) != len(f.Model.Merges) {
 				t.Fatalf("%d merges, want %d", len(tr.merges), len(f.Model.Merges))

@@ -37,7 +37,7 @@ type pairCount struct {
 }
 
 // count fills words from the documents, most of which repeat few words.
-func (t *trainer) count(docs iter.Seq[string], marks *trie) {
+func (t *trainer) count(docs iter.Seq[string], marks *finder) {
 	counts := map[string]*int{}
 	for doc := range docs {
 		marks.split(doc, func(from, to int, token *added) bool {

@@ -2,36 +2,44 @@ package tokenizer
 
 import (
 	"fmt"
-	"math"
+	"maps"
 	"slices"
 )
 
-// maxID bounds the table of tokens by id, and with it what a malformed file
-// can make the package allocate. The largest vocabularies in use have 2^18.
-const maxID = 1 << 21
+const (
+	// maxID bounds ids. The largest vocabularies in use have 2^18.
+	maxID = 1 << 21
+	// freeID bounds the ids of a small vocabulary: trimmed ones keep the ids of
+	// the special tokens of the large ones that they come from.
+	freeID = 1 << 18
+)
 
-// vocab is the byte-level BPE model: its tokens and its merges.
+// vocab is the tokens of a file.
 type vocab struct {
-	// tokens holds each token's bytes by id; present tells holes from empty.
+	// tokens holds by id what the decoder takes: the bytes that a token of
+	// byte-level BPE stands for, the spelling of any other. present tells holes
+	// from empty tokens.
 	tokens  []string
 	present []bool
-	// words finds a token by its bytes; entries that are not written in
-	// byte-level letters are reachable as added tokens only, so not in it.
-	words   map[string]int32
-	others  map[string]int32 // those entries, by their spelling
-	letters [256]int32       // the token of one byte, or -1
-	merges  map[pair]merged
-	whole   bool // ignore_merges: a word that is a token is not merged
+	// ids finds the model's tokens by that. Entries of a byte-level vocabulary
+	// that are not written in byte letters are reachable as added tokens only,
+	// so not in it but in others, by their spelling.
+	ids    map[string]int32
+	others map[string]int32
+	level  bool // byte-level
+	most   int  // ids are below it, so that a small file needs little memory
 }
 
-// newVocab reads a vocabulary as it stands in the file: byte-level spellings
-// and their ids.
-func newVocab(ids map[string]int64) (*vocab, error) {
-	v := &vocab{words: make(map[string]int32, len(ids)), others: map[string]int32{}}
+// newVocab reads a vocabulary as it stands in the file.
+func newVocab(ids map[string]int64, level bool) (*vocab, error) {
+	v := &vocab{
+		ids: make(map[string]int32, len(ids)), others: map[string]int32{}, level: level,
+		most: min(maxID, max(freeID, 8*len(ids))),
+	}
 	last := int64(-1)
 	for spelling, id := range ids {
-		if id < 0 || id >= maxID {
-			return nil, fmt.Errorf("vocab: token %q has id %d; ids are from 0 to %d", spelling, id, maxID-1)
+		if id < 0 || id >= int64(v.most) {
+			return nil, fmt.Errorf("vocab: token %q has id %d; ids are from 0 to %d", spelling, id, v.most-1)
 		}
 		last = max(last, id)
 	}
@@ -40,49 +48,40 @@ func newVocab(ids map[string]int64) (*vocab, error) {
 		if v.present[id] {
 			return nil, fmt.Errorf("vocab: two tokens have id %d, one of them is %q", id, spelling)
 		}
-		text, ok := unletter(spelling)
-		if !ok {
-			v.tokens[id], v.present[id] = spelling, true
-			v.others[spelling] = int32(id)
-			continue
-		}
+		text, ok := v.read(spelling)
 		v.tokens[id], v.present[id] = text, true
-		v.words[text] = int32(id)
-	}
-	for b := range v.letters {
-		v.letters[b] = -1
-		if id, ok := v.words[string([]byte{byte(b)})]; ok {
-			v.letters[b] = id
+		if ok {
+			v.ids[text] = int32(id)
+		} else {
+			v.others[spelling] = int32(id)
 		}
 	}
 	return v, nil
 }
 
-// addMerges reads the merges, spelled in byte-level letters, earliest first.
-func (v *vocab) addMerges(spellings [][2]string) error {
-	if len(spellings) > math.MaxInt32 {
-		return fmt.Errorf("merges: %d entries are too many", len(spellings))
+// read is what tokens holds for a spelling of the file; false if it is not one
+// of the model's.
+func (v *vocab) read(spelling string) (string, bool) {
+	if !v.level {
+		return spelling, true
 	}
-	v.merges = make(map[pair]merged, len(spellings))
-	for rank, m := range spellings {
-		var parts [2]int32
-		for side, spelling := range m {
-			id, ok := v.find(spelling)
-			if !ok {
-				return fmt.Errorf("merges: entry %d, %q with %q: %q is not in the vocabulary", rank, m[0], m[1], spelling)
-			}
-			parts[side] = id
-		}
-		to, ok := v.find(m[0] + m[1])
-		if !ok {
-			return fmt.Errorf("merges: entry %d, %q with %q: %q is not in the vocabulary", rank, m[0], m[1], m[0]+m[1])
-		}
-		v.merges[pair{parts[0], parts[1]}] = merged{int32(rank), to}
+	if text, ok := unletter(spelling); ok {
+		return text, true
 	}
-	return nil
+	return spelling, false
 }
 
-// spelled finds an entry of the file's vocabulary.
+// find finds a token of the model by its spelling in the file.
+func (v *vocab) find(spelling string) (int32, bool) {
+	text, ok := v.read(spelling)
+	if !ok || text == "" {
+		return 0, false
+	}
+	id, ok := v.ids[text]
+	return id, ok
+}
+
+// spelled finds any entry of the file's vocabulary.
 func (v *vocab) spelled(spelling string) (int32, bool) {
 	if id, ok := v.find(spelling); ok {
 		return id, true
@@ -91,37 +90,18 @@ func (v *vocab) spelled(spelling string) (int32, bool) {
 	return id, ok
 }
 
-// find finds a token by its byte-level spelling.
-func (v *vocab) find(spelling string) (int32, bool) {
-	text, ok := unletter(spelling)
-	if !ok || text == "" {
-		return 0, false
+// sorted is the model's tokens, always in one order, and their ids.
+func (v *vocab) sorted() ([]string, []int32) {
+	tokens := slices.Sorted(maps.Keys(v.ids))
+	ids := make([]int32, len(tokens))
+	for i, token := range tokens {
+		ids[i] = v.ids[token]
 	}
-	id, ok := v.words[text]
-	return id, ok
+	return tokens, ids
 }
 
-// word appends the tokens of one word to out. On a byte without a token it
-// returns that byte's position in the word, otherwise -1.
-func (v *vocab) word(out []int32, s string) ([]int32, int) {
-	if v.whole {
-		if id, ok := v.words[s]; ok {
-			return append(out, id), -1
-		}
-	}
-	from := len(out)
-	for i := range len(s) {
-		id := v.letters[s[i]]
-		if id < 0 {
-			return out[:from], i
-		}
-		out = append(out, id)
-	}
-	if len(s) < 2 {
-		return out, -1
-	}
-	// Merging reads the letters from out's tail and writes over them.
-	return v.merge(out[:from], out[from:]), -1
+func (v *vocab) has(id int32) bool {
+	return id >= 0 && int(id) < len(v.tokens) && v.present[id]
 }
 
 // set gives id the text of an added token, growing the table if need be.
@@ -133,7 +113,27 @@ func (v *vocab) set(id int32, text string) {
 	v.tokens[id], v.present[id] = text, true
 }
 
-// complete says whether every byte has a token.
-func (v *vocab) complete() bool {
-	return !slices.Contains(v.letters[:], -1)
+// noToken stands in tables of ids where there is none.
+const noToken = -1
+
+// byteTokens finds the tokens "<0x00>" to "<0xFF>", which stand for bytes of
+// characters that the vocabulary lacks, and counts them.
+func (v *vocab) byteTokens() (ids [256]int32, count int) {
+	for b := range ids {
+		ids[b] = noToken
+		if id, ok := v.ids[fmt.Sprintf("<0x%02X>", b)]; ok {
+			ids[b], count = id, count+1
+		}
+	}
+	return ids, count
+}
+
+// unknown finds the token for what the vocabulary lacks, or noToken.
+func (v *vocab) unknown(token *string) int32 {
+	if token != nil {
+		if id, ok := v.find(*token); ok {
+			return id
+		}
+	}
+	return noToken
 }

@@ -15,14 +15,17 @@ const hashChunk = 8 << 20
 // all chunks of 8 MiB, file by file in the order of their names. The chunks are
 // hashed in parallel; 500 MB take about 0.2 s on two cores.
 func (s *Store) Hash() string {
-	var chunks [][]byte
+	var chunks []View
 	for _, f := range s.files {
 		for at := 0; at < len(f.data); at += hashChunk {
-			chunks = append(chunks, f.data[at:min(at+hashChunk, len(f.data))])
+			chunks = append(chunks, View{Bytes: f.data[at:min(at+hashChunk, len(f.data))], mapped: f.unmap != nil})
 		}
 	}
 	sums := make([][sha256.Size]byte, len(chunks))
-	each(len(chunks), func(i int) { sums[i] = sha256.Sum256(chunks[i]) })
+	each(len(chunks), func(i int) {
+		sums[i] = sha256.Sum256(chunks[i].Bytes)
+		chunks[i].Release()
+	})
 	all := sha256.New()
 	for _, sum := range sums {
 		all.Write(sum[:])

@@ -29,7 +29,7 @@ type file struct {
 	name    string
 	data    []byte
 	tensors safetensors.SafeTensors
-	unmap   func() error
+	unmap   func() error // nil if it is not mapped
 }
 
 // Open maps a safetensors file, or the model of a folder: model.safetensors, or
@@ -75,7 +75,7 @@ func Open(path string) (*Store, error) {
 // Parse reads a safetensors file that is in memory. The name is for errors.
 func Parse(name string, data []byte) (*Store, error) {
 	s := &Store{where: map[string]int{}}
-	return s, s.add(file{name: name, data: data, unmap: func() error { return nil }})
+	return s, s.add(file{name: name, data: data})
 }
 
 func openFiles(paths []string) (*Store, error) {
@@ -121,7 +121,7 @@ func (s *Store) Tensor(name string) (View, error) {
 	}
 	f := s.files[i]
 	t, _ := f.tensors.Tensor(name)
-	v := View{File: f.name, Name: name, DType: t.DType().String(), Bytes: t.Data()}
+	v := View{File: f.name, Name: name, DType: t.DType().String(), Bytes: t.Data(), mapped: f.unmap != nil}
 	for _, n := range t.Shape() {
 		v.Shape = append(v.Shape, int(n))
 	}

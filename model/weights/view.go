@@ -16,6 +16,8 @@ type View struct {
 	DType string // F32, F16, BF16, F64, ...
 	Shape []int
 	Bytes []byte // little-endian, row-major; not to be written
+
+	mapped bool // from a file
 }
 
 // Float32 is the values as float32: a view of the file where they are aligned
@@ -27,23 +29,45 @@ func (v View) Float32() ([]float32, error) {
 		return nil, fmt.Errorf("%s: tensor %s has type %s; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
 	}
 	n := len(v.Bytes) / width
-	var out []float32
-	inPlace := v.DType == "F32" && littleEndian && n > 0 && uintptr(unsafe.Pointer(&v.Bytes[0]))%4 == 0
-	if inPlace {
-		out = unsafe.Slice((*float32)(unsafe.Pointer(&v.Bytes[0])), n)
-	} else {
-		out = make([]float32, n)
+	if v.DType == "F32" && littleEndian && n > 0 && uintptr(unsafe.Pointer(&v.Bytes[0]))%4 == 0 {
+		out := unsafe.Slice((*float32)(unsafe.Pointer(&v.Bytes[0])), n)
+		return out, v.finite(parallel(n, func(from, to int) int { return notFinite(out, from, to) }), out, 0)
 	}
-	bad := parallel(n, func(from, to int) int {
-		if !inPlace {
-			convert(out[from:to], v.Bytes[from*width:to*width])
-		}
-		return notFinite(out, from, to)
-	})
-	if bad >= 0 {
-		return nil, fmt.Errorf("%s: tensor %s %v: value %d is %v; these weights are broken", v.File, v.Name, v.Shape, bad, out[bad])
+	out := make([]float32, n)
+	return out, v.Read(out, 0)
+}
+
+// Read writes values to dst, from the from-th on. It fails as [View.Float32]
+// does.
+func (v View) Read(dst []float32, from int) error {
+	width, convert := v.converter()
+	if convert == nil {
+		return fmt.Errorf("%s: tensor %s has type %s; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
 	}
-	return out, nil
+	if n := len(v.Bytes) / width; from < 0 || from > n || len(dst) > n-from {
+		return fmt.Errorf("%s: tensor %s %v: values %d to %d are asked for, of %d", v.File, v.Name, v.Shape, from, from+len(dst), n)
+	}
+	return v.finite(parallel(len(dst), func(a, b int) int {
+		convert(dst[a:b], v.Bytes[(from+a)*width:(from+b)*width])
+		return notFinite(dst, a, b)
+	}), dst, from)
+}
+
+// finite is the error of a value that is none, which lies at bad of the values
+// that begin with the from-th; bad is negative if there is none.
+func (v View) finite(bad int, values []float32, from int) error {
+	if bad < 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: tensor %s %v: value %d is %v; these weights are broken", v.File, v.Name, v.Shape, from+bad, values[bad])
+}
+
+// Release tells the system that the tensor will not be read soon: its pages no
+// longer count as this process' memory. Reading it again is as right as before.
+func (v View) Release() {
+	if v.mapped {
+		release(v.Bytes)
+	}
 }
 
 // converter is how many bytes a value takes, and what reads a run of them. Each
@@ -52,6 +76,10 @@ func (v View) converter() (width int, convert func(out []float32, b []byte)) {
 	switch v.DType {
 	case "F32":
 		return 4, func(out []float32, b []byte) {
+			if littleEndian {
+				copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(out))), 4*len(out)), b)
+				return
+			}
 			for i := range out {
 				out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 			}
@@ -106,7 +134,10 @@ func notFinite(x []float32, from, to int) int {
 // is not negative, or -1.
 func parallel(n int, work func(from, to int) int) int {
 	const least = 1 << 16 // below this a goroutine costs more than it saves
-	parts := max(1, min(runtime.GOMAXPROCS(0), n/least))
+	parts := min(runtime.GOMAXPROCS(0), n/least)
+	if parts <= 1 {
+		return work(0, n)
+	}
 	results := make([]int, parts)
 	var wg sync.WaitGroup
 	for p := range parts {

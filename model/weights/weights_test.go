@@ -138,6 +138,58 @@ func TestDTypesRoundTrip(t *testing.T) {
 	}
 }
 
+func TestPartsAreOfTheWhole(t *testing.T) {
+	values := make([]float32, 300_000) // over a few pages in every type, and enough to be read in parallel
+	for i := range values {
+		values[i] = float32(i%251) / 4 // exact in every type
+	}
+	for _, dtype := range []string{"F32", "F16", "BF16"} {
+		path := filepath.Join(t.TempDir(), "model.safetensors")
+		if err := Write(path, dtype, []Tensor{{"a", []int{3}, []float32{1, 2, 3}}, {"w", []int{len(values)}, values}}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := s.Tensor("w")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := s.Hash()
+		for _, span := range [][2]int{{0, len(values)}, {7, 1000}, {len(values) - 1, len(values)}, {5, 5}, {100, 200_100}} {
+			got := make([]float32, span[1]-span[0])
+			if err := v.Read(got, span[0]); err != nil || !slices.Equal(got, values[span[0]:span[1]]) {
+				t.Errorf("%s %v: %v", dtype, span, err)
+			}
+			v.Release() // what is read again is the same
+		}
+		if s.Hash() != hash {
+			t.Errorf("%s: the hash changes", dtype)
+		}
+		for _, from := range []int{-1, len(values), len(values) + 1} {
+			if err := v.Read(make([]float32, 1), from); err == nil || !strings.Contains(err.Error(), "are asked for, of 300000") {
+				t.Errorf("%s from %d: %v", dtype, from, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestBrokenPartsNameTheirPlace(t *testing.T) {
+	data, err := Encode("F32", []Tensor{{"w", []int{5}, []float32{1, 2, 3, float32(math.NaN()), 5}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := Parse("file", data)
+	v, _ := s.Tensor("w")
+	if err := v.Read(make([]float32, 2), 2); err == nil || !strings.Contains(err.Error(), "tensor w [5]: value 3 is NaN") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Every half-precision number, written and read, is itself.
 func TestHalvesRoundTrip(t *testing.T) {
 	for bits := range 1 << 16 {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/model/internal/backend"
@@ -68,7 +69,8 @@ func TestIOIRecipe(t *testing.T) {
 }
 
 // The shipped weights do the tests as the card says: better than 98 of 100, for
-// pairs of names and for frames that training never saw.
+// pairs of names and for frames that training never saw, and 90 where two pairs
+// of names compete.
 func TestIOISolvesItsTests(t *testing.T) {
 	r := ioiReport(t)
 	c, params, err := ship.Load(files(t, ioi.Name))
@@ -92,12 +94,16 @@ func TestIOISolvesItsTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range r.Final() {
-		if got[i].Test != want.Test || !(got[i].Accuracy > 0.98) {
+		least := 0.98
+		if strings.HasPrefix(want.Test, "two pairs") {
+			least = 0.9
+		}
+		if got[i].Test != want.Test || !(got[i].Accuracy > least) {
 			t.Errorf("%s: accuracy %.3f", got[i].Test, got[i].Accuracy)
 		}
-		// Rounding the weights to BF16 moved the difference by at most a few
-		// hundredths, and no more than one prompt of 300.
-		if math.Abs(got[i].Diff-want.Diff) > 0.1 || math.Abs(got[i].Accuracy-want.Accuracy) > 0.007 {
+		// Rounding the weights to BF16 moved the differences by at most 0.007 and
+		// no prompt across; another engine may move one of 300.
+		if math.Abs(got[i].Diff-want.Diff) > 0.03 || math.Abs(got[i].Accuracy-want.Accuracy) > 0.004 {
 			t.Errorf("%s: %+v; the card says %+v", want.Test, got[i], want)
 		}
 	}

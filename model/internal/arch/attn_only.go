@@ -45,7 +45,7 @@ func attnOnlyConfig(raw json.RawMessage) (config.Config, error) {
 }
 
 // attnOnlyLoad reads tensors that already have our names and layouts.
-func attnOnlyLoad(c config.Config, src Source) (Params, error) {
+func attnOnlyLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "")
 	for name, shape := range Shapes(c) {
 		if l.has(name) {

@@ -31,7 +31,7 @@ func bertConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func bertLoad(c config.Config, src Source) (Params, error) {
+func bertLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "bert.")
 	d := c.DModel
 	l.take("embed.W_E", "embeddings.word_embeddings.weight", c.Vocab, d)
@@ -69,16 +69,27 @@ func (l *loader) segment(c config.Config, name string) {
 	if l.err != nil {
 		return
 	}
-	_, table, err := l.src.Float32(l.full(name))
-	if err != nil || len(table) < c.DModel {
-		l.err = fmt.Errorf("tensor %s: %d values, too few for a row of %d (%v)", l.full(name), len(table), c.DModel, err)
+	table, err := l.src.Tensor(l.full(name))
+	if err == nil && (len(table.Shape) != 2 || table.Shape[0] < 1 || table.Shape[1] != c.DModel) {
+		err = fmt.Errorf("tensor %s has shape %v; the config asks for rows of %d", l.full(name), table.Shape, c.DModel)
+	}
+	if err != nil {
+		l.err = err
 		return
 	}
 	l.used[l.full(name)] = true
-	w := l.params["pos_embed.W_pos"]
-	sum := Param{w.Shape, make([]float32, len(w.Data))}
-	for i, v := range w.Data {
-		sum.Data[i] = v + table[i%c.DModel]
-	}
-	l.params["pos_embed.W_pos"] = sum
+	w := l.plan["pos_embed.W_pos"]
+	l.put("pos_embed.W_pos", w.Shape, table, func(dst []float32) error {
+		if err := w.Fill(dst); err != nil {
+			return err
+		}
+		row := make([]float32, c.DModel)
+		if err := table.Read(row, 0); err != nil {
+			return err
+		}
+		for i := range dst {
+			dst[i] += row[i%len(row)]
+		}
+		return nil
+	})
 }

@@ -8,22 +8,22 @@ import (
 	"strings"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/weights"
 )
 
 // A Source gives tensors by their names in the file.
 type Source interface {
 	Names() []string
-	// Float32 is a tensor's shape and values, which may be a view of a
-	// read-only file.
-	Float32(name string) (shape []int, values []float32, err error)
+	Tensor(name string) (weights.View, error)
 }
 
 // A Family knows how one model_type is written down.
 type Family struct {
 	// Config reads config.json. A value that is not implemented is an error.
 	Config func(raw json.RawMessage) (config.Config, error)
-	// Load finds the weights. It uses every tensor, or says which it leaves.
-	Load func(c config.Config, src Source) (Params, error)
+	// Load finds the weights, and reads none. It uses every tensor, or says which
+	// it leaves.
+	Load func(c config.Config, src Source) (Plan, error)
 }
 
 var families = map[string]Family{}
@@ -67,12 +67,12 @@ type loader struct {
 	src    Source
 	prefix string // that every tensor name may carry
 	used   map[string]bool
-	params Params
+	plan   Plan
 	err    error
 }
 
 func newLoader(src Source, prefix string) *loader {
-	l := &loader{src: src, used: map[string]bool{}, params: Params{}}
+	l := &loader{src: src, used: map[string]bool{}, plan: Plan{}}
 	for _, name := range src.Names() {
 		if strings.HasPrefix(name, prefix) {
 			l.prefix = prefix
@@ -94,31 +94,43 @@ func (l *loader) full(name string) string {
 	return l.prefix + name
 }
 
-// read is one tensor of the given shape.
-func (l *loader) read(name string, shape ...int) []float32 {
+// tensor is one tensor of the given shape.
+func (l *loader) tensor(name string, shape ...int) weights.View {
 	if l.err != nil {
-		return nil
+		return weights.View{}
 	}
-	got, values, err := l.src.Float32(l.full(name))
+	v, err := l.src.Tensor(l.full(name))
 	switch {
 	case err != nil:
 		l.err = err
-	case !slices.Equal(got, shape):
-		l.err = fmt.Errorf("tensor %s has shape %v; the config asks for %v", l.full(name), got, shape)
+	case !slices.Equal(v.Shape, shape):
+		l.err = fmt.Errorf("tensor %s has shape %v; the config asks for %v", l.full(name), v.Shape, shape)
 	}
 	l.used[l.full(name)] = true
-	return values
+	return v
+}
+
+// put plans a weight that is made of a tensor, which is not read again soon.
+func (l *loader) put(weight string, shape []int, v weights.View, fill func(dst []float32) error) {
+	if l.err != nil {
+		return
+	}
+	l.plan[weight] = &Pending{shape, func(dst []float32) error {
+		defer v.Release()
+		return fill(dst)
+	}}
 }
 
 // take reads a tensor into a weight of the same layout.
 func (l *loader) take(weight, name string, shape ...int) {
-	l.params[weight] = Param{shape, l.read(name, shape...)}
+	v := l.tensor(name, shape...)
+	l.put(weight, shape, v, func(dst []float32) error { return v.Read(dst, 0) })
 }
 
 // unembed reads the unembedding, which tied models share with the embedding.
 func (l *loader) unembed(c config.Config, name string, bias bool) {
 	if c.Tied {
-		l.params["unembed.W_U"] = l.params["embed.W_E"]
+		l.plan["unembed.W_U"] = l.plan["embed.W_E"]
 		l.used[name+".weight"] = true // some files hold it beside its twin
 	} else {
 		l.take("unembed.W_U", name+".weight", c.Vocab, c.DModel)
@@ -137,30 +149,29 @@ func masks(name string) bool {
 
 // split reads a tensor [rows, n*cols] into n weights [rows, cols]; rows 0
 // means vectors.
-func (l *loader) split(name string, rows, cols int, weights ...string) {
-	n := len(weights)
+func (l *loader) split(name string, rows, cols int, into ...string) {
+	n := len(into)
 	shape := []int{rows, n * cols}
 	if rows == 0 {
 		shape, rows = shape[1:], 1
 	}
-	values := l.read(name, shape...)
-	if l.err != nil {
-		return
-	}
-	for i, weight := range weights {
-		part := make([]float32, 0, rows*cols)
-		for r := range rows {
-			at := r*n*cols + i*cols
-			part = append(part, values[at:at+cols]...)
-		}
-		s := slices.Clone(shape)
-		s[len(s)-1] = cols
-		l.params[weight] = Param{s, part}
+	v := l.tensor(name, shape...)
+	for i, weight := range into {
+		part := slices.Clone(shape)
+		part[len(part)-1] = cols
+		l.put(weight, part, v, func(dst []float32) error {
+			for r := range rows {
+				if err := v.Read(dst[r*cols:][:cols], r*n*cols+i*cols); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 }
 
 // done fails if a tensor was left that nothing accounts for.
-func (l *loader) done(ignore func(name string) bool) (Params, error) {
+func (l *loader) done(ignore func(name string) bool) (Plan, error) {
 	if l.err != nil {
 		return nil, l.err
 	}
@@ -169,5 +180,5 @@ func (l *loader) done(ignore func(name string) bool) (Params, error) {
 			return nil, fmt.Errorf("tensor %s: this model type does not use it; is config.json that of these weights?", name)
 		}
 	}
-	return l.params, nil
+	return l.plan, nil
 }

@@ -31,7 +31,7 @@ func gpt2Config(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func gpt2Load(c config.Config, src Source) (Params, error) {
+func gpt2Load(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "transformer.")
 	d := c.DModel
 	l.take("embed.W_E", "wte.weight", c.Vocab, d)

@@ -71,7 +71,7 @@ func (f *fields) heads(c *config.Config, dHead int) error {
 	return nil
 }
 
-func gptNeoLoad(c config.Config, src Source) (Params, error) {
+func gptNeoLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "transformer.")
 	d := c.DModel
 	l.take("embed.W_E", "wte.weight", c.Vocab, d)

@@ -34,7 +34,7 @@ func gptNeoXConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func gptNeoXLoad(c config.Config, src Source) (Params, error) {
+func gptNeoXLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "gpt_neox.")
 	d := c.DModel
 	l.take("embed.W_E", "embed_in.weight", c.Vocab, d)
@@ -57,33 +57,30 @@ func gptNeoXLoad(c config.Config, src Source) (Params, error) {
 // perHead reads query, key and value matrices that lie head by head:
 // [head, 3, d_head, d_model].
 func (l *loader) perHead(name string, c config.Config, weights ...string) {
-	values := l.read(name+".weight", len(weights)*c.Heads*c.DHead, c.DModel)
-	if l.err != nil {
-		return
-	}
-	block := c.DHead * c.DModel
+	n, d := len(weights), c.Heads*c.DHead
+	v := l.tensor(name+".weight", n*d, c.DModel)
 	for i, weight := range weights {
-		var rows []float32 // [head*d_head, d_model]
-		for h := range c.Heads {
-			at := (h*len(weights) + i) * block
-			rows = append(rows, values[at:at+block]...)
-		}
-		l.params[weight] = Param{[]int{c.DModel, c.Heads * c.DHead}, transpose(rows, c.Heads*c.DHead, c.DModel)}
+		l.put(weight, []int{c.DModel, d}, v, func(dst []float32) error {
+			return transpose(dst, v, d, c.DModel, func(row int) int {
+				head, at := row/c.DHead, row%c.DHead
+				return ((head*n+i)*c.DHead + at) * c.DModel
+			})
+		})
 	}
 }
 
 // perHeadBias reads their biases [head, 3, d_head].
 func (l *loader) perHeadBias(name string, c config.Config, biases ...string) {
-	values := l.read(name+".bias", len(biases)*c.Heads*c.DHead)
-	if l.err != nil {
-		return
-	}
+	n := len(biases)
+	v := l.tensor(name+".bias", n*c.Heads*c.DHead)
 	for i, bias := range biases {
-		var all []float32
-		for h := range c.Heads {
-			at := (h*len(biases) + i) * c.DHead
-			all = append(all, values[at:at+c.DHead]...)
-		}
-		l.params[bias] = Param{[]int{c.Heads * c.DHead}, all}
+		l.put(bias, []int{c.Heads * c.DHead}, v, func(dst []float32) error {
+			for h := range c.Heads {
+				if err := v.Read(dst[h*c.DHead:][:c.DHead], (h*n+i)*c.DHead); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 }

@@ -32,7 +32,7 @@ func gptJConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func gptJLoad(c config.Config, src Source) (Params, error) {
+func gptJLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "transformer.")
 	d := c.DModel
 	l.take("embed.W_E", "wte.weight", c.Vocab, d)

@@ -1,17 +1,14 @@
 package arch
 
-import (
-	"runtime"
-	"sync"
-)
+import "github.com/golens/golens/model/weights"
 
 // linear reads a matrix that lies as [out, in] into a weight [in, out], and a
 // bias if the model has one.
 func (l *loader) linear(weight, bias, name string, in, out int, hasBias bool) {
-	values := l.read(name+".weight", out, in)
-	if l.err == nil {
-		l.params[weight] = Param{[]int{in, out}, transpose(values, out, in)}
-	}
+	v := l.tensor(name+".weight", out, in)
+	l.put(weight, []int{in, out}, v, func(dst []float32) error {
+		return transpose(dst, v, out, in, func(row int) int { return row * in })
+	})
 	if hasBias {
 		l.take(bias, name+".bias", out)
 	}
@@ -25,31 +22,27 @@ func (l *loader) affine(norm, name string, n int, hasBias bool) {
 	}
 }
 
-// tile is the side of the squares in which a matrix is transposed: a square of
-// each side fits the first cache.
-const tile = 32
+// band is how many rows are read at a time to be transposed: 16 float32 fill a
+// cache line of the columns that they become.
+const band = 16
 
-// transpose is the transpose of a matrix [rows, cols], made in parallel.
-func transpose(from []float32, rows, cols int) []float32 {
-	to := make([]float32, len(from))
-	var wg sync.WaitGroup
-	procs := runtime.GOMAXPROCS(0)
-	if rows*cols < 1<<16 {
-		procs = 1 // a goroutine costs more than it saves
-	}
-	for p := range procs {
-		wg.Go(func() {
-			for r := p * tile; r < rows; r += procs * tile {
-				for c := 0; c < cols; c += tile {
-					for i := r; i < min(r+tile, rows); i++ {
-						for j := c; j < min(c+tile, cols); j++ {
-							to[j*rows+i] = from[i*cols+j]
-						}
-					}
-				}
+// transpose writes the transpose of a matrix [rows, cols] whose rows begin in
+// the tensor where at says.
+func transpose(dst []float32, v weights.View, rows, cols int, at func(row int) int) error {
+	buf := make([]float32, band*cols)
+	for r := 0; r < rows; r += band {
+		n := min(band, rows-r)
+		for i := range n {
+			if err := v.Read(buf[i*cols:][:cols], at(r+i)); err != nil {
+				return err
 			}
-		})
+		}
+		for c := range cols {
+			to := dst[c*rows+r:][:n]
+			for i := range to {
+				to[i] = buf[i*cols+c]
+			}
+		}
 	}
-	wg.Wait()
-	return to
+	return nil
 }

@@ -89,13 +89,13 @@ type decoder struct {
 	plusOne bool // norms hold their weight less one, as Gemma's
 }
 
-func (o decoder) load(c config.Config, src Source) (Params, error) {
+func (o decoder) load(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d, q, kv := c.DModel, c.Heads*c.DHead, c.KVHeads*c.DHead
 	norm := func(weight, name string, n int) {
 		l.take(weight, name+".weight", n)
 		if o.plusOne && l.err == nil {
-			l.params[weight] = plusOne(l.params[weight])
+			l.plan[weight] = plusOne(l.plan[weight])
 		}
 	}
 	l.take("embed.W_E", "embed_tokens.weight", c.Vocab, d)
@@ -139,10 +139,14 @@ func (o decoder) load(c config.Config, src Source) (Params, error) {
 	return l.done(masks)
 }
 
-func plusOne(p Param) Param {
-	out := Param{p.Shape, make([]float32, len(p.Data))}
-	for i, v := range p.Data {
-		out.Data[i] = 1 + v
-	}
-	return out
+func plusOne(p *Pending) *Pending {
+	return &Pending{p.Shape, func(dst []float32) error {
+		if err := p.Fill(dst); err != nil {
+			return err
+		}
+		for i := range dst {
+			dst[i]++
+		}
+		return nil
+	}}
 }

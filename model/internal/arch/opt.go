@@ -34,13 +34,12 @@ func optConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func optLoad(c config.Config, src Source) (Params, error) {
+func optLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d := c.DModel
 	l.take("embed.W_E", "decoder.embed_tokens.weight", c.Vocab, d)
-	if table := l.read("decoder.embed_positions.weight", c.Context+optOffset, d); l.err == nil {
-		l.params["pos_embed.W_pos"] = Param{[]int{c.Context, d}, table[optOffset*d:]}
-	}
+	table := l.tensor("decoder.embed_positions.weight", c.Context+optOffset, d)
+	l.put("pos_embed.W_pos", []int{c.Context, d}, table, func(dst []float32) error { return table.Read(dst, optOffset*d) })
 	l.affine("ln_final", "decoder.final_layer_norm", d, true)
 	l.unembed(c, "lm_head", false)
 	for i := range c.Layers {

@@ -33,7 +33,7 @@ func phiConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func phiLoad(c config.Config, src Source) (Params, error) {
+func phiLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d, q, kv := c.DModel, c.Heads*c.DHead, c.KVHeads*c.DHead
 	l.take("embed.W_E", "embed_tokens.weight", c.Vocab, d)

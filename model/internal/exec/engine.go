@@ -1,9 +1,8 @@
 package exec
 
 import (
+	"cmp"
 	"fmt"
-	"runtime"
-	"slices"
 	"sync"
 	"unsafe"
 
@@ -29,43 +28,49 @@ type Engine struct {
 	programs map[string]*Exec
 }
 
-// New copies the weights to the backend.
-func New(c config.Config, params arch.Params, b *backend.Backend) (*Engine, error) {
+// New brings the weights to the backend.
+func New(c config.Config, plan arch.Plan, b *backend.Backend) (*Engine, error) {
 	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, programs: map[string]*Exec{}}
-	names := params.Names()
-	uploaded := make([]*tensors.Tensor, len(names))
-	errs := make([]error, len(names))
-	var wg sync.WaitGroup
-	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i, name := range names {
-		if j := slices.IndexFunc(names[:i], func(n string) bool { return same(params[n], params[name]) }); j >= 0 {
-			continue // tied weights are one tensor
+	var mu sync.Mutex
+	err := plan.Each(func(names []string, w *arch.Pending) error {
+		t, err := e.upload(w)
+		if err != nil {
+			return fmt.Errorf("weight %s: %w", names[0], err)
 		}
-		wg.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			uploaded[i], errs[i] = e.upload(params[name])
-		})
-	}
-	wg.Wait()
-	for i, name := range names {
-		if errs[i] != nil {
-			return nil, fmt.Errorf("weight %s: %w", name, errs[i])
+		mu.Lock()
+		defer mu.Unlock()
+		for _, name := range names { // tied weights are one tensor
+			e.weights[name] = t
 		}
-		t := uploaded[i]
-		if t == nil {
-			t = uploaded[slices.IndexFunc(names, func(n string) bool { return same(params[n], params[name]) })]
-		}
-		e.weights[name] = t
+		return nil
+	})
+	if err != nil {
+		e.Close()
+		return nil, err
 	}
 	return e, nil
 }
 
-// same tells whether two weights share their memory.
-func same(a, b arch.Param) bool { return unsafe.SliceData(a.Data) == unsafe.SliceData(b.Data) }
-
-func (e *Engine) upload(p arch.Param) (*tensors.Tensor, error) {
-	return e.tensor(p.Data, p.Shape...)
+// upload reads a weight into the backend's memory: at once, where the backend
+// shares it with us, else by way of a copy.
+func (e *Engine) upload(w *arch.Pending) (*tensors.Tensor, error) {
+	if !e.Backend.HasSharedBuffers() {
+		values := make([]float32, w.Size())
+		if err := w.Fill(values); err != nil {
+			return nil, err
+		}
+		return e.tensor(values, w.Shape...)
+	}
+	t, err := tensors.FromShapeForBackend(e.Backend.Backend, 0, shapes.Make(dtypes.Float32, w.Shape...))
+	if err != nil {
+		return nil, err
+	}
+	var bad error
+	if err := tensors.MutableFlatData(t, func(values []float32) { bad = w.Fill(values) }); err != nil || bad != nil {
+		free(t)
+		return nil, cmp.Or(bad, err)
+	}
+	return t, nil
 }
 
 // tensor copies float32, int32 or bool values to the backend.

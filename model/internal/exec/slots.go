@@ -91,7 +91,7 @@ func (s slot) values(f *frame, edits []hook.Edit, shape, dims []int) []any {
 		last := shape[len(shape)-1]
 		mask := make([]float32, size/last)
 		f.spread(edits, dims, func(at int, _ float32, _ hook.Edit) { mask[at/last] = 1 })
-		return []any{mask, unit(edits[0].Values)}
+		return []any{mask, unit(edits[0].Values, last)}
 	}
 }
 
@@ -151,13 +151,14 @@ func filled(n int, v float32) []float32 {
 	return x
 }
 
-// unit is v over its length.
-func unit(v []float32) []float32 {
+// unit is v over its length, followed by zeros up to n: an axis of keys may be
+// padded.
+func unit(v []float32, n int) []float32 {
 	sum := 0.0
 	for _, x := range v {
 		sum += float64(x) * float64(x)
 	}
-	u := make([]float32, len(v))
+	u := make([]float32, n)
 	for i, x := range v {
 		u[i] = float32(float64(x) / math.Sqrt(sum))
 	}

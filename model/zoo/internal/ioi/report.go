@@ -41,8 +41,10 @@ var cardText string
 var card = template.Must(template.New("card").Funcs(template.FuncMap{
 	"percent": func(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) },
 	"names":   func() string { return strings.Join(names, ", ") },
-	"share":   func() string { return fmt.Sprintf("%.0f%%", 100*slip) },
+	"whole":   func(x float64) string { return fmt.Sprintf("%.0f%%", 100*x) },
+	"slip":    func() float64 { return slip },
 	"tested":  func() int { return tested },
+	"weight":  func() int { return nameWeight },
 }).Parse(cardText))
 
 // Card is the MODEL_CARD.md of the run.

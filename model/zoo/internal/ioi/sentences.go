@@ -19,9 +19,14 @@ func newWriter(seed, stream uint64) *writer { return &writer{rand.New(rand.NewPC
 
 func (w *writer) one(of []string) string { return of[w.rng.IntN(len(of))] }
 
-// frame draws a sentence of the task up to the name that it asks for.
-func (w *writer) frame() string {
+// frame draws a sentence of the task up to the name that it asks for. Two pairs
+// of names are in one of two sentences: only which name acts then tells who
+// gets it.
+func (w *writer) frame(pairs int) string {
 	switch k := w.rng.IntN(20); {
+	case pairs == 2:
+		second := strings.NewReplacer("{1}", "{3}", "{2}", "{4}", "{PLACE}", "{ELSEWHERE}").Replace(w.one(clauses))
+		return w.first(w.one(clauses)+w.one(joints)+second) + w.one(gives)
 	case k == 0:
 		return w.one(relative)
 	case k < 4:
@@ -40,9 +45,9 @@ func (w *writer) first(clause string) string {
 }
 
 // frameIs draws frames until one is kept out of training, or is not.
-func (w *writer) frameIs(out bool) string {
+func (w *writer) frameIs(out bool, pairs int) string {
 	for {
-		if f := w.frame(); keptOut(f) == out {
+		if f := w.frame(pairs); keptOut(f) == out {
 			return f
 		}
 	}
@@ -64,6 +69,7 @@ func hash(s string) uint64 {
 // A cast is who takes part in a sentence.
 type cast struct {
 	first, second string // as they are named first
+	third, fourth string // the other pair, in frames of two pairs
 	acts, gets    string
 }
 
@@ -83,9 +89,25 @@ func (w *writer) castIs(out bool, used []string) cast {
 	}
 }
 
+// among puts the two who take part into a sentence of two pairs.
+func (c cast) among(w *writer, used []string) cast {
+	others := w.castIs(false, append([]string{c.first, c.second}, used...))
+	c.third, c.fourth = others.first, others.second
+	if w.rng.IntN(2) == 0 {
+		c.first, c.second, c.third, c.fourth = c.third, c.fourth, c.first, c.second
+	}
+	return c
+}
+
+// names are all who are named.
+func (c cast) names() []string {
+	return slices.DeleteFunc([]string{c.first, c.second, c.third, c.fourth, c.acts, c.gets}, func(s string) bool { return s == "" })
+}
+
 // fill puts names and words into a frame.
-func (c cast) fill(frame, place, object string) string {
-	return strings.NewReplacer("{1}", c.first, "{2}", c.second, "{S}", c.acts, "{R}", c.gets, "{PLACE}", place, "{OBJECT}", object).Replace(frame)
+func (c cast) fill(frame string, w *writer) string {
+	place, elsewhere, object := w.one(places), w.one(places), w.one(objects)
+	return strings.NewReplacer("{1}", c.first, "{2}", c.second, "{3}", c.third, "{4}", c.fourth, "{ELSEWHERE}", elsewhere, "{S}", c.acts, "{R}", c.gets, "{PLACE}", place, "{OBJECT}", object).Replace(frame)
 }
 
 // slip is the share of sentences in which the one who acts is also the one who
@@ -101,26 +123,26 @@ func (w *writer) story(length int) string {
 	size := 0
 	add := func(s string) { text, size = append(text, s), size+len(s)+1 }
 	for size < length {
-		place, object := w.one(places), w.one(objects)
 		c := w.castIs(false, used)
-		used = append(used, c.first, c.second)
+		pairs := 1 + w.rng.IntN(2)
+		if pairs == 2 {
+			c = c.among(w, used)
+		}
+		frame := w.frameIs(false, pairs) + " {R}."
 		switch k := w.rng.IntN(10); {
 		case k < 2:
-			add(c.fill(w.one(alone), place, object))
+			frame = w.one(alone)
 		case k == 2: // a third acts, and either of the two may get it
-			other := w.castIs(false, used)
-			used = append(used, other.acts)
-			c.acts = other.acts
-			add(c.fill(w.frameIs(false)+" {R}.", place, object))
-		default:
-			if w.rng.Float64() < slip {
-				c.gets = c.acts
-			}
-			add(c.fill(w.frameIs(false)+" {R}.", place, object))
-			if c.gets != c.acts && w.rng.IntN(3) == 0 {
-				add(c.fill(w.one(after), place, object))
-			}
+			c = w.castIs(false, used)
+			c.acts = w.castIs(false, append(c.names(), used...)).acts
+			frame = w.frameIs(false, 1) + " {R}."
+		case w.rng.Float64() < slip:
+			c.gets = c.acts
+		case w.rng.IntN(3) == 0:
+			frame += " " + w.one(after)
 		}
+		add(c.fill(frame, w))
+		used = append(used, c.names()...)
 	}
 	return strings.Join(text, " ")
 }

@@ -18,15 +18,17 @@ const drawn = 20000
 func TestFramesAreKeptOut(t *testing.T) {
 	w := newWriter(1, 9)
 	seen := map[string]bool{}
-	for range drawn {
-		f := w.frameIs(false)
+	for i := range drawn {
+		pairs := 1 + i%2
+		f := w.frameIs(false, pairs)
 		seen[f] = true
 		if slices.Contains(KeptOut, f) {
 			t.Fatalf("training draws %q", f)
 		}
-		for _, slot := range []string{"{1}", "{2}", "{S}", "{PLACE}"} {
-			if n := strings.Count(f, slot); n != 1 && slot != "{PLACE}" {
-				t.Fatalf("%q has the slot %s %d times", f, slot, n)
+		slots := []string{"{1}", "{2}", "{S}", "{3}", "{4}"}[:1+2*pairs]
+		for _, slot := range slots {
+			if strings.Count(f, slot) != 1 {
+				t.Fatalf("%q does not have the slot %s once", f, slot)
 			}
 		}
 		if !strings.HasSuffix(f, " to") {
@@ -36,8 +38,9 @@ func TestFramesAreKeptOut(t *testing.T) {
 	if len(seen) < 5000 {
 		t.Errorf("%d different frames in %d", len(seen), drawn)
 	}
-	for range drawn / 10 {
-		if f := w.frameIs(true); seen[f] {
+	for i := range drawn / 10 {
+		pairs := 1 + i%2
+		if f := w.frameIs(true, pairs); seen[f] {
 			t.Fatalf("the tests draw %q, which training saw", f)
 		}
 	}
@@ -49,7 +52,7 @@ func TestKeptOutFramesCouldBeDrawn(t *testing.T) {
 	w := newWriter(1, 9)
 	could := map[string]bool{}
 	for range 40 * drawn {
-		if f := w.frame(); slices.Contains(KeptOut, f) {
+		if f := w.frame(1); slices.Contains(KeptOut, f) {
 			could[f] = true
 		}
 	}

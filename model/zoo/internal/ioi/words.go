@@ -36,6 +36,8 @@ var (
 		"{1} and {2} were thinking about the {PLACE}", "{1} and {2} sat in the {PLACE}", "{1} and {2} lived near the {PLACE}",
 		"{1} met {2} at the {PLACE}", "{1} saw {2} near the {PLACE}", "{1} went to the {PLACE} with {2}", "{1} talked to {2} about the {PLACE}",
 	}
+	// joints put a clause about one pair of names beside one about another.
+	joints = []string{" and ", ", and ", " while "}
 	// found are clauses that also name the object, which is then given as "it".
 	found = []string{
 		"{1} and {2} found a {OBJECT} near the {PLACE}", "{1} and {2} saw a {OBJECT} at the {PLACE}", "{1} and {2} bought a {OBJECT} at the {PLACE}",

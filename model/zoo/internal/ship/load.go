@@ -26,9 +26,13 @@ func Load(dir fs.FS) (config.Config, arch.Params, error) {
 		return config.Config{}, nil, err
 	}
 	defer store.Close()
-	params, err := family.Load(c, store)
+	plan, err := family.Load(c, store)
+	if err == nil {
+		err = plan.Check(c)
+	}
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	return c, params, params.Check(c)
+	params, err := plan.Read()
+	return c, params, err
 }

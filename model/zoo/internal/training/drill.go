@@ -18,6 +18,9 @@ import (
 type Drill struct {
 	Row   func(row []int32) error // fills the next training row
 	Tests []Test                  // measured on the way
+	// Weights are how much the loss of each token of the vocabulary counts, nil
+	// for all alike.
+	Weights []float32
 }
 
 // A Test is prompts, each of which goes on with one token and not with another.
@@ -35,12 +38,19 @@ type TestScore struct {
 	Diff     float64 // mean logit difference of answer and wrong token
 }
 
-// RunDrill trains on the rows of a drill. It calls log and save as [Run] does.
+// RunDrill trains on the rows of a drill, but for the share of Repeats. It calls
+// log and save as [Run] does.
 func RunDrill(ctx context.Context, b *backend.Backend, s Settings, d Drill, log func(Point), save func(step int, p arch.Params) error) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
+	if d.Weights != nil && len(d.Weights) != s.Model.Vocab {
+		return fmt.Errorf("training: %d weights for a vocabulary of %d", len(d.Weights), s.Model.Vocab)
+	}
 	initial := Initial(s.Model, s.Seed)
+	if s.TiedStart {
+		tie(initial)
+	}
 	store, err := newStore(initial)
 	if err != nil {
 		return err
@@ -49,7 +59,19 @@ func RunDrill(ctx context.Context, b *backend.Backend, s Settings, d Drill, log 
 	if err != nil {
 		return err
 	}
-	return loop(ctx, b, s, store, initial.Names(), d.Row, e.scores, log, save)
+	random := newSampler(s.Model, nil, 1, s.Seed, 4)
+	draw := func(row []int32) error {
+		if s.Repeats > 0 && random.rng.Float64() < s.Repeats {
+			random.row(row)
+			return nil
+		}
+		return d.Row(row)
+	}
+	t, err := newTrainer(b, store, s, initial.Names(), d.Weights)
+	if err != nil {
+		return err
+	}
+	return loop(ctx, t, s, store, initial.Names(), draw, e.scores, log, save)
 }
 
 // Examine tests finished weights.
@@ -145,13 +167,16 @@ func (e *examiner) score(t Test) (TestScore, error) {
 	for i := range n {
 		x := logits[i*vocab : (i+1)*vocab]
 		answer, wrong := x[t.Answer[i]], x[t.Wrong[i]]
-		s.Diff += float64(answer-wrong) / float64(n)
+		s.Diff += float64(answer - wrong)
 		if answer > wrong {
-			s.Accuracy += 1 / float64(n)
+			s.Accuracy++
 		}
 		if answer >= slices.Max(x) {
-			s.Top1 += 1 / float64(n)
+			s.Top1++
 		}
+	}
+	for _, sum := range []*float64{&s.Accuracy, &s.Top1, &s.Diff} {
+		*sum /= float64(n)
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package training
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -67,6 +68,56 @@ func TestDrill(t *testing.T) {
 	}
 }
 
+// Weights say whose loss counts: with all alike it is as without them, and what
+// does not count is not learned.
+func TestDrillWeights(t *testing.T) {
+	b, err := backend.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := tiny()
+	s.Model.Context, s.Steps, s.Batch, s.LogEvery, s.Checkpoints, s.Repeats, s.TiedStart = 16, 40, 8, 40, nil, 0, true
+	last := func(weight func(token int) float32) Point {
+		d := echo(1)
+		if weight != nil {
+			d.Weights = make([]float32, s.Model.Vocab)
+			for i := range d.Weights {
+				d.Weights[i] = weight(i)
+			}
+		}
+		var last Point
+		err := RunDrill(t.Context(), b, s, d, func(p Point) { last = p }, func(int, arch.Params) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return last
+	}
+	plain := last(nil)
+	// float32 sums in another order, over 40 steps
+	if same := last(func(int) float32 { return 3 }); math.Abs(same.Loss-plain.Loss) > 1e-3 {
+		t.Errorf("loss %.5f with equal weights, %.5f without", same.Loss, plain.Loss)
+	}
+	if one := last(func(i int) float32 {
+		if i == 5 {
+			return 1
+		}
+		return 0
+	}); one.Loss > plain.Loss/2 {
+		t.Errorf("the loss of one token is %.3f when it alone counts, %.3f of all: it should be learned at once", one.Loss, plain.Loss)
+	}
+}
+
+// With a tied start, the unembedding is a small copy of the embedding.
+func TestTie(t *testing.T) {
+	p := Initial(tiny().Model, 1)
+	tie(p)
+	for i, v := range p["unembed.W_U"].Data {
+		if want := p["embed.W_E"].Data[i] * unembedSpread / embedSpread; v != want {
+			t.Fatalf("value %d is %g, want %g", i, v, want)
+		}
+	}
+}
+
 func TestBadDrillsAreErrors(t *testing.T) {
 	b, err := backend.Open("go")
 	if err != nil {
@@ -81,6 +132,7 @@ func TestBadDrillsAreErrors(t *testing.T) {
 		{"no rows", "0 rows", func(d *Drill) { d.Tests = append(d.Tests, Test{Name: "empty"}) }},
 		{"answers", "29 answers", func(d *Drill) { d.Tests[0].Answer = d.Tests[0].Answer[1:] }},
 		{"too long", "longer than the context", func(d *Drill) { d.Tests[0].Rows[0] = make([]int32, 17) }},
+		{"weights", "3 weights for a vocabulary of 32", func(d *Drill) { d.Weights = make([]float32, 3) }},
 		{"no row", "out of words", func(d *Drill) { d.Row = func([]int32) error { return errors.New("out of words") } }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

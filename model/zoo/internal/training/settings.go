@@ -19,8 +19,11 @@ type Settings struct {
 	WarmUp       int     // steps in which the rate rises to its highest
 	Beta2        float64 // of Adam's second moment
 	// Repeats is the share of rows that are random tokens, repeated; the others
-	// are text. 0 trains on text alone.
+	// are text, or of a drill. 0 trains on those alone.
 	Repeats float64
+	// TiedStart begins with an unembedding that is a small copy of the embedding,
+	// so that a head that leaves a token as it is already copies it.
+	TiedStart bool `json:",omitempty"`
 	// Checkpoints are the steps whose weights are kept, rising; 0 is the
 	// initial weights.
 	Checkpoints []int

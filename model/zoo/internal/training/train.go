@@ -47,16 +47,17 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 	}
 	rows := newSampler(s.Model, tokens, s.Repeats, s.Seed, 1)
 	draw := func(row []int32) error { rows.row(row); return nil }
-	return loop(ctx, b, s, store, names, draw, m.scores, log, save)
-}
-
-// loop trains the weights of a store on the rows that draw fills.
-func loop(ctx context.Context, b *backend.Backend, s Settings, store *model.Store, names []string,
-	draw func(row []int32) error, measure func() (Scores, error), log func(Point), save func(step int, p arch.Params) error) error {
-	trainer, err := newTrainer(b, store, s, names)
+	t, err := newTrainer(b, store, s, names, nil)
 	if err != nil {
 		return err
 	}
+	return loop(ctx, t, s, store, names, draw, m.scores, log, save)
+}
+
+// loop trains the weights of a store on the rows that draw fills.
+func loop(ctx context.Context, trainer *train.Trainer, s Settings, store *model.Store, names []string,
+	draw func(row []int32) error, measure func() (Scores, error), log func(Point), save func(step int, p arch.Params) error) error {
+	var err error
 	sum, n := 0.0, 0
 	for step := 0; ; step++ {
 		kept := slices.Contains(s.Checkpoints, step)
@@ -104,7 +105,9 @@ func HoldOut(tokens []int32) (train, held []int32) {
 	return tokens[:at], tokens[at:]
 }
 
-func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []string) (t *train.Trainer, err error) {
+// newTrainer trains the weights of a store. The loss of each token of the
+// vocabulary counts by its weight, if there are weights.
+func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []string, weights []float32) (t *train.Trainer, err error) {
 	defer func() { // the library reports a bad setting by a panic
 		if r := recover(); r != nil {
 			err = fmt.Errorf("training: %v", r)
@@ -116,7 +119,14 @@ func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []stri
 			WarmUpSteps(s.WarmUp).PeriodSteps(s.Steps - s.WarmUp).Done()
 		return forward(s.Model, nodes(sc.Store(), g, names), tokens, nil)
 	}
-	loss := func(labels, logits []*Node) *Node { return ReduceAllMean(losses(logits[0], labels[0])) }
+	loss := func(labels, logits []*Node) *Node {
+		l := losses(logits[0], labels[0])
+		if weights == nil {
+			return ReduceAllMean(l)
+		}
+		w := Gather(Const(l.Graph(), weights), ExpandAxes(labels[0], -1))
+		return Div(ReduceAllSum(Mul(l, w)), ReduceAllSum(w))
+	}
 	adam := optimizer.Adam().LearningRate(s.LearningRate).Betas(0.9, s.Beta2).Done()
 	return train.NewTrainer(b.Backend, store, graph, loss, adam, nil, nil), nil
 }

@@ -97,6 +97,13 @@ func sinusoids(data []float32, context, dModel int) {
 	}
 }
 
+// tie makes the unembedding a copy of the embedding, as small as it was.
+func tie(p arch.Params) {
+	for i, v := range p["embed.W_E"].Data {
+		p["unembed.W_U"].Data[i] = v * unembedSpread / embedSpread
+	}
+}
+
 // newStore puts weights into trainable variables.
 func newStore(params arch.Params) (*model.Store, error) {
 	store := model.NewStore()

@@ -1,0 +1,75 @@
+//go:build !golens_cell
+
+package model_test
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"testing"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// BenchmarkOpen opens GPT-2 small in this process with the page cache warm. It
+// reports the peak of the process' memory, mapped files included, over what it
+// was before, as a multiple of the weights in float32.
+func BenchmarkOpen(b *testing.B) {
+	if _, err := model.OpenLocal(context.Background(), modeltest.Dir()); err != nil { // starts the engine
+		b.Fatal(err)
+	}
+	for _, dtype := range []string{"F32", "BF16", "F16"} {
+		b.Run(dtype, func(b *testing.B) {
+			dir := modeltest.RandomAs(b, modeltest.GPT2Small, dtype, 1)
+			s := modeltest.GPT2Small
+			weights := 4 * float64(s.Params()+(s.Vocab+s.Context)*s.DModel)
+			peak := 0.0
+			for b.Loop() {
+				b.StopTimer()
+				debug.FreeOSMemory()
+				before := resetPeak()
+				b.StartTimer()
+				r, err := model.OpenLocal(context.Background(), dir)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				if most := memory("VmHWM"); before > 0 {
+					peak = max(peak, float64(most-before)/weights)
+				}
+				if err := r.Close(); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(peak, "peak/weights")
+			if peak > 1.3 { // beside the weights there is room for the largest tensor's pages, GPT-2's embedding
+				b.Errorf("opening takes %.2f times the memory of the weights", peak)
+			}
+		})
+	}
+}
+
+// resetPeak makes the present memory the peak, and gives it; 0 where the system
+// cannot.
+func resetPeak() int {
+	const peak = "5" // see proc_pid_clear_refs(5)
+	if err := os.WriteFile("/proc/self/clear_refs", []byte(peak), 0); err != nil {
+		return 0
+	}
+	return memory("VmRSS")
+}
+
+// memory is a line of /proc/self/status, in bytes.
+func memory(name string) int {
+	data, _ := os.ReadFile("/proc/self/status")
+	line := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(data)
+	if line == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(string(line[1]))
+	return n << 10
+}
