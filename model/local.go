@@ -52,6 +52,9 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
 		Checkpoints: s.checkpoints,
 	}}
+	if s.tokens != nil {
+		l.info.Begin, l.info.End = s.tokens.Template()
+	}
 	if raw == nil {
 		l.raw, l.views = l, map[Processing]*local{p: l}
 	}

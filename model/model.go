@@ -89,24 +89,29 @@ func (m *Model) Checkpoint(step int) (*Model, error) {
 	return at.Process(m.Info().Processing)
 }
 
-// Tokens tokenizes texts. Each row begins with the model's begin token, if it
-// has one; [Model.Continue] leaves it out. An error shows when the prompts are
-// used.
+// Tokens tokenizes texts. Around each row stand the tokens that the tokenizer
+// puts there, [Info].Begin and End, or, if it puts none, the model's begin token
+// before it, if it has one; [Model.Continue] leaves them out. An error shows
+// when the prompts are used.
 func (m *Model) Tokens(texts ...string) Prompts {
 	p := m.Continue(texts...)
-	bos := m.Config().BOS
-	if p.err != nil || bos == nil {
+	info := m.Info()
+	begin, end := info.Begin, info.End
+	if bos := info.Config.BOS; bos != nil && len(begin)+len(end) == 0 {
+		begin = []int32{int32(*bos)}
+	}
+	if p.err != nil || len(begin)+len(end) == 0 {
 		return p
 	}
 	for i, ids := range p.IDs {
-		p.IDs[i] = append([]int32{int32(*bos)}, ids...)
+		p.IDs[i] = slices.Concat(begin, ids, end)
 	}
 	p = m.Rows(p.IDs)
-	p.BOS = true
+	p.BOS = len(begin) > 0
 	return p
 }
 
-// Continue tokenizes texts without a begin token.
+// Continue tokenizes texts without the tokens around them.
 func (m *Model) Continue(texts ...string) Prompts {
 	ids, err := m.runner.Encode(context.Background(), texts)
 	if err != nil {

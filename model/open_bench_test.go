@@ -3,7 +3,6 @@
 package model_test
 
 import (
-	"context"
 	"os"
 	"regexp"
 	"runtime/debug"
@@ -18,7 +17,7 @@ import (
 // reports the peak of the process' memory, mapped files included, over what it
 // was before, as a multiple of the weights in float32.
 func BenchmarkOpen(b *testing.B) {
-	if _, err := model.OpenLocal(context.Background(), modeltest.Dir()); err != nil { // starts the engine
+	if _, err := model.Open(modeltest.Dir()); err != nil { // starts the engine
 		b.Fatal(err)
 	}
 	for _, dtype := range []string{"F32", "BF16", "F16"} {
@@ -32,7 +31,7 @@ func BenchmarkOpen(b *testing.B) {
 				debug.FreeOSMemory()
 				before := resetPeak()
 				b.StartTimer()
-				r, err := model.OpenLocal(context.Background(), dir)
+				m, err := model.Open(dir)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -40,7 +39,7 @@ func BenchmarkOpen(b *testing.B) {
 				if most := memory("VmHWM"); before > 0 {
 					peak = max(peak, float64(most-before)/weights)
 				}
-				if err := r.Close(); err != nil {
+				if err := m.Close(); err != nil {
 					b.Fatal(err)
 				}
 				b.StartTimer()

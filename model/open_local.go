@@ -10,7 +10,7 @@ import (
 
 // Open opens a model: "zoo:NAME" ships with golens, a folder holds config.json,
 // model.safetensors (or an index and shards) and, unless token ids are enough,
-// tokenizer.json or vocab.json and merges.txt. Any other name is a model of the
+// tokenizer.json, vocab.json and merges.txt, or vocab.txt. Any other name is a model of the
 // Hugging Face Hub, "gpt2" or "EleutherAI/pythia-70m@step3000" with a branch, a
 // tag or a commit: it is taken from the Hugging Face cache and, if it is not
 // there, downloaded to it, unless HF_HUB_OFFLINE is set. A branch that is in the

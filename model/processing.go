@@ -1,10 +1,20 @@
 package model
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/golens/golens/model/config"
+)
 
 // Processing says which algebra was done on the weights. None of it changes
 // the model's log-probabilities; all of it changes what single activations
 // mean. The zero value is the weights as they were published.
+//
+// A step that would change what a family computes is an error that says why:
+// centring writing weights where no LayerNorm reads them, centring a soft-capped
+// unembedding, folding norms that are behind their sublayer. A step that is
+// right but finds nothing to do, as folding value biases where there are none,
+// does nothing. [StandardFor] are the steps that a config allows.
 type Processing struct {
 	FoldNorm      bool // norm weights and biases go into the next linear layer
 	CenterWriting bool // what writes to the residual stream has zero mean over d_model
@@ -12,8 +22,18 @@ type Processing struct {
 	FoldValues    bool // b_V goes into b_O, as attention rows sum to one
 }
 
-// Standard is the processing that TransformerLens does by default.
+// Standard is the processing that TransformerLens does by default. Families
+// that cannot have a step of it refuse it; see [StandardFor].
 var Standard = Processing{FoldNorm: true, CenterWriting: true, CenterUnembed: true, FoldValues: true}
+
+// StandardFor is [Standard] without the steps that a model of this config
+// refuses.
+func StandardFor(c config.Config) Processing {
+	return Processing{
+		FoldNorm: c.CanFoldNorm() == nil, CenterWriting: c.CanCenterWriting() == nil,
+		CenterUnembed: c.CanCenterUnembed() == nil, FoldValues: true,
+	}
+}
 
 // String lists the steps, or says raw.
 func (p Processing) String() string {

@@ -34,6 +34,9 @@ type Info struct {
 	Processing Processing
 	Backend    string
 	Version    string // of golens
+	// Begin and End are the tokens that the tokenizer puts around a text, such
+	// as BERT's [CLS] and [SEP]; most put none, or one before it.
+	Begin, End []int32
 	// Checkpoints are the training steps whose weights can be opened too.
 	Checkpoints []int
 }

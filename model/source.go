@@ -65,13 +65,25 @@ func readSource(s *source, files fs.FS, open func() (*weights.Store, error)) (*s
 	if s.tokens, err = tokenizer.Open(files); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if n := 0; s.tokens != nil {
-		if n = s.tokens.Size(); n > s.config.Vocab {
-			return nil, fmt.Errorf("the tokenizer has %d tokens, the config a vocabulary of %d", n, s.config.Vocab)
+	if s.tokens != nil {
+		if err := fits(s.tokens, s.config.Vocab); err != nil {
+			return nil, err
 		}
 	}
 	s.store, err = open()
 	return s, err
+}
+
+// fits says whether the tokens are those of a vocabulary. There may be special
+// tokens beyond it, which the tokenizers of some text models share with those
+// that see images; the model refuses them when it is given one.
+func fits(t *tokenizer.Tokenizer, vocab int) error {
+	for id := vocab; id < t.Size(); id++ {
+		if !t.Special(int32(id)) {
+			return fmt.Errorf("the tokenizer has %d tokens, the config a vocabulary of %d", t.Size(), vocab)
+		}
+	}
+	return nil
 }
 
 // plan is where the weights come from, processed. Only processing reads them.
@@ -106,7 +118,9 @@ func process(c config.Config, params arch.Params, p Processing) (arch.Params, er
 		}
 	}
 	if p.CenterUnembed {
-		params = arch.CenterUnembed(params)
+		if params, err = arch.CenterUnembed(c, params); err != nil {
+			return nil, err
+		}
 	}
 	if p.FoldValues {
 		params = arch.FoldValues(c, params)
@@ -140,4 +154,4 @@ func (s *source) decode(ids []int32) (string, []string, error) {
 	return s.tokens.Decode(ids), labels, nil
 }
 
-var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, or vocab.json and merges.txt); give token ids")
+var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, or vocab.txt); give token ids")

@@ -24,6 +24,14 @@ func (d Direction) String() string {
 	return "clean values into the corrupted run"
 }
 
+// runs are what the run that is changed and the other one are called.
+func (d Direction) runs() [2]string {
+	if d == Noising {
+		return [2]string{"clean", "corrupted"}
+	}
+	return [2]string{"corrupted", "clean"}
+}
+
 // Activations patches activations: one after the other they take the value that
 // they have in the run of other prompts, and the metric is read.
 //

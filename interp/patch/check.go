@@ -64,7 +64,7 @@ func Compare(estimate, exact *Effects) (*Check, error) {
 	if estimate.Scale != exact.Scale {
 		return nil, fmt.Errorf("the estimate is on the scale %q, the exact values on %q; use In", estimate.Scale, exact.Scale)
 	}
-	c := &Check{Estimate: estimate, Exact: exact}
+	c := &Check{Estimate: estimate.called("estimated"), Exact: exact.called("exact")}
 	var x, y []float64
 	for i, v := range estimate.Values() {
 		if w := exact.Values()[i]; v == v && w == w {
@@ -85,6 +85,18 @@ func Compare(estimate, exact *Effects) (*Check, error) {
 		return 0
 	})
 	return c, nil
+}
+
+// called are the same effects under a short title.
+func (e *Effects) called(what string) *Effects {
+	out, r := *e, *e.Result
+	title := what + " " + e.metric.String()
+	if e.Scale == Change {
+		title = what + " change of " + e.metric.String()
+	}
+	r.Array = e.Named(title, e.Unit())
+	out.Result = &r
+	return &out
 }
 
 func (c *Check) off(i int) float64 {

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -49,12 +50,16 @@ type Effects struct {
 	Plans Plans // how it was run
 
 	direction Direction
-	subject   string // of titles: "clean resid_pre patched in"
+	subject   string    // of titles: "clean resid_pre put back"
+	runs      [2]string // what Base and Other are called
 	metric    model.Metric
 }
 
 // In is the same effects on another scale. Nothing runs.
 func (e *Effects) In(s Scale) (*Effects, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
 	if s < Normalised || s > Relative {
 		return nil, fmt.Errorf("%s is not known", s)
 	}
@@ -64,12 +69,11 @@ func (e *Effects) In(s Scale) (*Effects, error) {
 	out := *e
 	out.Scale = s
 	n, size := e.shape()
-	whole := e.ratio(s)
 	if s == Normalised && same(e.Base, e.Other) {
 		return nil, fmt.Errorf("the clean and the corrupted run have the same metric, %.4g, so that nothing can be normalised by their difference; use Change or Raw", e.Base.Mean("sample").Scalar())
 	}
 	values := make([]float64, size)
-	whole(upTo(n), values)
+	e.ratio(s)(upTo(n), values)
 	title, unit := e.title(s)
 	result := array.New(e.Metric.Axes()[1:]...).Named(title, unit)
 	for i, v := range values {
@@ -79,6 +83,17 @@ func (e *Effects) In(s Scale) (*Effects, error) {
 	r.Array, r.Samples = result, e.samples(s)
 	out.Result = &r
 	return &out, nil
+}
+
+// check finds effects that no verb made, or that carry an error.
+func (e *Effects) check() error {
+	if e.Result == nil {
+		return errors.New("effects: empty; they are made by the verbs of package patch")
+	}
+	if err := e.Metric.Err(); err != nil {
+		return err
+	}
+	return e.Base.Err()
 }
 
 func same(a, b *array.Array) bool {
@@ -167,17 +182,15 @@ func (e *Effects) samples(s Scale) *array.Array {
 // Interval is where the values mostly fall if as many prompts are drawn from
 // these again: numerators and denominators together. Source: Efron 1979.
 func (e *Effects) Interval(b interp.Bootstrap) (lo, hi *array.Array, err error) {
+	if err := e.check(); err != nil {
+		return nil, nil, err
+	}
 	n, _ := e.shape()
 	return e.Resample(b, n, e.ratio(e.Scale))
 }
 
 // newEffects are effects on a scale, from the raw metric.
 func newEffects(e Effects, method, source string, p model.Provenance, s Scale) (*Effects, error) {
-	for _, a := range []*array.Array{e.Metric, e.Base} {
-		if err := a.Err(); err != nil {
-			return nil, err
-		}
-	}
 	e.Result = &interp.Result{Method: method, Source: source, Provenance: p}
 	return e.In(s)
 }

@@ -12,12 +12,19 @@ import (
 	"github.com/golens/golens/model/modeltest"
 )
 
+// models are open: what was compiled for one test serves the others.
+var models = map[string]*model.Model{}
+
 func open(t testing.TB, name string) *model.Model {
 	t.Helper()
+	if m := models[name]; m != nil {
+		return m
+	}
 	m, err := model.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	models[name] = m
 	return m
 }
 

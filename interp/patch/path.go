@@ -183,8 +183,11 @@ func (p Paths) Explain(m *model.Model, original, other model.Prompts, metric mod
 		return nil, err
 	}
 	first, err := m.Explain(s)
-	if err != nil || p.Receivers == nil {
-		return Plans{deref(first)}, err
+	if err != nil {
+		return nil, err
+	}
+	if p.Receivers == nil {
+		return Plans{*first}, nil
 	}
 	receive := model.Sweep{Base: original.Metric(metric)}
 	for _, v := range s.Variants {
@@ -195,21 +198,17 @@ func (p Paths) Explain(m *model.Model, original, other model.Prompts, metric mod
 		receive.Variants = append(receive.Variants, v)
 	}
 	second, err := m.Explain(receive)
-	return Plans{deref(first), deref(second)}, err
-}
-
-func deref(p *model.Plan) model.Plan {
-	if p == nil {
-		return model.Plan{}
+	if err != nil {
+		return nil, err
 	}
-	return *p
+	return Plans{*first, *second}, nil
 }
 
 // Patch runs it: original is the run that is changed and read, other the one
 // that senders take their values from (clean and corrupted prompts, or the other
 // way round). The prompts are paired row by row and equally long. The effects
 // are changes of the metric; those of senders that come after all receivers are
-// NaN.
+// NaN. On the scale Normalised the original run is taken for the clean one.
 func (p Paths) Patch(m *model.Model, original, other model.Prompts, metric model.Metric) (*Effects, error) {
 	fail := func(err error) (*Effects, error) { return nil, fmt.Errorf("path patching: %w", err) }
 	l, last, err := p.plan(m, original)
@@ -228,7 +227,7 @@ func (p Paths) Patch(m *model.Model, original, other model.Prompts, metric model
 	} else if e, provenance, err = p.receive(m, l, run, original, other, metric); err != nil {
 		return fail(err)
 	}
-	e.subject = fmt.Sprintf("%s sent to %s", l.what, p.to())
+	e.subject, e.runs = fmt.Sprintf("%s sent to %s", l.what, p.to()), [2]string{"original", "other"}
 	mlps := "recomputed"
 	if p.FreezeMLPs {
 		mlps = "frozen"

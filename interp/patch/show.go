@@ -45,14 +45,11 @@ func (e *Effects) String() string {
 		title, unit := e.title(e.Scale)
 		fmt.Fprintf(&b, "%s %v %s\n%s", title, e.Shape(), unit, e.table(e.rank(strongest), nil, nil))
 	}
-	clean, corrupted := e.Base, e.Other
-	if e.direction != Noising {
-		clean, corrupted = corrupted, clean
-	}
 	if e.Other == nil {
 		fmt.Fprintf(&b, "%s with nothing changed: %.4g\n", e.metric, e.Base.Mean("sample").Scalar())
 	} else {
-		fmt.Fprintf(&b, "%s: %.4g clean, %.4g corrupted; here %s\n", e.metric, clean.Mean("sample").Scalar(), corrupted.Mean("sample").Scalar(), e.Scale)
+		fmt.Fprintf(&b, "%s: %.4g in the %s run, %.4g in the %s one; here %s\n", e.metric,
+			e.Base.Mean("sample").Scalar(), e.runs[0], e.Other.Mean("sample").Scalar(), e.runs[1], e.Scale)
 	}
 	fmt.Fprintf(&b, "%s (%s)\n%s\n", e.Method, e.Source, e.Provenance)
 	return b.String()

@@ -27,7 +27,7 @@ func (l layout) variants(edit func(hook.Point) (hook.Edit, error)) ([]model.Vari
 
 // effects are the raw metrics of a sweep whose variants are the cells.
 func (l layout) effects(run *model.SweepResult, metric model.Metric, d Direction) Effects {
-	e := Effects{metric: metric, direction: d, Plans: Plans{run.Plan}, Base: perSample(run.Base)}
+	e := Effects{metric: metric, direction: d, runs: d.runs(), Plans: Plans{run.Plan}, Base: perSample(run.Base)}
 	if run.Source != nil && len(run.Source.Metrics) > 0 {
 		e.Other = perSample(run.Source)
 	}

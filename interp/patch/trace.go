@@ -55,6 +55,8 @@ func (t Tracing) defaults() (Tracing, error) {
 		return t, errors.New("no subject; say at which positions the embeddings are spoiled")
 	case t.Window < 1 || t.Noise < 0 || t.Samples < 1:
 		return t, fmt.Errorf("a window of %d layers, noise %g, %d samples: the window and the samples must be at least 1, the noise not negative", t.Window, t.Noise, t.Samples)
+	case t.Window > 1 && t.Sets != nil:
+		return t, errors.New("sets name their layers themselves; leave Window out")
 	case len(t.Kinds) > 0 && t.Kinds[0].Global():
 		return t, fmt.Errorf("%s has no layers to trace over", t.Kinds[0])
 	}
@@ -170,7 +172,7 @@ func together(parts []*array.Array) *array.Array {
 // lay lists what is put back, with its window of layers.
 func (t Tracing) lay(m *model.Model, prompts model.Prompts) (layout, error) {
 	l, err := t.byPosition(hook.KindResidPost).lay(m.Config(), prompts, hook.KindResidPost)
-	if err != nil || t.Window == 1 || t.Sets != nil {
+	if err != nil || t.Window == 1 {
 		return l, err
 	}
 	for i, c := range l.cells {

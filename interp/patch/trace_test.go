@@ -89,6 +89,7 @@ func TestBadTracings(t *testing.T) {
 	prompt, metric := m.Rows([][]int32{{1, 2, 3}}), model.LogProbOf(1)
 	at := hook.Each([]int{1})
 	for want, trace := range map[string]patch.Tracing{
+		"leave Window out":   {Subject: at, Window: 2, Over: patch.Over{Sets: []patch.Set{patch.Heads("", [2]int{0, 0})}}},
 		"no subject":         {},
 		"position 8":         {Subject: hook.Each([]int{8})},
 		"at least 1":         {Subject: at, Window: -1},

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 // Names of the choices that a Config makes.
@@ -14,7 +15,7 @@ const (
 	NormBefore   = ""         // x + f(norm(x))
 	NormAfter    = "after"    // x + norm(f(x)), OLMo 2
 	NormSandwich = "sandwich" // x + norm(f(norm(x))), Gemma 2 and 3
-	NormOnSum    = "on sum"   // norm(x + f(x)), BERT
+	NormOnSum    = "on sum"   // norm(x + f(x)), BERT and OPT-350m
 
 	ActGELUTanh = "gelu_tanh" // tanh approximation, GPT-2's gelu_new
 	ActGELU     = "gelu"      // exact, by the error function
@@ -25,8 +26,9 @@ const (
 	PosRotary  = "rotary"  // rotates queries and keys
 	PosNone    = "none"
 
-	QKNormHead = "head" // queries and keys are normalized head by head
-	QKNormAll  = "all"  // all heads' queries, and all keys, are normalized as one vector
+	QKNormHead = "head"            // queries and keys are normalized head by head
+	QKNormLN   = "head, layernorm" // likewise, by a LayerNorm with weight and bias
+	QKNormAll  = "all"             // all heads' queries, and all keys, are normalized as one vector
 )
 
 // Rotary is how queries and keys are rotated by their position.
@@ -45,6 +47,7 @@ type Scaling struct {
 	LowFactor, HighFactor float64 // llama3
 	BetaFast, BetaSlow    float64 // yarn
 	Attention             float64 // yarn: what queries and keys are multiplied by
+	Smooth                bool    // yarn: the blend's ends are not rounded to whole coordinates
 	Original              int     // context before the stretch
 }
 
@@ -70,11 +73,12 @@ type Config struct {
 
 	Parallel   bool    // attention and MLP read the same residual stream
 	SharedNorm bool    // in parallel blocks: the MLP reads what attention's norm gives
-	QKNorm     string  // "", QKNormHead or QKNormAll
+	QKNorm     string  // "", QKNormHead, QKNormLN or QKNormAll
 	AttnCap    float64 // scores are cap*tanh(score/cap); 0 for none
 	LogitCap   float64 // logits likewise
 	EmbedScale float64 // the embedding is multiplied by this; 0 for 1
 	EmbedNorm  bool    // the sum of the embeddings is normalized
+	NoFinal    bool    // the unembedding reads the residual stream as it is
 	Encoder    bool    // every position sees every other; the head is BERT's for masked words
 
 	Rotary      Rotary // with PosRotary
@@ -129,17 +133,64 @@ func (c Config) Check() error {
 	if c.DMLP < 0 || c.DMLP > maxSize {
 		return fmt.Errorf("config: d_mlp is %d; it must lie between 0 and %d", c.DMLP, maxSize)
 	}
+	if c.Layers > maxLayers {
+		return fmt.Errorf("config: %d layers; there may be %d", c.Layers, maxLayers)
+	}
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{
+		{"epsilon of the norms", c.Eps}, {"scale of the scores", math.Abs(c.Scale)}, {"soft cap of the scores", c.AttnCap},
+		{"soft cap of the logits", c.LogitCap}, {"scale of the embedding", math.Abs(c.EmbedScale)},
+	} {
+		// As float32, in which models run.
+		if !(f.value >= 0) || f.value > math.MaxFloat32 {
+			return fmt.Errorf("config: %s is %g; it must be finite and not negative", f.name, f.value)
+		}
+	}
 	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("config: %d heads do not share %d key-value heads evenly", c.Heads, c.KVHeads)
 	}
-	if c.Position == PosRotary && (c.Rotary.Dim < 2 || c.Rotary.Dim > c.DHead || c.Rotary.Dim%2 != 0 || c.Rotary.Base <= 0) {
-		return fmt.Errorf("config: %d of %d coordinates rotate with base %g; they must be an even number from 2 to d_head, and the base positive", c.Rotary.Dim, c.DHead, c.Rotary.Base)
+	if c.Position == PosRotary {
+		if err := c.Rotary.check(c.DHead); err != nil {
+			return err
+		}
+		if c.LocalRotary.Dim != 0 {
+			if err := c.LocalRotary.check(c.DHead); err != nil {
+				return err
+			}
+		}
 	}
 	if c.Window < 0 || c.Local != nil && len(c.Local) != c.Layers {
 		return fmt.Errorf("config: window %d, and local layers for %d of %d layers", c.Window, len(c.Local), c.Layers)
 	}
 	return nil
 }
+
+func (r Rotary) check(dHead int) error {
+	if r.Dim < 2 || r.Dim > dHead || r.Dim%2 != 0 || r.Dim > maxRotary {
+		return fmt.Errorf("config: %d of %d coordinates rotate; they must be an even number from 2 to d_head, at most %d", r.Dim, dHead, maxRotary)
+	}
+	if !(r.Base > 1) || r.Base > math.MaxFloat32 {
+		return fmt.Errorf("config: rotary base %g; it must be finite and above 1", r.Base)
+	}
+	s := r.Scaling
+	for name, v := range map[string]float64{"factor": s.Factor, "low_freq_factor": s.LowFactor, "high_freq_factor": s.HighFactor,
+		"beta_fast": s.BetaFast, "beta_slow": s.BetaSlow, "attention_factor": s.Attention, "original context": float64(s.Original)} {
+		if !(v >= 0) || v > math.MaxFloat32 {
+			return fmt.Errorf("config: rope_scaling %s: %s is %g; it must be finite and not negative", s.Type, name, v)
+		}
+	}
+	return nil
+}
+
+// maxRotary is more than any head has; a table of this length is made for each
+// position.
+const maxRotary = 1 << 13
+
+// maxLayers is more than any model has; work is done for each layer before its
+// weights are looked at.
+const maxLayers = 1 << 12
 
 // maxSize bounds every size, so that products of three of them fit an int.
 const maxSize = 1 << 20

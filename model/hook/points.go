@@ -17,7 +17,9 @@ func ResidMid(layer int) Point { return at(KindResidMid, layer) }
 // ResidPost is the residual stream out of a block [batch, pos, d_model].
 func ResidPost(layer int) Point { return at(KindResidPost, layer) }
 
-// AttnIn is the residual stream as each head reads it [batch, pos, head, d_model].
+// AttnIn is the residual stream as each head reads it [batch, pos, head,
+// d_model]. Grouped-query models have none, as heads share their keys there; use
+// [QInput], [KInput] and [VInput].
 func AttnIn(layer int) Point { return at(KindAttnIn, layer) }
 
 // QInput is the residual stream as each query reads it [batch, pos, head, d_model].

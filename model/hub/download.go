@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -111,61 +110,8 @@ func (e entry) hash() hash.Hash {
 	return nil
 }
 
-// part is the beginning of a file, and the state of its hash.
-type part struct {
-	f    *os.File
-	hash hash.Hash
-	n    int64
-	m    *meter
-}
-
-// resume takes what the file holds already.
-func (p *part) resume(ctx context.Context, size int64) error {
-	info, err := p.f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() > size {
-		return p.f.Truncate(0)
-	}
-	buf := make([]byte, 1<<20)
-	for p.n < info.Size() {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		n, err := p.f.ReadAt(buf[:min(int64(len(buf)), info.Size()-p.n)], p.n)
-		if err != nil {
-			return err
-		}
-		p.count(buf[:n])
-		p.m.have(int64(n))
-	}
-	return nil
-}
-
-func (p *part) count(b []byte) {
-	if p.hash != nil {
-		p.hash.Write(b)
-	}
-	p.n += int64(len(b))
-}
-
-// restart forgets what there is.
-func (p *part) restart(e entry) error {
-	p.m.have(-p.n)
-	p.n, p.hash = 0, e.hash()
-	return p.f.Truncate(0)
-}
-
-// sum is the hash of the whole, as an etag; empty if there is none.
-func (p *part) sum() string {
-	if p.hash == nil {
-		return ""
-	}
-	return hex.EncodeToString(p.hash.Sum(nil))
-}
-
-// more asks for what is missing of a file and reads it.
+// more asks for what is missing of a file and reads it. It tells whether there
+// is more of it than ever before.
 func (s *session) more(ctx context.Context, r repo, commit string, e entry, p *part) (moved bool, err error) {
 	if p.n == e.size {
 		return false, nil
@@ -204,35 +150,10 @@ func (s *session) more(ctx context.Context, r repo, commit string, e entry, p *p
 			return false, r.unwritable(err)
 		}
 	}
-	return s.copy(ctx, r, e, p, resp.Body, func() { watch.Reset(s.stall) })
-}
-
-// copy appends what comes to a part.
-func (s *session) copy(ctx context.Context, r repo, e entry, p *part, from io.Reader, alive func()) (moved bool, err error) {
-	buf := make([]byte, 256<<10)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 {
-			alive()
-			if p.n+int64(n) > e.size {
-				return moved, fmt.Errorf("%s: %w: more came than the %d bytes that were announced", e.name, ErrChecksum, e.size)
-			}
-			if _, err := p.f.WriteAt(buf[:n], p.n); err != nil {
-				return moved, r.unwritable(err)
-			}
-			p.count(buf[:n])
-			p.m.add(int64(n))
-			moved = true
-		}
-		switch {
-		case err == io.EOF && p.n == e.size:
-			return moved, nil
-		case err == io.EOF || err != nil && ctx.Err() == nil:
-			return moved, temporary{error: fmt.Errorf("%s: the connection was cut after %s of %s", e.name, Bytes(p.n), Bytes(e.size))}
-		case err != nil:
-			return moved, ctx.Err()
-		}
-	}
+	err = p.copy(ctx, r, e, resp.Body, func() { watch.Reset(s.stall) })
+	moved = p.n > p.most
+	p.most = max(p.most, p.n)
+	return moved, err
 }
 
 // contentRange is where a part of the content begins and how long the whole is;

@@ -105,9 +105,11 @@ func (s *session) bring(ctx context.Context, r repo, commit string, names []stri
 	}); err != nil {
 		return err
 	}
+	size := int64(0)
 	for _, e := range entries {
-		m.expect(e.size)
+		size += e.size
 	}
+	m.expect(size)
 	return each(ctx, len(entries), func(ctx context.Context, i int) error {
 		return s.fetch(ctx, r, commit, entries[i], m)
 	})

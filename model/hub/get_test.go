@@ -246,10 +246,11 @@ func TestProgressSays(t *testing.T) {
 	m.add(100_000_000)
 	m.end()
 	want := []string{
+		"0 B of 548 MB",
 		"53.1 MB of 548 MB, 50.0 MB/s, 10s left",
 		"58.1 MB of 548 MB, 50.0 MB/s, 10s left",
-		"158 MB of 548 MB, 64.2 MB/s, 6s left", // 100 MB/s weighs 1-exp(-1/3)
-		"158 MB of 548 MB, 64.2 MB/s",
+		"158 MB of 548 MB, 93.8 MB/s, 4s left", // 100 MB/s for a second, after 50 for a fifth that has faded to 0.143
+		"158 MB of 548 MB, 93.8 MB/s",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))

@@ -53,11 +53,12 @@ type meter struct {
 	tell func(Progress)
 	now  func() time.Time
 
-	mu      sync.Mutex
-	p       Progress
-	fresh   int64 // bytes since last
-	last    time.Time
-	settled bool // a rate has been measured
+	mu    sync.Mutex
+	p     Progress
+	fresh int64 // bytes since last
+	last  time.Time
+	// Bytes and the seconds that they took, of which the older ones fade.
+	bytes, seconds float64
 }
 
 func newMeter(model string, tell func(Progress)) *meter {
@@ -66,11 +67,12 @@ func newMeter(model string, tell func(Progress)) *meter {
 	return m
 }
 
-// expect adds to what is to come.
+// expect adds to what is to come, and tells of it.
 func (m *meter) expect(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.p.Total += n
+	m.say()
 }
 
 // have counts bytes that were there already; negative ones must come again.
@@ -91,15 +93,11 @@ func (m *meter) add(n int64) {
 	if took < tick {
 		return
 	}
-	rate := float64(m.fresh) / took.Seconds()
-	if m.settled {
-		keep := math.Exp(-took.Seconds() / memory.Seconds())
-		rate = keep*m.p.Rate + (1-keep)*rate
-	}
-	m.settled = true
-	m.p.Rate, m.fresh, m.last = rate, 0, now
+	fade := math.Exp(-took.Seconds() / memory.Seconds())
+	m.bytes, m.seconds = fade*m.bytes+float64(m.fresh), fade*m.seconds+took.Seconds()
+	m.p.Rate, m.fresh, m.last = m.bytes/m.seconds, 0, now
 	m.p.Left = 0
-	if left := float64(m.p.Total-m.p.Done) / rate; rate > 0 && left < 1e6 { // about 12 days: no estimate
+	if left := float64(m.p.Total-m.p.Done) / m.p.Rate; left < 1e6 { // about 12 days: no estimate
 		m.p.Left = time.Duration(left * float64(time.Second))
 	}
 	m.say()

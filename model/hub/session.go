@@ -26,7 +26,10 @@ func newSession(ref Ref, c Config) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("HF_ENDPOINT is not an address")
 	}
-	base := http.DefaultTransport.(*http.Transport).Clone()
+	base := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok { // unless a program has put its own there
+		base = usual.Clone()
+	}
 	base.ResponseHeaderTimeout = 30 * time.Second // the Hub answers in well under one
 	s := &session{Config: c, ref: ref, origin: origin}
 	s.http = &http.Client{Transport: authorized{base, origin, c.Token}, CheckRedirect: follow}
@@ -54,6 +57,7 @@ func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a.base.RoundTrip(r)
 }
 
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] looks for.
 func (a authorized) CloseIdleConnections() {
 	if t, ok := a.base.(*http.Transport); ok {
 		t.CloseIdleConnections()

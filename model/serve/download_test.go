@@ -57,11 +57,16 @@ func TestCellsShareADownload(t *testing.T) {
 	goOn := make(chan struct{})
 	_, downloads, _ := slowly(t, goOn)
 	start(t)
-	var wg sync.WaitGroup
+	var wg, waiting sync.WaitGroup
 	for range 2 {
+		waiting.Add(1)
 		wg.Go(func() {
 			var last model.Download
-			m, err := model.OpenContext(model.WithDownload(context.Background(), func(d model.Download) { last = d }), "org/tiny")
+			var once sync.Once
+			m, err := model.OpenContext(model.WithDownload(context.Background(), func(d model.Download) {
+				last = d
+				once.Do(waiting.Done)
+			}), "org/tiny")
 			if err != nil || m.Info().Name != "org/tiny" {
 				t.Errorf("%v, %v", m, err)
 			}
@@ -70,7 +75,7 @@ func TestCellsShareADownload(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(300 * time.Millisecond) // both wait, and look at least once how far it is
+	waiting.Wait() // until both are told how far it is
 	close(goOn)
 	wg.Wait()
 	if n := downloads.Load(); n != 1 {
@@ -92,7 +97,13 @@ func TestInterruptedDownload(t *testing.T) {
 	for downloads.Load() == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(50 * time.Millisecond) // so that some of it arrives
+	for arrived := false; !arrived; time.Sleep(time.Millisecond) {
+		parts, _ := filepath.Glob(filepath.Join(os.Getenv("HF_HOME"), "hub", "models--org--tiny", "blobs", "*.incomplete"))
+		for _, part := range parts {
+			info, err := os.Stat(part)
+			arrived = err == nil && info.Size() > 10_000 // more than config.json has
+		}
+	}
 	cancel()
 	if err := <-stopped; !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)

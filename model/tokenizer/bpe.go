@@ -37,10 +37,12 @@ type bpeModel struct {
 
 func parseBPE(raw json.RawMessage, level bool) (*vocab, model, error) {
 	var m bpeModel
-	if err := read("model", raw, &m, "vocab", "merges"); err != nil {
+	if err := read("model", raw, &m); err != nil {
 		return nil, nil, err
 	}
 	switch {
+	case m.Merges == nil:
+		return nil, nil, fmt.Errorf("model: merges is missing")
 	case m.Dropout != nil && *m.Dropout != 0:
 		return nil, nil, fmt.Errorf("model: dropout %v is not supported; encoding is deterministic", *m.Dropout)
 	case m.Prefix != nil && *m.Prefix != "":
@@ -90,7 +92,7 @@ func parseBPE(raw json.RawMessage, level bool) (*vocab, model, error) {
 
 func newBPE(ids map[string]int64, level bool) (*bpe, error) {
 	if len(ids) == 0 {
-		return nil, fmt.Errorf("vocab is empty")
+		return nil, fmt.Errorf("vocab is missing or empty")
 	}
 	v, err := newVocab(ids, level)
 	if err != nil {

@@ -1,42 +1,55 @@
-// Package tokenizer turns text into a model's token ids and back, by
-// byte-level BPE, as GPT-2, Llama 3, Qwen 2 and their relatives do it.
+// Package tokenizer turns text into a model's token ids and back: by byte-level
+// BPE, as GPT-2, Llama 3 and Qwen do it; by SentencePiece's BPE and Unigram, as
+// Llama 2, Gemma and T5; by WordPiece, as BERT.
 //
 // # Overview
 //
 // [Open] reads a model folder's tokenizer.json (the Hugging Face format) or,
-// without one, GPT-2's vocab.json and merges.txt. [Parse] reads the bytes of a
-// tokenizer.json. [Tokenizer.Encode] gives ids, [Tokenizer.EncodeOffsets] also
-// where each token stands in the text; [Tokenizer.DecodeBytes] is the inverse,
-// [Tokenizer.Decode] its readable form and [Tokenizer.Label] what a figure
-// writes on an axis. [Train] makes a tokenizer.json from text.
+// without one, GPT-2's vocab.json and merges.txt, or BERT's vocab.txt. [Parse]
+// reads the bytes of a tokenizer.json. [Tokenizer.Encode] gives ids,
+// [Tokenizer.EncodeOffsets] also where each token stands in the text and, on
+// request, the tokens around a text such as [CLS] and [SEP];
+// [Tokenizer.DecodeBytes] is the inverse, [Tokenizer.Decode] its readable form
+// and [Tokenizer.Label] what a figure writes on an axis. [Train] makes a
+// tokenizer.json from text.
 //
-// A text passes these steps, each in a file of its own:
+// A text passes these steps, each in files of its own:
 //
-//	added tokens   <|endoftext|> and the like are cut out     added.go
-//	normalizer     none or NFC                                normalize.go, compose.go
-//	pre-tokenizer  the text is cut into words                 scan*.go
-//	model          each word's bytes are merged into tokens   merge.go
-//	template       tokens put around the text, on request     template.go
+//	added tokens   <|endoftext|> and the like are cut out      added.go
+//	normalizer     accents, case, spaces are made one          normalize*.go, compose.go, decompose.go
+//	pre-tokenizer  the text is cut into words                  pretokenize.go, split.go, metaspace.go, scan*.go
+//	model          each word becomes tokens                    bpe.go, merge.go, wordpiece.go, unigram.go
+//	template       tokens put around the text, on request      template.go
+//	decoder        and the way back                            decode.go, decoder.go, byte_fallback.go
 //
 // # Conventions
 //
-// A token is named by the text it stands for, " Mary", never by its byte-level
-// spelling in the file, "ĠMary". Offsets count bytes of the text as it was
-// given, [Start, End). A token that begins or ends inside a character has
-// offsets inside that character. Where NFC composed characters, a token covers
-// all the characters it was composed from. A space that add_prefix_space put in
-// front stands nowhere in the text, so its token starts at the word.
+// A token is named by the text it stands for, " Mary", never by its spelling in
+// the file, "ĠMary" or "▁Mary". Those of WordPiece are named as they are
+// spelled, because "ing" and "##ing" stand for the same text.
 //
-// Truncation and padding in the file are ignored: they concern batches. So is
-// trim_offsets: offsets include a token's leading space.
+// Offsets count bytes of the text as it was given, [Start, End). A token that
+// begins or ends inside a character has offsets inside that character. What a
+// normalizer made of a character stands where the character stood, and so does
+// what was put in front of the first one. Where NFC or NFKC composed characters,
+// a token covers all the characters it was composed from.
+//
+// Truncation and padding in the file are ignored: they concern batches. So are
+// trim_offsets, as offsets include a token's leading space, and the template for
+// a pair, as texts are encoded one by one.
+//
+// What characters are follows the reference, version 0.22 of the Python package
+// tokenizers: for BERT that is Unicode 8, elsewhere Unicode 15.
 //
 // # Invariants
 //
-//   - DecodeBytes(Encode(text)) == text for every string, valid UTF-8 or not,
-//     unless the file asks for NFC, a prefix space, or added tokens that strip
-//     the spaces around them.
+//   - Byte-level, DecodeBytes(Encode(text)) == text for every string, valid
+//     UTF-8 or not, unless the file asks for NFC, a prefix space, or added tokens
+//     that strip the spaces around them.
 //   - What the package does not implement is an error of [Open] that names the
 //     field and its value, and never a tokenizer that gives other ids.
-//   - A byte for which the vocabulary has no token is an error of Encode.
+//   - What the vocabulary has no token for is an error of Encode, unless it has
+//     an unknown token.
+//   - Time and memory grow with the text, n log n at most.
 //   - A [Tokenizer] does not change and is safe for concurrent use.
 package tokenizer

@@ -81,13 +81,15 @@ func typeOf(field string, raw json.RawMessage) (string, error) {
 // read decodes one part of the file, naming the field in its error. What the
 // part must hold is required; what it may not hold is what into lacks.
 func read(field string, raw json.RawMessage, into any, required ...string) error {
-	var has map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &has); err != nil {
-		return fmt.Errorf("%s: %w", field, err)
-	}
-	for _, name := range required {
-		if absent(has[name]) {
-			return fmt.Errorf("%s: %s is missing", field, name)
+	if len(required) > 0 {
+		var has map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &has); err != nil {
+			return fmt.Errorf("%s: %w", field, err)
+		}
+		for _, name := range required {
+			if absent(has[name]) {
+				return fmt.Errorf("%s: %s is missing", field, name)
+			}
 		}
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))

@@ -131,7 +131,7 @@ func TestOpenOlderFiles(t *testing.T) {
 		"bert accents":    {with(fstest.MapFS{"vocab.txt": bert}, "tokenizer_config.json", `{"strip_accents": false}`), "The café", []int32{2, 5, 9, 3}, ""},
 		"bert ends":       {fstest.MapFS{"vocab.txt": file("[UNK]\n[CLS]\na\r\n")}, "", nil, "no [SEP] is in it"},
 		"bert twice":      {fstest.MapFS{"vocab.txt": file("a\nb\na\n")}, "", nil, `line 3 is "a" once more`},
-		"bert empty":      {fstest.MapFS{"vocab.txt": file("")}, "", nil, "vocab.txt: vocab is empty"},
+		"bert empty":      {fstest.MapFS{"vocab.txt": file("")}, "", nil, "vocab.txt: vocab is missing"},
 		"opt":             {opt, "ab<s>ab", []int32{1, 5, 4, 0, 5, 4}, ""},
 		"opt without bos": {with(opt, "tokenizer_config.json", `{"add_bos_token": true}`), "", nil, "add_bos_token is true"},
 		"bad config":      {with(opt, "tokenizer_config.json", `[]`), "", nil, "tokenizer_config.json: json"},

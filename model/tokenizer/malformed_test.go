@@ -35,6 +35,7 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown token without bytes", nil, object{"vocab": object{"a": 0}, "merges": []string{}, "unk_token": "a"}, `unk_token "a"`},
 		{"no vocabulary", nil, object{"vocab": nil}, "vocab is missing"},
 		{"no type and no merges", nil, object{"type": nil, "merges": nil}, "no type, and neither merges"},
+		{"no merges", nil, object{"merges": nil}, "merges is missing"},
 		{"no model", object{"model": nil}, nil, "model: missing"},
 		{"negative id", nil, object{"vocab": object{"a": -1}, "merges": []string{}}, `"a" has id -1`},
 		{"huge id", nil, object{"vocab": object{"a": 1 << 40}, "merges": []string{}}, "has id 1099511627776"},
@@ -123,7 +124,7 @@ func TestOpen(t *testing.T) {
 		{"no merges", fstest.MapFS{"vocab.json": vocabulary}, "vocab.json needs merges.txt", true},
 		{"merge of three", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("a b c\n")}, `merges.txt: merges: entry "a b c"`, false},
 		{"merge unknown", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("b a\n")}, `merges.txt: merges: entry 0, "b" with "a"`, false},
-		{"no tokens", fstest.MapFS{"vocab.json": file("{}"), "merges.txt": file("")}, "vocab.json: vocab is empty", false},
+		{"no tokens", fstest.MapFS{"vocab.json": file("{}"), "merges.txt": file("")}, "vocab.json: vocab is missing", false},
 		{"vocabulary is a list", fstest.MapFS{"vocab.json": file("[]"), "merges.txt": file("")}, "vocab.json: json", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func (e *unigramEntry) UnmarshalJSON(b []byte) error {
 
 func parseUnigram(raw json.RawMessage) (*vocab, model, error) {
 	var m unigramModel
-	if err := read("model", raw, &m, "vocab"); err != nil {
+	if err := read("model", raw, &m); err != nil {
 		return nil, nil, err
 	}
 	if len(m.Vocab) == 0 || len(m.Vocab) > maxID {

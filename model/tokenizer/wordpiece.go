@@ -37,7 +37,7 @@ func parseWordPiece(raw json.RawMessage) (*vocab, model, error) {
 
 func newWordPiece(m wordPieceModel) (*vocab, *wordPiece, error) {
 	if len(m.Vocab) == 0 {
-		return nil, nil, fmt.Errorf("vocab is empty")
+		return nil, nil, fmt.Errorf("vocab is missing or empty")
 	}
 	v, err := newVocab(m.Vocab, false)
 	if err != nil {

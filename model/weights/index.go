@@ -24,7 +24,7 @@ func parseIndex(raw []byte) (index, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.WeightMap)) {
 		shard := x.WeightMap[name]
-		if !filepath.IsLocal(shard) || strings.ContainsAny(shard, `/\`) {
+		if !filepath.IsLocal(shard) || shard == "." || strings.ContainsAny(shard, `/\`) {
 			return x, fmt.Errorf("tensor %s: shard %q is not a file of the same folder", name, shard)
 		}
 	}

@@ -214,34 +214,6 @@ func TestHashIsOfContent(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	data, _ := Encode("F16", []Tensor{{"w", []int{3}, []float32{1, 2, 3}}})
-	f.Add(data)
-	f.Add(header(`{"a":{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}}`, 1))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := Parse("fuzz", data)
-		if err != nil {
-			return
-		}
-		for _, name := range s.Names() {
-			_, _, _ = s.Float32(name) // must not panic
-		}
-	})
-}
-
-func FuzzIndex(f *testing.F) {
-	f.Add([]byte(`{"weight_map":{"a":"1.safetensors"}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if x, err := parseIndex(data); err == nil {
-			for _, shard := range x.shards() {
-				if filepath.Base(shard) != shard {
-					t.Errorf("shard %q leaves the folder", shard)
-				}
-			}
-		}
-	})
-}
-
 // A GPT-2 small's worth of weights: 124 million values.
 func BenchmarkFloat32(b *testing.B) {
 	for _, dtype := range []string{"F32", "BF16", "F16"} {

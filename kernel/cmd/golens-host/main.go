@@ -19,5 +19,12 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 2 && os.Args[1] == "verify" {
+		if err := verifyModel(os.Stdout, os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(host.Main(serve.New()))
 }

@@ -40,10 +40,12 @@ home. It makes models several times as fast as the engine that is built in.`)
 	bar := &bar{out: os.Stderr, live: isTerminal(os.Stderr)}
 	dir, err := hub.Get(ctx, ref, hub.Config{Update: true, Progress: bar.draw})
 	bar.end()
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return err
-	}
-	if err != nil {
+	case errors.Is(err, hub.ErrOffline):
+		return fmt.Errorf("get: %w: unset it, where there is one", err)
+	case err != nil:
 		return fmt.Errorf("get: %w", err)
 	}
 	commit := filepath.Base(dir)

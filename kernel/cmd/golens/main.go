@@ -37,6 +37,7 @@ func commands() []command {
 		{"install", "", "make the kernel known to Jupyter", installCommand},
 		{"uninstall", "", "make Jupyter forget it", uninstallCommand},
 		{"get", "MODEL|xla-cpu", "bring a model of the Hugging Face Hub, or a faster engine", getCommand},
+		{"verify", "MODEL", "hold a model's numbers against an oracle", verifyCommand},
 		{"kernel", "FILE", "run a kernel (Jupyter does this)", kernelCommand},
 		{"host", "", "run a model host (a kernel does this)", hostCommand},
 		{"version", "", "say which golens this is", versionCommand},

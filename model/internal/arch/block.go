@@ -99,7 +99,7 @@ func exists(c config.Config, k hook.Kind) bool {
 	case hook.KindLN1, hook.KindLN1Norm:
 		return c.Norm != config.NormNone
 	case hook.KindLNFinal, hook.KindLNFinalNorm:
-		return c.Norm != config.NormNone
+		return c.Norm != config.NormNone && !c.NoFinal
 	case hook.KindLN2, hook.KindLN2Norm:
 		return c.Norm != config.NormNone && mlp && !c.SharedNorm
 	case hook.KindLN1Post, hook.KindLN1PostNorm:
@@ -114,6 +114,8 @@ func exists(c config.Config, k hook.Kind) bool {
 		return c.Gated
 	case hook.KindPosEmbed:
 		return c.Position == config.PosLearned
+	case hook.KindAttnIn: // a head of keys has no one query head whose copy it could read
+		return c.Heads == c.KVHeads
 	case hook.KindRotQ, hook.KindRotK:
 		return c.Position == config.PosRotary
 	}

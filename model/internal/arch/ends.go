@@ -55,5 +55,8 @@ func Normalize(c config.Config, w Nodes, tap Tap, x *Node) *Node {
 	if c.Encoder {
 		x = activate(c.Act, affine(dense(x, w["head.W"]), nil, w["head.b"]))
 	}
+	if c.NoFinal {
+		return x
+	}
 	return b.norm(x, "ln_final", hook.KindLNFinal, hook.KindLNFinalNorm)
 }

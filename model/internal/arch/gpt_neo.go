@@ -48,6 +48,10 @@ func expand(f *fields, groups [][]json.RawMessage) (kinds []string) {
 			f.err = fmt.Errorf("attention_types: want groups such as [[\"global\", \"local\"], 12]")
 			return nil
 		}
+		if len(kinds)+len(of)*times > 1<<12 {
+			f.err = fmt.Errorf("attention_types: they name more than %d layers", 1<<12)
+			return nil
+		}
 		for range times {
 			kinds = append(kinds, of...)
 		}

@@ -21,7 +21,7 @@ func gptNeoXConfig(raw json.RawMessage) (config.Config, error) {
 	}
 	f.common(&c, false)
 	c.KVHeads = c.Heads
-	f.must("attention_bias", true)
+	f.bool("attention_bias", true) // the loader sees by itself
 	share := f.float("rotary_pct", f.float("partial_rotary_factor", 0.25))
 	base := f.float("rotary_emb_base", f.float("rope_theta", 10000))
 	f.read["partial_rotary_factor"], f.read["rope_theta"] = true, true // say the same
@@ -45,8 +45,11 @@ func gptNeoXLoad(c config.Config, src Source) (Plan, error) {
 		from := func(local string) string { return fmt.Sprintf("layers.%d.%s", i, local) }
 		l.affine(to("ln1"), from("input_layernorm"), d, true)
 		l.perHead(from("attention.query_key_value"), c, to("attn.W_Q"), to("attn.W_K"), to("attn.W_V"))
-		l.perHeadBias(from("attention.query_key_value"), c, to("attn.b_Q"), to("attn.b_K"), to("attn.b_V"))
-		l.linear(to("attn.W_O"), to("attn.b_O"), from("attention.dense"), d, d, true)
+		biased := l.has(from("attention.query_key_value.bias"))
+		if biased {
+			l.perHeadBias(from("attention.query_key_value"), c, to("attn.b_Q"), to("attn.b_K"), to("attn.b_V"))
+		}
+		l.linear(to("attn.W_O"), to("attn.b_O"), from("attention.dense"), d, d, biased)
 		l.affine(to("ln2"), from("post_attention_layernorm"), d, true)
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.dense_h_to_4h"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.dense_4h_to_h"), c.DMLP, d, true)

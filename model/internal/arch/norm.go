@@ -65,6 +65,9 @@ func (b *builder) normHeads(x *Node, name string) *Node {
 	switch b.QKNorm {
 	case config.QKNormHead:
 		return b.rms(x, b.w[name])
+	case config.QKNormLN:
+		x = Sub(x, ReduceAndKeep(x, ReduceMean, -1))
+		return affine(b.rms(x, b.w[name]), nil, b.w[name+"_b"])
 	case config.QKNormAll:
 		d := x.Shape().Dimensions
 		return Reshape(b.rms(Reshape(x, d[0], d[1], d[2]*d[3]), b.w[name]), d...)

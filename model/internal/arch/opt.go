@@ -22,11 +22,13 @@ func optConfig(raw json.RawMessage) (config.Config, error) {
 	}
 	f.common(&c, true)
 	c.KVHeads = c.Heads
-	f.must("do_layer_norm_before", true)
-	f.must("_remove_final_layer_norm", false)
+	if !f.bool("do_layer_norm_before", true) { // OPT-350m
+		c.NormAt, c.NoFinal = config.NormOnSum, true
+	}
+	c.NoFinal = f.bool("_remove_final_layer_norm", false) || c.NoFinal
 	f.must("enable_bias", true)
 	f.must("layer_norm_elementwise_affine", true)
-	f.must("word_embed_proj_dim", c.DModel)
+	f.int("word_embed_proj_dim", c.DModel) // the loader sees by itself
 	if err := f.heads(&c, 0); err != nil {
 		return c, err
 	}
@@ -37,11 +39,12 @@ func optConfig(raw json.RawMessage) (config.Config, error) {
 func optLoad(c config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d := c.DModel
-	l.take("embed.W_E", "decoder.embed_tokens.weight", c.Vocab, d)
+	l.words(c)
 	table := l.tensor("decoder.embed_positions.weight", c.Context+optOffset, d)
 	l.put("pos_embed.W_pos", []int{c.Context, d}, table, func(dst []float32) error { return table.Read(dst, optOffset*d) })
-	l.affine("ln_final", "decoder.final_layer_norm", d, true)
-	l.unembed(c, "lm_head", false)
+	if !c.NoFinal {
+		l.affine("ln_final", "decoder.final_layer_norm", d, true)
+	}
 	for i := range c.Layers {
 		to := func(local string) string { return LayerName(i, local) }
 		from := func(local string) string { return fmt.Sprintf("decoder.layers.%d.%s", i, local) }
@@ -55,4 +58,79 @@ func optLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("fc2"), c.DMLP, d, true)
 	}
 	return l.done(masks)
+}
+
+// words reads the embedding and the unembedding. Those of OPT-350m are narrower
+// than the residual stream and stand behind a projection; the products with it
+// take their place, so that hook_embed is what is added to the stream.
+func (l *loader) words(c config.Config) {
+	into, width := l.projection("decoder.project_in.weight", c.DModel, 0)
+	out, _ := l.projection("decoder.project_out.weight", c.DModel, 1)
+	l.take("embed.W_E", "decoder.embed_tokens.weight", c.Vocab, width)
+	if c.Tied {
+		l.plan["unembed.W_U"] = l.plan["embed.W_E"]
+		l.used["lm_head.weight"] = true // some files hold it beside its twin
+	} else {
+		l.take("unembed.W_U", "lm_head.weight", c.Vocab, width)
+	}
+	if l.err != nil {
+		return
+	}
+	if into != nil {
+		l.plan["embed.W_E"] = product(l.plan["embed.W_E"], into)
+	}
+	if out != nil {
+		l.plan["unembed.W_U"] = product(l.plan["unembed.W_U"], out)
+	}
+}
+
+// projection is a matrix as [width, d], and its width; the file holds d on the
+// given axis. Without the tensor it is nil, and the width is d.
+func (l *loader) projection(name string, d, axis int) (*Pending, int) {
+	if l.err != nil || !l.has(name) {
+		return nil, d
+	}
+	v, err := l.src.Tensor(l.full(name))
+	if err == nil && (len(v.Shape) != 2 || v.Shape[axis] != d) {
+		err = fmt.Errorf("tensor %s has shape %v; axis %d must be the width of the stream, %d", l.full(name), v.Shape, axis, d)
+	}
+	if err != nil {
+		l.err = err
+		return nil, d
+	}
+	l.used[l.full(name)] = true
+	width := v.Shape[1-axis]
+	return &Pending{[]int{width, d}, func(dst []float32) error {
+		if axis == 1 {
+			return v.Read(dst, 0)
+		}
+		return transpose(dst, v, d, width, func(row int) int { return row * width })
+	}}, width
+}
+
+// product is a [rows, n] times b [n, cols].
+func product(a, b *Pending) *Pending {
+	rows, n, cols := a.Shape[0], a.Shape[1], b.Shape[1]
+	return &Pending{[]int{rows, cols}, func(dst []float32) error {
+		left, right := make([]float32, a.Size()), make([]float32, b.Size())
+		if err := a.Fill(left); err != nil {
+			return err
+		}
+		if err := b.Fill(right); err != nil {
+			return err
+		}
+		sum := make([]float64, cols)
+		for r := range rows {
+			clear(sum)
+			for i, v := range left[r*n : (r+1)*n] {
+				for j, w := range right[i*cols : (i+1)*cols] {
+					sum[j] += float64(v) * float64(w)
+				}
+			}
+			for j, v := range sum {
+				dst[r*cols+j] = float32(v)
+			}
+		}
+		return nil
+	}}
 }

@@ -69,7 +69,7 @@ func (p Params) Check(c config.Config) error {
 // optional weights are biases and what folding a norm leaves out.
 func optional(name string) bool {
 	local := name[strings.LastIndex(name, ".")+1:]
-	return strings.HasPrefix(local, "b") || strings.Contains(name, "ln") || strings.HasSuffix(local, "_norm")
+	return strings.HasPrefix(local, "b") || strings.Contains(name, "ln") || strings.Contains(local, "_norm")
 }
 
 // Shapes are the shapes of all weights that a config can have.
@@ -90,7 +90,9 @@ func Shapes(c config.Config) map[string][]int {
 			s[name+".b"] = []int{c.DModel}
 		}
 	}
-	norm("ln_final")
+	if !c.NoFinal {
+		norm("ln_final")
+	}
 	if c.EmbedNorm {
 		norm("embed.ln")
 	}
@@ -113,6 +115,10 @@ func Shapes(c config.Config) map[string][]int {
 		case config.QKNormHead:
 			set("attn.q_norm", c.DHead)
 			set("attn.k_norm", c.DHead)
+		case config.QKNormLN:
+			for _, local := range []string{"attn.q_norm", "attn.k_norm", "attn.q_norm_b", "attn.k_norm_b"} {
+				set(local, c.DHead)
+			}
 		case config.QKNormAll:
 			set("attn.q_norm", q)
 			set("attn.k_norm", kv)

@@ -22,7 +22,9 @@ func phiConfig(raw json.RawMessage) (config.Config, error) {
 	}
 	f.common(&c, false)
 	c.KVHeads = f.int("num_key_value_heads", c.Heads)
-	f.must("qk_layernorm", false)
+	if f.bool("qk_layernorm", false) {
+		c.QKNorm = config.QKNormLN
+	}
 	base, share := f.float("rope_theta", 10000), f.float("partial_rotary_factor", 0.5)
 	scaling := f.rope(&base, &share, c.Context)
 	if err := f.heads(&c, 0); err != nil {
@@ -47,6 +49,12 @@ func phiLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("attn.W_K"), to("attn.b_K"), from("self_attn.k_proj"), d, kv, true)
 		l.linear(to("attn.W_V"), to("attn.b_V"), from("self_attn.v_proj"), d, kv, true)
 		l.linear(to("attn.W_O"), to("attn.b_O"), from("self_attn.dense"), q, d, true)
+		if c.QKNorm == config.QKNormLN {
+			for _, x := range []string{"q", "k"} {
+				l.take(to("attn."+x+"_norm"), from("self_attn."+x+"_layernorm.weight"), c.DHead)
+				l.take(to("attn."+x+"_norm_b"), from("self_attn."+x+"_layernorm.bias"), c.DHead)
+			}
+		}
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.fc1"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.fc2"), c.DMLP, d, true)
 	}

@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/golens/golens/model/config"
@@ -21,28 +20,43 @@ func readers(c config.Config) []reader {
 		for _, x := range []string{"Q", "K", "V"} {
 			all = append(all, reader{name("ln1"), name("attn.W_" + x), name("attn.b_" + x)})
 		}
-		if !c.AttnOnly() {
-			all = append(all, reader{name("ln2"), name("mlp.W_in"), name("mlp.b_in")})
+		if c.AttnOnly() {
+			continue
+		}
+		norm := "ln2"
+		if c.SharedNorm {
+			norm = "ln1"
+		}
+		all = append(all, reader{name(norm), name("mlp.W_in"), name("mlp.b_in")})
+		if c.Gated {
+			all = append(all, reader{name(norm), name("mlp.W_gate"), name("mlp.b_gate")})
 		}
 	}
 	return all
 }
 
-// FoldNorm moves every norm's weight and bias into the matrices that read its
-// result, and takes the mean over d_model out of those, which the norm's
-// centring makes invisible.
+// FoldNorm moves the weight and bias of every norm that matrices read into
+// those. Behind a LayerNorm it also takes the mean over d_model out of them,
+// which the norm's centring makes invisible. Norms on a sublayer's output, and
+// those of queries and keys, stay.
 func FoldNorm(c config.Config, p Params) (Params, error) {
-	if c.Norm != config.NormLayer {
-		return nil, fmt.Errorf("folding norms: a model with norm %q has none to fold", c.Norm)
+	if err := c.CanFoldNorm(); err != nil {
+		return nil, err
 	}
 	p = p.clone()
+	centre := func(w Param) Param { return w }
+	if c.Norm == config.NormLayer {
+		centre = centreColumns
+	}
 	for _, r := range readers(c) {
 		w, b := fold(p[r.weight], p[r.norm+".w"], p[r.norm+".b"], p[r.bias])
-		p[r.weight], p[r.bias] = centreColumns(w), b
+		p[r.weight] = centre(w)
+		p.put(r.bias, b)
 	}
 	u := transposed(p["unembed.W_U"])
 	u, b := fold(u, p["ln_final.w"], p["ln_final.b"], p["unembed.b_U"])
-	p["unembed.W_U"], p["unembed.b_U"] = transposed(centreColumns(u)), b
+	p["unembed.W_U"] = transposed(centre(u))
+	p.put("unembed.b_U", b)
 	for _, name := range p.Names() {
 		if name == "ln_final.w" || name == "ln_final.b" || slices.ContainsFunc(readers(c), func(r reader) bool {
 			return name == r.norm+".w" || name == r.norm+".b"
@@ -56,8 +70,8 @@ func FoldNorm(c config.Config, p Params) (Params, error) {
 // CenterWriting takes the mean over d_model out of everything that writes to
 // the residual stream; every norm would do so anyway.
 func CenterWriting(c config.Config, p Params) (Params, error) {
-	if c.Norm != config.NormLayer {
-		return nil, fmt.Errorf("centring writing weights: norm %q does not take the mean out", c.Norm)
+	if err := c.CanCenterWriting(); err != nil {
+		return nil, err
 	}
 	p = p.clone()
 	names := []string{"embed.W_E", "pos_embed.W_pos"}
@@ -75,17 +89,21 @@ func CenterWriting(c config.Config, p Params) (Params, error) {
 }
 
 // CenterUnembed takes the mean over the vocabulary out of the logits.
-func CenterUnembed(p Params) Params {
+func CenterUnembed(c config.Config, p Params) (Params, error) {
+	if err := c.CanCenterUnembed(); err != nil {
+		return nil, err
+	}
 	p = p.clone()
 	p["unembed.W_U"] = centreColumns(p["unembed.W_U"])
 	if b, ok := p["unembed.b_U"]; ok {
 		p["unembed.b_U"] = centreRows(b)
 	}
-	return p
+	return p, nil
 }
 
 // FoldValues moves every value bias through W_O into b_O: a row of attention
-// sums to one, so the bias passes it unchanged.
+// sums to one, so the bias passes it unchanged. A model without value biases
+// stays as it is.
 func FoldValues(c config.Config, p Params) Params {
 	p = p.clone()
 	group := c.Heads / c.KVHeads
@@ -103,6 +121,13 @@ func FoldValues(c config.Config, p Params) Params {
 		delete(p, LayerName(l, "attn.b_V"))
 	}
 	return p
+}
+
+// put sets a weight, unless it is empty.
+func (p Params) put(name string, w Param) {
+	if w.Data != nil {
+		p[name] = w
+	}
 }
 
 func (p Params) clone() Params {

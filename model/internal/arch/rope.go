@@ -19,6 +19,9 @@ type ropeScaling struct {
 	BetaFast  float64  `json:"beta_fast"`
 	BetaSlow  float64  `json:"beta_slow"`
 	Attention float64  `json:"attention_factor"`
+	MScale    float64  `json:"mscale"`
+	MScaleAll float64  `json:"mscale_all_dim"`
+	Truncate  *bool    `json:"truncate"`
 	Original  int      `json:"original_max_position_embeddings"`
 }
 
@@ -38,6 +41,7 @@ func (f *fields) rope(base, share *float64, context int) config.Scaling {
 func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share *float64, context int) config.Scaling {
 	known := map[string]bool{"rope_type": true, "type": true, "rope_theta": true, "partial_rotary_factor": true, "factor": true,
 		"low_freq_factor": true, "high_freq_factor": true, "beta_fast": true, "beta_slow": true, "attention_factor": true,
+		"mscale": true, "mscale_all_dim": true, "truncate": true,
 		"original_max_position_embeddings": true}
 	for name, value := range raw {
 		if !known[name] && string(value) != "null" && f.err == nil {
@@ -59,7 +63,10 @@ func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share
 		*share = *r.Share
 	}
 	s := config.Scaling{Type: r.Type, Factor: r.Factor, LowFactor: r.Low, HighFactor: r.High, BetaFast: r.BetaFast,
-		BetaSlow: r.BetaSlow, Attention: r.Attention, Original: r.Original}
+		BetaSlow: r.BetaSlow, Attention: r.Attention, Original: r.Original, Smooth: r.Truncate != nil && !*r.Truncate}
+	if s.Attention == 0 && r.MScale != 0 && r.MScaleAll != 0 {
+		s.Attention = yarnSize(s.Factor, r.MScale) / yarnSize(s.Factor, r.MScaleAll)
+	}
 	if err == nil {
 		s, err = checkScaling(s, context)
 	}

@@ -55,7 +55,11 @@ func yarn(r config.Rotary, rates []float64) {
 	at := func(turns float64) float64 { // the coordinate pair that makes so many turns
 		return float64(r.Dim) * math.Log(float64(s.Original)/(turns*2*math.Pi)) / (2 * math.Log(r.Base))
 	}
-	low, high := max(0, math.Floor(at(s.BetaFast))), min(float64(r.Dim-1), math.Ceil(at(s.BetaSlow)))
+	low, high := at(s.BetaFast), at(s.BetaSlow)
+	if !s.Smooth {
+		low, high = math.Floor(low), math.Ceil(high)
+	}
+	low, high = max(0, low), min(float64(r.Dim-1), high)
 	if low == high {
 		high += 0.001 // as the reference does, so that the ramp is finite
 	}
@@ -63,6 +67,14 @@ func yarn(r config.Rotary, rates []float64) {
 		stretched := min(1, max(0, (float64(i)-low)/(high-low)))
 		rates[i] = rate/s.Factor*stretched + rate*(1-stretched)
 	}
+}
+
+// yarnSize is what a stretch by factor multiplies queries and keys by.
+func yarnSize(factor, scale float64) float64 {
+	if factor <= 1 {
+		return 1
+	}
+	return 0.1*scale*math.Log(factor) + 1
 }
 
 // checkScaling fills in defaults and refuses what is not implemented.
@@ -86,10 +98,7 @@ func checkScaling(s config.Scaling, context int) (config.Scaling, error) {
 			s.BetaSlow = 1
 		}
 		if s.Attention == 0 {
-			s.Attention = 1
-			if s.Factor > 1 {
-				s.Attention = 0.1*math.Log(s.Factor) + 1
-			}
+			s.Attention = yarnSize(s.Factor, 1)
 		}
 	default:
 		return s, fmt.Errorf("rope_scaling: type %q is not implemented; linear, dynamic, llama3 and yarn are", s.Type)

@@ -197,7 +197,7 @@ func (w *work) given(id hook.ID, places func(c course) []int, own bool) []float3
 // change makes an edit on the values of a row.
 func (s *sweep) change(x []float32, e hook.Edit, row int, dims []int, v view) {
 	if e.Op == hook.OpProject {
-		u := unit(e.Values)
+		u := unit(e.Values, dims[len(dims)-1])
 		n := dims[len(dims)-1]
 		seen := map[int]bool{}
 		s.spread([]hook.Edit{e}, row, dims, v, func(at int, _ float32, _ hook.Edit) {
@@ -265,7 +265,7 @@ func (w *work) fillSlot(sl slot, fill [][]hook.Edit, dims []int, at func(i int) 
 			if len(edits) == 0 {
 				continue
 			}
-			along := unit(edits[0].Values)
+			along := unit(edits[0].Values, last)
 			for k := range rowLen / last {
 				copy(u[i*rowLen+k*last:], along)
 			}

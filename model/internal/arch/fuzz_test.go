@@ -1,0 +1,84 @@
+package arch
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/metrics"
+	"strings"
+	"testing"
+)
+
+// allocated is the bytes that the process has allocated so far.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+// Any config.json is read or refused: no panic, little memory, and what is read
+// can run: sizes in bounds, rotary tables finite.
+func FuzzParse(f *testing.F) {
+	configs, err := filepath.Glob("../../modeltest/testdata/*/config.json")
+	if err != nil || len(configs) < 17 {
+		f.Fatalf("%d configs, %v", len(configs), err)
+	}
+	for _, path := range configs {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	for _, family := range Families() { // all defaults
+		f.Add([]byte(`{"model_type":"` + family + `"}`))
+	}
+	f.Add([]byte(`{"model_type":"attn_only","vocab_size":5,"n_positions":8,"n_embd":8,"n_layer":1,"n_head":2,"d_head":4,"norm":"none"}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		before := allocated()
+		c, family, err := Parse(raw)
+		// encoding/json takes up to a hundred bytes per key, three times over; a
+		// config's layers take 4 KiB, and the runtime counts whole spans.
+		if used := allocated() - before; used > uint64(1<<20+1000*len(raw)) {
+			t.Errorf("%d bytes were allocated for %d", used, len(raw))
+		}
+		if err != nil {
+			return
+		}
+		if family.Config == nil || family.Load == nil || c.Check() != nil || c.Family == "" {
+			t.Errorf("a config that cannot be used: %v", c)
+		}
+		for l := range min(c.Layers, 8) {
+			rates, size := rotaryRates(c.RotaryOf(l))
+			for _, r := range append(rates, size) {
+				if math.IsNaN(r) || math.IsInf(r, 0) {
+					t.Errorf("layer %d rotates by %v", l, r)
+					break
+				}
+			}
+		}
+	})
+}
+
+// What a config asks for and golens does not do is an error that names it.
+func TestUnknownValues(t *testing.T) {
+	for _, c := range []struct{ name, config, want string }{
+		{"longrope", `{"model_type":"llama","rope_scaling":{"rope_type":"longrope","factor":4,"original_max_position_embeddings":64}}`, `"longrope"`},
+		{"a longrope table", `{"model_type":"llama","rope_scaling":{"rope_type":"yarn","factor":4,"long_factor":[1]}}`, "long_factor"},
+		{"activation", `{"model_type":"llama","hidden_act":"quick_gelu"}`, "quick_gelu"},
+		{"BERT's relative positions", `{"model_type":"bert","position_embedding_type":"relative_key"}`, "position_embedding_type"},
+		{"layer-wise scale", `{"model_type":"gpt2","scale_attn_by_inverse_layer_idx":true}`, "scale_attn_by_inverse_layer_idx"},
+		{"layer type", `{"model_type":"qwen2","use_sliding_window":true,"layer_types":["chunked_attention"]}`, "chunked_attention"},
+		{"two-way gemma", `{"model_type":"gemma3_text","use_bidirectional_attention":true}`, "use_bidirectional_attention"},
+		{"OPT without biases", `{"model_type":"opt","enable_bias":false}`, "enable_bias"},
+		{"unknown key", `{"model_type":"mistral","sinks":4}`, "sinks"},
+		{"cross attention", `{"model_type":"bert","add_cross_attention":true}`, "add_cross_attention"},
+		{"unknown family", `{"model_type":"mamba"}`, "attn_only, bert"},
+		{"a scale that is not a number", `{"model_type":"gemma2","query_pre_attn_scalar":-1}`, "scale of the scores"},
+		{"too many layers", `{"model_type":"llama","num_hidden_layers":100000}`, "100000 layers"},
+	} {
+		if _, _, err := Parse([]byte(c.config)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v does not name %s", c.name, err, c.want)
+		}
+	}
+}
