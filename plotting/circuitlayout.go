@@ -81,7 +81,7 @@ func (n *network) alone(v vertex) bool {
 			count++
 		}
 	}
-	return v.band < 0 && count == 1
+	return len(n.columns) > 0 && v.band < 0 && count == 1
 }
 
 // centre is the mean place of a node's neighbours, on one side or both.
