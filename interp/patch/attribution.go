@@ -26,15 +26,15 @@ type Attribution struct {
 	Direction Direction // the zero value is denoising
 
 	// QKFix recomputes the softmax with the queries or keys of the other run, and
-	// is linear only from the attention pattern on. It
-	// concerns q, k, rot_q and rot_k, and costs one pass more for each.
+	// is linear only from the attention pattern on. It concerns q, k, rot_q and
+	// rot_k, and costs one pass more for each.
 	QKFix bool
 
 	// GradDrop takes the gradient once for every layer, with what that layer adds
 	// to the residual stream held fixed, so that effects through it cannot cancel
-	// others: the mean of the sizes of the estimates, over
-	// the layers that are not the part's own. Values are then sizes of effects,
-	// not below 0, and means over prompts are of sizes. A backward pass a layer.
+	// others: the mean of the sizes of the estimates, over the layers that are not
+	// the part's own. Values are then sizes of effects, not below 0, and means over
+	// prompts are of sizes. A backward pass a layer.
 	GradDrop bool
 }
 
