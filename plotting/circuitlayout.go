@@ -37,7 +37,7 @@ type shelf struct {
 }
 
 // bands are the widths of the columns: as wide as their fullest row, and half a
-// node more to move in if there are several rows.
+// node more to move in if there are several rows; a whole one without columns.
 func (n *network) bands() []float64 {
 	most, rows := make([]int, max(1, len(n.columns))), make([]int, max(1, len(n.columns)))
 	for _, s := range n.groups() {
@@ -48,6 +48,9 @@ func (n *network) bands() []float64 {
 	for b, k := range most {
 		widths[b] = float64(max(k, 1))
 		if rows[b] > 1 {
+			widths[b] += 0.5
+		}
+		if len(n.columns) == 0 {
 			widths[b] += 0.5
 		}
 	}
