@@ -276,7 +276,7 @@ func (s *sweep) needs(groups []*group) (base, source []hook.Point) {
 				switch {
 				case i == 0 && !c.embed:
 					add(hook.KindResidPre, t.layer)
-				case i > 0 && !contains(have, t.keys):
+				case i > 0 && !contains(have, s.taken(g, c, t)):
 					add(hook.KindResidPost, t.layer-1)
 				}
 				if t.live && g.past > 0 {
@@ -309,6 +309,16 @@ func (s *sweep) needs(groups []*group) (base, source []hook.Point) {
 		return all
 	}
 	return order(ids[0]), order(ids[1])
+}
+
+// taken are the positions that a block takes: where attention is computed, all
+// of the group's width that the row has, which rounding may have made larger
+// than the keys.
+func (s *sweep) taken(g *group, c course, t step) []int {
+	if !t.live {
+		return t.keys
+	}
+	return from(upTo(min(c.from+g.width, s.lens[c.row])), c.from)
 }
 
 // keyKind is the keys as attention uses them.
