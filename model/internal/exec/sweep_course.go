@@ -102,6 +102,7 @@ type reach struct {
 	in, keys, queries []int // at the block's start, and what attention reads
 	attention         []int // where attention must be computed
 	mlp               []int // where the MLP must be computed
+	inside            []int // where anything between differs, also what does not get out
 	out               []int
 }
 
@@ -115,13 +116,21 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 		}
 		part := partOf(s.Config, k)
 		parts[part] = union(parts[part], s.changes(edits, row))
-		switch k {
-		case hook.KindZ, hook.KindResult:
+		switch k { // what is read before it is set must be computed all the same
+		case hook.KindZ:
 			setZ = union(setZ, s.set(edits, row, false))
+		case hook.KindResult:
+			if !s.read(l, partZ) {
+				setZ = union(setZ, s.set(edits, row, false))
+			}
 		case hook.KindAttnOut:
-			setAttn = s.set(edits, row, false)
+			if !s.read(l, partZ) {
+				setAttn = s.set(edits, row, false)
+			}
 		case hook.KindMLPOut:
-			setMLP = s.set(edits, row, false)
+			if !s.read(l, partMLP) {
+				setMLP = s.set(edits, row, false)
+			}
 		}
 	}
 	edits := func(k hook.Kind) []hook.Edit { return v.edits[hook.ID{Kind: k, Layer: l}] }
@@ -140,6 +149,7 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 	r.attention = minus(z, union(setZ, setAttn))
 	z = s.after(z, edits(hook.KindZ), row)
 	attn := union(s.after(z, edits(hook.KindResult), row), parts[partZ])
+	r.inside = union(z, attn)
 	attn = s.after(attn, edits(hook.KindAttnOut), row)
 	mid := union(s.after(union(r.in, attn), edits(hook.KindResidMid), row), parts[partMid])
 	out := mid
@@ -152,11 +162,19 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 			}
 		}
 		reads = union(reads, parts[partMLP])
+		r.inside = union(r.inside, reads)
 		r.mlp = minus(reads, setMLP)
 		out = union(mid, s.after(reads, edits(hook.KindMLPOut), row))
 	}
 	r.out = union(s.after(out, edits(hook.KindResidPost), row), parts[partPost])
 	return r
+}
+
+// read tells whether an activation in a part of a block is captured or measured.
+func (s *sweep) read(layer, part int) bool {
+	return slices.ContainsFunc(s.points, func(p hook.Point) bool {
+		return p.Layer == layer && !p.Kind.Global() && partOf(s.Config, p.Kind) == part
+	})
 }
 
 // seesAll tells whether a query may see what comes after it: in an encoder, or
@@ -234,7 +252,7 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 		}
 		all := union(b.out, union(b.keys, b.queries))
 		before := meet(part(true), from(upTo(n), first(all, n)))
-		inside := meet(part(false), union(all, union(b.attention, b.mlp)))
+		inside := meet(part(false), union(all, union(b.inside, union(b.attention, b.mlp))))
 		t := step{layer: l, outs: union(need, union(before, inside))}
 		if len(t.outs) == 0 {
 			need = nil
