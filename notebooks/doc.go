@@ -2,6 +2,9 @@
 // read them, and the test that runs them from top to bottom:
 //
 //	01-induction-heads  find an induction head, and prove that it is one
+//	02-any-model        open a model, look inside, check its numbers
+//	03-patching         which parts carry the answer, and along which paths
+//	04-ioi              a circuit from dataset to test, and its limits
 //
 // They are kept without outputs. To read one with its figures:
 //
