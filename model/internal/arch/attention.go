@@ -113,7 +113,7 @@ func (b *builder) queriesKeysValues(x *Node, around Around) (q, k, v, shared *No
 		}
 		if y.Rank() == 4 {
 			y = choose(y)
-			normed := b.untapped().normInput(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
+			normed := b.again().normInput(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
 			y = DotGeneral(normed, []int{3}, []int{2}, Reshape(w, b.DModel, heads, b.DHead), []int{0}, []int{1})
 			y = TransposeAllAxes(y, 1, 2, 0, 3) // from [head, batch, pos, d_head]
 		} else {

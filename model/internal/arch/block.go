@@ -14,7 +14,8 @@ type builder struct {
 	tap Tap
 }
 
-func (b *builder) untapped() *builder { return &builder{b.Config, b.w, NoTap{}} }
+// again builds what is computed once more for a reader with an input of its own.
+func (b *builder) again() *builder { return &builder{b.Config, b.w, again{b.tap}} }
 
 // Around is what a block reads beside the residual stream and its weights.
 type Around struct {

@@ -21,7 +21,7 @@ func (b *builder) mlp(x, normed *Node, around Around) *Node {
 	case !b.SharedNorm:
 		in = b.normInput(in, "ln2", hook.KindLN2, hook.KindLN2Norm)
 	case b.tap.Writes(hook.KindMLPIn): // it reads something else than attention
-		in = b.untapped().normInput(in, "ln1", hook.KindLN1, hook.KindLN1Norm)
+		in = b.again().normInput(in, "ln1", hook.KindLN1, hook.KindLN1Norm)
 	case normed == nil:
 		in = b.normInput(in, "ln1", hook.KindLN1, hook.KindLN1Norm)
 	default:

@@ -14,6 +14,10 @@ type Tap interface {
 	// Reads tells whether anything happens at the kind; where it does not, the
 	// graph may skip computing it or fuse across it.
 	Reads(kind hook.Kind) bool
+	// Again is At where a head, or the MLP, computes an activation once more for
+	// itself, because it reads an input of its own: edits reach it, but it is not
+	// the activation that is read. x may have a head axis after pos.
+	Again(kind hook.Kind, x *Node) *Node
 	// Writes tells whether the kind is edited or differentiated, so that the
 	// rest of the graph must really depend on it.
 	Writes(kind hook.Kind) bool
@@ -25,11 +29,23 @@ type NoTap struct{}
 // At implements [Tap].
 func (NoTap) At(_ hook.Kind, x *Node) *Node { return x }
 
+// Again implements [Tap].
+func (NoTap) Again(_ hook.Kind, x *Node) *Node { return x }
+
 // Reads implements [Tap].
 func (NoTap) Reads(hook.Kind) bool { return false }
 
 // Writes implements [Tap].
 func (NoTap) Writes(hook.Kind) bool { return false }
+
+// again is a tap for what is computed once more.
+type again struct{ Tap }
+
+// At implements [Tap].
+func (a again) At(kind hook.Kind, x *Node) *Node { return a.Tap.Again(kind, x) }
+
+// Reads implements [Tap].
+func (a again) Reads(kind hook.Kind) bool { return a.Tap.Writes(kind) }
 
 // Nodes are a graph's weights by local name.
 type Nodes map[string]*Node

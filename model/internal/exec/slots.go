@@ -3,6 +3,7 @@ package exec
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -214,6 +215,33 @@ func (t *taps) At(kind hook.Kind, x *Node) *Node {
 	}
 	t.found[kind] = x
 	return x
+}
+
+// Again implements arch.Tap.
+func (t *taps) Again(kind hook.Kind, x *Node) *Node {
+	used := 0
+	for _, s := range t.slots {
+		if s.kind == kind {
+			x = s.apply(x, alongHeads(t.nodes[used:used+s.inputs()], x))
+		}
+		used += s.inputs()
+	}
+	return x
+}
+
+// alongHeads repeats a slot's inputs along the head axis of x, if it has one
+// more than they have.
+func alongHeads(in []*Node, x *Node) []*Node {
+	out := slices.Clone(in)
+	for i, n := range in {
+		if n.Rank() > 1 && n.Rank() == x.Rank()-1 {
+			n = ExpandAxes(n, 2)
+			dims := slices.Clone(n.Shape().Dimensions)
+			dims[2] = x.Shape().Dimensions[2]
+			out[i] = BroadcastToDims(n, dims...)
+		}
+	}
+	return out
 }
 
 // Reads implements arch.Tap.
