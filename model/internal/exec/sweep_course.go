@@ -251,7 +251,11 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 			})
 		}
 		all := union(b.out, union(b.keys, b.queries))
-		before := meet(part(true), from(upTo(n), first(all, n)))
+		earliest := first(all, n)
+		if len(all) > 0 && s.seesAll(l, v) {
+			earliest = 0
+		}
+		before := meet(part(true), from(upTo(n), earliest))
 		inside := meet(part(false), union(all, union(b.inside, union(b.attention, b.mlp))))
 		t := step{layer: l, outs: union(need, union(before, inside))}
 		if len(t.outs) == 0 {
