@@ -80,6 +80,7 @@ func (p *Proxy) execute(m *wire.Message) {
 		return
 	}
 	seen.gonb = gonbError(reply)
+	seen.stderr.text = mark(seen.stderr.text, req.Code, r.count)
 	seen.shell = p.hooks.ShellStatus()
 	seen.took = time.Since(r.start)
 	seen.interrupted = interrupted

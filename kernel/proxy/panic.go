@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"fmt"
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +15,46 @@ var (
 	// callArgs are a frame's arguments, as hexadecimal words, and its offset.
 	callArgs = regexp.MustCompile(`\([^()]*\)$| \+0x[0-9a-f]+$`)
 )
+
+// mainLine is a stack frame in a cell that gonb has not marked: it misses those
+// whose line comes in pieces.
+var mainLine = regexp.MustCompile(`(?m)^\t(/\S+/main\.go):(\d+)`)
+
+// mark marks such frames as gonb does, where the program's line stands in the
+// cell's code, once.
+func mark(stderr, code string, count int) string {
+	return mainLine.ReplaceAllStringFunc(stderr, func(frame string) string {
+		m := mainLine.FindStringSubmatch(frame)
+		n, err := strconv.Atoi(m[2])
+		if err != nil {
+			return frame
+		}
+		if at := lineIn(code, m[1], n); at > 0 {
+			return fmt.Sprintf("\t[[ Cell [%d] Line %d ]] %s:%d", count, at, m[1], n)
+		}
+		return frame
+	})
+}
+
+// lineIn is the line of code, from 1, that reads as the n-th line of a file;
+// 0 if there is none, or more than one.
+func lineIn(code, file string, n int) (at int) {
+	program, err := os.ReadFile(file)
+	lines := strings.Split(string(program), "\n")
+	if err != nil || n < 1 || n > len(lines) {
+		return 0
+	}
+	want := strings.TrimSpace(lines[n-1])
+	for i, line := range strings.Split(code, "\n") {
+		if strings.TrimSpace(line) == want && want != "" {
+			if at > 0 {
+				return 0
+			}
+			at = i + 1
+		}
+	}
+	return at
+}
 
 // maxFrames is how many frames of a stack an error shows: enough to lead from a
 // library's innards to the cell.
