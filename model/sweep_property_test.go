@@ -206,7 +206,7 @@ func TestSweepEqualsNaiveTwin(t *testing.T) {
 			case strings.HasPrefix(m.Info().Backend, "xla"):
 				perFamily = 2
 			case testing.Short():
-				perFamily = 8
+				perFamily = 1
 			}
 			most, refused := 0.0, 0
 			for seed := *sweepSeed; seed < *sweepSeed+uint64(perFamily); seed++ {
