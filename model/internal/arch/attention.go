@@ -39,6 +39,7 @@ func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
 		q = b.tap.At(hook.KindRotQ, b.rotate(q, qCos, qSin))
 		k = b.tap.At(hook.KindRotK, b.rotate(k, around.Cos, around.Sin))
 	}
+	k, v = around.Cache.take(k, v)
 
 	// Scores and mixing are batched products over [batch, head]: with the head
 	// axis in front, both engines run them as plain matrix products.

@@ -29,7 +29,7 @@ func embedGraph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
 		lead, w, slots, _ := inputs(in, 1, e.embedNames(), t)
 		t := t.begin(slots)
-		x := arch.Embed(e.Config, w, t, lead[0])
+		x := arch.Embed(e.Config, w, t, lead[0], nil)
 		return append([]*Node{x}, t.outputs()...)
 	}
 }
@@ -69,7 +69,7 @@ func embedBackGraph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
 		lead, w, slots, cots := inputs(in, 2, e.embedNames(), t)
 		t := t.begin(slots)
-		x := arch.Embed(e.Config, w, t, lead[0])
+		x := arch.Embed(e.Config, w, t, lead[0], nil)
 		return t.gradients(ReduceAllSum(Mul(x, lead[1])), cots, x)
 	}
 }
