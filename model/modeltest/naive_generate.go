@@ -69,7 +69,22 @@ func NaiveGenerate(m *model.Model, g model.Generation) (*model.Generated, error)
 
 // place is a position at which an edit is made, and its index in the edit's list
 // of positions.
-type place struct{ index, pos int }
+type place struct {
+	index, pos int
+	more       []int // further positions, where the values are those of all
+}
+
+// together makes one of places with different positions.
+func together(made []place) (few []place) {
+	for _, p := range made {
+		if n := len(few) - 1; n >= 0 && few[n].pos != p.pos && !slices.Contains(few[n].more, p.pos) {
+			few[n].more = append(few[n].more, p.pos)
+		} else {
+			few = append(few, p)
+		}
+	}
+	return few
+}
 
 // places are those of a row of n tokens from position first on.
 func places(p hook.Point, row, first, n int) (all []place) {
@@ -79,7 +94,7 @@ func places(p hook.Point, row, first, n int) (all []place) {
 	list := p.Pos.In(row)
 	if p.Pos.All() {
 		for pos := first; pos < n; pos++ {
-			all = append(all, place{pos, pos})
+			all = append(all, place{index: pos, pos: pos})
 		}
 		return all
 	}
@@ -88,7 +103,7 @@ func places(p hook.Point, row, first, n int) (all []place) {
 			pos += n
 		}
 		if pos >= first && pos < n {
-			all = append(all, place{i, pos})
+			all = append(all, place{index: i, pos: pos})
 		}
 	}
 	return all
@@ -115,9 +130,12 @@ func at(e hook.Edit, row int, made []place, n int) (edits []hook.Edit) {
 	if e.Batch != nil {
 		rank = slices.Index(e.Batch, row)
 	}
+	if k := len(e.Shape) - axes + e.Kind.PositionAxis(); k < 0 || e.Shape[k] == 1 || e.Op == hook.OpProject {
+		made = together(made)
+	}
 	for _, p := range made {
 		one := values(values(e, 0, rank), e.Kind.PositionAxis(), p.index)
-		one.Batch, one.Pos = nil, hook.Positions{Rows: [][]int{{p.pos}}}
+		one.Batch, one.Pos = nil, hook.Positions{Rows: [][]int{append([]int{p.pos}, p.more...)}}
 		if axis := e.Kind.Axes()[axes-1]; axis == hook.Key && e.Coords != nil {
 			one.Coords = nil
 			for _, key := range e.Coords {
