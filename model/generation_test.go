@@ -120,7 +120,7 @@ func TestGenerationStops(t *testing.T) {
 	stop := free.New(0)[2]
 	var told [][2]int
 	ctx := model.WithProgress(t.Context(), func(done, total int) { told = append(told, [2]int{done, total}) })
-	g := p.Complete(8).Sample(1.5, 11).Until(stop).Capture(hook.ResidPost(2), hook.Pattern(0), hook.Logits().At(-1))
+	g := p.Complete(8).Sample(1.5, 11).Until(stop).Capture(hook.ResidPost(2), hook.Pattern(0), hook.Z(0).At(4), hook.Logits().At(-1))
 	got, err := m.CompleteContext(ctx, g)
 	if err != nil {
 		t.Fatal(err)

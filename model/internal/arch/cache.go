@@ -9,24 +9,19 @@ import (
 // those of the positions computed, so that afterwards it is what the next call
 // starts from.
 type Cache struct {
-	K, V *Node // [batch, pos, kv_head, d_head]; nil if the row's first positions are computed
+	K, V *Node // [batch, kv_head, pos, d_head]; nil if the rows' first positions are computed
 	Own  *Node // [batch, pos]: true at the one position that is computed; nil likewise
 }
 
-// take adds keys and values, and gives those that attention is to read.
-func (c *Cache) take(k, v *Node) (allK, allV *Node) {
-	if c == nil {
-		return k, v
+// take adds keys and values [batch, kv_head, pos, d_head], after which the cache
+// has those that attention is to read.
+func (c *Cache) take(k, v *Node) {
+	if c.K == nil {
+		c.K, c.V = k, v
+		return
 	}
-	c.K, c.V = c.put(c.K, k), c.put(c.V, v)
-	return c.K, c.V
-}
-
-func (c *Cache) put(all, one *Node) *Node {
-	if all == nil {
-		return one
-	}
-	d := all.Shape().Dimensions
-	own := BroadcastToDims(Reshape(c.Own, d[0], d[1], 1, 1), d...)
-	return Where(own, BroadcastToDims(one, d...), all)
+	d := c.K.Shape().Dimensions
+	own := BroadcastToDims(Reshape(c.Own, d[0], 1, d[2], 1), d...)
+	c.K = Where(own, BroadcastToDims(k, d...), c.K)
+	c.V = Where(own, BroadcastToDims(v, d...), c.V)
 }

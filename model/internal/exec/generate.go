@@ -51,6 +51,11 @@ func (e *Engine) Generated(p hook.Point, rows, longest, steps int) []int {
 // cacheBytes bounds the keys and values that are held at a time.
 const cacheBytes = 1 << 30
 
+// rowsPerStep is how many rows the Go backend continues side by side before a
+// second processor gets some: it lays out the weights anew in every call, which
+// costs more than the products with so few rows.
+const rowsPerStep = 8
+
 // Generate does a generation. It stops with the context's error between two
 // blocks.
 func (e *Engine) Generate(ctx context.Context, job GenerateJob) (*GenerateOutcome, error) {
@@ -147,7 +152,7 @@ func (g *generation) chunks(workers int) []*rows {
 	n := len(g.lens)
 	kept := 4 * 2 * g.Config.Layers * g.Config.KVHeads * g.Config.DHead * g.room(g.longest+g.job.New-1) // bytes of a row's cache
 	most := min(rowsPerCall/g.width(), cacheBytes/kept/workers)
-	batch := (n + workers - 1) / workers
+	batch := max(rowsPerStep, (n+workers-1)/workers)
 	if !g.Backend.Go() {
 		batch = roundRows(n)
 	}

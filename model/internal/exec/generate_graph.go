@@ -49,8 +49,8 @@ func roomGraph(size int) graphFn {
 		out := make([]*Node, len(in))
 		for i, x := range in {
 			more := x.Shape().Clone()
-			more.Dimensions[1] = size - more.Dimensions[1]
-			out[i] = Concatenate([]*Node{x, Zeros(x.Graph(), more)}, 1)
+			more.Dimensions[2] = size - more.Dimensions[2]
+			out[i] = Concatenate([]*Node{x, Zeros(x.Graph(), more)}, 2)
 		}
 		return out
 	}

@@ -28,7 +28,7 @@ type rows struct {
 	own   *tensors.Tensor // [batch, pos]: the places in the cache of the positions computed
 }
 
-// cache is a block's keys and values [batch, pos, kv_head, d_head].
+// cache is a block's keys and values [batch, kv_head, pos, d_head].
 type cache struct{ k, v *tensors.Tensor }
 
 func (g *generation) rows(in []int, batch int) *rows {
