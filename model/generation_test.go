@@ -238,3 +238,37 @@ func TestBadGenerations(t *testing.T) {
 		t.Errorf("cancelled after a token: %v", err)
 	}
 }
+
+// A large batch is cut; a row is continued as it is alone.
+func TestGenerationOfManyRows(t *testing.T) {
+	m := open(t)
+	var rows [][]int32
+	for i := range 21 { // more than two processors' worth
+		rows = append(rows, nil)
+		for j := range 1 + i*5%9 {
+			rows[i] = append(rows[i], int32((7*i+3*j)%97))
+		}
+	}
+	at := make([][]int, len(rows)) // a position of each row
+	for i := range at {
+		at[i] = []int{i % 5}
+	}
+	edit := hook.ResidPre(1).In(hook.Positions{Rows: at}).Scale(2)
+	all, err := m.Complete(m.Rows(rows).Complete(5).Sample(1.5, 4).Edit(edit).Capture(hook.ResidPost(2).At(3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows {
+		edit := hook.ResidPre(1).At(at[i]...).Scale(2)
+		one, err := m.Complete(m.Rows(rows[i:i+1]).Complete(5).Sample(1.5, 4).Edit(edit).Capture(hook.ResidPost(2).At(3)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(one.New(0), all.New(i)) {
+			t.Errorf("row %d: alone %v, in the batch %v", i, one.New(0), all.New(i))
+		}
+		if d := modeltest.MaxDiff(one.Captures[0].Array, all.Captures[0].Array.Select(hook.Batch, i)); !(d < generationTolerance) {
+			t.Errorf("row %d differs by %g", i, d)
+		}
+	}
+}
