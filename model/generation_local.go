@@ -50,7 +50,7 @@ func (l *local) Generate(ctx context.Context, g Generation) (*Generated, error) 
 	if err != nil {
 		return nil, err
 	}
-	res.Prompts.IDs = out.Tokens
+	res.Prompts.IDs, res.Prompts.BOS = out.Tokens, l.begun(out.Tokens)
 	for _, row := range out.Tokens {
 		text, labels, err := l.decode(row)
 		if err != nil {
@@ -66,6 +66,17 @@ func (l *local) Generate(ctx context.Context, g Generation) (*Generated, error) 
 		res.Captures = append(res.Captures, Captured{p, a})
 	}
 	return res, nil
+}
+
+// begun tells whether every row begins with the model's begin token.
+func (l *local) begun(rows [][]int32) bool {
+	begin := l.info.Begin
+	if bos := l.config.BOS; bos != nil && len(begin) == 0 {
+		begin = []int32{int32(*bos)}
+	}
+	return len(begin) > 0 && !slices.ContainsFunc(rows, func(row []int32) bool {
+		return len(row) < len(begin) || !slices.Equal(row[:len(begin)], begin)
+	})
 }
 
 // labelGrown labels a capture of one row, of whose tokens so many are the

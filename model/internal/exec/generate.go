@@ -74,7 +74,16 @@ func (e *Engine) Generate(ctx context.Context, job GenerateJob) (*GenerateOutcom
 	if e.Backend.Go() {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	if err := each(g.chunks(workers), workers, func(r *rows) error { return r.run(ctx) }); err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err := each(g.chunks(workers), workers, func(r *rows) error {
+		err := r.run(ctx)
+		if err != nil {
+			cancel() // the other chunks
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	for i, p := range job.Captures {

@@ -80,7 +80,9 @@ func each[T any](chunks []T, workers int, do func(T) error) error {
 			for w, ok := next(); ok; w, ok = next() {
 				if err := do(w); err != nil {
 					mu.Lock()
-					failed = err
+					if failed == nil {
+						failed = err
+					}
 					mu.Unlock()
 				}
 			}
