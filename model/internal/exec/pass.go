@@ -154,7 +154,7 @@ func (e *Engine) layerNames() []string {
 // ids are the hook points of a block.
 func (p *pass) ids(l int) []hook.ID {
 	var ids []hook.ID
-	for _, k := range arch.BlockKinds(p.Config) {
+	for _, k := range p.kinds {
 		ids = append(ids, hook.ID{Kind: k, Layer: l})
 	}
 	return ids

@@ -375,7 +375,7 @@ func (s *sweep) bytes(g *group, batch int) int64 {
 			}
 		}
 		n = max(n, keys*c.DModel+3*outs*c.DModel+mlp)
-		for _, k := range arch.BlockKinds(c) {
+		for _, k := range s.kinds {
 			if edits := s.edits(g.courses[0].variant, hook.ID{Kind: k, Layer: t.layer}); len(edits) > 0 {
 				dims := arch.Dims(c, k, keys)
 				n += 2 * product(dims)
