@@ -63,7 +63,7 @@ func (l *local) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
 		if axis.Labels != nil {
 			a = a.Label(hook.Variant, names)
 		}
-		res.Captures = append(res.Captures, Captured{p, a})
+		res.Captures = append(res.Captures, Captured{Point: p, Array: a})
 	}
 	return res, nil
 }

@@ -25,8 +25,10 @@ func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
 	for _, p := range job.Captures {
 		out.Captures = append(out.Captures, answer(e.Config, p, len(lens), longest))
 	}
-	for _, p := range job.Grads {
-		out.Grads = append(out.Grads, answer(e.Config, p, len(lens), longest))
+	for range job.GradOf {
+		for _, p := range job.Grads {
+			out.Grads = append(out.Grads, answer(e.Config, p, len(lens), longest))
+		}
 	}
 	for i := range out.Metrics {
 		out.Metrics[i] = make([]float64, len(lens))
