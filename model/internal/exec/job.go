@@ -16,6 +16,7 @@ type Job struct {
 	Metrics  []Objective
 	Grads    []hook.Point // of the sum over rows of each of GradOf
 	GradOf   []int        // indices of Metrics
+	Most     int          // rows of a chunk; 0 means as many as run well
 	Done     func(rows int)
 }
 

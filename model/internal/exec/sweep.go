@@ -96,7 +96,7 @@ func (s *sweep) runBase(ctx context.Context, groups []*group) error {
 	keepOf := func(job Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
 		asked := len(job.Captures)
 		job.Captures = slices.Concat(job.Captures, ids, more)
-		job.Until = s.Config.Layers
+		job.Until, job.Most = s.Config.Layers, s.rows
 		out, err := s.Run(ctx, job)
 		if err != nil {
 			return nil, nil, nil, err
