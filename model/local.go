@@ -24,6 +24,8 @@ type local struct {
 	mu    sync.Mutex
 	views map[Processing]*local // of the same raw weights, shared by all of them
 	raw   *local
+
+	left leftover
 }
 
 func newLocal(s *source, p Processing, raw *local) (*local, error) {

@@ -18,6 +18,7 @@ type work struct {
 	*group
 	courses []course // of the rows in use; the batch may be larger
 	batch   int
+	index   int               // among all chunks of the sweep
 	own     []*tensors.Tensor // made here, freed at the end
 }
 
