@@ -19,23 +19,25 @@ type Call struct {
 	Cached     bool // fail rather than download the model
 	Processing Processing
 
-	Request Request
-	Sweep   Sweep
-	Chains  []Chain
-	Texts   []string
-	IDs     []int32
+	Request    Request
+	Sweep      Sweep
+	Generation Generation
+	Chains     []Chain
+	Texts      []string
+	IDs        []int32
 }
 
 // Answer is what a model host sends back.
 type Answer struct {
-	Info   Info
-	Result *Result
-	Sweep  *SweepResult
-	Plan   *Plan
-	Arrays []*array.Array
-	Rows   [][]int32
-	Text   string
-	Labels []string
+	Info      Info
+	Result    *Result
+	Sweep     *SweepResult
+	Plan      *Plan
+	Generated *Generated
+	Arrays    []*array.Array
+	Rows      [][]int32
+	Text      string
+	Labels    []string
 }
 
 // client is a Runner that asks the model host.
@@ -120,6 +122,11 @@ func (c *client) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
 func (c *client) Explain(ctx context.Context, s Sweep) (*Plan, error) {
 	a, err := c.ask(ctx, "explain", Call{Sweep: s})
 	return a.Plan, err
+}
+
+func (c *client) Generate(ctx context.Context, g Generation) (*Generated, error) {
+	a, err := c.ask(ctx, "generate", Call{Generation: g})
+	return a.Generated, err
 }
 
 func (c *client) Products(ctx context.Context, chains []Chain) ([]*array.Array, error) {

@@ -33,6 +33,19 @@
 //		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(9).Head(h).FromSource()}})
 //	}
 //
+// # Generation
+//
+// A [Generation] continues prompts, greedily or by draws at a temperature, with
+// edits active and activations read on the way. Keys and values are kept, so
+// that each position is computed once, and an edit is made where and when its
+// position is computed:
+//
+//	text := m.Tokens("The cat sat. The cat")
+//	g := nb.Must(m.Complete(text.Complete(20).Sample(0.8, 1).Edit(hook.Z(1).Head(3).Zero())))
+//	fmt.Println(g)
+//
+// [Model.Generate] is the greedy one in a line.
+//
 // # Axis glossary
 //
 //	batch     rows of a request, one prompt each

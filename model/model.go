@@ -8,7 +8,6 @@ import (
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
-	"github.com/golens/golens/model/hook"
 )
 
 // A Model is an open transformer.
@@ -137,32 +136,4 @@ func (m *Model) Rows(ids [][]int32) Prompts {
 func (m *Model) Text(ids []int32) (string, error) {
 	text, _, err := m.runner.Decode(context.Background(), ids)
 	return text, err
-}
-
-// Generate continues every prompt by n tokens, each time the likeliest one,
-// with the edits active throughout. Positions of the edits are of the row as it
-// grows. It returns the rows, prompts included.
-func (m *Model) Generate(p Prompts, n int, edits ...hook.Edit) (Prompts, error) {
-	if p.err != nil {
-		return p, p.err
-	}
-	rows := make([][]int32, len(p.IDs))
-	for i := range rows {
-		rows[i] = append([]int32(nil), p.IDs[i]...)
-	}
-	last := hook.Logits().At(-1)
-	for range n {
-		run, err := m.Run(Request{Rows: rows}.Edit(edits...).Capture(last))
-		if err != nil {
-			return p, err
-		}
-		logits := run.At(last)
-		for i := range rows {
-			_, best := logits.Select(hook.Batch, i).Max()
-			rows[i] = append(rows[i], int32(best[len(best)-1]))
-		}
-	}
-	out := m.Rows(rows)
-	out.BOS = p.BOS
-	return out, out.err
 }

@@ -16,6 +16,7 @@ type Runner interface {
 	Do(ctx context.Context, r Request) (*Result, error)
 	Sweep(ctx context.Context, s Sweep) (*SweepResult, error)
 	Explain(ctx context.Context, s Sweep) (*Plan, error)
+	Generate(ctx context.Context, g Generation) (*Generated, error)
 	Products(ctx context.Context, chains []Chain) ([]*array.Array, error)
 	// Encode tokenizes texts, without a begin token.
 	Encode(ctx context.Context, texts []string) ([][]int32, error)

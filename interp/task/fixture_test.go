@@ -55,6 +55,9 @@ func (w words) Sweep(context.Context, model.Sweep) (*model.SweepResult, error) {
 	return nil, errNoWeights
 }
 func (w words) Explain(context.Context, model.Sweep) (*model.Plan, error) { return nil, errNoWeights }
+func (w words) Generate(context.Context, model.Generation) (*model.Generated, error) {
+	return nil, errNoWeights
+}
 func (w words) Products(context.Context, []model.Chain) ([]*array.Array, error) {
 	return nil, errNoWeights
 }

@@ -45,7 +45,7 @@ func New() *Host {
 	h.mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "golens") })
 	h.mux.HandleFunc("GET /provenance", h.provenance)
 	for verb, do := range map[string]func(context.Context, model.Runner, model.Call) (*model.Answer, error){
-		"open": info, "run": run, "sweep": sweep, "explain": explain, "products": products, "encode": encode, "decode": decode,
+		"open": info, "run": run, "sweep": sweep, "explain": explain, "generate": generate, "products": products, "encode": encode, "decode": decode,
 	} {
 		h.mux.HandleFunc("POST /v1/"+verb, func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, verb, do) })
 	}
@@ -115,7 +115,7 @@ func (h *Host) answer(r *http.Request, verb string, do func(context.Context, mod
 // keyOf is the hash of everything that an answer depends on.
 func keyOf(i model.Info, verb string, call model.Call) (string, error) {
 	sum := sha256.New()
-	err := json.NewEncoder(sum).Encode([]any{i.Weights, i.Name, i.Processing, i.Backend, verb, call.Request.Hash(), call.Sweep.Hash(), call.Chains, call.Texts, call.IDs})
+	err := json.NewEncoder(sum).Encode([]any{i.Weights, i.Name, i.Processing, i.Backend, verb, call.Request.Hash(), call.Sweep.Hash(), call.Generation.Hash(), call.Chains, call.Texts, call.IDs})
 	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
@@ -136,6 +136,11 @@ func sweep(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, er
 func explain(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, error) {
 	plan, err := r.Explain(ctx, c.Sweep)
 	return &model.Answer{Plan: plan}, err
+}
+
+func generate(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, error) {
+	res, err := r.Generate(ctx, c.Generation)
+	return &model.Answer{Generated: res}, err
 }
 
 func products(ctx context.Context, r model.Runner, c model.Call) (*model.Answer, error) {

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"math"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -42,7 +43,13 @@ func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
 
 	// Scores and mixing are batched products over [batch, head]: with the head
 	// axis in front, both engines run them as plain matrix products.
-	q, k, v = headFirst(q), headFirst(b.perQuery(k)), headFirst(b.perQuery(v))
+	q = headFirst(q)
+	if c := around.Cache; c != nil {
+		c.take(headFirst(k), headFirst(v))
+		k, v = b.perQuery(c.K, 1), b.perQuery(c.V, 1)
+	} else {
+		k, v = headFirst(b.perQuery(k, 2)), headFirst(b.perQuery(v, 2))
+	}
 	past := newPast(b, around, q)
 	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
 	if past != nil {
@@ -138,14 +145,17 @@ func (b *builder) queriesKeysValues(x *Node, around Around) (q, k, v, shared *No
 	return q, k, v, shared
 }
 
-// perQuery repeats keys or values for the query heads that share them.
-func (b *builder) perQuery(x *Node) *Node {
+// perQuery repeats keys or values, whose heads are on the given axis, for the
+// query heads that share them.
+func (b *builder) perQuery(x *Node, axis int) *Node {
 	if b.Heads == b.KVHeads {
 		return x
 	}
-	d := x.Shape().Dimensions // [batch, pos, kv_head, d_head]
-	x = BroadcastToDims(ExpandAxes(x, 3), d[0], d[1], d[2], b.Heads/b.KVHeads, d[3])
-	return Reshape(x, d[0], d[1], b.Heads, d[3])
+	d := slices.Clone(x.Shape().Dimensions)
+	x = ExpandAxes(x, axis+1)
+	x = BroadcastToDims(x, slices.Insert(slices.Clone(d), axis+1, b.Heads/b.KVHeads)...)
+	d[axis] = b.Heads
+	return Reshape(x, d...)
 }
 
 // headFirst swaps pos and head: [batch, pos, head, ...] to [batch, head, pos, ...] and back.

@@ -27,6 +27,10 @@ type Around struct {
 	// lanes: row i has lane i/(batch/lanes). Past keys lead the key axis.
 	PastK, PastV *Node
 
+	// Cache, if not nil, keeps keys and values from call to call; those of the
+	// positions computed join it, and the key axis is the cache's.
+	Cache *Cache
+
 	// Queries, if not nil, are the positions that the block computes, as rows of
 	// the flat residual stream batch*pos [batch, query]. The others serve as keys
 	// and values alone. QCos and QSin are the rotary tables of the queries.

@@ -8,8 +8,9 @@ import (
 )
 
 // Embed is the residual stream before the first block [batch, pos, d_model],
-// from token ids [batch, pos].
-func Embed(c config.Config, w Nodes, tap Tap, tokens *Node) *Node {
+// from token ids [batch, pos]. places are their positions in the row
+// [batch, pos]; nil means that every row begins at 0.
+func Embed(c config.Config, w Nodes, tap Tap, tokens, places *Node) *Node {
 	d := tokens.Shape().Dimensions
 	x := Gather(w["embed.W_E"], ExpandAxes(tokens, -1))
 	if c.EmbedScale != 0 {
@@ -17,8 +18,13 @@ func Embed(c config.Config, w Nodes, tap Tap, tokens *Node) *Node {
 	}
 	x = tap.At(hook.KindEmbed, x)
 	if c.Position == config.PosLearned {
-		pos := Slice(w["pos_embed.W_pos"], AxisRange(0, d[1]))
-		pos = BroadcastToDims(ExpandAxes(pos, 0), d[0], d[1], c.DModel)
+		var pos *Node
+		if places != nil {
+			pos = Gather(w["pos_embed.W_pos"], ExpandAxes(places, -1))
+		} else {
+			pos = Slice(w["pos_embed.W_pos"], AxisRange(0, d[1]))
+			pos = BroadcastToDims(ExpandAxes(pos, 0), d[0], d[1], c.DModel)
+		}
 		x = Add(x, tap.At(hook.KindPosEmbed, pos))
 	}
 	if c.EmbedNorm {

@@ -21,6 +21,10 @@
 // positions that its edits can change and somebody reads; the rest is the base
 // run's. ADR/frontier.md tells how and why.
 //
+// A generation computes the prompts and then one position of each row at a
+// time, with keys and values kept on the device. ADR/generation.md tells how and
+// why.
+//
 // The package trusts its jobs: package model checks requests before it makes
 // jobs of them.
 package exec

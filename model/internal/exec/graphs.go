@@ -29,7 +29,7 @@ func embedGraph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
 		lead, w, slots, _ := inputs(in, 1, e.embedNames(), t)
 		t := t.begin(slots)
-		x := arch.Embed(e.Config, w, t, lead[0])
+		x := arch.Embed(e.Config, w, t, lead[0], nil)
 		return append([]*Node{x}, t.outputs()...)
 	}
 }
@@ -70,7 +70,7 @@ func embedBackGraph(e *Engine, t *taps, above []bool) graphFn {
 	return func(in []*Node) []*Node {
 		lead, w, slots, cots := inputs(in, 1+count(above), e.embedNames(), t)
 		t := t.begin(slots)
-		x := arch.Embed(e.Config, w, t, lead[0])
+		x := arch.Embed(e.Config, w, t, lead[0], nil)
 		return t.gradients(losses(x, above, lead[1:]), cots, x)
 	}
 }

@@ -73,26 +73,28 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 }
 
 // each does the chunks, so many at a time, and stops at the first error.
-func each(chunks []*work, workers int, do func(*work) error) error {
+func each[T any](chunks []T, workers int, do func(T) error) error {
 	var mu sync.Mutex
 	var failed error
 	var wg sync.WaitGroup
-	next := func() *work {
+	next := func() (w T, ok bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if failed != nil || len(chunks) == 0 {
-			return nil
+			return w, false
 		}
-		w := chunks[0]
+		w = chunks[0]
 		chunks = chunks[1:]
-		return w
+		return w, true
 	}
 	for range workers {
 		wg.Go(func() {
-			for w := next(); w != nil; w = next() {
+			for w, ok := next(); ok; w, ok = next() {
 				if err := do(w); err != nil {
 					mu.Lock()
-					failed = err
+					if failed == nil {
+						failed = err
+					}
 					mu.Unlock()
 				}
 			}

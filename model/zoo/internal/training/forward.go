@@ -16,7 +16,7 @@ import (
 func forward(c config.Config, w arch.Nodes, tokens *Node, tap func(layer int) arch.Tap) *Node {
 	d := tokens.Shape().Dimensions
 	mask := ExpandAxes(LowerTriangular(tokens.Graph(), d[1]), 0)
-	x := arch.Embed(c, w, arch.NoTap{}, tokens)
+	x := arch.Embed(c, w, arch.NoTap{}, tokens, nil)
 	for l := range c.Layers {
 		var t arch.Tap = arch.NoTap{}
 		if tap != nil {
