@@ -271,14 +271,26 @@ func (k *checker) span(r Request) (until int, err error) {
 
 // gradients checks that there is something to differentiate.
 func (k *checker) gradients(r Request) error {
-	if len(r.Grads) == 0 {
+	of := r.gradOf()
+	if len(of) == 0 && len(r.Grads) == 0 {
 		return nil
 	}
-	if len(r.Metrics) == 0 {
+	if len(r.Metrics) == 0 || len(of) == 0 {
 		return fmt.Errorf("request: gradients need a metric to differentiate")
 	}
-	if m := r.Metrics[0]; !m.differentiable() {
-		return fmt.Errorf("request: the metric %q has no gradient; use the log probability or the logit difference", m.Kind)
+	if len(r.Grads) == 0 {
+		return fmt.Errorf("request: gradients of metrics %v are wanted, but nowhere; name hook points in Grads", of)
+	}
+	for i, k := range of {
+		if k < 0 || k >= len(r.Metrics) {
+			return fmt.Errorf("request: the gradient of metric %d is wanted; there are %d metrics, from 0", k, len(r.Metrics))
+		}
+		if slices.Contains(of[:i], k) {
+			return fmt.Errorf("request: the gradient of metric %d is wanted twice", k)
+		}
+		if m := r.Metrics[k]; !m.differentiable() {
+			return fmt.Errorf("request: the metric %q has no gradient; use the log probability or the logit difference", m.Kind)
+		}
 	}
 	return nil
 }

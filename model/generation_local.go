@@ -63,7 +63,7 @@ func (l *local) Generate(ctx context.Context, g Generation) (*Generated, error) 
 		if len(g.Rows) == 1 {
 			a = labelGrown(a, p, res.Prompts.Labels[0], res.Begin[0])
 		}
-		res.Captures = append(res.Captures, Captured{p, a})
+		res.Captures = append(res.Captures, Captured{Point: p, Array: a})
 	}
 	return res, nil
 }

@@ -24,6 +24,8 @@ type local struct {
 	mu    sync.Mutex
 	views map[Processing]*local // of the same raw weights, shared by all of them
 	raw   *local
+
+	left leftover
 }
 
 func newLocal(s *source, p Processing, raw *local) (*local, error) {
@@ -141,7 +143,11 @@ func (l *local) job(r Request) (job exec.Job, left []int, err error) {
 		return fail(err)
 	}
 	size := int64(0)
-	for _, p := range slices.Concat(r.Captures, r.Grads) {
+	kept := slices.Clone(r.Captures)
+	for range max(1, len(r.GradOf)) {
+		kept = append(kept, r.Grads...)
+	}
+	for _, p := range kept {
 		if err := k.point(p); err != nil {
 			return fail(err)
 		}
@@ -164,7 +170,7 @@ func (l *local) job(r Request) (job exec.Job, left []int, err error) {
 			return fail(err)
 		}
 	}
-	job = exec.Job{Tokens: rows, Captures: r.Captures, Edits: r.Edits, From: r.From, Resid: r.Resid, Grads: r.Grads}
+	job = exec.Job{Tokens: rows, Captures: r.Captures, Edits: r.Edits, From: r.From, Resid: r.Resid, Grads: r.Grads, GradOf: r.gradOf()}
 	for _, m := range r.Metrics {
 		o, err := k.objective(m, rows, l.encode)
 		if err != nil {
@@ -197,11 +203,17 @@ func (l *local) result(r Request, job exec.Job, left []int, out *exec.Outcome) (
 			if len(job.Tokens) == 1 && left[0] == 0 {
 				a = label(a, p, res.Labels[0])
 			}
-			all = append(all, Captured{p, a})
+			all = append(all, Captured{Point: p, Array: a})
 		}
 		return all
 	}
-	res.Captures, res.Grads = give(r.Captures, out.Captures), give(r.Grads, out.Grads)
+	res.Captures = give(r.Captures, out.Captures)
+	for i, metric := range job.GradOf {
+		for _, c := range give(r.Grads, out.Grads[i*len(r.Grads):][:len(r.Grads)]) {
+			c.Metric = metric
+			res.Grads = append(res.Grads, c)
+		}
+	}
 	for i, m := range r.Metrics {
 		values := make([]float32, len(out.Metrics[i]))
 		for row, v := range out.Metrics[i] {

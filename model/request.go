@@ -23,7 +23,8 @@ type Request struct {
 	Captures []hook.Point `json:",omitempty"` // activations to give back
 	Edits    []hook.Edit  `json:",omitempty"` // changes, in order
 	Metrics  []Metric     `json:",omitempty"` // numbers per row
-	Grads    []hook.Point `json:",omitempty"` // gradients of the first metric, summed over rows
+	Grads    []hook.Point `json:",omitempty"` // gradients of a metric, summed over rows
+	GradOf   []int        `json:",omitempty"` // metrics whose gradients are taken; nil means the first
 
 	// From is the first block to run; if it is not 0, Resid is the residual
 	// stream into it [batch, pos, d_model]. The number of layers means that
@@ -106,6 +107,25 @@ func (r Request) Metric(metrics ...Metric) Request {
 func (r Request) Grad(points ...hook.Point) Request {
 	r.Grads = slices.Concat(r.Grads, points)
 	return r
+}
+
+// GradEach takes the gradients of all metrics given so far, each by itself, at
+// the points. They share one pass forwards, and each block is computed once on
+// the way back.
+func (r Request) GradEach(points ...hook.Point) Request {
+	r.GradOf = make([]int, len(r.Metrics))
+	for i := range r.GradOf {
+		r.GradOf[i] = i
+	}
+	return r.Grad(points...)
+}
+
+// gradOf are the metrics whose gradients are taken.
+func (r Request) gradOf() []int {
+	if len(r.Grads) > 0 && r.GradOf == nil {
+		return []int{0}
+	}
+	return r.GradOf
 }
 
 // Start resumes at a block, with the residual stream into it [batch, pos, d_model].

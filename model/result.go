@@ -21,8 +21,9 @@ type Result struct {
 
 // A Captured is an activation or a gradient and where it was taken.
 type Captured struct {
-	Point hook.Point
-	Array *array.Array
+	Point  hook.Point
+	Array  *array.Array
+	Metric int `json:",omitempty"` // that the gradient is of
 }
 
 // At is the activation captured at a point. If more was captured, the part
@@ -30,8 +31,19 @@ type Captured struct {
 // row and counted from the start.
 func (r *Result) At(p hook.Point) *array.Array { return find(r.Captures, p, "capture") }
 
-// Grad is the gradient at a point, likewise.
-func (r *Result) Grad(p hook.Point) *array.Array { return find(r.Grads, p, "gradient") }
+// Grad is the gradient of the first metric at a point, likewise.
+func (r *Result) Grad(p hook.Point) *array.Array { return r.GradOf(0, p) }
+
+// GradOf is the gradient of the i-th metric at a point, likewise.
+func (r *Result) GradOf(i int, p hook.Point) *array.Array {
+	var own []Captured
+	for _, c := range r.Grads {
+		if c.Metric == i {
+			own = append(own, c)
+		}
+	}
+	return find(own, p, fmt.Sprintf("gradient of metric %d", i))
+}
 
 // Metric is the mean over rows of the first metric, NaN if there is none.
 func (r *Result) Metric() float64 {
@@ -52,15 +64,15 @@ func (r *Result) PerRow(i int) *array.Array {
 // Row is the part of one row, cut to its length and labelled with its tokens.
 func (r *Result) Row(i int) *Result {
 	if i < 0 || i >= len(r.Labels) {
-		failed := array.Failed(fmt.Errorf("result: row %d of %d", i, len(r.Labels)))
-		return &Result{Captures: []Captured{{Array: failed}}}
+		failed := []Captured{{Array: array.Failed(fmt.Errorf("result: row %d of %d", i, len(r.Labels)))}}
+		return &Result{Captures: failed, Grads: failed}
 	}
 	one := &Result{Labels: r.Labels[i : i+1], Provenance: r.Provenance}
 	cut := func(from []Captured) (to []Captured) {
 		for _, c := range from {
 			if c.Point.Batch == nil { // else the rows were chosen already
 				a := trim(c.Array.Select(hook.Batch, i), c.Point, len(r.Labels[i]))
-				to = append(to, Captured{c.Point, label(a, c.Point, r.Labels[i])})
+				to = append(to, Captured{c.Point, label(a, c.Point, r.Labels[i]), c.Metric})
 			}
 		}
 		return to

@@ -5,13 +5,15 @@ package model
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/exec"
 )
 
-// Sweep runs a sweep in this process.
+// Sweep runs a sweep in this process. The last one that was cancelled goes on
+// where it stopped if it is asked for again.
 func (l *local) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
 	job, left, err := l.sweepJob(s)
 	if err != nil {
@@ -27,12 +29,17 @@ func (l *local) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
 		done += rows
 		report(ctx, done, total)
 	}
+	hash := s.Hash()
+	job.Left = l.left.take(hash)
 	out, err := l.engine.Sweep(ctx, job)
 	if err != nil {
+		if ctx.Err() != nil {
+			l.left.put(hash, out)
+		}
 		return nil, err
 	}
 	res := &SweepResult{Provenance: l.info.Provenance(), Plan: planOf(s, out.Plan)}
-	res.Request = s.Hash()
+	res.Request = hash
 	if res.Base, err = l.result(s.Base, job.Base, left, out.Base); err != nil {
 		return nil, err
 	}
@@ -63,7 +70,7 @@ func (l *local) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
 		if axis.Labels != nil {
 			a = a.Label(hook.Variant, names)
 		}
-		res.Captures = append(res.Captures, Captured{p, a})
+		res.Captures = append(res.Captures, Captured{Point: p, Array: a})
 	}
 	return res, nil
 }
@@ -102,4 +109,33 @@ func planOf(s Sweep, p exec.SweepPlan) Plan {
 		plan.Groups = append(plan.Groups, PlanGroup(g))
 	}
 	return plan
+}
+
+// leftover is what the last cancelled sweep left.
+type leftover struct {
+	mu   sync.Mutex
+	hash string
+	out  *exec.SweepOutcome
+}
+
+// take gives what the sweep of that hash left, once: its arrays go on to be
+// written. Another sweep's is forgotten when the next one is cancelled.
+func (l *leftover) take(hash string) *exec.SweepOutcome {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hash != hash {
+		return nil
+	}
+	out := l.out
+	l.hash, l.out = "", nil
+	return out
+}
+
+func (l *leftover) put(hash string, out *exec.SweepOutcome) {
+	if out == nil {
+		return // cancelled before anything was done
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hash, l.out = hash, out
 }

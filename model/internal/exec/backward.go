@@ -5,13 +5,29 @@ import (
 	"fmt"
 
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/golens/golens/model/hook"
 )
 
-// backward carries the gradient of the first metric, summed over rows, from
-// where it is read down to the lowest point asked for. Points that the metric
-// does not depend on keep the zeros that they were made with.
+// above are the gradients of each metric of Job.GradOf, summed over rows, with
+// respect to the residual stream at one place; nil for a metric that does not
+// depend on it.
+type above []*tensors.Tensor
+
+func (a above) flags() []bool {
+	flags := make([]bool, len(a))
+	for m, t := range a {
+		flags[m] = t != nil
+	}
+	return flags
+}
+
+// backward carries the gradients from where the metrics are read down to the
+// lowest point asked for. Points that a metric does not depend on keep the
+// zeros that they were made with.
 func (p *pass) backward(ctx context.Context) error {
-	above, err := p.backFinal()
+	a, err := p.backFinal()
+	defer func() { free(a...) }()
 	if err != nil {
 		return err
 	}
@@ -23,25 +39,22 @@ func (p *pass) backward(ctx context.Context) error {
 	}
 	for l := p.job.Until - 1; l >= lowest; l-- {
 		if err := ctx.Err(); err != nil {
-			free(above)
 			return err
 		}
-		if above, err = p.backBlock(l, above); err != nil {
+		b, err := p.backBlock(l, a)
+		free(a...)
+		if a = b; err != nil {
 			return err
 		}
 	}
-	if above == nil {
-		return nil
-	}
-	defer free(above)
-	if lowest == 0 {
-		return p.backEmbed(above)
+	if lowest == 0 && count(a.flags()) > 0 {
+		return p.backEmbed(a)
 	}
 	return nil
 }
 
 // backEmbed is the gradient of the embeddings.
-func (p *pass) backEmbed(above *tensors.Tensor) error {
+func (p *pass) backEmbed(a above) error {
 	t := p.taps(p.job.Grads, embedIDs...)
 	if len(t.grads) == 0 {
 		return nil
@@ -51,22 +64,32 @@ func (p *pass) backEmbed(above *tensors.Tensor) error {
 		return err
 	}
 	defer free(ids)
-	out, err := p.run("embed back", t, embedBackGraph(p.Engine, &t.taps), p.with([]any{ids, above}, p.embedNames()))
+	flags := a.flags()
+	out, err := p.run(fmt.Sprint("embed back ", flags), t, embedBackGraph(p.Engine, &t.taps, flags), p.with(a.after(ids), p.embedNames()))
 	if err != nil {
 		return err
 	}
-	free(out[0])
-	return p.takeGrads(0, t.grads, out[1:])
+	a, err = p.takeGrads(t, flags, 0, out)
+	free(a...)
+	return err
 }
 
-// backFinal is the gradient of the last resid_post, nil if the metric does not
-// read the unembedding.
-func (p *pass) backFinal() (*tensors.Tensor, error) {
-	m := p.job.Metrics[0]
-	if m.Linear != nil && !finals[m.Linear.Kind] {
-		return nil, nil
+// after appends the gradients that there are to a graph's inputs.
+func (a above) after(args ...any) []any {
+	for _, t := range a {
+		if t != nil {
+			args = append(args, t)
+		}
 	}
+	return args
+}
+
+// backFinal is the gradients at the last resid_post.
+func (p *pass) backFinal() (above, error) {
 	t := p.taps(p.job.Grads, finalIDs...)
+	if count(p.final.back) == 0 && len(t.cots) == 0 {
+		return make(above, len(p.job.GradOf)), nil
+	}
 	args, own, err := p.finalArgs(p.saved[p.job.Until], true)
 	defer func() { free(own...) }()
 	if err != nil {
@@ -76,28 +99,62 @@ func (p *pass) backFinal() (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out[0], p.takeGrads(0, t.grads, out[1:])
+	return p.takeGrads(t, p.final.back, 0, out)
 }
 
-// backBlock is the gradient of a block's resid_pre from that of its
-// resid_post, which it frees.
-func (p *pass) backBlock(l int, above *tensors.Tensor) (*tensors.Tensor, error) {
+// backBlock is the gradients at a block's resid_pre from those at its
+// resid_post.
+func (p *pass) backBlock(l int, a above) (above, error) {
 	t := p.taps(p.job.Grads, p.ids(l)...)
-	if above == nil && len(t.cots) == 0 {
-		return nil, nil
+	flags := a.flags()
+	if count(flags) == 0 && len(t.cots) == 0 {
+		return make(above, len(a)), nil
 	}
 	args, err := p.blockArgs(l, p.saved[l])
 	if err != nil {
 		return nil, err
 	}
-	name := "back"
-	if above != nil {
-		args, name = append(args, above), "back above"
-	}
-	out, err := p.run(name, t, backGraph(p.Engine, &t.taps, above != nil), p.with(args, p.layerNames(), l))
-	free(above)
+	out, err := p.run(fmt.Sprint("back ", flags), t, backGraph(p.Engine, &t.taps, flags), p.with(a.after(args...), p.layerNames(), l))
 	if err != nil {
 		return nil, fmt.Errorf("block %d, gradient: %w", l, err)
 	}
-	return out[0], p.takeGrads(l, t.grads, out[1:])
+	return p.takeGrads(t, flags, l, out)
+}
+
+// takeGrads copies what a way back gave to the answer, but for the gradients of
+// the residual stream: these it gives.
+func (p *pass) takeGrads(t *site, flags []bool, layer int, out []*tensors.Tensor) (above, error) {
+	active := append([]bool(nil), flags...)
+	for _, c := range t.cots {
+		active[c.metric] = true
+	}
+	a := make(above, len(active))
+	for m, is := range active {
+		if !is {
+			continue
+		}
+		a[m] = out[0]
+		grads := out[1 : 1+len(t.grads)]
+		out = out[1+len(t.grads):]
+		for i, kind := range t.grads {
+			if err := p.takeGrad(m, hook.ID{Kind: kind, Layer: layer}, grads[i]); err != nil {
+				free(grads...)
+				free(out...)
+				return a, err
+			}
+		}
+		free(grads...)
+	}
+	return a, nil
+}
+
+func (p *pass) takeGrad(metric int, id hook.ID, t *tensors.Tensor) error {
+	for k, g := range p.job.Grads {
+		if g.ID == id {
+			if err := p.collect(p.Config, g, t, p.out.Grads[metric*len(p.job.Grads)+k]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/backend"
 )
@@ -23,6 +24,7 @@ type Engine struct {
 	Backend *backend.Backend
 
 	weights map[string]*tensors.Tensor
+	kinds   []hook.Kind // of a block
 
 	mu       sync.Mutex
 	programs map[string]*Exec
@@ -30,7 +32,7 @@ type Engine struct {
 
 // New brings the weights to the backend.
 func New(c config.Config, plan arch.Plan, b *backend.Backend) (*Engine, error) {
-	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, programs: map[string]*Exec{}}
+	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: arch.BlockKinds(c), programs: map[string]*Exec{}}
 	var mu sync.Mutex
 	err := plan.Each(func(names []string, w *arch.Pending) error {
 		t, err := e.upload(w)

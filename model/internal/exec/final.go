@@ -11,27 +11,30 @@ import (
 
 // A finalCall is what one call of the unembedding computes.
 type finalCall struct {
-	rows   int     // of the flat residual stream, padding included
-	whole  bool    // every row of the chunk, so that none need be gathered
-	logits bool    // somebody reads logits
-	tokens []int32 // [rows, k]: only these are read; nil for the whole vocabulary
-	index  []int32 // [rows]: flat rows, if not whole
-	cot    []float32
+	rows   int         // of the flat residual stream, padding included
+	whole  bool        // every row of the chunk, so that none need be gathered
+	logits bool        // somebody reads logits
+	tokens []int32     // [rows, k]: only these are read; nil for the whole vocabulary
+	index  []int32     // [rows]: flat rows, if not whole
+	back   []bool      // metrics of Job.GradOf that read logits
+	cots   [][]float32 // their derivatives by the logits, once measured
 }
 
 // inputs is how many inputs lead the graph's.
 func (c finalCall) inputs(back bool) int {
-	n := 1
-	for _, more := range []bool{!c.whole, c.tokens != nil, back && c.logits} {
-		if more {
-			n++
-		}
+	n := 1 + count([]bool{!c.whole, c.tokens != nil})
+	if back {
+		n += count(c.back)
 	}
 	return n
 }
 
 func (c finalCall) name(back bool) string {
-	return fmt.Sprintf("final whole=%t logits=%t tokens=%t back=%t", c.whole, c.logits, c.tokens != nil, back)
+	name := fmt.Sprintf("final whole=%t logits=%t tokens=%t", c.whole, c.logits, c.tokens != nil)
+	if back {
+		name += fmt.Sprint(" back ", c.back)
+	}
+	return name
 }
 
 var finalIDs = []hook.ID{{Kind: hook.KindLNFinal}, {Kind: hook.KindLNFinalNorm}, {Kind: hook.KindLogits}}
@@ -78,6 +81,9 @@ func (p *pass) plan() {
 	slices.Sort(p.flat)
 	all := p.batch * p.pos
 	c := finalCall{rows: len(p.flat), logits: whole || nonlinear > 0}
+	for _, k := range p.job.GradOf {
+		c.back = append(c.back, p.job.Metrics[k].Linear == nil)
+	}
 	if !p.Backend.Go() {
 		c.rows = min(all, roundRows(c.rows))
 	}
@@ -113,6 +119,9 @@ func (p *pass) logits(x *tensors.Tensor) error {
 		return nil
 	}
 	t := p.taps(nil, finalIDs...)
+	if len(t.reads) == 0 && !p.final.logits {
+		return nil // gradients of what the metrics do not depend on
+	}
 	args, own, err := p.finalArgs(x, false)
 	defer func() { free(own...) }()
 	if err != nil {
@@ -149,40 +158,46 @@ func (p *pass) finalArgs(x *tensors.Tensor, back bool) (args []any, own []*tenso
 	if c.tokens != nil {
 		add(c.tokens, c.rows, len(c.tokens)/c.rows)
 	}
-	if back && c.logits {
-		add(c.cot, c.rows, len(c.cot)/c.rows)
+	for m, reads := range c.back {
+		if back && reads {
+			add(c.cots[m], c.rows, len(c.cots[m])/c.rows)
+		}
 	}
 	return p.with(args, p.finalNames()), own, err
 }
 
 // measure evaluates the metrics on the logits [rows, vocab or k], and the
-// derivative of the first if gradients are wanted.
+// derivatives of those whose gradients are wanted.
 func (p *pass) measure(logits *tensors.Tensor) error {
 	return tensors.ConstFlatData(logits, func(flat []float32) {
-		if len(p.job.Grads) > 0 {
-			p.final.cot = make([]float32, len(flat))
-		}
+		p.final.cots = make([][]float32, len(p.job.GradOf))
 		for k, m := range p.job.Metrics {
 			if m.Linear != nil {
 				continue
 			}
+			var cot []float32
+			if g := slices.Index(p.job.GradOf, k); g >= 0 {
+				cot = make([]float32, len(flat))
+				p.final.cots[g] = cot
+			}
 			for r := range p.frame.rows {
-				p.out.Metrics[k][p.first+r] = p.eval(m, r, flat, k == 0 && p.final.cot != nil)
+				p.out.Metrics[k][p.first+r] = p.eval(m, r, flat, cot)
 			}
 		}
 	})
 }
 
-// eval is one metric of row r of the chunk.
-func (p *pass) eval(m Objective, r int, flat []float32, derive bool) float64 {
+// eval is one metric of row r of the chunk. It adds the derivative to cot, if
+// that is not nil.
+func (p *pass) eval(m Objective, r int, flat, cot []float32) float64 {
 	width := len(flat) / p.final.rows
 	row := p.first + r
 	var x, grad [][]float32
 	for _, pos := range m.At(row) {
 		at := p.flatRow(r, pos) * width
 		x = append(x, flat[at:at+width])
-		if derive {
-			grad = append(grad, p.final.cot[at:at+width])
+		if cot != nil {
+			grad = append(grad, cot[at:at+width])
 		}
 	}
 	if m.Tokens == nil || p.final.tokens != nil {

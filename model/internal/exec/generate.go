@@ -111,7 +111,7 @@ type generation struct {
 func (g *generation) find() {
 	for l := range g.Config.Layers {
 		var ids []hook.ID
-		for _, k := range arch.BlockKinds(g.Config) {
+		for _, k := range g.kinds {
 			id := hook.ID{Kind: k, Layer: l}
 			if slices.ContainsFunc(g.job.Edits, func(e hook.Edit) bool { return e.ID == id }) ||
 				slices.ContainsFunc(g.job.Captures, func(p hook.Point) bool { return p.ID == id }) {

@@ -64,13 +64,14 @@ func around(lead []*Node) arch.Around {
 }
 
 // embedBackGraph is the way back through the embedding: from tokens and the
-// gradient of resid_pre of layer 0 to those of the points asked for.
-func embedBackGraph(e *Engine, t *taps) graphFn {
+// gradients of resid_pre of layer 0 to those of the points asked for. above
+// tells which metrics have one.
+func embedBackGraph(e *Engine, t *taps, above []bool) graphFn {
 	return func(in []*Node) []*Node {
-		lead, w, slots, cots := inputs(in, 2, e.embedNames(), t)
+		lead, w, slots, cots := inputs(in, 1+count(above), e.embedNames(), t)
 		t := t.begin(slots)
 		x := arch.Embed(e.Config, w, t, lead[0], nil)
-		return t.gradients(ReduceAllSum(Mul(x, lead[1])), cots, x)
+		return t.gradients(losses(x, above, lead[1:]), cots, x)
 	}
 }
 
@@ -83,44 +84,62 @@ func (t *taps) outputs() []*Node {
 	return out
 }
 
-// backGraph is the way back through a block: from resid_pre, the mask and, if
-// above, the gradient of resid_post, to the gradients of resid_pre and of the
-// points asked for.
-func backGraph(e *Engine, t *taps, above bool) graphFn {
+// backGraph is the way back through a block: from resid_pre, the mask and the
+// gradients of resid_post of those metrics that have one, to the gradients of
+// resid_pre and of the points asked for. The block is computed once for all.
+func backGraph(e *Engine, t *taps, above []bool) graphFn {
 	names := e.layerNames()
 	return func(in []*Node) []*Node {
 		n := e.blockInputs()
-		if above {
-			n++
-		}
-		lead, w, slots, cots := inputs(in, n, names, t)
+		lead, w, slots, cots := inputs(in, n+count(above), names, t)
 		t := t.begin(slots)
 		x := lead[0]
-		y := arch.Block(e.Config, w, t, x, around(lead))
-		var loss *Node
-		if above {
-			loss = ReduceAllSum(Mul(y, lead[n-1]))
-		}
-		return t.gradients(loss, cots, x)
+		y := arch.Block(e.Config, w, t, x, around(lead[:n]))
+		return t.gradients(losses(y, above, lead[n:]), cots, x)
 	}
 }
 
-// gradients of the loss and of the linear metrics with respect to x and to the
-// points asked for.
-func (t *taps) gradients(loss *Node, cots []*Node, x *Node) []*Node {
-	for i, kind := range t.cots {
-		term := ReduceAllSum(Mul(t.found[kind], cots[i]))
-		if loss == nil {
-			loss = term
-		} else {
-			loss = Add(loss, term)
+// losses are y times the gradients that metrics have there, nil for others.
+func losses(y *Node, above []bool, grads []*Node) []*Node {
+	all := make([]*Node, len(above))
+	for m, has := range above {
+		if has {
+			all[m], grads = ReduceAllSum(Mul(y, grads[0])), grads[1:]
 		}
+	}
+	return all
+}
+
+func count(flags []bool) int {
+	n := 0
+	for _, f := range flags {
+		if f {
+			n++
+		}
+	}
+	return n
+}
+
+// gradients of each metric's loss, with its linear terms, with respect to x and
+// to the points asked for. Metrics without any have none.
+func (t *taps) gradients(losses, cots []*Node, x *Node) (all []*Node) {
+	for i, c := range t.cots {
+		term := ReduceAllSum(Mul(t.found[c.kind], cots[i]))
+		if losses[c.metric] != nil {
+			term = Add(losses[c.metric], term)
+		}
+		losses[c.metric] = term
 	}
 	wrt := []*Node{x}
 	for _, kind := range t.grads {
 		wrt = append(wrt, t.found[kind])
 	}
-	return Gradient(loss, wrt...)
+	for _, loss := range losses {
+		if loss != nil {
+			all = append(all, Gradient(loss, wrt...)...)
+		}
+	}
+	return all
 }
 
 // finalGraph is the unembedding of a call.
@@ -134,7 +153,7 @@ func finalGraph(e *Engine, t *taps, call finalCall, back bool) graphFn {
 		if !call.whole {
 			rows = Gather(rows, ExpandAxes(next(), -1))
 		}
-		var logits, loss *Node
+		var logits *Node
 		switch {
 		case call.tokens != nil:
 			logits = arch.UnembedTokens(e.Config, w, t, rows, next())
@@ -144,10 +163,7 @@ func finalGraph(e *Engine, t *taps, call finalCall, back bool) graphFn {
 			arch.Normalize(e.Config, w, t, rows)
 		}
 		if back {
-			if call.logits {
-				loss = ReduceAllSum(Mul(logits, next()))
-			}
-			return t.gradients(loss, cots, x)
+			return t.gradients(losses(logits, call.back, lead), cots, x)
 		}
 		out := t.outputs()
 		if call.logits {

@@ -14,7 +14,9 @@ type Job struct {
 	Resid    *array.Array // resid_pre of layer From, if From > 0 [batch, pos, d_model]
 	Until    int          // layers From..Until-1 run; logits need all of them
 	Metrics  []Objective
-	Grads    []hook.Point // of the sum over rows of Metrics[0]
+	Grads    []hook.Point // of the sum over rows of each of GradOf
+	GradOf   []int        // indices of Metrics
+	Most     int          // rows of a chunk; 0 means as many as run well
 	Done     func(rows int)
 }
 
@@ -38,6 +40,6 @@ type Objective struct {
 // An Outcome is what a job gave.
 type Outcome struct {
 	Captures []*array.Array // in the order of Job.Captures
-	Grads    []*array.Array // in the order of Job.Grads
+	Grads    []*array.Array // [metric of Job.GradOf * point of Job.Grads]
 	Metrics  [][]float64    // [metric][row]
 }

@@ -36,7 +36,7 @@ func (e *Engine) pass(ctx context.Context, job Job, f *frame, out *Outcome) erro
 	if err := p.forward(ctx); err != nil {
 		return err
 	}
-	if len(job.Grads) > 0 {
+	if len(job.GradOf) > 0 {
 		return p.backward(ctx)
 	}
 	return nil
@@ -49,7 +49,7 @@ func (p *pass) forward(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keep := len(p.job.Grads) > 0
+	keep := len(p.job.GradOf) > 0
 	if keep {
 		p.saved = make([]*tensors.Tensor, p.Config.Layers+1)
 	}
@@ -154,7 +154,7 @@ func (e *Engine) layerNames() []string {
 // ids are the hook points of a block.
 func (p *pass) ids(l int) []hook.ID {
 	var ids []hook.ID
-	for _, k := range arch.BlockKinds(p.Config) {
+	for _, k := range p.kinds {
 		ids = append(ids, hook.ID{Kind: k, Layer: l})
 	}
 	return ids
@@ -180,8 +180,10 @@ func (p *pass) taps(grads []hook.Point, ids ...hook.ID) *site {
 			if slices.ContainsFunc(grads, func(g hook.Point) bool { return g.ID == id }) {
 				t.grads = append(t.grads, id.Kind)
 			}
-			if m := p.job.Metrics[0]; m.Linear != nil && m.Linear.ID == id {
-				t.cots = append(t.cots, id.Kind)
+			for g, k := range p.job.GradOf {
+				if m := p.job.Metrics[k]; m.Linear != nil && m.Linear.ID == id {
+					t.cots = append(t.cots, cot{g, id.Kind})
+				}
 			}
 		} else if p.reads(id) {
 			t.reads = append(t.reads, id.Kind)
@@ -220,9 +222,10 @@ func (p *pass) run(name string, t *site, g graphFn, args []any) ([]*tensors.Tens
 			}
 		}
 	}
-	for _, kind := range t.cots {
-		shape, dims := p.shape(kind), arch.Dims(p.Config, kind, p.pos)
-		values := slot{kind, hook.OpAdd}.values(p.frame, []hook.Edit{*p.job.Metrics[0].Linear}, shape, dims)
+	for _, c := range t.cots {
+		shape, dims := p.shape(c.kind), arch.Dims(p.Config, c.kind, p.pos)
+		linear := p.job.Metrics[p.job.GradOf[c.metric]].Linear
+		values := slot{c.kind, hook.OpAdd}.values(p.frame, []hook.Edit{*linear}, shape, dims)
 		if err := add(values[0], shape...); err != nil {
 			return nil, err
 		}
@@ -274,26 +277,4 @@ func (p *pass) linear(e hook.Edit, t *tensors.Tensor, metric []float64) error {
 			metric[p.first+row] += float64(x[at]) * float64(v)
 		})
 	})
-}
-
-// takeGrads copies gradients to the answer and frees.
-func (p *pass) takeGrads(layer int, kinds []hook.Kind, out []*tensors.Tensor) error {
-	defer free(out...)
-	for i, kind := range kinds {
-		if err := p.takeGrad(hook.ID{Kind: kind, Layer: layer}, out[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *pass) takeGrad(id hook.ID, t *tensors.Tensor) error {
-	for k, g := range p.job.Grads {
-		if g.ID == id {
-			if err := p.collect(p.Config, g, t, p.out.Grads[k]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -25,13 +25,15 @@ func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
 	for _, p := range job.Captures {
 		out.Captures = append(out.Captures, answer(e.Config, p, len(lens), longest))
 	}
-	for _, p := range job.Grads {
-		out.Grads = append(out.Grads, answer(e.Config, p, len(lens), longest))
+	for range job.GradOf {
+		for _, p := range job.Grads {
+			out.Grads = append(out.Grads, answer(e.Config, p, len(lens), longest))
+		}
 	}
 	for i := range out.Metrics {
 		out.Metrics[i] = make([]float64, len(lens))
 	}
-	chunks := e.chunks(lens, longest)
+	chunks := e.chunks(lens, longest, job.Most)
 	var done sync.Mutex
 	work := func(f *frame) error {
 		if err := e.pass(ctx, job, f, out); err != nil {
@@ -78,8 +80,9 @@ func parallel(chunks []*frame, work func(*frame) error) error {
 }
 
 // chunks cuts the batch. On the Go backend every processor gets an equal
-// share, in the exact shape; on XLA shapes are rounded up to few sizes.
-func (e *Engine) chunks(lens []int, longest int) []*frame {
+// share, in the exact shape; on XLA shapes are rounded up to few sizes. most
+// bounds the rows of a chunk if it is not 0.
+func (e *Engine) chunks(lens []int, longest, most int) []*frame {
 	rows := len(lens)
 	pos, batch := longest, rows
 	if e.Backend.Go() {
@@ -88,6 +91,9 @@ func (e *Engine) chunks(lens []int, longest int) []*frame {
 	} else {
 		pos = min(roundPos(longest), e.Config.Context)
 		batch = min(roundRows(rows), max(1, rowsPerCall/pos))
+	}
+	if most > 0 {
+		batch = min(batch, most)
 	}
 	var all []*frame
 	for first := 0; first < rows; first += batch {

@@ -166,11 +166,17 @@ func unit(v []float32, n int) []float32 {
 	return u
 }
 
+// A cot is a point in which a metric of Job.GradOf is linear.
+type cot struct {
+	metric int
+	kind   hook.Kind
+}
+
 // taps is what happens at the hook points of one graph, and its name.
 type taps struct {
 	reads  []hook.Kind // outputs of the forward graph
 	slots  []slot      // edits, in order
-	cots   []hook.Kind // points in which the metric is linear
+	cots   []cot       // points in which metrics are linear
 	grads  []hook.Kind // points whose gradient is wanted
 	nodes  []*Node     // inputs of the slots, while a graph is built
 	found  map[hook.Kind]*Node
@@ -246,7 +252,7 @@ func alongHeads(in []*Node, x *Node) []*Node {
 
 // Reads implements arch.Tap.
 func (t *taps) Reads(kind hook.Kind) bool {
-	return has(t.reads, kind) || has(t.cots, kind) || t.Writes(kind)
+	return has(t.reads, kind) || slices.ContainsFunc(t.cots, func(c cot) bool { return c.kind == kind }) || t.Writes(kind)
 }
 
 // Writes implements arch.Tap.

@@ -17,7 +17,8 @@ func (e *Engine) Explain(job SweepJob) (SweepPlan, error) {
 	return p, err
 }
 
-// Sweep does a sweep. It stops with the context's error between two blocks.
+// Sweep does a sweep. It stops with the context's error between two blocks, and
+// gives what it has, from which the same job can go on.
 func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error) {
 	s := e.newSweep(job)
 	groups, plan, err := s.plan()
@@ -26,7 +27,7 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 	}
 	s.out = &SweepOutcome{Plan: plan}
 	if err := s.runBase(ctx, groups); err != nil {
-		return nil, err
+		return job.Left, err
 	}
 	s.answers()
 	left := plan.Rows
@@ -41,9 +42,19 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 	var chunks []*work
 	for _, g := range groups {
 		for _, c := range g.chunks {
-			chunks = append(chunks, &work{sweep: s, group: g, courses: c, batch: g.batch})
+			chunks = append(chunks, &work{sweep: s, group: g, courses: c, batch: g.batch, index: len(chunks)})
 		}
 	}
+	s.out.finished = make([]bool, len(chunks))
+	if job.Left != nil {
+		s.out.Metrics, s.out.Captures, s.out.finished = job.Left.Metrics, job.Left.Captures, job.Left.finished
+	}
+	chunks = slices.DeleteFunc(chunks, func(w *work) bool {
+		if s.out.finished[w.index] {
+			done(len(w.courses))
+		}
+		return s.out.finished[w.index]
+	})
 	workers := 1
 	if e.Backend.Go() {
 		workers = runtime.GOMAXPROCS(0)
@@ -55,6 +66,7 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		s.out.finished[w.index] = true
 		done(len(w.courses))
 		return nil
 	})
@@ -98,7 +110,7 @@ func (s *sweep) runBase(ctx context.Context, groups []*group) error {
 	keepOf := func(job Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
 		asked := len(job.Captures)
 		job.Captures = slices.Concat(job.Captures, ids, more)
-		job.Until = s.Config.Layers
+		job.Until, job.Most = s.Config.Layers, s.rows
 		out, err := s.Run(ctx, job)
 		if err != nil {
 			return nil, nil, nil, err

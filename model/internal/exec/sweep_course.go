@@ -109,7 +109,7 @@ type reach struct {
 func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 	var parts [partPost + 1][]int // changes by edits
 	var setZ, setAttn, setMLP []int
-	for _, k := range arch.BlockKinds(s.Config) {
+	for _, k := range s.kinds {
 		edits := v.edits[hook.ID{Kind: k, Layer: l}]
 		if len(edits) == 0 {
 			continue
@@ -343,7 +343,7 @@ func (s *sweep) key(c course) string {
 			}
 		}
 		fmt.Fprint(&b, " ", t.layer, t.live, t.z, t.attn, t.mlp, keys, outs)
-		for _, k := range arch.BlockKinds(s.Config) {
+		for _, k := range s.kinds {
 			if edits := s.edits(c.variant, hook.ID{Kind: k, Layer: t.layer}); len(edits) > 0 {
 				slots, _ := slotsOf(edits, hook.ID{Kind: k, Layer: t.layer})
 				fmt.Fprint(&b, slots)

@@ -134,13 +134,7 @@ func (s *sweep) spread(edits []hook.Edit, row int, dims []int, v view, visit fun
 		}
 		whole := arch.Dims(s.Config, e.Kind, s.longest)
 		steps := broadcast(e.Shape, len(dims)+1)
-		var kept *array.Array
-		switch e.Op {
-		case hook.OpFreeze:
-			kept = s.base[e.ID]
-		case hook.OpSource:
-			kept = s.source[e.ID]
-		}
+		kept := s.kept(e)
 		last := len(dims) - 1
 		sel.walk(dims, whole, func(index []int, local, abs int) {
 			if local < 0 {
@@ -166,6 +160,41 @@ func (s *sweep) spread(edits []hook.Edit, row int, dims []int, v view, visit fun
 			}
 		})
 	}
+}
+
+// kept is the activation of the base or the source run that an edit puts in
+// place, nil if it brings its own values.
+func (s *sweep) kept(e hook.Edit) *array.Array {
+	switch e.Op {
+	case hook.OpFreeze:
+		return s.base[e.ID]
+	case hook.OpSource:
+		return s.source[e.ID]
+	}
+	return nil
+}
+
+// copyIn puts the selected values of a kept activation into a row x.
+func (s *sweep) copyIn(x []float32, kept *array.Array, p hook.Point, row int, dims []int, v view) {
+	sel, ok := s.pick(p, row, dims, v)
+	if !ok {
+		return
+	}
+	whole := arch.Dims(s.Config, p.Kind, s.longest)
+	values := kept.Values()[row*product(whole):]
+	locals, abs := sel.local[len(dims)-1], sel.abs[len(dims)-1]
+	run := min(leading(locals), leading(abs))
+	sel.walk(dims, whole, func(_ []int, to, from int) {
+		if to < 0 {
+			return
+		}
+		copy(x[to:][:run], values[from:])
+		for k := run; k < len(locals); k++ {
+			if locals[k] >= 0 {
+				x[to+locals[k]] = values[from+abs[k]]
+			}
+		}
+	})
 }
 
 // given are base activations of an activation that are used as they are, at
@@ -214,6 +243,10 @@ func (s *sweep) change(x []float32, e hook.Edit, row int, dims []int, v view) {
 				x[at+i] -= along * c
 			}
 		})
+		return
+	}
+	if kept := s.kept(e); kept != nil {
+		s.copyIn(x, kept, e.Point, row, dims, v)
 		return
 	}
 	s.spread([]hook.Edit{e}, row, dims, v, func(at int, value float32, e hook.Edit) {

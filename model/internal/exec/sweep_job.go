@@ -16,6 +16,7 @@ type SweepJob struct {
 	Captures []hook.Point // of every variant
 	Budget   int64
 	Done     func(rows int) // of variants
+	Left     *SweepOutcome  // of the same job, cancelled; what it finished is not run again
 }
 
 // A SweepVariant is a list of edits, made after those of the base.
@@ -30,6 +31,7 @@ type SweepOutcome struct {
 	Metrics      [][][]float64  // [metric][variant][row]
 	Captures     []*array.Array // [variant, batch, ...]
 	Plan         SweepPlan
+	finished     []bool // chunks, in the order of the plan
 }
 
 // sweep is a sweep at work: its edits sorted by activation, what the base run
@@ -41,6 +43,7 @@ type sweep struct {
 	longest  int
 	same     []int // first position in each row at which the source run may differ from the base run
 	variants []variant
+	rows     int          // most of a chunk of the base and source run
 	points   []hook.Point // of captures and linear metrics of every variant
 	base     map[hook.ID]*array.Array
 	source   map[hook.ID]*array.Array

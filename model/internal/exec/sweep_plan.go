@@ -84,6 +84,11 @@ func (s *sweep) plan() ([]*group, SweepPlan, error) {
 	if s.Backend.Go() {
 		workers = int64(runtime.GOMAXPROCS(0))
 	}
+	passes := workers * s.passBytes(groups, 0)
+	for s.rows = len(s.lens); s.rows > 1 && held+passes > budget; {
+		s.rows = (s.rows + 1) / 2
+		passes = workers * s.passBytes(groups, s.rows)
+	}
 	most := int64(0)
 	for _, g := range groups {
 		if held+s.bytes(g, 1) > budget {
@@ -106,7 +111,11 @@ func (s *sweep) plan() ([]*group, SweepPlan, error) {
 		p.Groups = append(p.Groups, SweepGroup{Layer: g.layer(s.Config), Position: c.position(), Start: c.start(), Variants: len(seen),
 			Rows: len(g.courses), Chunks: len(g.chunks), FLOPs: flops, Memory: bytes})
 	}
-	p.Memory = held + most
+	if held+passes > budget {
+		return nil, p, fmt.Errorf("sweep: the base run by single rows needs %.1f MB, %.1f MB of it for what it leaves and for captures; the budget is %.1f MB",
+			float64(held+passes)/1e6, float64(held)/1e6, float64(budget)/1e6)
+	}
+	p.Memory = held + max(most, passes)
 	p.Base = s.pass(s.job.Base, len(s.lens))
 	p.Naive = 0
 	for _, v := range s.variants {
@@ -342,7 +351,59 @@ func (s *sweep) held(groups []*group) int64 {
 	for _, p := range s.job.Captures {
 		n += (len(s.variants) + 1) * product(Selected(s.Config, p, len(s.lens), s.longest))
 	}
+	asked := s.job.Base.kept()
+	if s.job.Source != nil {
+		asked = append(asked, s.job.Source.kept()...)
+	}
+	for _, p := range asked {
+		n += product(Selected(s.Config, p, len(s.lens), s.longest))
+	}
 	return 4 * int64(n)
+}
+
+// kept are the points whose arrays a job gives back.
+func (j Job) kept() []hook.Point {
+	all := slices.Clone(j.Captures)
+	for range j.GradOf {
+		all = append(all, j.Grads...)
+	}
+	return all
+}
+
+// passBytes is the most that one chunk of the base or source run holds at a
+// time, of so many rows if rows is not 0: a block, what is read of it, and, for
+// gradients, every block's input.
+func (s *sweep) passBytes(groups []*group, rows int) int64 {
+	base, source := s.needs(groups)
+	most := 0
+	for _, run := range []struct {
+		job    *Job
+		points []hook.Point
+	}{{&s.job.Base, slices.Concat(base, s.points)}, {s.job.Source, source}} {
+		if run.job == nil {
+			continue
+		}
+		f := s.chunks(s.lens, s.longest, rows)[0]
+		reads := map[int]int{}
+		for id := range ids(slices.Concat(run.job.Captures, run.points)) {
+			reads[id.Layer] += product(arch.Dims(s.Config, id.Kind, f.pos))
+		}
+		n := blockSize(s.Config, step{live: true}, f.pos, f.pos, 0, 0) + slices.Max(append(slices.Collect(maps.Values(reads)), 0))
+		if len(run.job.GradOf) > 0 {
+			n += s.Config.Layers * f.pos * s.Config.DModel
+		}
+		most = max(most, n*f.batch)
+	}
+	return 4 * int64(most)
+}
+
+// ids are the activations of some points.
+func ids(points []hook.Point) map[hook.ID]bool {
+	all := map[hook.ID]bool{}
+	for _, p := range points {
+		all[p.ID] = true
+	}
+	return all
 }
 
 // answerOf is the empty array of a capture of every variant.
@@ -359,23 +420,9 @@ func (s *sweep) bytes(g *group, batch int) int64 {
 	most := 0
 	for i, t := range g.courses[0].steps {
 		keys, outs := s.widths(g, i)
-		n := keys * c.DModel
-		if t.live {
-			span := g.past + keys
-			lanes := (batch + max(1, g.slots) - 1) / max(1, g.slots)
-			attention := 2*keys*c.DModel + (2*keys*c.KVHeads+2*outs*c.Heads)*c.DHead + 3*outs*span*c.Heads +
-				4*g.past*c.KVHeads*c.DHead*lanes/max(batch, 1)
-			n += attention
-		}
-		mlp := 0
-		if !t.mlp && !c.AttnOnly() {
-			mlp = 2 * outs * c.DMLP
-			if c.Gated {
-				mlp += outs * c.DMLP
-			}
-		}
-		n = max(n, keys*c.DModel+3*outs*c.DModel+mlp)
-		for _, k := range arch.BlockKinds(c) {
+		lanes := (batch + max(1, g.slots) - 1) / max(1, g.slots)
+		n := blockSize(c, t, keys, outs, g.past, 4*g.past*c.KVHeads*c.DHead*lanes/max(batch, 1))
+		for _, k := range s.kinds {
 			if edits := s.edits(g.courses[0].variant, hook.ID{Kind: k, Layer: t.layer}); len(edits) > 0 {
 				dims := arch.Dims(c, k, keys)
 				n += 2 * product(dims)
@@ -387,6 +434,24 @@ func (s *sweep) bytes(g *group, batch int) int64 {
 		most = max(most, f*(2*c.DModel+s.columns()))
 	}
 	return 4 * int64(most) * int64(batch)
+}
+
+// blockSize is how many values one row of a block holds at a time: the residual
+// stream, and attention or the MLP. given are those of keys and values that it
+// does not compute.
+func blockSize(c config.Config, t step, keys, outs, past, given int) int {
+	n := keys * c.DModel
+	if t.live {
+		n += 2*keys*c.DModel + (2*keys*c.KVHeads+2*outs*c.Heads)*c.DHead + 3*outs*(past+keys)*c.Heads + given
+	}
+	mlp := 0
+	if !t.mlp && !c.AttnOnly() {
+		mlp = 2 * outs * c.DMLP
+		if c.Gated {
+			mlp += outs * c.DMLP
+		}
+	}
+	return max(n, keys*c.DModel+3*outs*c.DModel+mlp)
 }
 
 // widths are the positions of the i-th step's residual stream and of those that

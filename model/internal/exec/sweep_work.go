@@ -18,6 +18,7 @@ type work struct {
 	*group
 	courses []course // of the rows in use; the batch may be larger
 	batch   int
+	index   int               // among all chunks of the sweep
 	own     []*tensors.Tensor // made here, freed at the end
 }
 
@@ -236,7 +237,7 @@ func (w *work) block(i int, x *tensors.Tensor) (*tensors.Tensor, error) {
 		return nil, err
 	}
 	var ids []hook.ID
-	for _, k := range arch.BlockKinds(w.Config) {
+	for _, k := range w.kinds {
 		ids = append(ids, hook.ID{Kind: k, Layer: t.layer})
 	}
 	tp, fills := w.taps(ids, func(k hook.Kind) bool { return w.meets(k, t) }, func(k hook.Kind) bool { return w.happens(k, t, start) })
