@@ -280,10 +280,10 @@ func (r *rows) grow() error {
 		c.from = r.lens[c.row] - 1
 		need = max(need, r.lens[c.row])
 	}
-	if r.step == 1 {
+	switch {
+	case r.step == 1: // from the prompts' width to one of the sizes that all caches have
 		r.size, r.width = r.width, 1
-	}
-	if r.size >= need && r.step > 1 {
+	case r.size >= need:
 		return nil
 	}
 	size := r.gen.room(max(need, r.size))
