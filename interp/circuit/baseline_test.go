@@ -45,7 +45,7 @@ func TestBaselineQuantiles(t *testing.T) {
 // classes is a search that draws nothing, so that it is the same for all.
 var classes = circuit.Search{Random: -1, Greedy: circuit.Greedy{Runs: -1}}
 
-// One random circuit scores what its own test says, for every seed.
+// One random circuit scores what its own test says, for each of two seeds.
 func TestBaselinesAreTheTestsOfRandomCircuits(t *testing.T) {
 	m, ioi := ioiTask(t)
 	like := truth()
@@ -54,7 +54,7 @@ func TestBaselinesAreTheTestsOfRandomCircuits(t *testing.T) {
 	search := classes
 	search.Sets = [][]circuit.Part{{circuit.Head(3, 0), circuit.Head(0, 1)}}
 	choice := circuit.Choice{Of: map[circuit.Part][]circuit.Part{circuit.Head(1, 0): {circuit.Head(2, 0)}}}
-	for seed := range uint64(5) {
+	for seed := range uint64(2) {
 		s := circuit.Settings{Random: 1, Seed: seed, Bootstrap: quick}
 		drawn, err := circuit.Random(m, like, seed)
 		if err != nil {
