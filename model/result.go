@@ -102,7 +102,6 @@ func (r *Result) String() string {
 }
 
 func find(cs []Captured, p hook.Point, what string) *array.Array {
-	var names []string
 	for _, c := range cs {
 		if c.Array.Err() != nil && c.Point.Kind == "" {
 			return c.Array
@@ -110,12 +109,15 @@ func find(cs []Captured, p hook.Point, what string) *array.Array {
 		if c.Point.Equal(p) {
 			return c.Array
 		}
-		names = append(names, c.Point.String())
 	}
 	for _, c := range cs {
 		if c.Point.Equal(p.Whole()) {
 			return cut(c.Array, p)
 		}
+	}
+	var names []string
+	for _, c := range cs {
+		names = append(names, c.Point.String())
 	}
 	if names == nil {
 		names = []string{"nothing"}

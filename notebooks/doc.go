@@ -5,6 +5,7 @@
 //	02-any-model        open a model, look inside, check its numbers
 //	03-patching         which parts carry the answer, and along which paths
 //	04-ioi              a circuit from dataset to test, and its limits
+//	05-ioi-gpt2         the same in GPT-2 small, beside the paper's numbers
 //
 // They are kept without outputs. To read one with its figures:
 //

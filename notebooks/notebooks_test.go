@@ -1,13 +1,18 @@
 package notebooks
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp/bench"
+	"github.com/golens/golens/interp/circuit"
 	"github.com/golens/golens/kernel/notebook"
+	"github.com/golens/golens/model/random"
 )
 
 // maxReport is what a report may weigh: more is slow to open and to send.
@@ -55,6 +60,85 @@ func TestNotebooksRender(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The notebook on GPT-2 prints what it measures beside what the paper says where
+// there are weights, and nothing else where there are none. Random ones of its
+// layers and heads stand in for them: what is measured means nothing.
+func TestPaperBesideMeasured(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a notebook in a kernel twice; leave -short away")
+	}
+	golens := filepath.Join(t.TempDir(), "golens")
+	if out, err := exec.Command("go", "build", "-o", golens, "../kernel/cmd/golens").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const paper = "05-ioi-gpt2.ipynb"
+	shown := func(home string) (text string, cells int) {
+		t.Helper()
+		executed := filepath.Join(t.TempDir(), "executed.ipynb")
+		cmd := exec.Command(golens, "render", "-o", filepath.Join(t.TempDir(), "report.html"), "-ipynb", executed, paper)
+		cmd.Env = append(cmd.Environ(), "HF_HOME="+home, "HF_HUB_CACHE="+filepath.Join(home, "hub"), "HF_HUB_OFFLINE=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, c := range read(t, executed).Cells {
+			for _, o := range c.Outputs {
+				cells++
+				data, err := json.Marshal(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text += string(data) + "\n"
+			}
+		}
+		return text, cells
+	}
+	absent, cells := shown(t.TempDir())
+	if strings.Count(absent, "the weights of gpt2 are not here") != cells-1 || !strings.Contains(absent, "golens get gpt2") || strings.Contains(absent, "measured") {
+		t.Errorf("without weights it shows\n%s", absent)
+	}
+	there, _ := shown(cacheOfGPT2(t))
+	if strings.Contains(there, "are not here") {
+		t.Errorf("with weights it shows\n%s", there)
+	}
+	for _, n := range circuit.GPT2IOINumbers() {
+		name, err := json.Marshal(n.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(there, string(name[1:len(name)-1])) {
+			t.Errorf("%q is not measured", n.Name)
+		}
+	}
+}
+
+// cacheOfGPT2 is a Hugging Face home whose gpt2 has random weights.
+func cacheOfGPT2(t *testing.T) string {
+	t.Helper()
+	home, commit := t.TempDir(), strings.Repeat("a", 40)
+	repo := filepath.Join(home, "hub", "models--gpt2")
+	dir := filepath.Join(repo, "snapshots", commit)
+	for _, d := range []string{dir, filepath.Join(repo, "refs")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shape := random.Shape{Name: "narrow", Layers: 12, Heads: 12, DModel: 24, DMLP: 24, Vocab: 3000, Context: 64}
+	tokens, err := bench.Tokenizer(shape.Vocab)
+	if err == nil {
+		err = random.GPT2(dir, shape, "F32", 1)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "tokenizer.json"), tokens, 0o644)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(repo, "refs", "main"), []byte(commit), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return home
 }
 
 // Outputs are made, not kept: a reader renders them, and a change of a notebook

@@ -3,6 +3,7 @@ package circuit
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -113,41 +114,49 @@ func Completeness(m *model.Model, t *task.Task, c *Circuit, s Settings, search S
 		return fail(err)
 	}
 	r := &Complete{Circuit: c.Title(), Settings: s, Search: search}
-	r.Sets = append(r.Sets, Without{Kind: "empty"})
-	if !search.NoClasses {
-		for _, class := range c.Classes() {
-			r.Sets = append(r.Sets, Without{Kind: "class", K: c.Of(class), Name: class})
+	if r.Sets, err = search.tried(p, newRand(s.Seed)); err != nil {
+		return fail(err)
+	}
+	return r, r.measure(p)
+}
+
+// tried are the sets that a search takes out of a circuit; the greedy ones are
+// found here.
+func (s Search) tried(p *pair, rng *rand.Rand) ([]Without, error) {
+	sets := []Without{{Kind: "empty"}}
+	if !s.NoClasses {
+		for _, class := range p.c.Classes() {
+			sets = append(sets, Without{Kind: "class", K: p.c.Of(class), Name: class})
 		}
 	}
-	for _, k := range search.Sets {
+	for _, k := range s.Sets {
 		for _, part := range k {
-			if c.find(part) == nil {
-				return fail(fmt.Errorf("the set %s has %s, which is no node of circuit %q", join(k), part, c.Name))
+			if p.c.find(part) == nil {
+				return nil, fmt.Errorf("the set %s has %s, which is no node of circuit %q", join(k), part, p.c.Name)
 			}
 		}
-		r.Sets = append(r.Sets, Without{Kind: "own", K: k})
+		sets = append(sets, Without{Kind: "own", K: k})
 	}
-	rng := newRand(s.Seed)
-	for range max(0, search.Random) {
+	for range max(0, s.Random) {
 		var k []Part
-		for _, part := range c.Parts() {
+		for _, part := range p.c.Parts() {
 			if rng.IntN(2) == 0 {
 				k = append(k, part)
 			}
 		}
 		// In a small circuit the same set comes up again.
-		if !slices.ContainsFunc(r.Sets, func(w Without) bool { return key(w.K) == key(k) }) {
-			r.Sets = append(r.Sets, Without{Kind: "random", K: k})
+		if !slices.ContainsFunc(sets, func(w Without) bool { return key(w.K) == key(k) }) {
+			sets = append(sets, Without{Kind: "random", K: k})
 		}
 	}
-	found, err := search.Greedy.search(p, rng)
+	found, err := s.Greedy.search(p, rng)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	for _, k := range found {
-		r.Sets = append(r.Sets, Without{Kind: "greedy", K: k})
+		sets = append(sets, Without{Kind: "greedy", K: k})
 	}
-	return r, r.measure(p)
+	return sets, nil
 }
 
 // measure runs all sets and estimates what they show.

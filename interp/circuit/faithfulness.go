@@ -103,7 +103,7 @@ func Faithfulness(m *model.Model, t *task.Task, c *Circuit, s Settings) (*Faithf
 		for i := range random {
 			recovered.Set(s.Ablation.Aggregation.ratio(runs[3+i], whole, all), i)
 		}
-		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", "of F(M)"))
+		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", ofModel))
 	}
 	return f, f.Err()
 }
@@ -116,8 +116,14 @@ func (b *bench) result(runs [][]float64, axis string, names []string, title, uni
 			samples.Set(v, row, k)
 		}
 	}
+	r := b.about()
+	r.Array, r.Samples = samples.Mean("sample").Named(title, unit), samples
+	return r
+}
+
+// about is a result without values: how they come about.
+func (b *bench) about() *interp.Result {
 	return &interp.Result{
-		Array: samples.Mean("sample").Named(title, unit), Samples: samples,
 		Method: fmt.Sprintf("%s on %d prompts of %s", b.settings(), b.t.Len(), b.t.Name), Source: wang, Provenance: b.provenance,
 	}
 }
@@ -159,6 +165,18 @@ func (f *Faithful) String() string {
 	_ = w.Flush() // a strings.Builder takes everything
 	fmt.Fprintf(&b, "%s (%s)\n%s\n", f.Method, f.Source, f.Provenance)
 	return b.String()
+}
+
+// Baseline is what the circuit recovers beside what random circuits do, nil if
+// none were asked for. If the circuit is removed, lower is better.
+func (f *Faithful) Baseline() *Baseline {
+	if f.Random == nil {
+		return nil
+	}
+	return &Baseline{
+		Result: f.Random, Score: "recovered", Circuit: f.Circuit, Settings: f.Settings,
+		Own: f.Recovered.Value, Lower: f.Settings.Ablation.Side == Removed,
+	}
 }
 
 func bounds(values []float32) (lo, hi float64) {

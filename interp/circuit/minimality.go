@@ -75,6 +75,37 @@ func (h Choice) sets(c *Circuit, n Node) [][]Part {
 	return sets
 }
 
+// need measures the circuit without all sets that are tried, each with and
+// without its node.
+func (h Choice) need(p *pair) error {
+	for v, k := range h.Of {
+		for _, part := range k {
+			if p.c.find(v) != nil && p.c.find(part) == nil {
+				return fmt.Errorf("the set for %s has %s, which is no node of circuit %q", v, part, p.c.Name)
+			}
+		}
+	}
+	var sets [][]Part
+	for _, n := range p.c.Nodes {
+		for _, k := range h.sets(p.c, n) {
+			sets = append(sets, k, with(k, n.Part))
+		}
+	}
+	return p.needAlone(sets)
+}
+
+// most is the set beside which a node changes most, and by how much.
+func (h Choice) most(p *pair, n Node) (k []Part, change float64) {
+	change = math.Inf(-1)
+	for _, set := range h.sets(p.c, n) {
+		before, after := p.alone[key(set)], p.alone[key(with(set, n.Part))]
+		if d := math.Abs(p.mean(after) - p.mean(before)); d > change {
+			k, change = set, d
+		}
+	}
+	return k, change
+}
+
 func without(parts []Part, p Part) []Part {
 	return slices.DeleteFunc(slices.Clone(parts), func(q Part) bool { return q == p })
 }
@@ -112,20 +143,7 @@ func Minimality(m *model.Model, t *task.Task, c *Circuit, s Settings, choice Cho
 	if err != nil {
 		return fail(err)
 	}
-	for v, k := range choice.Of {
-		for _, part := range k {
-			if c.find(v) != nil && c.find(part) == nil {
-				return fail(fmt.Errorf("the set for %s has %s, which is no node of circuit %q", v, part, c.Name))
-			}
-		}
-	}
-	var sets [][]Part
-	for _, n := range c.Nodes {
-		for _, k := range choice.sets(c, n) {
-			sets = append(sets, k, with(k, n.Part))
-		}
-	}
-	if err := p.needAlone(sets); err != nil {
+	if err := choice.need(p); err != nil {
 		return fail(err)
 	}
 	whole, _, err := p.run(nil, nil)
@@ -163,13 +181,8 @@ func Minimality(m *model.Model, t *task.Task, c *Circuit, s Settings, choice Cho
 
 // needed measures a node by the K with the largest change.
 func (p *pair) needed(n Node, choice Choice, b interp.Bootstrap) (Needed, error) {
-	best, most := Needed{Node: n}, math.Inf(-1)
-	for _, k := range choice.sets(p.c, n) {
-		before, after := p.alone[key(k)], p.alone[key(with(k, n.Part))]
-		if d := math.Abs(p.mean(after) - p.mean(before)); d > most {
-			best.K, most = k, d
-		}
-	}
+	best := Needed{Node: n}
+	best.K, _ = choice.most(p, n)
 	before, after := p.alone[key(best.K)], p.alone[key(with(best.K, n.Part))]
 	best.Opposing = p.mean(after) > p.mean(before)
 	for e, of := range map[*Estimate]func(rows []int) float64{

@@ -24,7 +24,12 @@ func newPair(m *model.Model, t *task.Task, c *Circuit, a Ablation) (*pair, error
 	if err := b.check(c); err != nil {
 		return nil, err
 	}
-	return &pair{bench: b, c: c, alone: map[string][]float64{}, whole: map[string][]float64{}}, nil
+	return b.pair(c), nil
+}
+
+// pair is a circuit that was checked, and the model.
+func (b *bench) pair(c *Circuit) *pair {
+	return &pair{bench: b, c: c, alone: map[string][]float64{}, whole: map[string][]float64{}}
 }
 
 // key is the same for sets of the same parts.

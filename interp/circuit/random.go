@@ -8,8 +8,10 @@ import (
 )
 
 // Random draws a circuit of the same size: as many heads at each position and
-// as many MLPs, all different, drawn evenly from the model. It has no classes
-// and no edges.
+// as many MLPs, all different, drawn evenly from the model. Each stands in the
+// place of a node, at its positions and under its class, which says nothing of
+// what it does: sets of classes are as large as those of the circuit. It has no
+// edges.
 func Random(m *model.Model, like *Circuit, seed uint64) (*Circuit, error) {
 	if err := like.Check(m); err != nil {
 		return nil, fmt.Errorf("random circuit: %w", err)
@@ -17,6 +19,7 @@ func Random(m *model.Model, like *Circuit, seed uint64) (*Circuit, error) {
 	return draw(m, like, newRand(seed)), nil
 }
 
+// draw gives a circuit whose nodes stand for those of the other one by one.
 func draw(m *model.Model, like *Circuit, rng *rand.Rand) *Circuit {
 	conf := m.Config()
 	order := rng.Perm(conf.Layers * conf.Heads)
@@ -28,21 +31,43 @@ func draw(m *model.Model, like *Circuit, rng *rand.Rand) *Circuit {
 		} else {
 			n.Part, order = Head(order[0]/conf.Heads, order[0]%conf.Heads), order[1:]
 		}
-		c.Nodes = append(c.Nodes, Node{Part: n.Part, At: n.At})
+		c.Nodes = append(c.Nodes, n)
 	}
 	return c
 }
 
+// draws are several random circuits.
+func draws(m *model.Model, like *Circuit, n int, seed uint64) []*Circuit {
+	rng := newRand(seed)
+	var all []*Circuit
+	for range n {
+		all = append(all, draw(m, like, rng))
+	}
+	return all
+}
+
 // random are what is gone in random circuits, or when they are.
 func (b *bench) random(like *Circuit, n int, seed uint64) [][]gone {
-	rng := newRand(seed)
 	var all [][]gone
-	for range n {
-		c := draw(b.m, like, rng)
+	for _, c := range draws(b.m, like, n, seed) {
 		if b.a.Side == Removed {
 			all = append(all, b.inside(c, c.Parts()))
 		} else {
 			all = append(all, b.outside(c))
+		}
+	}
+	return all
+}
+
+// moved are parts of a circuit as they are in another whose nodes stand for its
+// nodes one by one.
+func moved(parts []Part, from, to *Circuit) []Part {
+	var all []Part
+	for _, p := range parts {
+		for i, n := range from.Nodes {
+			if n.Part == p {
+				all = append(all, to.Nodes[i].Part)
+			}
 		}
 	}
 	return all

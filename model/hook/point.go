@@ -114,7 +114,12 @@ func (p Point) String() string {
 }
 
 // Equal tells whether two points select the same.
-func (p Point) Equal(q Point) bool { return p.String() == q.String() }
+func (p Point) Equal(q Point) bool {
+	same := func(a, b []int) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
+	return p.Kind == q.Kind && (p.Layer == q.Layer || p.Kind.Global()) &&
+		same(p.Heads, q.Heads) && same(p.Batch, q.Batch) && same(p.Coords, q.Coords) &&
+		p.Pos.All() == q.Pos.All() && slices.EqualFunc(p.Pos.Rows, q.Pos.Rows, slices.Equal)
+}
 
 // Find is the index of the point in points, or -1.
 func (p Point) Find(points []Point) int { return slices.IndexFunc(points, p.Equal) }

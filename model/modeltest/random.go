@@ -1,32 +1,20 @@
 package modeltest
 
 import (
-	"encoding/json"
-	"fmt"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/golens/golens/model/weights"
+	"github.com/golens/golens/model/random"
 )
 
 // A Shape is the sizes of a random GPT-2.
-type Shape struct {
-	Name                                        string
-	Layers, Heads, DModel, DMLP, Vocab, Context int
-}
+type Shape = random.Shape
 
 // Shapes from a toy to GPT-2 small, for benchmarks.
 var (
-	Tiny      = Shape{"tiny", 2, 2, 32, 128, 97, 64}
-	Small     = Shape{"small", 4, 4, 256, 1024, 5000, 256}
-	GPT2Small = Shape{"gpt2-small", 12, 12, 768, 3072, 50257, 1024}
+	Tiny      = random.Tiny
+	Small     = random.Small
+	GPT2Small = random.GPT2Small
 )
-
-// Params is the number of values in the blocks' matrices: a forward pass takes
-// twice as many operations per token, beside attention and the unembedding.
-func (s Shape) Params() int { return s.Layers * (4*s.DModel*s.DModel + 2*s.DModel*s.DMLP) }
 
 // Random writes a GPT-2 with random weights to a temporary folder, as Hugging
 // Face would publish it, and gives the folder.
@@ -39,57 +27,8 @@ func Random(t testing.TB, s Shape, seed uint64) string {
 func RandomAs(t testing.TB, s Shape, dtype string, seed uint64) string {
 	t.Helper()
 	dir := t.TempDir()
-	config, err := json.Marshal(map[string]any{
-		"model_type": "gpt2", "n_layer": s.Layers, "n_head": s.Heads, "n_embd": s.DModel, "n_inner": s.DMLP,
-		"vocab_size": s.Vocab, "n_positions": s.Context, "n_ctx": s.Context, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
-	})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
-	}
-	if err == nil {
-		err = weights.Write(filepath.Join(dir, "model.safetensors"), dtype, tensors(s, seed))
-	}
-	if err != nil {
+	if err := random.GPT2(dir, s, dtype, seed); err != nil {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// tensors draws weights around 0, and around 1 for the norms', wide enough that
-// every part of the model matters.
-func tensors(s Shape, seed uint64) []weights.Tensor {
-	rng := rand.New(rand.NewPCG(seed, 0))
-	var all []weights.Tensor
-	add := func(name string, around float32, shape ...int) {
-		n := 1
-		for _, d := range shape {
-			n *= d
-		}
-		values := make([]float32, n)
-		for i := range values {
-			values[i] = around + (rng.Float32()-0.5)*0.3
-		}
-		all = append(all, weights.Tensor{Name: "transformer." + name, Shape: shape, Values: values})
-	}
-	norm := func(name string) {
-		add(name+".weight", 1, s.DModel)
-		add(name+".bias", 0, s.DModel)
-	}
-	linear := func(name string, in, out int) {
-		add(name+".weight", 0, in, out)
-		add(name+".bias", 0, out)
-	}
-	add("wte.weight", 0, s.Vocab, s.DModel)
-	add("wpe.weight", 0, s.Context, s.DModel)
-	for l := range s.Layers {
-		h := fmt.Sprintf("h.%d.", l)
-		norm(h + "ln_1")
-		linear(h+"attn.c_attn", s.DModel, 3*s.DModel)
-		linear(h+"attn.c_proj", s.DModel, s.DModel)
-		norm(h + "ln_2")
-		linear(h+"mlp.c_fc", s.DModel, s.DMLP)
-		linear(h+"mlp.c_proj", s.DMLP, s.DModel)
-	}
-	norm("ln_f")
-	return all
 }

@@ -26,5 +26,12 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 2 && os.Args[1] == "bench" {
+		if err := benchAnalysis(os.Stdout, os.Stderr, os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(host.Main(serve.New()))
 }

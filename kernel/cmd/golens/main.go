@@ -38,6 +38,7 @@ func commands() []command {
 		{"uninstall", "", "make Jupyter forget it", uninstallCommand},
 		{"get", "MODEL|xla-cpu", "bring a model of the Hugging Face Hub, or a faster engine", getCommand},
 		{"verify", "MODEL", "hold a model's numbers against an oracle", verifyCommand},
+		{"bench", "ioi", "say what a whole analysis costs on this machine", benchCommand},
 		{"kernel", "FILE", "run a kernel (Jupyter does this)", kernelCommand},
 		{"host", "", "run a model host (a kernel does this)", hostCommand},
 		{"version", "", "say which golens this is", versionCommand},

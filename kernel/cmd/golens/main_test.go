@@ -63,6 +63,8 @@ func TestMistakes(t *testing.T) {
 		{"two places", []string{"install", "-user", "-system"}, "give one of -user, -prefix and -system"},
 		{"not installed", []string{"uninstall", "-prefix", t.TempDir()}, "is not installed in"},
 		{"not a model", []string{"get", "../gpt2"}, "is not the name of a model on the Hub"},
+		{"no such analysis", []string{"bench", "acdc"}, `bench: there is no analysis "acdc"; there is ioi`},
+		{"no prompts", []string{"bench", "-prompts", "0", "ioi"}, "0 prompts"},
 		{"no connection file", []string{"kernel", "/nonexistent"}, "connection file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
