@@ -18,6 +18,7 @@ type course struct {
 	steps        []step
 	final        []int // positions unembedded; nil for none
 	from, end    int   // positions of the steps that compute attention
+	key          string
 }
 
 // A step is one block. Attention is computed (live), or what comes of it is the
@@ -107,9 +108,15 @@ type reach struct {
 }
 
 func (s *sweep) reach(l int, in []int, v variant, row int) reach {
+	if len(in) == 0 && !v.blocks[l].any {
+		return reach{}
+	}
 	var parts [partPost + 1][]int // changes by edits
 	var setZ, setAttn, setMLP []int
 	for _, k := range s.kinds {
+		if !v.blocks[l].any {
+			break
+		}
 		edits := v.edits[hook.ID{Kind: k, Layer: l}]
 		if len(edits) == 0 {
 			continue
@@ -133,7 +140,12 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 			}
 		}
 	}
-	edits := func(k hook.Kind) []hook.Edit { return v.edits[hook.ID{Kind: k, Layer: l}] }
+	edits := func(k hook.Kind) []hook.Edit {
+		if !v.blocks[l].any {
+			return nil
+		}
+		return v.edits[hook.ID{Kind: k, Layer: l}]
+	}
 	var r reach
 	r.in = s.after(in, edits(hook.KindResidPre), row)
 	r.keys = union(r.in, union(parts[partKeys], parts[partBoth]))
@@ -141,7 +153,7 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 	z := r.queries
 	if len(r.keys) > 0 {
 		first := r.keys[0]
-		if s.seesAll(l, v) {
+		if v.blocks[l].seesAll {
 			first = 0
 		}
 		z = union(z, from(upTo(s.lens[row]), first))
@@ -252,7 +264,7 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 		}
 		all := union(b.out, union(b.keys, b.queries))
 		earliest := first(all, n)
-		if len(all) > 0 && s.seesAll(l, v) {
+		if len(all) > 0 && v.blocks[l].seesAll {
 			earliest = 0
 		}
 		before := meet(part(true), from(upTo(n), earliest))
@@ -269,7 +281,7 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 		if t.live {
 			c.from = min(c.from, first(b.keys, n), t.outs[0])
 			last := t.outs[len(t.outs)-1]
-			if s.seesAll(l, v) {
+			if v.blocks[l].seesAll {
 				last = n - 1
 			}
 			if s.Config.Encoder || s.Config.QKNorm != "" && s.Config.Position != config.PosRotary { // no hook has the keys as they are used
@@ -278,10 +290,9 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 			c.end = max(c.end, last+1)
 			need = until(b.in, last+1)
 		} else {
-			t.z = s.touches(vi, l, func(k hook.Kind) bool { return partOf(s.Config, k) == partZ })
+			t.z = v.blocks[l].touchZ
 			t.attn = !t.z
-			t.mlp = !s.Config.AttnOnly() && len(meet(b.mlp, t.outs)) == 0 &&
-				!s.touches(vi, l, func(k hook.Kind) bool { return partOf(s.Config, k) == partMLP })
+			t.mlp = !s.Config.AttnOnly() && len(meet(b.mlp, t.outs)) == 0 && !v.blocks[l].touchMLP
 		}
 		steps[l] = t
 	}
@@ -294,8 +305,9 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 	return c, len(c.steps) > 0 || c.final != nil
 }
 
-// touches tells whether a variant's edit or a capture is at such an activation.
-func (s *sweep) touches(v, layer int, which func(hook.Kind) bool) bool {
+// touches tells whether a variant's edit or a capture is in a part of a block.
+func (s *sweep) touches(v, layer, part int) bool {
+	which := func(k hook.Kind) bool { return partOf(s.Config, k) == part }
 	for id := range s.variants[v].edits {
 		if id.Layer == layer && !id.Kind.Global() && which(id.Kind) {
 			return true
@@ -329,11 +341,14 @@ func (s *sweep) place(c *course) {
 	}
 }
 
-// key is equal for courses that the same graphs can run, whatever the width of
-// what they compute attention for.
+// key is equal for courses that the same graphs can run.
 func (s *sweep) key(c course) string {
 	var b strings.Builder
-	fmt.Fprint(&b, c.embed, len(c.final))
+	width := 0
+	if c.end > 0 {
+		width = s.round(c.end - c.from)
+	}
+	fmt.Fprint(&b, c.embed, len(c.final), " width ", width)
 	for _, t := range c.steps {
 		outs, keys := len(t.outs), len(t.keys)
 		if t.live {
@@ -342,13 +357,7 @@ func (s *sweep) key(c course) string {
 				outs = -1
 			}
 		}
-		fmt.Fprint(&b, " ", t.layer, t.live, t.z, t.attn, t.mlp, keys, outs)
-		for _, k := range s.kinds {
-			if edits := s.edits(c.variant, hook.ID{Kind: k, Layer: t.layer}); len(edits) > 0 {
-				slots, _ := slotsOf(edits, hook.ID{Kind: k, Layer: t.layer})
-				fmt.Fprint(&b, slots)
-			}
-		}
+		fmt.Fprint(&b, " ", t.layer, t.live, t.z, t.attn, t.mlp, keys, outs, s.variants[c.variant].blocks[t.layer].slots)
 	}
 	for _, id := range slices.Concat(embedIDs, finalIDs) {
 		if edits := s.edits(c.variant, id); len(edits) > 0 {

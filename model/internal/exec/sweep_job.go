@@ -1,7 +1,9 @@
 package exec
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
@@ -51,10 +53,21 @@ type sweep struct {
 	out      *SweepOutcome
 }
 
-// variant is a variant's own edits by activation.
+// variant is a variant's own edits by activation, and what planning asks of
+// each block, whatever the row.
 type variant struct {
-	edits map[hook.ID][]hook.Edit
-	rows  []int
+	edits  map[hook.ID][]hook.Edit
+	rows   []int
+	blocks []blockEdits
+}
+
+// blockEdits is what a variant does in a block.
+type blockEdits struct {
+	any      bool   // it has edits of its own there
+	seesAll  bool   // queries may see what comes after them
+	touchZ   bool   // edits or captures are at z and what is made of it, before attn_out
+	touchMLP bool   // or inside the MLP
+	slots    string // equal where the same graphs serve, base edits included
 }
 
 func (e *Engine) newSweep(job SweepJob) *sweep {
@@ -79,7 +92,36 @@ func (e *Engine) newSweep(job SweepJob) *sweep {
 		}
 		s.variants = append(s.variants, w)
 	}
+	for v := range s.variants {
+		for l := range s.Config.Layers {
+			s.variants[v].blocks = append(s.variants[v].blocks, s.blockEdits(v, l))
+		}
+	}
 	return s
+}
+
+func (s *sweep) blockEdits(v, l int) blockEdits {
+	w := s.variants[v]
+	b := blockEdits{
+		seesAll:  s.seesAll(l, w),
+		touchZ:   s.touches(v, l, partZ),
+		touchMLP: s.touches(v, l, partMLP),
+	}
+	for id := range w.edits {
+		b.any = b.any || id.Layer == l && !id.Kind.Global()
+	}
+	var slots strings.Builder
+	if b.any || len(s.job.Base.Edits) > 0 {
+		for _, k := range s.kinds {
+			id := hook.ID{Kind: k, Layer: l}
+			if edits := s.edits(v, id); len(edits) > 0 {
+				list, _ := slotsOf(edits, id)
+				fmt.Fprint(&slots, list)
+			}
+		}
+	}
+	b.slots = slots.String()
+	return b
 }
 
 // agree is how many leading positions of a row have equal activations in the

@@ -50,21 +50,11 @@ const defaultBudget = 4 << 30
 func (s *sweep) plan() ([]*group, SweepPlan, error) {
 	var p SweepPlan
 	byKey := map[string][]course{}
-	for v := range s.variants {
-		for _, row := range s.variants[v].rows {
-			c, ok := s.course(v, row)
-			if !ok {
-				p.Same++
-				continue
-			}
-			p.Rows++
-			key := s.key(c)
-			width := 0
-			if c.end > 0 {
-				width = s.round(c.end - c.from)
-			}
-			key += fmt.Sprint(" width ", width)
-			byKey[key] = append(byKey[key], c)
+	for v, courses := range s.courses() {
+		p.Rows += len(courses)
+		p.Same += len(s.variants[v].rows) - len(courses)
+		for _, c := range courses {
+			byKey[c.key] = append(byKey[c.key], c)
 		}
 	}
 	budget := s.job.Budget
@@ -125,6 +115,22 @@ func (s *sweep) plan() ([]*group, SweepPlan, error) {
 		p.Base += s.pass(*s.job.Source, len(s.lens))
 	}
 	return groups, p, nil
+}
+
+// courses are those of every variant's rows that something changes. Sweeps of
+// many small runs take long to plan, so processors share the variants.
+func (s *sweep) courses() [][]course {
+	all := make([][]course, len(s.variants))
+	_ = each(upTo(len(s.variants)), runtime.GOMAXPROCS(0), func(v int) error {
+		for _, row := range s.variants[v].rows {
+			if c, ok := s.course(v, row); ok {
+				c.key = s.key(c)
+				all[v] = append(all[v], c)
+			}
+		}
+		return nil
+	})
+	return all
 }
 
 func (g *group) layer(c config.Config) int {
