@@ -78,12 +78,12 @@ func (n Numbers) Beside(measured map[string]float64) (*Replication, error) {
 			delete(left, one.Name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(left)) {
+	if len(left) > 0 {
 		names := make([]string, len(n))
 		for i, one := range n {
 			names[i] = one.Name
 		}
-		return nil, fmt.Errorf("no number is called %q; there are %s", name, strings.Join(names, "; "))
+		return nil, fmt.Errorf("no number is called %q; there are %s", slices.Min(slices.Collect(maps.Keys(left))), strings.Join(names, "; "))
 	}
 	return r, nil
 }
