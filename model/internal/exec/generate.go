@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -70,19 +69,8 @@ func (e *Engine) Generate(ctx context.Context, job GenerateJob) (*GenerateOutcom
 		g.out.Captures = append(g.out.Captures, g.answer(p))
 	}
 	g.find()
-	workers := 1
-	if e.Backend.Go() {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	err := each(g.chunks(workers), workers, func(r *rows) error {
-		err := r.run(ctx)
-		if err != nil {
-			cancel() // the other chunks
-		}
-		return err
-	})
+	workers := e.workers()
+	err := each(ctx, g.chunks(workers), workers, func(ctx context.Context, r *rows) error { return r.run(ctx) })
 	if err != nil {
 		return nil, err
 	}

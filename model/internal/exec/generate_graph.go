@@ -3,7 +3,6 @@ package exec
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/internal/arch"
 )
 
@@ -23,10 +22,7 @@ func embedPlacesGraph(e *Engine, t *taps) graphFn {
 func growGraph(e *Engine, t *taps, first bool) graphFn {
 	names := e.layerNames()
 	return func(in []*Node) []*Node {
-		n := 2
-		if e.Config.Position == config.PosRotary {
-			n = 4
-		}
+		n := e.blockInputs()
 		kept := 3
 		if first {
 			kept = 0

@@ -25,7 +25,7 @@ type rows struct {
 	cache []cache
 	size  int // positions of the cache
 	sees  [2]*sight
-	own   *tensors.Tensor // [batch, pos]: the places in the cache of the positions computed
+	marks *tensors.Tensor // [batch, pos]: the places in the cache of the positions computed
 }
 
 // cache is a block's keys and values [batch, kv_head, pos, d_head].
@@ -71,8 +71,8 @@ func (r *rows) next(ctx context.Context) error {
 			}
 			r.sees[i] = nil
 		}
-		free(r.own)
-		r.own = nil
+		free(r.marks)
+		r.marks = nil
 	}()
 	x, err := r.embed()
 	for l := 0; l < r.Config.Layers && err == nil; l++ {
@@ -189,10 +189,10 @@ func (r *rows) block(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	first := r.step == 0
 	name, old := "grow first", r.cache[l]
 	if !first {
-		if err := r.ownPlaces(); err != nil {
+		if err := r.mark(); err != nil {
 			return nil, err
 		}
-		name, args = "grow", append(args, old.k, old.v, r.own)
+		name, args = "grow", append(args, old.k, old.v, r.marks)
 	}
 	t, fills := r.taps(r.gen.ids[l], always, always)
 	lies := r.lies(r.places)
@@ -205,16 +205,16 @@ func (r *rows) block(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	return out[0], r.takeSteps(out[3:], t.reads, l, lies)
 }
 
-// ownPlaces marks the places in the cache of the positions computed.
-func (r *rows) ownPlaces() (err error) {
-	if r.own != nil {
+// mark marks the places in the cache of the positions computed.
+func (r *rows) mark() (err error) {
+	if r.marks != nil {
 		return nil
 	}
 	own := make([]bool, r.batch*r.size)
 	for i, c := range r.courses {
 		own[i*r.size+c.from] = true
 	}
-	r.own, err = r.tensor(own, r.batch, r.size)
+	r.marks, err = r.tensor(own, r.batch, r.size)
 	return err
 }
 

@@ -35,7 +35,7 @@ func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
 	}
 	chunks := e.chunks(lens, longest, job.Most)
 	var done sync.Mutex
-	work := func(f *frame) error {
+	work := func(ctx context.Context, f *frame) error {
 		if err := e.pass(ctx, job, f, out); err != nil {
 			return err
 		}
@@ -46,37 +46,52 @@ func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
 		}
 		return nil
 	}
-	if !e.Backend.Go() {
-		for _, f := range chunks {
-			if err := work(f); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	}
-	return out, parallel(chunks, work)
+	return out, each(ctx, chunks, e.workers(), work)
 }
 
-// parallel does the chunks side by side, one per processor, and gives the
-// first error.
-func parallel(chunks []*frame, work func(*frame) error) error {
-	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
-	errs := make([]error, len(chunks))
+// workers is how many chunks run side by side: one per processor on the Go
+// backend; XLA has threads of its own.
+func (e *Engine) workers() int {
+	if e.Backend.Go() {
+		return runtime.GOMAXPROCS(0)
+	}
+	return 1
+}
+
+// each does the chunks, so many at a time. The first error ends the others'
+// context and is the one that is given.
+func each[T any](ctx context.Context, chunks []T, workers int, do func(context.Context, T) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var mu sync.Mutex
+	var failed error
 	var wg sync.WaitGroup
-	for i, f := range chunks {
+	next := func() (w T, ok bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed != nil || len(chunks) == 0 {
+			return w, false
+		}
+		w = chunks[0]
+		chunks = chunks[1:]
+		return w, true
+	}
+	for range workers {
 		wg.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			errs[i] = work(f)
+			for w, ok := next(); ok; w, ok = next() {
+				if err := do(ctx, w); err != nil {
+					mu.Lock()
+					if failed == nil {
+						failed = err
+					}
+					mu.Unlock()
+					cancel()
+				}
+			}
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return failed
 }
 
 // chunks cuts the batch. On the Go backend every processor gets an equal
@@ -86,8 +101,8 @@ func (e *Engine) chunks(lens []int, longest, most int) []*frame {
 	rows := len(lens)
 	pos, batch := longest, rows
 	if e.Backend.Go() {
-		procs := runtime.GOMAXPROCS(0)
-		batch = max(1, min((rows+procs-1)/procs, rowsPerCall/pos))
+		workers := e.workers()
+		batch = max(1, min((rows+workers-1)/workers, rowsPerCall/pos))
 	} else {
 		pos = min(roundPos(longest), e.Config.Context)
 		batch = min(roundRows(rows), max(1, rowsPerCall/pos))

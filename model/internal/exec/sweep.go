@@ -3,7 +3,6 @@ package exec
 import (
 	"context"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -26,7 +25,7 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 		return nil, err
 	}
 	s.out = &SweepOutcome{Plan: plan}
-	if err := s.runBase(ctx, groups); err != nil {
+	if err := s.runBase(ctx); err != nil {
 		return job.Left, err
 	}
 	s.answers()
@@ -55,12 +54,8 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 		}
 		return s.out.finished[w.index]
 	})
-	workers := 1
-	if e.Backend.Go() {
-		workers = runtime.GOMAXPROCS(0)
-	}
 	var mu sync.Mutex
-	return s.out, each(chunks, workers, func(w *work) error {
+	return s.out, each(ctx, chunks, e.workers(), func(ctx context.Context, w *work) error {
 		if err := w.run(ctx); err != nil {
 			return err
 		}
@@ -72,41 +67,8 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 	})
 }
 
-// each does the chunks, so many at a time, and stops at the first error.
-func each[T any](chunks []T, workers int, do func(T) error) error {
-	var mu sync.Mutex
-	var failed error
-	var wg sync.WaitGroup
-	next := func() (w T, ok bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		if failed != nil || len(chunks) == 0 {
-			return w, false
-		}
-		w = chunks[0]
-		chunks = chunks[1:]
-		return w, true
-	}
-	for range workers {
-		wg.Go(func() {
-			for w, ok := next(); ok; w, ok = next() {
-				if err := do(w); err != nil {
-					mu.Lock()
-					if failed == nil {
-						failed = err
-					}
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return failed
-}
-
 // runBase does the base and the source run and keeps what the groups need.
-func (s *sweep) runBase(ctx context.Context, groups []*group) error {
-	base, source := s.needs(groups)
+func (s *sweep) runBase(ctx context.Context) error {
 	keepOf := func(job Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
 		asked := len(job.Captures)
 		job.Captures = slices.Concat(job.Captures, ids, more)
@@ -124,10 +86,10 @@ func (s *sweep) runBase(ctx context.Context, groups []*group) error {
 		return out, kept, rest, nil
 	}
 	var err error
-	if s.out.Base, s.base, s.copies, err = keepOf(s.job.Base, base, s.job.Captures); err != nil || s.job.Source == nil {
+	if s.out.Base, s.base, s.copies, err = keepOf(s.job.Base, s.needs.base, s.job.Captures); err != nil || s.job.Source == nil {
 		return err
 	}
-	s.out.Source, s.source, _, err = keepOf(*s.job.Source, source, nil)
+	s.out.Source, s.source, _, err = keepOf(*s.job.Source, s.needs.source, nil)
 	return err
 }
 

@@ -45,8 +45,9 @@ type sweep struct {
 	longest  int
 	same     []int // first position in each row at which the source run may differ from the base run
 	variants []variant
-	rows     int          // most of a chunk of the base and source run
-	points   []hook.Point // of captures and linear metrics of every variant
+	rows     int                                 // most of a chunk of the base and source run
+	points   []hook.Point                        // of captures and linear metrics of every variant
+	needs    struct{ base, source []hook.Point } // what the groups use of the two runs
 	base     map[hook.ID]*array.Array
 	source   map[hook.ID]*array.Array
 	copies   []*array.Array // of Captures, of the base run

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"runtime"
@@ -69,15 +70,13 @@ func (s *sweep) plan() ([]*group, SweepPlan, error) {
 		x, y := a.courses[0], b.courses[0]
 		return cmp.Or(cmp.Compare(a.layer(s.Config), b.layer(s.Config)), cmp.Compare(x.from, y.from), cmp.Compare(x.variant, y.variant), cmp.Compare(x.row, y.row))
 	})
-	held := s.held(groups)
-	workers := int64(1)
-	if s.Backend.Go() {
-		workers = int64(runtime.GOMAXPROCS(0))
-	}
-	passes := workers * s.passBytes(groups, 0)
+	s.needs.base, s.needs.source = s.used(groups)
+	held := s.held()
+	workers := int64(s.workers())
+	passes := s.passBytes(0)
 	for s.rows = len(s.lens); s.rows > 1 && held+passes > budget; {
 		s.rows = (s.rows + 1) / 2
-		passes = workers * s.passBytes(groups, s.rows)
+		passes = s.passBytes(s.rows)
 	}
 	most := int64(0)
 	for _, g := range groups {
@@ -121,7 +120,7 @@ func (s *sweep) plan() ([]*group, SweepPlan, error) {
 // many small runs take long to plan, so processors share the variants.
 func (s *sweep) courses() [][]course {
 	all := make([][]course, len(s.variants))
-	_ = each(upTo(len(s.variants)), runtime.GOMAXPROCS(0), func(v int) error {
+	_ = each(context.Background(), upTo(len(s.variants)), runtime.GOMAXPROCS(0), func(_ context.Context, v int) error {
 		for _, row := range s.variants[v].rows {
 			if c, ok := s.course(v, row); ok {
 				c.key = s.key(c)
@@ -197,8 +196,8 @@ func (s *sweep) group(courses []course) *group {
 	tokens = max(tokens, g.width, 1)
 	g.batch = max(1, min(len(courses), tokensPerChunk/tokens))
 	if s.Backend.Go() {
-		procs := runtime.GOMAXPROCS(0)
-		g.batch = min(g.batch, (len(courses)+procs-1)/procs)
+		workers := s.workers()
+		g.batch = min(g.batch, (len(courses)+workers-1)/workers)
 	}
 	return g
 }
@@ -263,9 +262,9 @@ func lane(courses []course, batch int) int {
 	return 1
 }
 
-// needs are the activations of the base and of the source run that the groups
+// used are the activations of the base and of the source run that the groups
 // use.
-func (s *sweep) needs(groups []*group) (base, source []hook.Point) {
+func (s *sweep) used(groups []*group) (base, source []hook.Point) {
 	ids := [2]map[hook.ID]bool{{}, {}}
 	add := func(k hook.Kind, layer int) { ids[0][hook.ID{Kind: k, Layer: layer}] = true }
 	for _, p := range s.points {
@@ -348,10 +347,9 @@ func contains(have, want []int) bool { return len(minus(want, have)) == 0 }
 
 // held is the bytes that stay while the groups run: what the base and source
 // runs left and the answer.
-func (s *sweep) held(groups []*group) int64 {
-	base, source := s.needs(groups)
+func (s *sweep) held() int64 {
 	n := 0
-	for _, p := range slices.Concat(base, source) {
+	for _, p := range slices.Concat(s.needs.base, s.needs.source) {
 		n += product(Selected(s.Config, p, len(s.lens), s.longest))
 	}
 	for _, p := range s.job.Captures {
@@ -376,20 +374,20 @@ func (j Job) kept() []hook.Point {
 	return all
 }
 
-// passBytes is the most that one chunk of the base or source run holds at a
-// time, of so many rows if rows is not 0: a block, what is read of it, and, for
-// gradients, every block's input.
-func (s *sweep) passBytes(groups []*group, rows int) int64 {
-	base, source := s.needs(groups)
+// passBytes is the most that the base or source run holds at a time, in chunks
+// of so many rows if rows is not 0: for each chunk that runs a block, what is
+// read of it, and, for gradients, every block's input.
+func (s *sweep) passBytes(rows int) int64 {
+	chunks := s.chunks(s.lens, s.longest, rows)
+	f := chunks[0]
 	most := 0
 	for _, run := range []struct {
 		job    *Job
 		points []hook.Point
-	}{{&s.job.Base, slices.Concat(base, s.points)}, {s.job.Source, source}} {
+	}{{&s.job.Base, slices.Concat(s.needs.base, s.points)}, {s.job.Source, s.needs.source}} {
 		if run.job == nil {
 			continue
 		}
-		f := s.chunks(s.lens, s.longest, rows)[0]
 		reads := map[int]int{}
 		for id := range ids(slices.Concat(run.job.Captures, run.points)) {
 			reads[id.Layer] += product(arch.Dims(s.Config, id.Kind, f.pos))
@@ -400,7 +398,7 @@ func (s *sweep) passBytes(groups []*group, rows int) int64 {
 		}
 		most = max(most, n*f.batch)
 	}
-	return 4 * int64(most)
+	return 4 * int64(most) * int64(min(s.workers(), len(chunks)))
 }
 
 // ids are the activations of some points.
