@@ -38,7 +38,7 @@ func (m *Model) PerQueryHead(a *array.Array) *array.Array {
 	out := make([]float32, 0, outer*c.Heads*inner)
 	for o := range outer {
 		for h := range c.Heads {
-			from := (o*c.KVHeads + h/(c.Heads/c.KVHeads)) * inner
+			from := (o*c.KVHeads + c.KVHead(h)) * inner
 			out = append(out, a.Values()[from:from+inner]...)
 		}
 	}

@@ -182,13 +182,12 @@ func (b *ioiBench) paths(at hook.Positions, receivers []hook.Point) error {
 
 // receivers are inputs of the heads of a class at a position.
 func (b *ioiBench) receivers(class string, at hook.Positions, inputs ...func(layer int) hook.Point) []hook.Point {
-	conf := b.m.Config()
 	var all []hook.Point
 	for _, p := range b.c.Of(class) {
 		for _, input := range inputs {
 			point := input(p.Layer).Head(p.Index).In(at)
 			if point.Kind != hook.KindQ { // a group of queries may share a key
-				point = point.Head(p.Index * conf.KVHeads / conf.Heads)
+				point = point.Head(b.m.Config().KVHead(p.Index))
 			}
 			if point.Find(all) < 0 {
 				all = append(all, point)

@@ -108,7 +108,7 @@ func namesWritten(m *model.Model, t *task.IOITask) (written []*array.Array, prov
 	}
 	ofQuery := make([]int, c.Heads) // the key and value head of each head
 	for h := range ofQuery {
-		ofQuery[h] = h * c.KVHeads / c.Heads
+		ofQuery[h] = c.KVHead(h)
 	}
 	for l := range c.Layers {
 		v := run.At(hook.V(l).In(t.IO))

@@ -208,8 +208,7 @@ func (tr *tracer) received(got *model.SweepResult, variant int, sender Part, rec
 
 // point is where a receiver's input arrives.
 func (tr *tracer) point(r receiver) hook.Point {
-	c := tr.m.Config()
-	group := r.head.Index * c.KVHeads / c.Heads
+	group := tr.m.Config().KVHead(r.head.Index)
 	switch r.input {
 	case ToKey:
 		return hook.K(r.head.Layer).Head(group)

@@ -108,6 +108,10 @@ func (c Config) IsLocal(layer int) bool {
 	return c.Window > 0 && layer < len(c.Local) && c.Local[layer]
 }
 
+// KVHead is the head of keys and values that a head of queries reads: groups of
+// query heads share one.
+func (c Config) KVHead(head int) int { return head * c.KVHeads / c.Heads }
+
 // RotaryOf is the rotation in a layer.
 func (c Config) RotaryOf(layer int) Rotary {
 	if c.IsLocal(layer) && c.LocalRotary.Dim > 0 {
