@@ -269,6 +269,27 @@ func (k *checker) span(r Request) (until int, err error) {
 	return need, nil
 }
 
+// within checks that captures of these shapes keep to a budget of bytes, 0 for
+// the usual one; field is its name.
+func within(budget int64, shapes [][]int, field string) error {
+	if budget == 0 {
+		budget = defaultBudget
+	}
+	size := int64(0)
+	for _, shape := range shapes {
+		n := int64(4) // bytes of a float32
+		for _, d := range shape {
+			n *= int64(d)
+		}
+		size += n
+	}
+	if size > budget {
+		return fmt.Errorf("captures of %.2f GB are over the budget of %.2f GB; select heads or positions, or raise %s",
+			float64(size)/1e9, float64(budget)/1e9, field)
+	}
+	return nil
+}
+
 // gradients checks that there is something to differentiate.
 func (k *checker) gradients(r Request) error {
 	of := r.gradOf()

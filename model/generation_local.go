@@ -70,10 +70,7 @@ func (l *local) Generate(ctx context.Context, g Generation) (*Generated, error) 
 
 // begun tells whether every row begins with the model's begin token.
 func (l *local) begun(rows [][]int32) bool {
-	begin := l.info.Begin
-	if bos := l.config.BOS; bos != nil && len(begin) == 0 {
-		begin = []int32{int32(*bos)}
-	}
+	begin, _ := l.info.around()
 	return len(begin) > 0 && !slices.ContainsFunc(rows, func(row []int32) bool {
 		return len(row) < len(begin) || !slices.Equal(row[:len(begin)], begin)
 	})
@@ -115,7 +112,7 @@ func (l *local) generation(g Generation) error {
 		}
 		k.lens[r] += g.New - 1 // that are run
 	}
-	size := int64(0)
+	var shapes [][]int
 	for _, p := range g.Captures {
 		if err := k.point(p); err != nil {
 			return err
@@ -123,19 +120,10 @@ func (l *local) generation(g Generation) error {
 		if at := p.Pos.Rows; at != nil && !exec.EachStep(p) && slices.ContainsFunc(at, func(list []int) bool { return slices.Min(list) < 0 }) {
 			return fmt.Errorf("generation: capture %s: a row's end moves; count positions from the start, or take At(-1) for that of each step", p)
 		}
-		n := int64(4) // bytes of a float32
-		for _, d := range l.engine.Generated(p, len(g.Rows), longest, g.New) {
-			n *= int64(d)
-		}
-		size += n
+		shapes = append(shapes, l.engine.Generated(p, len(g.Rows), longest, g.New))
 	}
-	budget := g.Budget
-	if budget == 0 {
-		budget = defaultBudget
-	}
-	if size > budget {
-		return fmt.Errorf("generation: captures of %.2f GB are over the budget of %.2f GB; select heads or positions, or raise Generation.Budget",
-			float64(size)/1e9, float64(budget)/1e9)
+	if err := within(g.Budget, shapes, "Generation.Budget"); err != nil {
+		return fmt.Errorf("generation: %w", err)
 	}
 	for _, e := range g.Edits {
 		if err := k.growing(e, prompts); err != nil {
@@ -145,7 +133,7 @@ func (l *local) generation(g Generation) error {
 	return nil
 }
 
-// growing checks an edit of rows that grow; lens are those to which they may.
+// growing checks an edit of rows that grow from prompts of so many tokens.
 func (k *checker) growing(e hook.Edit, prompts []int) error {
 	if err := k.edit(e); err != nil {
 		return err

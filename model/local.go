@@ -142,28 +142,19 @@ func (l *local) job(r Request) (job exec.Job, left []int, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	size := int64(0)
+	var shapes [][]int
 	kept := slices.Clone(r.Captures)
-	for range max(1, len(r.GradOf)) {
+	for range r.gradOf() {
 		kept = append(kept, r.Grads...)
 	}
 	for _, p := range kept {
 		if err := k.point(p); err != nil {
 			return fail(err)
 		}
-		n := int64(4) // bytes of a float32
-		for _, d := range exec.Selected(k.Config, p, len(k.lens), slices.Max(k.lens)) {
-			n *= int64(d)
-		}
-		size += n
+		shapes = append(shapes, exec.Selected(k.Config, p, len(k.lens), slices.Max(k.lens)))
 	}
-	budget := r.Budget
-	if budget == 0 {
-		budget = defaultBudget
-	}
-	if size > budget {
-		return fail(fmt.Errorf("request: captures of %.2f GB are over the budget of %.2f GB; select heads or positions, or raise Request.Budget",
-			float64(size)/1e9, float64(budget)/1e9))
+	if err := within(r.Budget, shapes, "Request.Budget"); err != nil {
+		return fail(fmt.Errorf("request: %w", err))
 	}
 	for _, e := range r.Edits {
 		if err := k.edit(e); err != nil {

@@ -94,11 +94,7 @@ func (m *Model) Checkpoint(step int) (*Model, error) {
 // when the prompts are used.
 func (m *Model) Tokens(texts ...string) Prompts {
 	p := m.Continue(texts...)
-	info := m.Info()
-	begin, end := info.Begin, info.End
-	if bos := info.Config.BOS; bos != nil && len(begin)+len(end) == 0 {
-		begin = []int32{int32(*bos)}
-	}
+	begin, end := m.Info().around()
 	if p.err != nil || len(begin)+len(end) == 0 {
 		return p
 	}

@@ -42,6 +42,15 @@ type Info struct {
 	Checkpoints []int
 }
 
+// around are the tokens that stand around a text: the tokenizer's, or, if it
+// puts none, the model's begin token.
+func (i Info) around() (begin, end []int32) {
+	if bos := i.Config.BOS; bos != nil && len(i.Begin)+len(i.End) == 0 {
+		return []int32{int32(*bos)}, nil
+	}
+	return i.Begin, i.End
+}
+
 // String is a few lines.
 func (i Info) String() string {
 	return fmt.Sprintf("%s\n%s\nweights %.12s, %s\nbackend %s, golens %s",
