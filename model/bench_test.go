@@ -74,14 +74,7 @@ func reportSpeed(b *testing.B, flops float64) {
 func BenchmarkForward(b *testing.B) {
 	opened := map[string]*model.Model{}
 	for _, c := range batches {
-		rows := make([][]int32, c.rows)
-		for i := range rows {
-			rows[i] = make([]int32, c.pos)
-			for j := range rows[i] {
-				rows[i][j] = int32((i*31 + j*7) % c.shape.Vocab)
-			}
-		}
-		base := model.Request{Rows: rows, Budget: 1 << 40}
+		base := model.Request{Rows: prompts(c.rows, c.pos, 0, c.shape.Vocab), Budget: 1 << 40}
 		kept := base
 		for l := range c.shape.Layers {
 			for _, k := range []func(int) hook.Point{hook.ResidPre, hook.Q, hook.K, hook.V, hook.Scores, hook.Pattern, hook.Z,
@@ -123,4 +116,15 @@ func BenchmarkForward(b *testing.B) {
 			})
 		}
 	}
+}
+
+// prompts are rows of tokens, each row and each shift different.
+func prompts(rows, positions, shift, vocab int) [][]int32 {
+	all := make([][]int32, rows)
+	for i := range all {
+		for j := range positions {
+			all[i] = append(all[i], int32((i*31+j*7+shift)%vocab))
+		}
+	}
+	return all
 }

@@ -17,13 +17,7 @@ func BenchmarkGenerate(b *testing.B) {
 	for _, shape := range []modeltest.Shape{modeltest.Small, modeltest.GPT2Small} {
 		dir := modeltest.Random(b, shape, 1)
 		for _, n := range []int{1, 8} {
-			var rows [][]int32
-			for i := range n {
-				rows = append(rows, nil)
-				for j := range prompt {
-					rows[i] = append(rows[i], int32((i*31+j*7)%shape.Vocab))
-				}
-			}
+			rows := prompts(n, prompt, 0, shape.Vocab)
 			cut := hook.Z(0).Head(1).Zero()
 			for _, way := range []struct {
 				name string

@@ -70,14 +70,3 @@ func BenchmarkSweepGrowth(b *testing.B) {
 		b.Fatal(err)
 	}
 }
-
-// prompts are rows of tokens, each row and each shift different.
-func prompts(rows, positions, shift, vocab int) [][]int32 {
-	all := make([][]int32, rows)
-	for i := range all {
-		for j := range positions {
-			all[i] = append(all[i], int32((i*31+j*7+shift)%vocab))
-		}
-	}
-	return all
-}

@@ -89,16 +89,9 @@ func BenchmarkSweep(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer m.Close()
-				base, source := make([][]int32, c.rows), make([][]int32, c.rows)
-				for i := range base {
-					for j := range positions {
-						t := int32((i*31 + j*7) % shape.Vocab)
-						base[i] = append(base[i], t)
-						if j >= c.agree {
-							t = (t + 13) % int32(shape.Vocab)
-						}
-						source[i] = append(source[i], t)
-					}
+				base, source := prompts(c.rows, positions, 0, shape.Vocab), prompts(c.rows, positions, 13, shape.Vocab)
+				for i := range source {
+					copy(source[i], base[i][:c.agree])
 				}
 				s := model.Sweep{Base: model.Request{Rows: base}.Metric(model.LogitDiff(model.IDs(1), model.IDs(2))), Source: model.Request{Rows: source}}
 				for pos := range positions {

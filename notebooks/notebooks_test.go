@@ -23,10 +23,7 @@ func TestNotebooksRender(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs every notebook in a kernel; leave -short away")
 	}
-	golens := filepath.Join(t.TempDir(), "golens")
-	if out, err := exec.Command("go", "build", "-o", golens, "../kernel/cmd/golens").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	golens := build(t)
 	// A link that a reader may follow is no part of the page.
 	elsewhere := regexp.MustCompile(`(src=|url\()["']?(https?:|//|file:)|<link|<script`)
 	for _, path := range all(t) {
@@ -69,10 +66,7 @@ func TestPaperBesideMeasured(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a notebook in a kernel twice; leave -short away")
 	}
-	golens := filepath.Join(t.TempDir(), "golens")
-	if out, err := exec.Command("go", "build", "-o", golens, "../kernel/cmd/golens").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	golens := build(t)
 	const paper = "05-ioi-gpt2.ipynb"
 	shown := func(home string) (text string, cells int) {
 		t.Helper()
@@ -151,6 +145,16 @@ func TestNotebooksAreKeptWithoutOutputs(t *testing.T) {
 			}
 		}
 	}
+}
+
+// build builds the golens command.
+func build(t *testing.T) string {
+	t.Helper()
+	golens := filepath.Join(t.TempDir(), "golens")
+	if out, err := exec.Command("go", "build", "-o", golens, "../kernel/cmd/golens").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return golens
 }
 
 func all(t *testing.T) []string {

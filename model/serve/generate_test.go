@@ -13,15 +13,7 @@ import (
 )
 
 func TestHostGeneratesAsTheProcessDoes(t *testing.T) {
-	local, err := model.Open(modeltest.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(t)
-	remote, err := model.Open(modeltest.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	local, remote, _ := sides(t)
 	g := local.Rows([][]int32{{5, 9, 11, 4}, {7}}).Complete(8).Sample(1.2, 3).Until(50).
 		Edit(hook.Z(0).Head(1).Zero(), hook.ResidPre(1).At(-1).Scale(0.5)).Capture(hook.Pattern(1), hook.Logits().At(-1))
 	g.TopK, g.TopP = 40, 0.9

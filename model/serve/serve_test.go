@@ -30,16 +30,22 @@ func start(t testing.TB) (client *http.Client) {
 	return &http.Client{Transport: &http.Transport{Dial: func(_, _ string) (net.Conn, error) { return net.Dial("unix", socket) }}}
 }
 
-func TestHostAnswersAsTheProcessDoes(t *testing.T) {
+// sides are the same model in this process and in a host.
+func sides(t testing.TB) (local, remote *model.Model, client *http.Client) {
+	t.Helper()
 	local, err := model.Open(modeltest.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := start(t)
-	remote, err := model.Open(modeltest.Dir())
-	if err != nil {
+	client = start(t)
+	if remote, err = model.Open(modeltest.Dir()); err != nil {
 		t.Fatal(err)
 	}
+	return local, remote, client
+}
+
+func TestHostAnswersAsTheProcessDoes(t *testing.T) {
+	local, remote, client := sides(t)
 	ids := [][]int32{{5, 9, 11, 4}, {7, 7, 2}}
 	ask := func(m *model.Model) *model.Result {
 		t.Helper()
@@ -136,15 +142,7 @@ func TestErrorsCrossTheSocket(t *testing.T) {
 
 // A sweep is the same on both sides, and so is its plan.
 func TestSweepsCrossTheSocket(t *testing.T) {
-	local, err := model.Open(modeltest.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(t)
-	remote, err := model.Open(modeltest.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	local, remote, _ := sides(t)
 	s := model.Sweep{
 		Base: local.Rows([][]int32{{5, 9, 11, 4}, {7, 7, 2}}).Metric(model.LogProbOf(3)), Source: local.Rows([][]int32{{5, 9, 1, 4}, {7, 3, 2}}).Request(),
 		Variants: []model.Variant{
