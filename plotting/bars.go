@@ -152,7 +152,7 @@ func (g grid) barTable(title string, order []int) string {
 			head = append(head, g.axes[0].label(k))
 		}
 	}
-	format := g.format()
+	format := cellFormat(bounds(g.vals))
 	var rows [][]string
 	if groups > 1 {
 		rows = append(rows, head)

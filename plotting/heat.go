@@ -43,13 +43,13 @@ type heat struct {
 	tip func(p panel, r, c int) string
 
 	// Set by layout.
-	cw, ch      float64 // a cell
-	perRow      int     // panels side by side
-	left, below float64 // room for row and column labels
-	labelRoom   float64 // the most for one label
-	colStep     int     // columns from one label to the next
-	upright     bool    // column labels are turned
-	decimals    int
+	cw, ch      float64              // a cell
+	perRow      int                  // panels side by side
+	left, below float64              // room for row and column labels
+	labelRoom   float64              // the most for one label
+	colStep     int                  // columns from one label to the next
+	upright     bool                 // column labels are turned
+	format      func(float64) string // of printed values
 	values      bool
 }
 

@@ -99,17 +99,16 @@ func (h *heat) turn() {
 	h.below += min(wide, h.labelRoom)
 }
 
-// valueRoom is the cell width that printed values need; it sets decimals.
+// valueRoom is the cell width that printed values need; it sets their format.
 func (h *heat) valueRoom() float64 {
-	lo, hi := bounds(h.shownValues()...)
-	h.decimals = decimals(lo, hi)
+	h.format = cellFormat(bounds(h.shownValues()...))
 	if h.rastered() {
 		return 0 // none will be printed
 	}
 	need, seen := 0.0, map[string]bool{}
 	for _, vs := range h.shownValues() {
 		for _, v := range vs {
-			if s := decimal(v, h.decimals); !seen[s] {
+			if s := h.format(v); !seen[s] {
 				seen[s] = true
 				need = max(need, width(s, cellSize))
 			}

@@ -64,8 +64,7 @@ func number(v float64) string {
 	case a == 0:
 		return "0"
 	case a >= 1e6 || a < 1e-3:
-		s := strconv.FormatFloat(v, 'g', 3, 64)
-		return minus(strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(s))
+		return significant(v, 3)
 	case a >= 100:
 		return minus(strconv.FormatFloat(v, 'f', 0, 64))
 	case a >= 10:
@@ -74,6 +73,13 @@ func number(v float64) string {
 		return minus(strconv.FormatFloat(v, 'f', 2, 64))
 	}
 	return minus(strconv.FormatFloat(v, 'f', 3, 64))
+}
+
+// significant writes v in so many significant digits, with an exponent where that
+// is shorter.
+func significant(v float64, digits int) string {
+	s := strconv.FormatFloat(v, 'g', digits, 64)
+	return minus(strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(s))
 }
 
 // minus writes the sign as a minus, not a hyphen.
@@ -101,15 +107,25 @@ func decimal(v float64, decimals int) string {
 	return minus(s)
 }
 
-// decimals picks the decimals that show three significant digits of the
-// largest magnitude, at most 2 (cells are small) and at least 0.
-func decimals(lo, hi float64) int {
-	a := max(math.Abs(lo), math.Abs(hi))
+// cellFormat writes values between lo and hi as the cells of a figure or table:
+// with the same decimals, those that show three significant digits of the
+// largest magnitude, at most 2 (cells are small). Values that would all read 0.00
+// keep their digits. NaN is "–".
+func cellFormat(lo, hi float64) func(float64) string {
+	d, a := 2, max(math.Abs(lo), math.Abs(hi))
 	switch {
 	case a >= 100:
-		return 0
+		d = 0
 	case a >= 10:
-		return 1
+		d = 1
 	}
-	return 2
+	return func(v float64) string {
+		switch {
+		case math.IsNaN(v):
+			return "–"
+		case a < 0.1:
+			return number(v)
+		}
+		return decimal(v, d)
+	}
 }

@@ -77,7 +77,7 @@ func (g grid) table(title string) string {
 	if rank > 2 || rows.n > tableRows || cols.n > tableCols {
 		return g.caption(title) + g.summary()
 	}
-	format := g.format()
+	format := cellFormat(bounds(g.vals))
 	cells := [][]string{append([]string{axisPair(rows.name, cols.name)}, cols.all()...)}
 	for r := range rows.n {
 		row := []string{""}
@@ -90,23 +90,6 @@ func (g grid) table(title string) string {
 		cells = append(cells, row)
 	}
 	return g.caption(title) + align(cells)
-}
-
-// format writes the values of a table with the same number of decimals, NaN
-// as "–"; values that would all read 0.00 keep their digits.
-func (g grid) format() func(float64) string {
-	lo, hi := bounds(g.vals)
-	d := decimals(lo, hi)
-	tiny := max(math.Abs(lo), math.Abs(hi)) < 0.1
-	return func(v float64) string {
-		switch {
-		case math.IsNaN(v):
-			return "–"
-		case tiny:
-			return number(v)
-		}
-		return decimal(v, d)
-	}
 }
 
 func axisPair(row, col string) string {

@@ -37,30 +37,32 @@ func niceStep(v float64) float64 {
 	return 10 * p
 }
 
-// tickLabels writes the ticks with as many decimals as their step needs.
+// tickLabels writes the ticks with as many digits as their step needs, and with
+// an exponent where that is shorter.
 func tickLabels(t []float64) []string {
 	out := make([]string, len(t))
-	step := 0.0
-	big := 0.0
-	for i, v := range t {
-		big = max(big, math.Abs(v))
-		if i > 0 {
-			step = v - t[i-1]
-		}
-	}
-	// Beyond these the digits stop being readable and an exponent is shorter.
-	if step == 0 || big >= 1e6 || step < 1e-4 {
+	if len(t) < 2 {
 		for i, v := range t {
 			out[i] = number(v)
-			if step > 0 && math.Abs(v) < step/2 {
-				out[i] = "0"
-			}
 		}
 		return out
 	}
-	d := max(0, int(-math.Floor(math.Log10(step)+1e-9)))
+	step := t[1] - t[0]
+	big := max(math.Abs(t[0]), math.Abs(t[len(t)-1]))
+	digits := -int(math.Floor(math.Log10(step) + 1e-9)) // after the point
+	exponents := big >= 1e6 || big < 1e-3 || step < 1e-4 && big < 1e-2
 	for i, v := range t {
-		out[i] = decimal(v, d)
+		switch {
+		case math.Abs(v) < step/2: // but for rounding
+			out[i] = decimal(0, max(0, digits))
+			if exponents {
+				out[i] = "0"
+			}
+		case exponents:
+			out[i] = significant(v, max(1, digits+1+int(math.Floor(math.Log10(math.Abs(v))+1e-9))))
+		default:
+			out[i] = decimal(v, max(0, digits))
+		}
 	}
 	return out
 }

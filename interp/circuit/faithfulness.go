@@ -128,17 +128,13 @@ func (b *bench) about() *interp.Result {
 	}
 }
 
-// Better is how many of the random circuits recover at least as much.
+// Better is how many of the random circuits recover at least as much, or leave
+// as little if the circuit is removed.
 func (f *Faithful) Better() (better, of int) {
 	if f.Random == nil {
 		return 0, 0
 	}
-	for _, v := range f.Random.Values() {
-		if float64(v) >= f.Recovered.Value {
-			better++
-		}
-	}
-	return better, len(f.Random.Values())
+	return f.Baseline().AsGood()
 }
 
 // String is a table with intervals, and the settings.
@@ -146,9 +142,9 @@ func (f *Faithful) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "faithfulness of %s, %s\n", f.Circuit, f.Title())
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	of := "F(C)"
+	of, chance := "F(C)", "recover as much"
 	if f.Settings.Ablation.Side == Removed {
-		of = `F(M\C)`
+		of, chance = `F(M\C)`, "leave as little"
 	}
 	fmt.Fprintf(w, "F(M)\t%s\tthe model\n", f.Model)
 	fmt.Fprintf(w, "F(C)\t%s\tthe circuit alone\n", f.Alone)
@@ -158,9 +154,9 @@ func (f *Faithful) String() string {
 	fmt.Fprintf(w, "%s / F(M)\t%s\trecovered\n", of, f.Recovered.Percent())
 	fmt.Fprintf(w, "beyond F(∅)\t%s\trecovered of what is to be recovered\n", f.Beyond.Percent())
 	if better, of := f.Better(); of > 0 {
-		_, high := bounds(f.Random.Values())
-		fmt.Fprintf(w, "random\t%.1f%% on average, %.1f%% at most\t%d of %d random circuits recover as much\n",
-			100*f.Random.Mean("circuit").Scalar(), 100*high, better, of)
+		low, high := bounds(f.Random.Values())
+		fmt.Fprintf(w, "random\t%.1f%% on average, from %.1f%% to %.1f%%\t%d of %d random circuits %s\n",
+			100*f.Random.Mean("circuit").Scalar(), 100*low, 100*high, better, of, chance)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	fmt.Fprintf(&b, "%s (%s)\n%s\n", f.Method, f.Source, f.Provenance)
