@@ -15,6 +15,12 @@ type Components int
 const (
 	Heads        Components = iota // attention heads; MLPs, norms and embeddings are untouched
 	HeadsAndMLPs                   // MLPs outside of the circuit are taken away too
+	// HeadEdges are edges from heads to the queries, keys and values of heads and
+	// to the logits. MLPs read all heads of the circuit, and everything reads MLPs
+	// and embeddings.
+	HeadEdges
+	// Edges are all edges of the residual stream, see [EdgesOf].
+	Edges
 )
 
 // A Value says what takes the place of what a part writes.
@@ -73,7 +79,7 @@ type Ablation struct {
 }
 
 var (
-	componentNames   = []string{"heads", "heads and MLPs"}
+	componentNames   = []string{"nodes (heads)", "nodes (heads and MLPs)", "edges (between heads)", "edges (all)"}
 	valueNames       = []string{"mean within its template", "mean over all tokens", "zero", "resample"}
 	positionNames    = []string{"positions as listed", "all positions"}
 	aggregationNames = []string{"ratio of means", "mean of ratios"}
@@ -96,7 +102,7 @@ func (s Side) String() string        { return name(sideNames, s) }
 // String names all choices; the number of reference prompts is added where they
 // are known.
 func (a Ablation) String() string {
-	return fmt.Sprintf("nodes (%s), %s, %s, %s, %s", a.Components, a.Value, a.Positions, a.Aggregation, a.Side)
+	return fmt.Sprintf("%s, %s, %s, %s, %s", a.Components, a.Value, a.Positions, a.Aggregation, a.Side)
 }
 
 func (a Ablation) check() error {
@@ -115,10 +121,22 @@ func (a Ablation) check() error {
 	return nil
 }
 
-// point is where what a part writes is replaced.
-func (p Part) point() hook.Point {
-	if p.Kind == KindMLP {
+// cutsEdges tells whether single edges are cut, and not all that a part writes.
+func (a Ablation) cutsEdges() bool { return a.Components == HeadEdges || a.Components == Edges }
+
+// takesMLPs tells whether MLPs are taken away.
+func (a Ablation) takesMLPs() bool { return a.Components == HeadsAndMLPs || a.Components == Edges }
+
+// point is where what a part writes is replaced, or subtracted from what others
+// read if edges are cut.
+func (a Ablation) point(p Part) hook.Point {
+	switch {
+	case p.Kind == KindMLP:
 		return hook.MLPOut(p.Layer)
+	case p.Kind == KindEmbed:
+		return hook.ResidPre(0)
+	case a.cutsEdges():
+		return hook.HeadResult(p.Layer)
 	}
 	return hook.Z(p.Layer)
 }
@@ -127,7 +145,10 @@ func (p Part) point() hook.Point {
 func (a Ablation) parts(m *model.Model) []Part {
 	c := m.Config()
 	all := heads(c)
-	if a.Components == HeadsAndMLPs && !c.AttnOnly() {
+	if a.Components == Edges {
+		all = append(all, Embed())
+	}
+	if a.takesMLPs() && !c.AttnOnly() {
 		for l := range c.Layers {
 			all = append(all, MLP(l))
 		}
@@ -139,8 +160,8 @@ func (a Ablation) parts(m *model.Model) []Part {
 func (a Ablation) points(m *model.Model) []hook.Point {
 	var points []hook.Point
 	for _, p := range a.parts(m) {
-		if p.point().Find(points) < 0 {
-			points = append(points, p.point())
+		if at := a.point(p); at.Find(points) < 0 {
+			points = append(points, at)
 		}
 	}
 	return points

@@ -171,7 +171,7 @@ func againstRandom(m *model.Model, t *task.Task, c *Circuit, s Settings, score f
 		return nil, err
 	}
 	scores := array.New(array.Dim("circuit", s.Random))
-	for i, drawn := range draws(m, c, s.Random, s.Seed) {
+	for i, drawn := range p.draws(c, s.Random, s.Seed) {
 		v, err := score(p.pair(drawn), rand.New(rand.NewPCG(s.Seed, uint64(i+1))))
 		if err != nil {
 			return nil, err

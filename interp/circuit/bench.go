@@ -12,8 +12,9 @@ import (
 // A gone says that a part is knocked out, and where.
 type gone struct {
 	part Part
-	at   []string // names of positions; none means everywhere
-	rest bool     // everywhere but there
+	at   []string   // names of positions; none means everywhere
+	rest bool       // everywhere but there
+	from []receiver // the edges that are cut: who reads it no longer; nil means everybody
 }
 
 // A bench runs a task on a model with parts knocked out.
@@ -58,13 +59,16 @@ func (b *bench) settings() string {
 
 // outside is what is gone when a circuit is all that is left.
 func (b *bench) outside(c *Circuit) []gone {
+	if b.a.cutsEdges() {
+		return b.outsideEdges(c)
+	}
 	var list []gone
 	for _, p := range b.a.parts(b.m) {
 		switch n := c.find(p); {
 		case n == nil:
 			list = append(list, gone{part: p})
 		case len(n.At) > 0 && b.a.Positions == Listed:
-			list = append(list, gone{p, n.At, true})
+			list = append(list, gone{part: p, at: n.At, rest: true})
 		}
 	}
 	return list
@@ -100,9 +104,14 @@ func (b *bench) check(c *Circuit) error {
 	if len(c.Nodes) == 0 {
 		return fmt.Errorf("circuit %q has no nodes", c.Name)
 	}
+	if b.a.cutsEdges() {
+		if err := b.checkEdges(c); err != nil {
+			return fmt.Errorf("circuit %q: %w", c.Name, err)
+		}
+	}
 	for _, n := range c.Nodes {
-		if n.Part.Kind == KindMLP && b.a.Components == Heads {
-			return fmt.Errorf("circuit %q has the node %s, but the ablation takes only heads away: no test would see it; ask for HeadsAndMLPs", c.Name, n.Part)
+		if n.Part.Kind == KindMLP && !b.a.takesMLPs() {
+			return fmt.Errorf("circuit %q has the node %s, but the ablation takes only heads away: no test would see it; ask for HeadsAndMLPs, or Edges", c.Name, n.Part)
 		}
 		if _, err := b.positions(n.At, false); err != nil {
 			return fmt.Errorf("circuit %q: node %s: %w", c.Name, n.Part, err)
@@ -169,6 +178,9 @@ func (b *bench) source() (model.Request, error) {
 // run measures the model without some parts, and without each of several lists
 // of parts more: the task's metric for each row.
 func (b *bench) run(base []gone, variants [][]gone) (alone []float64, each [][]float64, err error) {
+	if b.a.cutsEdges() {
+		return b.runEdges(base, variants)
+	}
 	edits, err := b.replaced(base)
 	if err != nil {
 		return nil, nil, err

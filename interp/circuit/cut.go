@@ -26,7 +26,7 @@ func (b *bench) cuts(list []gone) ([]cut, error) {
 				return nil, err
 			}
 		}
-		p := g.part.point()
+		p := b.a.point(g.part)
 		key := fmt.Sprint(p.ID, g.rest, strings.Join(g.at, "\x00"))
 		i, known := index[key]
 		if !known {

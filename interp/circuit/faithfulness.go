@@ -69,7 +69,7 @@ func Faithfulness(m *model.Model, t *task.Task, c *Circuit, s Settings) (*Faithf
 		s.Random = 50
 	}
 	random := b.random(c, max(0, s.Random), s.Seed)
-	whole, runs, err := b.run(nil, append([][]gone{b.outside(c), b.inside(c, c.Parts()), b.outside(&Circuit{})}, random...))
+	whole, runs, err := b.run(nil, append([][]gone{b.outside(c), b.itself(c), b.outside(&Circuit{})}, random...))
 	if err != nil {
 		return fail(err)
 	}

@@ -33,9 +33,9 @@ func newTracer(m *model.Model, t *task.Task, base ...hook.Edit) (*tracer, error)
 	return &tracer{m, t, base, float64s(run.PerRow(0).Values()), run.Provenance}, nil
 }
 
-// A receiver is an input of a head.
+// A receiver is an input of a part.
 type receiver struct {
-	head  Part
+	part  Part
 	input Input
 }
 
@@ -100,7 +100,7 @@ func (tr *tracer) toLogits(senders []Part, at hook.Positions) ([]effect, error) 
 func (tr *tracer) toHeads(senders []Part, at hook.Positions, receivers []receiver, to hook.Positions, apart bool) ([]effect, error) {
 	last := 0
 	for _, r := range receivers {
-		last = max(last, r.head.Layer)
+		last = max(last, r.part.Layer)
 	}
 	senders = slices.DeleteFunc(slices.Clone(senders), func(p Part) bool { return p.Layer >= last })
 	if len(senders) == 0 || len(receivers) == 0 {
@@ -188,7 +188,7 @@ func (tr *tracer) received(got *model.SweepResult, variant int, sender Part, rec
 	var set []hook.Point
 	for _, r := range receivers {
 		p := tr.point(r).In(to)
-		if r.head.Layer <= sender.Layer || p.Find(set) >= 0 {
+		if r.part.Layer <= sender.Layer || p.Find(set) >= 0 {
 			continue // a group of queries may share a key
 		}
 		set = append(set, p)
@@ -208,14 +208,14 @@ func (tr *tracer) received(got *model.SweepResult, variant int, sender Part, rec
 
 // point is where a receiver's input arrives.
 func (tr *tracer) point(r receiver) hook.Point {
-	group := tr.m.Config().KVHead(r.head.Index)
+	group := tr.m.Config().KVHead(r.part.Index)
 	switch r.input {
 	case ToKey:
-		return hook.K(r.head.Layer).Head(group)
+		return hook.K(r.part.Layer).Head(group)
 	case ToValue:
-		return hook.V(r.head.Layer).Head(group)
+		return hook.V(r.part.Layer).Head(group)
 	}
-	return hook.Q(r.head.Layer).Head(r.head.Index)
+	return hook.Q(r.part.Layer).Head(r.part.Index)
 }
 
 // grid puts effects of single senders into a map of heads [layer, head], in

@@ -65,7 +65,7 @@ func wangs(t *testing.T, m *model.Model, k *task.Task, row int, sender Part, at 
 		for l := range c.Layers {
 			for i, in := range inputs {
 				for h := range c.Heads {
-					if to != nil && l == to.head.Layer && h == to.head.Index && i == map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input] {
+					if to != nil && l == to.part.Layer && h == to.part.Index && i == map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input] {
 						r = r.Capture(atPos(in(l).Head(h), where))
 						continue // what the receiver gets is read, and nothing after it
 					}
@@ -79,7 +79,7 @@ func wangs(t *testing.T, m *model.Model, k *task.Task, row int, sender Part, at 
 	if to == nil {
 		return patched.Metric()
 	}
-	p := atPos(inputs[map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input]](to.head.Layer).Head(to.head.Index), where)
+	p := atPos(inputs[map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input]](to.part.Layer).Head(to.part.Index), where)
 	return run(k.Clean.IDs[row], func(r model.Request) model.Request { return r.Edit(p.Replace(patched.At(p))).Metric(metric) }).Metric()
 }
 
@@ -122,12 +122,12 @@ func TestPathsAgainstTheAlgorithm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(effects) != 4*to.head.Layer {
-			t.Errorf("%d senders come before %s", len(effects), to.head)
+		if len(effects) != 4*to.part.Layer {
+			t.Errorf("%d senders come before %s", len(effects), to.part)
 		}
 		for _, e := range effects {
 			for row := range 2 {
-				compare(e.sender.String()+" to "+to.head.String()+string(to.input), row, tr.left[row]+e.change[row], wangs(t, m, k, row, e.sender, at[row], &to, into[row]))
+				compare(e.sender.String()+" to "+to.part.String()+string(to.input), row, tr.left[row]+e.change[row], wangs(t, m, k, row, e.sender, at[row], &to, into[row]))
 			}
 		}
 	}

@@ -46,12 +46,34 @@ func draws(m *model.Model, like *Circuit, n int, seed uint64) []*Circuit {
 	return all
 }
 
+// draws are random circuits as the ablation tests them: with as many edges
+// between their nodes as it cuts single ones, or all if there are fewer.
+func (b *bench) draws(like *Circuit, n int, seed uint64) []*Circuit {
+	all := draws(b.m, like, n, seed)
+	if !b.a.cutsEdges() {
+		return all
+	}
+	rng := newRand(seed)
+	possible := EdgesOf(b.m)
+	for _, c := range all {
+		for _, e := range possible {
+			in := func(p Part) bool { return p.Kind == KindEmbed || p.Kind == KindLogits || c.find(p) != nil }
+			if b.a.cuts(e.From, e.To) && in(e.From) && in(e.To) {
+				c.Edges = append(c.Edges, e)
+			}
+		}
+		rng.Shuffle(len(c.Edges), func(i, j int) { c.Edges[i], c.Edges[j] = c.Edges[j], c.Edges[i] })
+		c.Edges = c.Edges[:min(len(like.Edges), len(c.Edges))]
+	}
+	return all
+}
+
 // random are what is gone in random circuits, or when they are.
 func (b *bench) random(like *Circuit, n int, seed uint64) [][]gone {
 	var all [][]gone
-	for _, c := range draws(b.m, like, n, seed) {
+	for _, c := range b.draws(like, n, seed) {
 		if b.a.Side == Removed {
-			all = append(all, b.inside(c, c.Parts()))
+			all = append(all, b.itself(c))
 		} else {
 			all = append(all, b.outside(c))
 		}

@@ -85,7 +85,7 @@ func (tr *tracer) edges(effects []effect, share float64) (edges []Edge) {
 			continue
 		}
 		m, _ := meanError(e.change)
-		edge := Edge{From: e.sender, To: e.to.head, Input: e.to.input, Effect: -100 * m / whole}
+		edge := Edge{From: e.sender, To: e.to.part, Input: e.to.input, Effect: -100 * m / whole}
 		if e.to == (receiver{}) {
 			edge.To, edge.Input = Logits(), ToLogits
 		}
