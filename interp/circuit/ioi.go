@@ -47,7 +47,8 @@ type IOIFound struct {
 //     S1+1 attends to S1
 //
 // Then every path between two heads of following stages is patched alone, for
-// the edges. Those of backups are measured with the name movers knocked out.
+// the edges. Those of backups are measured with the name movers knocked out, and
+// with them there if that shows more: movers may hold them back.
 //
 // It finds heads of these classes if they are there, not heads that do the task
 // in another way; those are listed as Others of a step. Whether what was found
