@@ -125,6 +125,16 @@ func process(c config.Config, params arch.Params, p Processing) (arch.Params, er
 	if p.FoldValues {
 		params = arch.FoldValues(c, params)
 	}
+	if p.RefactorQK {
+		if params, err = arch.RefactorQK(c, params); err != nil {
+			return nil, err
+		}
+	}
+	if p.RefactorOV {
+		if params, err = arch.RefactorOV(c, params); err != nil {
+			return nil, err
+		}
+	}
 	return params, nil
 }
 
