@@ -67,6 +67,7 @@
 // # Weight processing
 //
 // Weights are used as they are. [Model.Process] gives a second view of the same
-// model with norms folded, writing weights centred and so on; every result says
-// under which processing it was computed.
+// model with norms folded, writing weights centred, heads' factors W_Q W_Kᵀ and
+// W_V W_O rewritten along their singular vectors, and so on ([Processing]); every
+// result says under which processing it was computed.
 package model

@@ -2,10 +2,13 @@ package model_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +156,54 @@ func TestGenerationStops(t *testing.T) {
 	}
 	if z := short.At(hook.Z(0).At(4, 11)); !math.IsNaN(z.At(0, 1, 0, 0)) || math.IsNaN(z.At(0, 0, 0, 0)) {
 		t.Errorf("position 11 of a row that ended before is %g, position 4 %g", z.At(0, 1, 0, 0), z.At(0, 0, 0, 0))
+	}
+}
+
+// The tokens of Hugging Face's generate(), which pads on the left
+// (modeltest/testdata/make_generations.py): to the full length, and until a stop
+// token.
+func TestGenerationEqualsHuggingFace(t *testing.T) {
+	families, _, _ := decoders(t)
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(modeltest.Dir()), "generations.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded map[string]struct {
+		Prompts, Tokens, Stopped [][]int32
+		New                      int
+		Stop                     int32
+	}
+	if err := json.Unmarshal(data, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		t.Run(name, func(t *testing.T) {
+			want, ok := recorded[name]
+			if !ok {
+				t.Fatal("nothing is recorded")
+			}
+			m, err := model.Open(families[name])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range []struct {
+				g    model.Generation
+				want [][]int32
+			}{
+				{m.Rows(want.Prompts).Complete(want.New), want.Tokens},
+				{m.Rows(want.Prompts).Complete(want.New).Until(want.Stop), want.Stopped},
+			} {
+				got, err := m.Complete(c.g)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, row := range c.want {
+					if !slices.Equal(got.Prompts.IDs[i], row) {
+						t.Errorf("row %d, stop %v: %v, Hugging Face has %v", i, c.g.Stop, got.New(i), row[len(want.Prompts[i]):])
+					}
+				}
+			}
+		})
 	}
 }
 

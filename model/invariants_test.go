@@ -396,9 +396,16 @@ func TestProcessingKeepsLogProbabilities(t *testing.T) {
 			request := model.Request{Rows: rows}.Capture(hook.Logits())
 			raw := run(t, m, request)
 			can := model.StandardFor(m.Config())
-			for bits := range 16 {
-				p := model.Processing{FoldNorm: bits&1 > 0, CenterWriting: bits&2 > 0, CenterUnembed: bits&4 > 0, FoldValues: bits&8 > 0}
-				refused := p.FoldNorm && !can.FoldNorm || p.CenterWriting && !can.CenterWriting || p.CenterUnembed && !can.CenterUnembed
+			for bits := range 64 {
+				p := model.Processing{FoldNorm: bits&1 > 0, CenterWriting: bits&2 > 0, CenterUnembed: bits&4 > 0, FoldValues: bits&8 > 0,
+					RefactorQK: bits&16 > 0, RefactorOV: bits&32 > 0}
+				others := p
+				others.RefactorQK, others.RefactorOV = false, false
+				if others != p && others != (model.Processing{}) && others != can {
+					continue // what is refactored is either raw or all that the family allows
+				}
+				refused := p.FoldNorm && !can.FoldNorm || p.CenterWriting && !can.CenterWriting || p.CenterUnembed && !can.CenterUnembed ||
+					p.RefactorQK && m.Config().CanRefactorQK() != nil || p.RefactorOV && m.Config().CanRefactorOV() != nil
 				view, err := m.Process(p)
 				if refused != (err != nil) {
 					t.Fatalf("%s: refused %t, yet the error is %v", p, refused, err)

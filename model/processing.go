@@ -12,14 +12,23 @@ import (
 //
 // A step that would change what a family computes is an error that says why:
 // centring writing weights where no LayerNorm reads them, centring a soft-capped
-// unembedding, folding norms that are behind their sublayer. A step that is
-// right but finds nothing to do, as folding value biases where there are none,
-// does nothing. [StandardFor] are the steps that a config allows.
+// unembedding, folding norms that are behind their sublayer, refactoring queries
+// and keys between which positions rotate. A step that is right but finds nothing
+// to do, as folding value biases where there are none, does nothing. The steps
+// are done in the order of the fields. [StandardFor] are the steps of [Standard]
+// that a config allows.
+//
+// RefactorQK and RefactorOV together are TransformerLens'
+// refactor_factored_attn_matrices. A head's q, k, v and z then are coordinates
+// along singular vectors, the largest singular value first; which of the two
+// signs a coordinate has means nothing.
 type Processing struct {
 	FoldNorm      bool // norm weights and biases go into the next linear layer
 	CenterWriting bool // what writes to the residual stream has zero mean over d_model
 	CenterUnembed bool // logits have zero mean over the vocabulary
 	FoldValues    bool // b_V goes into b_O, as attention rows sum to one
+	RefactorQK    bool // W_Q = U √S and W_K = V √S of each head's W_Q W_Kᵀ = U S Vᵀ; biases are a row of them
+	RefactorOV    bool // W_V = U S and W_O = Vᵀ of each head's W_V W_O = U S Vᵀ; b_V goes into b_O
 }
 
 // Standard is the processing that TransformerLens does by default. Families
@@ -44,6 +53,7 @@ func (p Processing) String() string {
 	}{
 		{p.FoldNorm, "norms folded"}, {p.CenterWriting, "writing weights centred"},
 		{p.CenterUnembed, "unembedding centred"}, {p.FoldValues, "value biases folded"},
+		{p.RefactorQK, "queries and keys refactored"}, {p.RefactorOV, "values and outputs refactored"},
 	} {
 		if s.on {
 			steps = append(steps, s.name)

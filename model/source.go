@@ -125,6 +125,16 @@ func process(c config.Config, params arch.Params, p Processing) (arch.Params, er
 	if p.FoldValues {
 		params = arch.FoldValues(c, params)
 	}
+	if p.RefactorQK {
+		if params, err = arch.RefactorQK(c, params); err != nil {
+			return nil, err
+		}
+	}
+	if p.RefactorOV {
+		if params, err = arch.RefactorOV(c, params); err != nil {
+			return nil, err
+		}
+	}
 	return params, nil
 }
 
@@ -154,4 +164,5 @@ func (s *source) decode(ids []int32) (string, []string, error) {
 	return s.tokens.Decode(ids), labels, nil
 }
 
-var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, or vocab.txt); give token ids")
+var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, or vocab.txt); give token ids. " +
+	"From SentencePiece's tokenizer.model alone, AutoTokenizer's save_pretrained in Python makes a tokenizer.json")

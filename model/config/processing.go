@@ -1,6 +1,9 @@
 package config
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The errors below say why a step of weight processing would change what a
 // model computes. They are nil where the step keeps it, even if there is nothing
@@ -36,6 +39,29 @@ func (c Config) CanCenterWriting() error {
 func (c Config) CanCenterUnembed() error {
 	if c.LogitCap != 0 {
 		return errors.New("centring the unembedding: logits are soft capped, and a constant below the cap changes their differences")
+	}
+	return nil
+}
+
+// CanRefactorQK tells whether the queries and keys of a head may be other ones
+// with the same product.
+func (c Config) CanRefactorQK() error {
+	switch {
+	case c.Position == PosRotary:
+		return errors.New("refactoring W_Q and W_K: rotary positions turn queries and keys, so that their product depends on the positions")
+	case c.QKNorm != "":
+		return errors.New("refactoring W_Q and W_K: queries and keys are normalized before their product")
+	case c.KVHeads != c.Heads:
+		return fmt.Errorf("refactoring W_Q and W_K: %d query heads share %d key heads, and each product would need keys of its own", c.Heads, c.KVHeads)
+	}
+	return nil
+}
+
+// CanRefactorOV tells whether the values and outputs of a head may be other
+// ones with the same product.
+func (c Config) CanRefactorOV() error {
+	if c.KVHeads != c.Heads {
+		return fmt.Errorf("refactoring W_V and W_O: %d query heads share %d value heads, and each product would need values of its own", c.Heads, c.KVHeads)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package tokenizer turns text into a model's token ids and back: by byte-level
-// BPE, as GPT-2, Llama 3 and Qwen do it; by SentencePiece's BPE and Unigram, as
-// Llama 2, Gemma and T5; by WordPiece, as BERT.
+// BPE, as GPT-2, Llama 3 and Qwen do it; by SentencePiece's BPE, as Llama 2
+// and Gemma, and Unigram; by WordPiece, as BERT.
 //
 // # Overview
 //
@@ -21,6 +21,14 @@
 //	model          each word becomes tokens                    bpe.go, merge.go, wordpiece.go, unigram.go
 //	template       tokens put around the text, on request      template.go
 //	decoder        and the way back                            decode.go, decoder.go, byte_fallback.go
+//
+// # What is not read
+//
+// SentencePiece's own file, tokenizer.model: where it stands alone, Hugging
+// Face's AutoTokenizer makes a tokenizer.json of it (save_pretrained). In a
+// tokenizer.json: the normalizers Precompiled (T5, XLM-R) and Nmt; the model
+// WordLevel; BPE with affixes (GPT-1, CLIP) or dropout; a Split at another regular
+// expression than those of GPT-2, cl100k, Llama 3, Qwen 2, o200k and Tekken.
 //
 // # Conventions
 //

@@ -48,7 +48,11 @@ func Open(path string) (*Store, error) {
 	}
 	raw, err := os.ReadFile(filepath.Join(path, indexName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: neither %s nor %s is there: %w", path, singleName, indexName, fs.ErrNotExist)
+		pickle := ""
+		if found, _ := filepath.Glob(filepath.Join(path, "*.bin")); len(found) > 0 {
+			pickle = fmt.Sprintf(", only %s, a Python pickle, which transformers' save_pretrained rewrites", filepath.Base(found[0]))
+		}
+		return nil, fmt.Errorf("%s: neither %s nor %s is there%s: %w", path, singleName, indexName, pickle, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package weights
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -235,5 +237,20 @@ func BenchmarkHash(b *testing.B) {
 	b.SetBytes(500_000_000)
 	for b.Loop() {
 		s.Hash()
+	}
+}
+
+// A folder without weights that are read says what it has in their place.
+func TestOpenWithoutWeights(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Open(dir)
+	if !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "pickle") {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pytorch_model.bin"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "only pytorch_model.bin, a Python pickle") {
+		t.Errorf("a folder with a pickle: %v", err)
 	}
 }

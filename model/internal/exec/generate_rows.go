@@ -21,7 +21,7 @@ type rows struct {
 	*work
 	gen   *generation
 	step  int    // tokens chosen so far
-	ended []bool // rows that are done; they are computed on, and nothing is taken of them
+	ended []bool // rows that are done; until they leave they are computed on, and nothing is taken of them
 	cache []cache
 	size  int // positions of the cache
 	sees  [2]*sight
@@ -51,6 +51,9 @@ func (r *rows) run(ctx context.Context) error {
 	}()
 	for r.step < r.gen.job.New && slices.Contains(r.ended, false) {
 		if r.step > 0 {
+			if err := r.leave(); err != nil {
+				return err
+			}
 			if err := r.grow(); err != nil {
 				return err
 			}

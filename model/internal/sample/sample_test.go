@@ -1,9 +1,11 @@
 package sample
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -100,6 +102,45 @@ func TestKept(t *testing.T) {
 		}
 		if len(got) > 0 || math.Abs(sum-1) > 1e-12 {
 			t.Fatalf("%+v of %v keeps also %v; the sum is %g", r, logits, got, sum)
+		}
+	}
+}
+
+// The tokens that may be chosen and their probabilities are those that Hugging
+// Face's warpers leave (testdata/make_warped.py).
+func TestKeptEqualsHuggingFace(t *testing.T) {
+	data, err := os.ReadFile("testdata/warped.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Name        string
+		Logits      []*float32 // nil for -Inf
+		Temperature float64
+		TopK        int     `json:"top_k"`
+		TopP        float64 `json:"top_p"`
+		Probs       []float64
+	}
+	if err := json.Unmarshal(data, &cases); err != nil || len(cases) < 500 {
+		t.Fatalf("%d cases: %v", len(cases), err)
+	}
+	for _, c := range cases {
+		logits := make([]float32, len(c.Logits))
+		for i, v := range c.Logits {
+			if logits[i] = float32(math.Inf(-1)); v != nil {
+				logits[i] = *v
+			}
+		}
+		r := Rule{Temperature: c.Temperature, TopK: c.TopK, TopP: c.TopP}
+		got := make([]float64, len(logits))
+		ids, probs := r.Kept(logits)
+		for i, id := range ids {
+			got[id] += probs[i]
+		}
+		for id, want := range c.Probs {
+			if (got[id] == 0) != (want == 0) || math.Abs(got[id]-want) > 1e-12 { // rounding of float64
+				t.Errorf("%+v of %s: token %d has %g, want %g", r, c.Name, id, got[id], want)
+			}
 		}
 	}
 }
