@@ -24,6 +24,7 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 	if err != nil {
 		return nil, err
 	}
+	defer s.scratch.close()
 	s.out = &SweepOutcome{Plan: plan}
 	if err := s.runBase(ctx); err != nil {
 		return job.Left, err

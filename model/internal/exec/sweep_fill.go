@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
@@ -199,28 +201,28 @@ func (s *sweep) copyIn(x []float32, kept *array.Array, p hook.Point, row int, di
 
 // given are base activations of an activation that are used as they are, at
 // places of every row, with the variant's own edits made [batch, places, ...].
-func (w *work) given(id hook.ID, places func(c course) []int, own bool) []float32 {
+func (w *work) given(id hook.ID, places func(c course) []int, own bool) (*tensors.Tensor, error) {
 	kept := w.base[id]
 	n := len(places(w.courses[0]))
 	dims := arch.Dims(w.Config, id.Kind, n)
 	rowLen, whole := product(dims), product(arch.Dims(w.Config, id.Kind, w.longest))
 	inner := rowLen / max(n, 1)
-	x := make([]float32, w.batch*rowLen)
-	for i, c := range w.courses {
-		list := places(c)
-		to := x[i*rowLen:][:rowLen]
-		for j, pos := range list {
-			if pos < w.lens[c.row] {
-				copy(to[j*inner:][:inner], kept.Values()[c.row*whole+pos*inner:])
+	return reuse(w.scratch, func(x []float32) {
+		for i, c := range w.courses {
+			list := places(c)
+			to := x[i*rowLen:][:rowLen]
+			for j, pos := range list {
+				if pos < w.lens[c.row] {
+					copy(to[j*inner:][:inner], kept.Values()[c.row*whole+pos*inner:])
+				}
+			}
+			if own {
+				for _, e := range w.variants[c.variant].edits[id] {
+					w.change(to, e, c.row, dims, view{queries: viewOf(list)})
+				}
 			}
 		}
-		if own {
-			for _, e := range w.variants[c.variant].edits[id] {
-				w.change(to, e, c.row, dims, view{queries: viewOf(list)})
-			}
-		}
-	}
-	return x
+	}, append([]int{w.batch}, dims...)...)
 }
 
 // change makes an edit on the values of a row.
@@ -264,47 +266,54 @@ func (s *sweep) change(x []float32, e hook.Edit, row int, dims []int, v view) {
 }
 
 // fillSlot is a slot's inputs: fill are the edits of each row.
-func (w *work) fillSlot(sl slot, fill [][]hook.Edit, dims []int, at func(i int) view) (values []any, shapes [][]int) {
+func (w *work) fillSlot(sl slot, fill [][]hook.Edit, dims []int, at func(i int) view) ([]*tensors.Tensor, error) {
 	shape := append([]int{w.batch}, dims...)
+	if finals[sl.kind] { // flat rows
+		shape = append([]int{shape[0] * shape[1]}, shape[2:]...)
+	}
 	rowLen := product(dims)
-	size := w.batch * rowLen
 	each := func(visit func(at int, v float32, e hook.Edit)) {
 		for i, edits := range fill {
 			w.spread(edits, w.courses[i].row, dims, at(i), func(k int, v float32, e hook.Edit) { visit(i*rowLen+k, v, e) })
 		}
 	}
+	one := func(write func(x []float32)) ([]*tensors.Tensor, error) {
+		t, err := reuse(w.scratch, write, shape...)
+		return []*tensors.Tensor{t}, err
+	}
 	switch sl.op {
 	case hook.OpReplace:
-		mask, value := make([]bool, size), make([]float32, size)
-		each(func(at int, v float32, _ hook.Edit) { mask[at], value[at] = true, v })
-		return []any{mask, value}, [][]int{shape, shape}
+		return fillBoth(w.scratch, func(mask []bool, value []float32) {
+			each(func(at int, v float32, _ hook.Edit) { mask[at], value[at] = true, v })
+		}, shape, shape)
 	case hook.OpAdd:
-		value := make([]float32, size)
-		each(func(at int, v float32, _ hook.Edit) { value[at] += v })
-		return []any{value}, [][]int{shape}
+		return one(func(value []float32) { each(func(at int, v float32, _ hook.Edit) { value[at] += v }) })
 	case hook.OpScale:
-		value := filled(size, 1)
-		each(func(at int, _ float32, e hook.Edit) { value[at] *= e.Factor })
-		return []any{value}, [][]int{shape}
+		return one(func(value []float32) {
+			set(value, 1)
+			each(func(at int, _ float32, e hook.Edit) { value[at] *= e.Factor })
+		})
 	case hook.OpClamp:
-		lo, hi := filled(size, float32(math.Inf(-1))), filled(size, float32(math.Inf(1)))
-		each(func(at int, _ float32, e hook.Edit) { lo[at], hi[at] = e.Lo, e.Hi })
-		return []any{lo, hi}, [][]int{shape, shape}
+		return fillBoth(w.scratch, func(lo, hi []float32) {
+			set(lo, float32(math.Inf(-1)))
+			set(hi, float32(math.Inf(1)))
+			each(func(at int, _ float32, e hook.Edit) { lo[at], hi[at] = e.Lo, e.Hi })
+		}, shape, shape)
 	default: // a direction of each row
 		last := dims[len(dims)-1]
-		mask, u := make([]float32, size/last), make([]float32, size)
-		each(func(at int, _ float32, _ hook.Edit) { mask[at/last] = 1 })
-		for i, edits := range fill {
-			if len(edits) == 0 {
-				continue
-			}
-			along := unit(edits[0].Values, last)
-			for k := range rowLen / last {
-				copy(u[i*rowLen+k*last:], along)
-			}
-		}
 		flat := slices.Clone(shape)
 		flat[len(flat)-1] = 1
-		return []any{mask, u}, [][]int{flat, shape}
+		return fillBoth(w.scratch, func(mask, u []float32) {
+			each(func(at int, _ float32, _ hook.Edit) { mask[at/last] = 1 })
+			for i, edits := range fill {
+				if len(edits) == 0 {
+					continue
+				}
+				along := unit(edits[0].Values, last)
+				for k := range rowLen / last {
+					copy(u[i*rowLen+k*last:], along)
+				}
+			}
+		}, flat, shape)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
@@ -52,6 +54,7 @@ type sweep struct {
 	source   map[hook.ID]*array.Array
 	copies   []*array.Array // of Captures, of the base run
 	out      *SweepOutcome
+	scratch  *scratch
 }
 
 // variant is a variant's own edits by activation, and what planning asks of
@@ -72,7 +75,7 @@ type blockEdits struct {
 }
 
 func (e *Engine) newSweep(job SweepJob) *sweep {
-	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures)}
+	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures), scratch: &scratch{Engine: e, kept: map[string][]*tensors.Tensor{}}}
 	for r, row := range job.Base.Tokens {
 		s.lens = append(s.lens, len(row))
 		s.longest = max(s.longest, len(row))
