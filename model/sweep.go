@@ -21,7 +21,8 @@ type Sweep struct {
 	Base Request
 
 	// Source, if it has rows, is a second batch, from which [hook.Point.FromSource]
-	// takes its values. It has as many rows as Base, each as long as that of Base.
+	// takes its values. Without [Variant.Donors] it has as many rows as Base, each
+	// as long as that of Base.
 	Source Request `json:",omitzero"`
 
 	Variants []Variant
@@ -46,6 +47,12 @@ type Variant struct {
 	// Rows are the rows of the batch to run; nil means all. The metrics of the
 	// others are NaN. Positions and values of edits still count in the batch.
 	Rows []int `json:",omitempty"`
+
+	// Donors are, for each row of the base, the row of the source that it takes
+	// from, of as many tokens; nil means the row of the same number. With them one
+	// sweep takes from several batches: the source is all of them, one after
+	// another.
+	Donors []int `json:",omitempty"`
 }
 
 // Sweep runs the variants of a sweep. Nothing runs if any part of it is wrong.

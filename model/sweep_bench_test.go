@@ -1,3 +1,5 @@
+//go:build !golens_cell
+
 package model_test
 
 import (
@@ -107,6 +109,9 @@ func BenchmarkSweep(b *testing.B) {
 				b.ReportMetric(float64(naive(b, m, s))/float64(each), "x_naive")
 				reportSpeed(b, float64(res.Plan.FLOPs+res.Plan.Base)*float64(b.N))
 				b.ReportMetric(100*res.Plan.Share(), "%_of_naive_FLOPs")
+				usual, held := growth(b, m, s)
+				b.ReportMetric(usual, "x_predicted_memory")
+				b.ReportMetric(held, "x_predicted_memory_held")
 				b.Log(fmt.Sprint("\n", res.Plan))
 			})
 		}

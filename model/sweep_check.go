@@ -32,8 +32,10 @@ func (l *local) sweepJob(s Sweep) (job exec.SweepJob, left []int, err error) {
 			return fail(fmt.Errorf("sweep: source: %w", err))
 		}
 		job.Source = &source
-		if err := sameLengths(job.Base.Tokens, source.Tokens); err != nil {
-			return fail(err)
+		if slices.ContainsFunc(s.Variants, func(v Variant) bool { return v.Donors == nil }) {
+			if err := sameLengths(job.Base.Tokens, source.Tokens); err != nil {
+				return fail(err)
+			}
 		}
 	}
 	k, err := newChecker(l.config, job.Base.Tokens)
@@ -49,7 +51,12 @@ func (l *local) sweepJob(s Sweep) (job exec.SweepJob, left []int, err error) {
 		if err := k.variant(v, s.Source.Rows != nil); err != nil {
 			return fail(fmt.Errorf("sweep: %s: %w", v.name(i), err))
 		}
-		job.Variants = append(job.Variants, exec.SweepVariant{Edits: v.Edits, Rows: v.Rows})
+		if v.Donors != nil {
+			if err := donors(v.Donors, job); err != nil {
+				return fail(fmt.Errorf("sweep: %s: %w", v.name(i), err))
+			}
+		}
+		job.Variants = append(job.Variants, exec.SweepVariant{Edits: v.Edits, Rows: v.Rows, Donors: v.Donors})
 	}
 	job.Captures, job.Budget = s.Captures, s.Budget
 	return job, left, nil
@@ -57,11 +64,32 @@ func (l *local) sweepJob(s Sweep) (job exec.SweepJob, left []int, err error) {
 
 func sameLengths(base, source [][]int32) error {
 	if len(base) != len(source) {
-		return fmt.Errorf("sweep: the source has %d rows, the base %d; they are paired row by row", len(source), len(base))
+		return fmt.Errorf("sweep: the source has %d rows, the base %d; they are paired row by row, or by Donors of every variant", len(source), len(base))
 	}
 	for r := range base {
 		if len(base[r]) != len(source[r]) {
 			return fmt.Errorf("sweep: row %d of the source has %d tokens, that of the base %d; values are taken at the same position", r, len(source[r]), len(base[r]))
+		}
+	}
+	return nil
+}
+
+// donors checks which rows of the source a variant's rows take from.
+func donors(donors []int, job exec.SweepJob) error {
+	base := job.Base.Tokens
+	if job.Source == nil {
+		return errors.New("donors, but the sweep has no source run")
+	}
+	if len(donors) != len(base) {
+		return fmt.Errorf("%d donors for a batch of %d rows; each row needs one", len(donors), len(base))
+	}
+	source := job.Source.Tokens
+	for r, d := range donors {
+		if d < 0 || d >= len(source) {
+			return fmt.Errorf("donor %d of row %d does not exist; the source has %d rows", d, r, len(source))
+		}
+		if len(source[d]) != len(base[r]) {
+			return fmt.Errorf("donor %d of row %d has %d tokens, the row %d; values are taken at the same position", d, r, len(source[d]), len(base[r]))
 		}
 	}
 	return nil

@@ -139,6 +139,28 @@ func (r *random) edit() hook.Edit {
 	return p.FromSource()
 }
 
+// twice is a source with a second row for each of the base, that shares some
+// tokens with the first, and a long row that nobody takes from.
+func (r *random) twice(source model.Request) model.Request {
+	for i := range r.rows {
+		row := slices.Clone(source.Rows[i])
+		for j := range row {
+			if r.IntN(2) == 0 {
+				row[j] = r.Int32N(int32(r.m.Config().Vocab))
+			}
+		}
+		source.Rows = append(source.Rows, row)
+		if source.Mask != nil {
+			source.Mask = append(source.Mask, source.Mask[i])
+		}
+	}
+	source.Rows = append(source.Rows, make([]int32, 8))
+	if source.Mask != nil {
+		source.Mask = append(source.Mask, slices.Repeat([]bool{true}, 8))
+	}
+	return source
+}
+
 // sweep draws the metrics, the captures and the variants.
 func (r *random) sweep(base, source model.Request) model.Sweep {
 	vocab := r.m.Config().Vocab
@@ -163,6 +185,10 @@ func (r *random) sweep(base, source model.Request) model.Sweep {
 	for range r.IntN(3) {
 		s.Captures = append(s.Captures, r.point())
 	}
+	more := r.IntN(3) == 0
+	if more {
+		s.Source = r.twice(source)
+	}
 	freeze := r.IntN(3) // as path patching does
 	for range 2 + r.IntN(4) {
 		var v model.Variant
@@ -182,6 +208,11 @@ func (r *random) sweep(base, source model.Request) model.Sweep {
 		}
 		if r.IntN(4) == 0 {
 			v.Rows = []int{r.IntN(len(r.rows))}
+		}
+		for row := range r.rows {
+			if more {
+				v.Donors = append(v.Donors, row+r.IntN(2)*len(r.rows))
+			}
 		}
 		s.Variants = append(s.Variants, v)
 	}

@@ -26,8 +26,9 @@ type SignalTable struct {
 // name was said twice (the token signal) and where it stood first (the position
 // signal): their outputs at END are taken from prompts in which each signal is
 // kept, random or inverted, all others from the clean prompts. That the fit is
-// good says that the two add up. One pass for each of six kinds of prompts, two
-// sides each. Source: Wang et al. 2022, section 3.2 and appendix A.
+// good says that the two add up. One sweep: a pass over the clean prompts, one over
+// each of six kinds of prompts up to the last head's layer, and six
+// variants. Source: Wang et al. 2022, section 3.2 and appendix A.
 func Signals(m *model.Model, t *task.IOITask, heads []Part) (*SignalTable, error) {
 	s, err := signals(m, t, heads)
 	if err != nil {
@@ -50,29 +51,35 @@ func signals(m *model.Model, t *task.IOITask, heads []Part) (*SignalTable, error
 	s := &SignalTable{Heads: heads}
 	samples := array.New(array.Dim("sample", t.Len()),
 		array.Labels("position signal", []string{"kept", "inverted"}), array.Labels("token signal", []string{"kept", "random", "inverted"}))
-	var prov model.Provenance
-	for i, row := range task.Signals {
-		for j, corruption := range row {
+	sweep := model.Sweep{Base: t.Clean.Metric(t.LogitDiff)}
+	for _, row := range task.Signals {
+		for _, corruption := range row {
 			other, err := t.Corrupt(corruption)
 			if err != nil {
 				return nil, err
 			}
-			got, err := m.Sweep(model.Sweep{
-				Base: t.Clean.Metric(t.LogitDiff), Source: other.Corrupted.Request(),
-				Variants: []model.Variant{{Name: string(corruption), Edits: edits}},
-			})
-			if err != nil {
-				return nil, err
+			v := model.Variant{Name: string(corruption), Edits: edits}
+			for _, prompt := range other.Corrupted.IDs {
+				v.Donors = append(v.Donors, len(sweep.Source.Rows))
+				sweep.Source.Rows = append(sweep.Source.Rows, prompt)
 			}
-			prov = got.Provenance
-			for k, v := range got.PerRow(0).Values() {
-				samples.Set(float64(v), k, i, j)
+			sweep.Variants = append(sweep.Variants, v)
+		}
+	}
+	got, err := m.Sweep(sweep)
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range task.Signals {
+		for j := range row {
+			for k := range t.Len() {
+				samples.Set(got.PerRow(0).At(i*len(row)+j, k), k, i, j)
 			}
 		}
 	}
 	s.Result = &interp.Result{
 		Array:   samples.Mean("sample").Named("logit difference with the signals of "+join(heads)+" changed", t.LogitDiff.Unit()),
-		Samples: samples, Source: wang, Provenance: prov,
+		Samples: samples, Source: wang, Provenance: got.Provenance,
 		Method: fmt.Sprintf("outputs of %s at END taken from prompts with other signals, %d prompts of %s", join(heads), t.Len(), t.Name),
 	}
 	s.fit()

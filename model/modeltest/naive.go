@@ -99,11 +99,23 @@ func part(a *array.Array, p hook.Point) *array.Array {
 	return a
 }
 
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // runs tells whether a variant runs a row.
 func runs(v model.Variant, row int) bool { return v.Rows == nil || slices.Contains(v.Rows, row) }
 
 // given is an edit with its values, row by row.
 func given(e hook.Edit, base, source *model.Result, v model.Variant) (edits []hook.Edit) {
+	longest := 0
+	for _, labels := range base.Labels {
+		longest = max(longest, len(labels))
+	}
 	for row, labels := range base.Labels {
 		rank := row
 		if e.Batch != nil {
@@ -122,7 +134,17 @@ func given(e hook.Edit, base, source *model.Result, v model.Variant) (edits []ho
 		}
 		switch from := map[hook.Op]*model.Result{hook.OpFreeze: base, hook.OpSource: source}[e.Op]; {
 		case from != nil:
-			one = one.Replace(part(from.At(e.Whole()).Select(hook.Batch, row), one.Point))
+			donor := row
+			if e.Op == hook.OpSource && v.Donors != nil {
+				donor = v.Donors[row]
+			}
+			values := from.At(e.Whole()).Select(hook.Batch, donor)
+			for _, axis := range []string{hook.Pos, hook.Query, hook.Key} { // the source may have longer rows than the base
+				if slices.Contains(e.Kind.Axes(), axis) {
+					values = values.Select(axis, upTo(longest)...)
+				}
+			}
+			one = one.Replace(part(values, one.Point))
 		case len(e.Shape) == len(e.Kind.Axes()) && e.Shape[0] > 1: // values of every row
 			n := len(e.Values) / e.Shape[0]
 			one.Shape, one.Values = e.Shape[1:], e.Values[rank*n:(rank+1)*n]

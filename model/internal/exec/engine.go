@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"cmp"
 	"fmt"
 	"sync"
 	"unsafe"
@@ -53,26 +52,15 @@ func New(c config.Config, plan arch.Plan, b *backend.Backend) (*Engine, error) {
 	return e, nil
 }
 
-// upload reads a weight into the backend's memory: at once, where the backend
-// shares it with us, else by way of a copy.
+// upload reads a weight into the backend's memory.
 func (e *Engine) upload(w *arch.Pending) (*tensors.Tensor, error) {
-	if !e.Backend.HasSharedBuffers() {
-		values := make([]float32, w.Size())
-		if err := w.Fill(values); err != nil {
-			return nil, err
-		}
-		return e.tensor(values, w.Shape...)
-	}
-	t, err := tensors.FromShapeForBackend(e.Backend.Backend, 0, shapes.Make(dtypes.Float32, w.Shape...))
-	if err != nil {
-		return nil, err
-	}
 	var bad error
-	if err := tensors.MutableFlatData(t, func(values []float32) { bad = w.Fill(values) }); err != nil || bad != nil {
+	t, err := fill(e, func(values []float32) { bad = w.Fill(values) }, w.Shape...)
+	if bad != nil {
 		free(t)
-		return nil, cmp.Or(bad, err)
+		return nil, bad
 	}
-	return t, nil
+	return t, err
 }
 
 // tensor copies float32, int32 or bool values to the backend.

@@ -146,10 +146,14 @@ func broadcast(shape []int, rank int) []int {
 
 func filled(n int, v float32) []float32 {
 	x := make([]float32, n)
+	set(x, v)
+	return x
+}
+
+func set(x []float32, v float32) {
 	for i := range x {
 		x[i] = v
 	}
-	return x
 }
 
 // unit is v over its length, followed by zeros up to n: an axis of keys may be

@@ -24,6 +24,7 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 	if err != nil {
 		return nil, err
 	}
+	defer s.scratch.close()
 	s.out = &SweepOutcome{Plan: plan}
 	if err := s.runBase(ctx); err != nil {
 		return job.Left, err
@@ -72,7 +73,7 @@ func (s *sweep) runBase(ctx context.Context) error {
 	keepOf := func(job Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
 		asked := len(job.Captures)
 		job.Captures = slices.Concat(job.Captures, ids, more)
-		job.Until, job.Most = s.Config.Layers, s.rows
+		job.Most = s.rows
 		out, err := s.Run(ctx, job)
 		if err != nil {
 			return nil, nil, nil, err
@@ -86,11 +87,32 @@ func (s *sweep) runBase(ctx context.Context) error {
 		return out, kept, rest, nil
 	}
 	var err error
-	if s.out.Base, s.base, s.copies, err = keepOf(s.job.Base, s.needs.base, s.job.Captures); err != nil || s.job.Source == nil {
+	base := s.job.Base
+	base.Until = s.Config.Layers
+	if s.out.Base, s.base, s.copies, err = keepOf(base, s.needs.base, s.job.Captures); err != nil || s.job.Source == nil {
 		return err
 	}
-	s.out.Source, s.source, _, err = keepOf(*s.job.Source, s.needs.source, nil)
+	source := *s.job.Source
+	source.Until = s.until()
+	s.out.Source, s.source.kept, _, err = keepOf(source, s.needs.source, nil)
 	return err
+}
+
+// until is how many blocks the source runs: up to the last that somebody reads.
+func (s *sweep) until() int {
+	if len(s.job.Source.Metrics) > 0 {
+		return s.Config.Layers
+	}
+	n := 0
+	for _, p := range slices.Concat(s.job.Source.kept(), s.needs.source) {
+		switch {
+		case finals[p.Kind]:
+			return s.Config.Layers
+		case !p.Kind.Global():
+			n = max(n, p.Layer+1)
+		}
+	}
+	return n
 }
 
 // answers makes the arrays of the answer, filled with what the base run has.

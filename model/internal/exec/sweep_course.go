@@ -45,8 +45,8 @@ func (s *sweep) at(p hook.Point, row int) []int {
 	return slices.Compact(list)
 }
 
-// changes are the positions at which edits may change an activation.
-func (s *sweep) changes(edits []hook.Edit, row int) []int {
+// changes are the positions at which edits of a variant may change an activation.
+func (s *sweep) changes(edits []hook.Edit, v variant, row int) []int {
 	var all []int
 	for _, e := range edits {
 		if e.Op == hook.OpFreeze || e.Op == hook.OpScale && e.Factor == 1 {
@@ -54,7 +54,7 @@ func (s *sweep) changes(edits []hook.Edit, row int) []int {
 		}
 		at := s.at(e.Point, row)
 		if e.Op == hook.OpSource {
-			at = from(at, s.same[row])
+			at = from(at, v.same[row])
 		}
 		all = union(all, at)
 	}
@@ -90,11 +90,11 @@ func (s *sweep) set(edits []hook.Edit, row int, frozen bool) []int {
 }
 
 // after is where an activation differs from the base run's, once edited.
-func (s *sweep) after(before []int, edits []hook.Edit, row int) []int {
+func (s *sweep) after(before []int, edits []hook.Edit, v variant, row int) []int {
 	if len(edits) == 0 {
 		return before
 	}
-	return union(minus(before, s.set(edits, row, true)), s.changes(edits, row))
+	return union(minus(before, s.set(edits, row, true)), s.changes(edits, v, row))
 }
 
 // reach is what happens in one block of one row: where activations differ from
@@ -122,7 +122,7 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 			continue
 		}
 		part := partOf(s.Config, k)
-		parts[part] = union(parts[part], s.changes(edits, row))
+		parts[part] = union(parts[part], s.changes(edits, v, row))
 		switch k { // what is read before it is set must be computed all the same
 		case hook.KindZ:
 			setZ = union(setZ, s.set(edits, row, false))
@@ -147,7 +147,7 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 		return v.edits[hook.ID{Kind: k, Layer: l}]
 	}
 	var r reach
-	r.in = s.after(in, edits(hook.KindResidPre), row)
+	r.in = s.after(in, edits(hook.KindResidPre), v, row)
 	r.keys = union(r.in, union(parts[partKeys], parts[partBoth]))
 	r.queries = union(r.in, union(parts[partQueries], parts[partBoth]))
 	z := r.queries
@@ -159,11 +159,11 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 		z = union(z, from(upTo(s.lens[row]), first))
 	}
 	r.attention = minus(z, union(setZ, setAttn))
-	z = s.after(z, edits(hook.KindZ), row)
-	attn := union(s.after(z, edits(hook.KindResult), row), parts[partZ])
+	z = s.after(z, edits(hook.KindZ), v, row)
+	attn := union(s.after(z, edits(hook.KindResult), v, row), parts[partZ])
 	r.inside = union(z, attn)
-	attn = s.after(attn, edits(hook.KindAttnOut), row)
-	mid := union(s.after(union(r.in, attn), edits(hook.KindResidMid), row), parts[partMid])
+	attn = s.after(attn, edits(hook.KindAttnOut), v, row)
+	mid := union(s.after(union(r.in, attn), edits(hook.KindResidMid), v, row), parts[partMid])
 	out := mid
 	if !s.Config.AttnOnly() {
 		reads := mid
@@ -176,9 +176,9 @@ func (s *sweep) reach(l int, in []int, v variant, row int) reach {
 		reads = union(reads, parts[partMLP])
 		r.inside = union(r.inside, reads)
 		r.mlp = minus(reads, setMLP)
-		out = union(mid, s.after(reads, edits(hook.KindMLPOut), row))
+		out = union(mid, s.after(reads, edits(hook.KindMLPOut), v, row))
 	}
-	r.out = union(s.after(out, edits(hook.KindResidPost), row), parts[partPost])
+	r.out = union(s.after(out, edits(hook.KindResidPost), v, row), parts[partPost])
 	return r
 }
 
@@ -230,7 +230,7 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 	c = course{variant: vi, row: row, from: n}
 	changed := make([][]int, layers+1)
 	for _, id := range embedIDs {
-		changed[0] = union(changed[0], s.changes(v.edits[id], row))
+		changed[0] = union(changed[0], s.changes(v.edits[id], v, row))
 	}
 	c.embed = len(changed[0]) > 0
 	blocks := make([]reach, layers)
@@ -240,7 +240,7 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 	}
 	final := changed[layers]
 	for _, id := range finalIDs {
-		final = union(final, s.changes(v.edits[id], row))
+		final = union(final, s.changes(v.edits[id], v, row))
 	}
 	reads := s.wanted(row, func(id hook.ID) bool { return finals[id.Kind] })
 	for _, m := range s.job.Base.Metrics {

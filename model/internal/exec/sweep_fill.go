@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
@@ -126,15 +128,14 @@ func (sel selection) walk(ldims, adims []int, visit func(index []int, local, abs
 
 // spread visits every value that the edits select in one row of the tensor,
 // with its offset within the row and the edit's value.
-func (s *sweep) spread(edits []hook.Edit, row int, dims []int, v view, visit func(at int, value float32, e hook.Edit)) {
+func (s *sweep) spread(edits []hook.Edit, c course, dims []int, v view, visit func(at int, value float32, e hook.Edit)) {
 	for _, e := range edits {
-		sel, ok := s.pick(e.Point, row, dims, v)
+		sel, ok := s.pick(e.Point, c.row, dims, v)
 		if !ok {
 			continue
 		}
-		whole := arch.Dims(s.Config, e.Kind, s.longest)
 		steps := broadcast(e.Shape, len(dims)+1)
-		kept := s.kept(e)
+		kept, whole := s.kept(e, c)
 		last := len(dims) - 1
 		sel.walk(dims, whole, func(index []int, local, abs int) {
 			if local < 0 {
@@ -144,7 +145,6 @@ func (s *sweep) spread(edits []hook.Edit, row int, dims []int, v view, visit fun
 			for i, k := range index {
 				from += k * steps[i+1]
 			}
-			abs += row * product(whole)
 			for k, i := range sel.local[last] {
 				if i < 0 {
 					continue
@@ -152,7 +152,7 @@ func (s *sweep) spread(edits []hook.Edit, row int, dims []int, v view, visit fun
 				var value float32
 				switch {
 				case kept != nil:
-					value = kept.Values()[abs+sel.abs[last][k]]
+					value = kept[abs+sel.abs[last][k]]
 				case len(e.Values) > 0:
 					value = e.Values[from+k*steps[last+1]]
 				}
@@ -162,26 +162,29 @@ func (s *sweep) spread(edits []hook.Edit, row int, dims []int, v view, visit fun
 	}
 }
 
-// kept is the activation of the base or the source run that an edit puts in
-// place, nil if it brings its own values.
-func (s *sweep) kept(e hook.Edit) *array.Array {
+// kept is the activation of a row of the base or the source run that an edit
+// puts in place, and its dimensions; no values if the edit brings its own.
+func (s *sweep) kept(e hook.Edit, c course) (values []float32, dims []int) {
+	a, row, longest := (*array.Array)(nil), c.row, s.longest
 	switch e.Op {
 	case hook.OpFreeze:
-		return s.base[e.ID]
+		a = s.base[e.ID]
 	case hook.OpSource:
-		return s.source[e.ID]
+		a, row, longest = s.source.kept[e.ID], s.variants[c.variant].donors[c.row], s.source.longest
 	}
-	return nil
+	dims = arch.Dims(s.Config, e.Kind, longest)
+	if a == nil {
+		return nil, dims
+	}
+	return a.Values()[row*product(dims):], dims
 }
 
 // copyIn puts the selected values of a kept activation into a row x.
-func (s *sweep) copyIn(x []float32, kept *array.Array, p hook.Point, row int, dims []int, v view) {
+func (s *sweep) copyIn(x, values []float32, whole []int, p hook.Point, row int, dims []int, v view) {
 	sel, ok := s.pick(p, row, dims, v)
 	if !ok {
 		return
 	}
-	whole := arch.Dims(s.Config, p.Kind, s.longest)
-	values := kept.Values()[row*product(whole):]
 	locals, abs := sel.local[len(dims)-1], sel.abs[len(dims)-1]
 	run := min(leading(locals), leading(abs))
 	sel.walk(dims, whole, func(_ []int, to, from int) {
@@ -199,37 +202,37 @@ func (s *sweep) copyIn(x []float32, kept *array.Array, p hook.Point, row int, di
 
 // given are base activations of an activation that are used as they are, at
 // places of every row, with the variant's own edits made [batch, places, ...].
-func (w *work) given(id hook.ID, places func(c course) []int, own bool) []float32 {
+func (w *work) given(id hook.ID, places func(c course) []int, own bool) (*tensors.Tensor, error) {
 	kept := w.base[id]
 	n := len(places(w.courses[0]))
 	dims := arch.Dims(w.Config, id.Kind, n)
 	rowLen, whole := product(dims), product(arch.Dims(w.Config, id.Kind, w.longest))
 	inner := rowLen / max(n, 1)
-	x := make([]float32, w.batch*rowLen)
-	for i, c := range w.courses {
-		list := places(c)
-		to := x[i*rowLen:][:rowLen]
-		for j, pos := range list {
-			if pos < w.lens[c.row] {
-				copy(to[j*inner:][:inner], kept.Values()[c.row*whole+pos*inner:])
+	return reuse(w.scratch, func(x []float32) {
+		for i, c := range w.courses {
+			list := places(c)
+			to := x[i*rowLen:][:rowLen]
+			for j, pos := range list {
+				if pos < w.lens[c.row] {
+					copy(to[j*inner:][:inner], kept.Values()[c.row*whole+pos*inner:])
+				}
+			}
+			if own {
+				for _, e := range w.variants[c.variant].edits[id] {
+					w.change(to, e, c, dims, view{queries: viewOf(list)})
+				}
 			}
 		}
-		if own {
-			for _, e := range w.variants[c.variant].edits[id] {
-				w.change(to, e, c.row, dims, view{queries: viewOf(list)})
-			}
-		}
-	}
-	return x
+	}, append([]int{w.batch}, dims...)...)
 }
 
 // change makes an edit on the values of a row.
-func (s *sweep) change(x []float32, e hook.Edit, row int, dims []int, v view) {
+func (s *sweep) change(x []float32, e hook.Edit, c course, dims []int, v view) {
 	if e.Op == hook.OpProject {
 		u := unit(e.Values, dims[len(dims)-1])
 		n := dims[len(dims)-1]
 		seen := map[int]bool{}
-		s.spread([]hook.Edit{e}, row, dims, v, func(at int, _ float32, _ hook.Edit) {
+		s.spread([]hook.Edit{e}, c, dims, v, func(at int, _ float32, _ hook.Edit) {
 			at -= at % n
 			if seen[at] {
 				return
@@ -245,11 +248,11 @@ func (s *sweep) change(x []float32, e hook.Edit, row int, dims []int, v view) {
 		})
 		return
 	}
-	if kept := s.kept(e); kept != nil {
-		s.copyIn(x, kept, e.Point, row, dims, v)
+	if kept, whole := s.kept(e, c); kept != nil {
+		s.copyIn(x, kept, whole, e.Point, c.row, dims, v)
 		return
 	}
-	s.spread([]hook.Edit{e}, row, dims, v, func(at int, value float32, e hook.Edit) {
+	s.spread([]hook.Edit{e}, c, dims, v, func(at int, value float32, e hook.Edit) {
 		switch e.Op {
 		case hook.OpAdd:
 			x[at] += value
@@ -264,47 +267,54 @@ func (s *sweep) change(x []float32, e hook.Edit, row int, dims []int, v view) {
 }
 
 // fillSlot is a slot's inputs: fill are the edits of each row.
-func (w *work) fillSlot(sl slot, fill [][]hook.Edit, dims []int, at func(i int) view) (values []any, shapes [][]int) {
+func (w *work) fillSlot(sl slot, fill [][]hook.Edit, dims []int, at func(i int) view) ([]*tensors.Tensor, error) {
 	shape := append([]int{w.batch}, dims...)
+	if finals[sl.kind] { // flat rows
+		shape = append([]int{shape[0] * shape[1]}, shape[2:]...)
+	}
 	rowLen := product(dims)
-	size := w.batch * rowLen
 	each := func(visit func(at int, v float32, e hook.Edit)) {
 		for i, edits := range fill {
-			w.spread(edits, w.courses[i].row, dims, at(i), func(k int, v float32, e hook.Edit) { visit(i*rowLen+k, v, e) })
+			w.spread(edits, w.courses[i], dims, at(i), func(k int, v float32, e hook.Edit) { visit(i*rowLen+k, v, e) })
 		}
+	}
+	one := func(write func(x []float32)) ([]*tensors.Tensor, error) {
+		t, err := reuse(w.scratch, write, shape...)
+		return []*tensors.Tensor{t}, err
 	}
 	switch sl.op {
 	case hook.OpReplace:
-		mask, value := make([]bool, size), make([]float32, size)
-		each(func(at int, v float32, _ hook.Edit) { mask[at], value[at] = true, v })
-		return []any{mask, value}, [][]int{shape, shape}
+		return fillBoth(w.scratch, func(mask []bool, value []float32) {
+			each(func(at int, v float32, _ hook.Edit) { mask[at], value[at] = true, v })
+		}, shape, shape)
 	case hook.OpAdd:
-		value := make([]float32, size)
-		each(func(at int, v float32, _ hook.Edit) { value[at] += v })
-		return []any{value}, [][]int{shape}
+		return one(func(value []float32) { each(func(at int, v float32, _ hook.Edit) { value[at] += v }) })
 	case hook.OpScale:
-		value := filled(size, 1)
-		each(func(at int, _ float32, e hook.Edit) { value[at] *= e.Factor })
-		return []any{value}, [][]int{shape}
+		return one(func(value []float32) {
+			set(value, 1)
+			each(func(at int, _ float32, e hook.Edit) { value[at] *= e.Factor })
+		})
 	case hook.OpClamp:
-		lo, hi := filled(size, float32(math.Inf(-1))), filled(size, float32(math.Inf(1)))
-		each(func(at int, _ float32, e hook.Edit) { lo[at], hi[at] = e.Lo, e.Hi })
-		return []any{lo, hi}, [][]int{shape, shape}
+		return fillBoth(w.scratch, func(lo, hi []float32) {
+			set(lo, float32(math.Inf(-1)))
+			set(hi, float32(math.Inf(1)))
+			each(func(at int, _ float32, e hook.Edit) { lo[at], hi[at] = e.Lo, e.Hi })
+		}, shape, shape)
 	default: // a direction of each row
 		last := dims[len(dims)-1]
-		mask, u := make([]float32, size/last), make([]float32, size)
-		each(func(at int, _ float32, _ hook.Edit) { mask[at/last] = 1 })
-		for i, edits := range fill {
-			if len(edits) == 0 {
-				continue
-			}
-			along := unit(edits[0].Values, last)
-			for k := range rowLen / last {
-				copy(u[i*rowLen+k*last:], along)
-			}
-		}
 		flat := slices.Clone(shape)
 		flat[len(flat)-1] = 1
-		return []any{mask, u}, [][]int{flat, shape}
+		return fillBoth(w.scratch, func(mask, u []float32) {
+			each(func(at int, _ float32, _ hook.Edit) { mask[at/last] = 1 })
+			for i, edits := range fill {
+				if len(edits) == 0 {
+					continue
+				}
+				along := unit(edits[0].Values, last)
+				for k := range rowLen / last {
+					copy(u[i*rowLen+k*last:], along)
+				}
+			}
+		}, flat, shape)
 	}
 }

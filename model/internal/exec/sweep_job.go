@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
@@ -23,8 +25,9 @@ type SweepJob struct {
 
 // A SweepVariant is a list of edits, made after those of the base.
 type SweepVariant struct {
-	Edits []hook.Edit
-	Rows  []int // nil: all
+	Edits  []hook.Edit
+	Rows   []int // nil: all
+	Donors []int // row of the source of each row; nil: the same
 }
 
 // A SweepOutcome is what a sweep gave.
@@ -41,17 +44,17 @@ type SweepOutcome struct {
 type sweep struct {
 	*Engine
 	job      SweepJob
-	lens     []int
+	lens     []int // of the base's rows
 	longest  int
-	same     []int // first position in each row at which the source run may differ from the base run
+	source   run // nothing if there is none
 	variants []variant
 	rows     int                                 // most of a chunk of the base and source run
 	points   []hook.Point                        // of captures and linear metrics of every variant
 	needs    struct{ base, source []hook.Point } // what the groups use of the two runs
 	base     map[hook.ID]*array.Array
-	source   map[hook.ID]*array.Array
 	copies   []*array.Array // of Captures, of the base run
 	out      *SweepOutcome
+	scratch  *scratch
 }
 
 // variant is a variant's own edits by activation, and what planning asks of
@@ -59,7 +62,16 @@ type sweep struct {
 type variant struct {
 	edits  map[hook.ID][]hook.Edit
 	rows   []int
+	donors []int // of each row of the base, if there is a source
+	same   []int // first position in each row at which the source run may differ from the base run
 	blocks []blockEdits
+}
+
+// run is the batch of the source, and what it left.
+type run struct {
+	lens    []int
+	longest int
+	kept    map[hook.ID]*array.Array
 }
 
 // blockEdits is what a variant does in a block.
@@ -72,11 +84,16 @@ type blockEdits struct {
 }
 
 func (e *Engine) newSweep(job SweepJob) *sweep {
-	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures)}
-	for r, row := range job.Base.Tokens {
+	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures), scratch: &scratch{Engine: e, kept: map[string][]*tensors.Tensor{}}}
+	for _, row := range job.Base.Tokens {
 		s.lens = append(s.lens, len(row))
 		s.longest = max(s.longest, len(row))
-		s.same = append(s.same, s.agree(r))
+	}
+	if job.Source != nil {
+		for _, row := range job.Source.Tokens {
+			s.source.lens = append(s.source.lens, len(row))
+			s.source.longest = max(s.source.longest, len(row))
+		}
 	}
 	for _, m := range job.Base.Metrics {
 		if m.Linear != nil {
@@ -84,9 +101,17 @@ func (e *Engine) newSweep(job SweepJob) *sweep {
 		}
 	}
 	for _, v := range job.Variants {
-		w := variant{edits: map[hook.ID][]hook.Edit{}, rows: v.Rows}
+		w := variant{edits: map[hook.ID][]hook.Edit{}, rows: v.Rows, donors: v.Donors}
 		if v.Rows == nil {
 			w.rows = upTo(len(s.lens))
+		}
+		if v.Donors == nil {
+			w.donors = upTo(len(s.lens))
+		}
+		if slices.ContainsFunc(v.Edits, func(e hook.Edit) bool { return e.Op == hook.OpSource }) {
+			for r, donor := range w.donors {
+				w.same = append(w.same, s.agree(r, donor))
+			}
 		}
 		for _, e := range v.Edits {
 			w.edits[e.ID] = append(w.edits[e.ID], e)
@@ -126,15 +151,15 @@ func (s *sweep) blockEdits(v, l int) blockEdits {
 }
 
 // agree is how many leading positions of a row have equal activations in the
-// base and the source run: as many as have equal tokens, since no position sees
-// what comes after it.
-func (s *sweep) agree(row int) int {
-	if s.job.Source == nil || s.Config.Encoder || len(s.job.Base.Edits)+len(s.job.Source.Edits) > 0 {
+// base and, in the donor's row, in the source run: as many as have equal tokens,
+// since no position sees what comes after it.
+func (s *sweep) agree(row, donor int) int {
+	if s.Config.Encoder || len(s.job.Base.Edits)+len(s.job.Source.Edits) > 0 {
 		return 0
 	}
-	a, b := s.job.Base.Tokens[row], s.job.Source.Tokens[row]
+	a, b := s.job.Base.Tokens[row], s.job.Source.Tokens[donor]
 	n := 0
-	for n < len(a) && a[n] == b[n] {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
 		n++
 	}
 	return n

@@ -74,7 +74,7 @@ func (s *sweep) plan() ([]*group, SweepPlan, error) {
 	held := s.held()
 	workers := int64(s.workers())
 	passes := s.passBytes(0)
-	for s.rows = len(s.lens); s.rows > 1 && held+passes > budget; {
+	for s.rows = max(len(s.lens), len(s.source.lens)); s.rows > 1 && held+passes > budget; {
 		s.rows = (s.rows + 1) / 2
 		passes = s.passBytes(s.rows)
 	}
@@ -105,13 +105,13 @@ func (s *sweep) plan() ([]*group, SweepPlan, error) {
 			float64(held+passes)/1e6, float64(held)/1e6, float64(budget)/1e6)
 	}
 	p.Memory = held + max(most, passes)
-	p.Base = s.pass(s.job.Base, len(s.lens))
+	p.Base = s.pass(s.job.Base, s.Config.Layers, len(s.lens), s.longest)
 	p.Naive = 0
 	for _, v := range s.variants {
-		p.Naive += s.pass(s.job.Base, len(v.rows))
+		p.Naive += s.pass(s.job.Base, s.Config.Layers, len(v.rows), s.longest)
 	}
 	if s.job.Source != nil {
-		p.Base += s.pass(*s.job.Source, len(s.lens))
+		p.Base += s.pass(*s.job.Source, s.until(), len(s.source.lens), s.source.longest)
 	}
 	return groups, p, nil
 }
@@ -349,18 +349,16 @@ func contains(have, want []int) bool { return len(minus(want, have)) == 0 }
 // runs left and the answer.
 func (s *sweep) held() int64 {
 	n := 0
-	for _, p := range slices.Concat(s.needs.base, s.needs.source) {
+	for _, p := range slices.Concat(s.needs.base, s.job.Base.kept()) {
 		n += product(Selected(s.Config, p, len(s.lens), s.longest))
 	}
 	for _, p := range s.job.Captures {
 		n += (len(s.variants) + 1) * product(Selected(s.Config, p, len(s.lens), s.longest))
 	}
-	asked := s.job.Base.kept()
 	if s.job.Source != nil {
-		asked = append(asked, s.job.Source.kept()...)
-	}
-	for _, p := range asked {
-		n += product(Selected(s.Config, p, len(s.lens), s.longest))
+		for _, p := range slices.Concat(s.needs.source, s.job.Source.kept()) {
+			n += product(Selected(s.Config, p, len(s.source.lens), s.source.longest))
+		}
 	}
 	return 4 * int64(n)
 }
@@ -378,16 +376,18 @@ func (j Job) kept() []hook.Point {
 // of so many rows if rows is not 0: for each chunk that runs a block, what is
 // read of it, and, for gradients, every block's input.
 func (s *sweep) passBytes(rows int) int64 {
-	chunks := s.chunks(s.lens, s.longest, rows)
-	f := chunks[0]
 	most := 0
 	for _, run := range []struct {
-		job    *Job
-		points []hook.Point
-	}{{&s.job.Base, slices.Concat(s.needs.base, s.points)}, {s.job.Source, s.needs.source}} {
+		job     *Job
+		lens    []int
+		longest int
+		points  []hook.Point
+	}{{&s.job.Base, s.lens, s.longest, slices.Concat(s.needs.base, s.points)}, {s.job.Source, s.source.lens, s.source.longest, s.needs.source}} {
 		if run.job == nil {
 			continue
 		}
+		chunks := s.chunks(run.lens, run.longest, rows)
+		f := chunks[0]
 		reads := map[int]int{}
 		for id := range ids(slices.Concat(run.job.Captures, run.points)) {
 			reads[id.Layer] += product(arch.Dims(s.Config, id.Kind, f.pos))
@@ -396,9 +396,9 @@ func (s *sweep) passBytes(rows int) int64 {
 		if len(run.job.GradOf) > 0 {
 			n += s.Config.Layers * f.pos * s.Config.DModel
 		}
-		most = max(most, n*f.batch)
+		most = max(most, n*f.batch*min(s.workers(), len(chunks)))
 	}
-	return 4 * int64(most) * int64(min(s.workers(), len(chunks)))
+	return 4 * int64(most)
 }
 
 // ids are the activations of some points.
@@ -534,9 +534,9 @@ func blockFlops(c config.Config, t step, batch, keys, outs, past int) int64 {
 	return 2 * int64(n) * int64(batch)
 }
 
-// pass counts the matrix products of full runs of rows of a job.
-func (s *sweep) pass(job Job, rows int) int64 {
-	n := int64(s.Config.Layers) * blockFlops(s.Config, step{live: true}, rows, s.longest, s.longest, 0)
+// pass counts the matrix products of rows of a job in so many blocks.
+func (s *sweep) pass(job Job, layers, rows, longest int) int64 {
+	n := int64(layers) * blockFlops(s.Config, step{live: true}, rows, longest, longest, 0)
 	read := 0
 	for _, m := range job.Metrics {
 		if m.Linear == nil {

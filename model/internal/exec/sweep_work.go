@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,19 +20,28 @@ type work struct {
 	courses []course // of the rows in use; the batch may be larger
 	batch   int
 	index   int               // among all chunks of the sweep
-	own     []*tensors.Tensor // made here, freed at the end
+	own     []*tensors.Tensor // inputs of the block at work
 }
 
 // run does the steps of the chunk and measures what comes of them.
 func (w *work) run(ctx context.Context) (err error) {
-	defer func() { free(w.own...) }()
+	w.scratch.serve(w.group)
 	var x *tensors.Tensor
-	defer func() { free(x) }()
+	made := false // by a graph, not here
+	drop := func(x *tensors.Tensor) {
+		if made {
+			free(x)
+		} else {
+			w.scratch.back(x)
+		}
+	}
+	defer func() { drop(x) }()
 	have := func(course) []int { return nil }
 	if w.courses[0].embed {
 		if x, err = w.embed(); err != nil {
 			return err
 		}
+		made = true
 		have = func(c course) []int { return upTo(w.longest) }
 	}
 	for i := range w.courses[0].steps {
@@ -41,7 +51,7 @@ func (w *work) run(ctx context.Context) (err error) {
 		keys := func(c course) []int { return w.keys(c, i) }
 		layer := w.courses[0].steps[i].layer
 		if x == nil {
-			x, err = w.tensor(w.given(hook.ResidPre(layer).ID, keys, true), w.batch, len(keys(w.courses[0])), w.Config.DModel)
+			x, err = w.given(hook.ResidPre(layer).ID, keys, true)
 		} else {
 			x, err = w.move(x, have, keys, layer-1)
 		}
@@ -49,8 +59,8 @@ func (w *work) run(ctx context.Context) (err error) {
 			return err
 		}
 		y, err := w.block(i, x)
-		free(x)
-		x = y
+		drop(x)
+		x, made = y, true
 		if err != nil {
 			return err
 		}
@@ -62,7 +72,7 @@ func (w *work) run(ctx context.Context) (err error) {
 	final := func(c course) []int { return c.final }
 	last := w.Config.Layers - 1
 	if x == nil {
-		x, err = w.tensor(w.given(hook.ResidPost(last).ID, final, false), w.batch, len(final(w.courses[0])), w.Config.DModel)
+		x, err = w.given(hook.ResidPost(last).ID, final, false)
 	} else {
 		x, err = w.move(x, have, final, last)
 	}
@@ -125,11 +135,11 @@ func (w *work) move(x *tensors.Tensor, have, want func(course) []int, layer int)
 			return nil, err
 		}
 		defer free(tf)
-		other, err := w.tensor(w.given(hook.ResidPost(layer).ID, want, false), w.batch, n, w.Config.DModel)
+		other, err := w.given(hook.ResidPost(layer).ID, want, false)
 		if err != nil {
 			return nil, err
 		}
-		defer free(other)
+		defer w.scratch.back(other)
 		args = append(args, tf, other)
 	}
 	p, err := w.program(name, moveGraph(fill))
@@ -201,19 +211,14 @@ func (w *work) callSite(name string, t *taps, fills [][][]hook.Edit, g graphFn, 
 		args = append(args, w.weights[n])
 	}
 	var own []*tensors.Tensor
-	defer func() { free(own...) }()
+	defer func() { w.scratch.back(own...) }()
 	for i, sl := range t.slots {
 		dims, at := lies(sl.kind)
-		values, shapes := w.fillSlot(sl, fills[i], dims, at)
-		for k := range values {
-			shape := shapes[k]
-			if finals[sl.kind] { // flat rows
-				shape = append([]int{shape[0] * shape[1]}, shape[2:]...)
-			}
-			x, err := w.tensor(values[k], shape...)
-			if err != nil {
-				return nil, err
-			}
+		values, err := w.fillSlot(sl, fills[i], dims, at)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range values {
 			own, args = append(own, x), append(args, x)
 		}
 	}
@@ -232,7 +237,7 @@ func (w *work) block(i int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	f := form{live: t.live, past: t.live && w.past > 0, z: t.z, attn: t.attn, mlp: t.mlp}
 	f.queries = t.live && len(t.outs) != len(t.keys)
 	args, err := w.args(i, f)
-	defer func() { free(w.own...); w.own = nil }()
+	defer func() { w.scratch.back(w.own...); w.own = nil }()
 	if err != nil {
 		return nil, err
 	}
@@ -319,10 +324,8 @@ func (w *work) happens(k hook.Kind, t step, start bool) bool {
 // args are the inputs of a block's graph after the residual stream.
 func (w *work) args(i int, f form) (args []any, err error) {
 	t := w.courses[0].steps[i]
-	add := func(values any, shape ...int) {
-		if err == nil {
-			var x *tensors.Tensor
-			x, err = w.tensor(values, shape...)
+	add := func(x *tensors.Tensor, bad error) {
+		if err = cmp.Or(err, bad); x != nil {
 			w.own, args = append(w.own, x), append(args, x)
 		}
 	}
@@ -336,57 +339,55 @@ func (w *work) args(i int, f form) (args []any, err error) {
 		r := w.Config.RotaryOf(t.layer)
 		cos, sin := arch.RotaryTables(r, w.longest+w.width)
 		half := r.Dim / 2
-		c, s := make([]float32, w.batch*n*half), make([]float32, w.batch*n*half)
-		for k, course := range w.courses {
-			for j, pos := range places(course) {
-				copy(c[(k*n+j)*half:], cos[pos*half:][:half])
-				copy(s[(k*n+j)*half:], sin[pos*half:][:half])
-			}
+		for _, table := range [][]float32{cos, sin} {
+			add(reuse(w.scratch, func(x []float32) {
+				for k, course := range w.courses {
+					for j, pos := range places(course) {
+						copy(x[(k*n+j)*half:], table[pos*half:][:half])
+					}
+				}
+			}, w.batch, n, half))
 		}
-		add(c, w.batch, n, half)
-		add(s, w.batch, n, half)
 	}
 	if f.live {
-		add(w.mask(t.layer, outs, q), w.batch, q, w.past+n)
+		add(reuse(w.scratch, func(m []bool) { w.mask(m, t.layer, outs, q) }, w.batch, q, w.past+n))
 		rotary(keys, n)
 		if f.past {
 			for _, kind := range []hook.Kind{w.keyKind(), hook.KindV} {
-				values, lanes := w.pastOf(hook.ID{Kind: kind, Layer: t.layer})
-				add(values, lanes, w.past, w.Config.KVHeads, w.Config.DHead)
+				add(w.pastOf(hook.ID{Kind: kind, Layer: t.layer}))
 			}
 		}
 		if f.queries {
-			index := make([]int32, w.batch*q)
-			for k, c := range w.courses {
-				at := viewOf(keys(c))
-				for j, pos := range outs(c) {
-					index[k*q+j] = int32(k*n + at(pos))
+			add(reuse(w.scratch, func(index []int32) {
+				for k, c := range w.courses {
+					at := viewOf(keys(c))
+					for j, pos := range outs(c) {
+						index[k*q+j] = int32(k*n + at(pos))
+					}
 				}
-			}
-			add(index, w.batch, q)
+			}, w.batch, q))
 			rotary(outs, q)
 		}
 	}
 	if f.z {
-		add(w.given(hook.Z(t.layer).ID, outs, true), w.batch, q, w.Config.Heads, w.Config.DHead)
+		add(w.given(hook.Z(t.layer).ID, outs, true))
 	}
 	if f.attn {
-		add(w.given(hook.AttnOut(t.layer).ID, outs, true), w.batch, q, w.Config.DModel)
+		add(w.given(hook.AttnOut(t.layer).ID, outs, true))
 	}
 	if f.mlp {
-		add(w.given(hook.MLPOut(t.layer).ID, outs, true), w.batch, q, w.Config.DModel)
+		add(w.given(hook.MLPOut(t.layer).ID, outs, true))
 	}
 	return args, err
 }
 
 // mask lets each query see what it may [batch, query, past+key].
-func (w *work) mask(layer int, outs func(course) []int, q int) []bool {
+func (w *work) mask(m []bool, layer int, outs func(course) []int, q int) {
 	window := 0
 	if w.Config.IsLocal(layer) {
 		window = w.Config.Window
 	}
 	n := w.past + w.width
-	m := make([]bool, w.batch*q*n)
 	for i := range w.batch {
 		if i >= len(w.courses) { // rows out of use see all, so that no softmax is empty
 			for k := range m[i*q*n:][:q*n] {
@@ -413,19 +414,17 @@ func (w *work) mask(layer int, outs func(course) []int, q int) []bool {
 			}
 		}
 	}
-	return m
 }
 
 // pastOf are the base run's keys or values before the first position that runs
 // [lane, past, kv_head, d_head].
-func (w *work) pastOf(id hook.ID) ([]float32, int) {
-	lanes := w.batch / w.slots
+func (w *work) pastOf(id hook.ID) (*tensors.Tensor, error) {
 	inner := w.Config.KVHeads * w.Config.DHead
-	x := make([]float32, lanes*w.past*inner)
-	for i := 0; i < len(w.courses); i += w.slots {
-		row := w.courses[i].row
-		n := min(w.past, w.lens[row])
-		copy(x[i/w.slots*w.past*inner:], w.base[id].Values()[row*w.longest*inner:][:n*inner])
-	}
-	return x, lanes
+	return reuse(w.scratch, func(x []float32) {
+		for i := 0; i < len(w.courses); i += w.slots {
+			row := w.courses[i].row
+			n := min(w.past, w.lens[row])
+			copy(x[i/w.slots*w.past*inner:], w.base[id].Values()[row*w.longest*inner:][:n*inner])
+		}
+	}, w.batch/w.slots, w.past, w.Config.KVHeads, w.Config.DHead)
 }

@@ -1,0 +1,37 @@
+//go:build !golens_cell
+
+package model_test
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+
+	"github.com/golens/golens/model"
+)
+
+// growth is how much memory the process takes at most during a sweep that ran
+// before, result included, as a multiple of what Explain predicts: at the
+// collector's usual pace, and with a collector that leaves hardly any garbage.
+func growth(b testing.TB, m *model.Model, s model.Sweep) (usual, held float64) {
+	b.Helper()
+	plan, err := m.Explain(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := func() float64 {
+		runtime.GC() // a pool is emptied by the second collection
+		debug.FreeOSMemory()
+		before := resetPeak()
+		res := sweep(b, m, s)
+		most := memory("VmHWM")
+		runtime.KeepAlive(res)
+		if before == 0 {
+			return 0
+		}
+		return float64(most-before) / float64(plan.Memory)
+	}
+	usual = run()
+	defer debug.SetGCPercent(debug.SetGCPercent(3))
+	return usual, run()
+}
