@@ -33,7 +33,7 @@ type cache struct{ k, v *tensors.Tensor }
 
 func (g *generation) rows(in []int, batch int) *rows {
 	s := &sweep{Engine: g.Engine, job: SweepJob{Base: Job{Edits: g.job.Edits}}, lens: g.lens, longest: g.longest + g.job.New,
-		variants: make([]variant, 1), points: g.job.Captures}
+		variants: make([]variant, 1), points: g.job.Captures, scratch: newScratch(g.Engine)}
 	r := &rows{work: &work{sweep: s, group: &group{width: g.width()}, batch: batch}, gen: g, ended: make([]bool, len(in)),
 		cache: make([]cache, g.Config.Layers)}
 	for _, row := range in {
@@ -48,6 +48,7 @@ func (r *rows) run(ctx context.Context) error {
 		for _, c := range r.cache {
 			free(c.k, c.v)
 		}
+		r.scratch.close()
 	}()
 	for r.step < r.gen.job.New && slices.Contains(r.ended, false) {
 		if r.step > 0 {

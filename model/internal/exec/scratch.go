@@ -42,6 +42,8 @@ type scratch struct {
 	kept map[string][]*tensors.Tensor // by shape
 }
 
+func newScratch(e *Engine) *scratch { return &scratch{Engine: e, kept: map[string][]*tensors.Tensor{}} }
+
 // serve forgets the inputs of other groups, whose shapes differ.
 func (s *scratch) serve(g *group) {
 	s.mu.Lock()

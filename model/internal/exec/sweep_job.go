@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
@@ -84,7 +82,7 @@ type blockEdits struct {
 }
 
 func (e *Engine) newSweep(job SweepJob) *sweep {
-	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures), scratch: &scratch{Engine: e, kept: map[string][]*tensors.Tensor{}}}
+	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures), scratch: newScratch(e)}
 	for _, row := range job.Base.Tokens {
 		s.lens = append(s.lens, len(row))
 		s.longest = max(s.longest, len(row))
