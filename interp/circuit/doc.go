@@ -35,6 +35,12 @@
 // prompts of the same template. Only the nodes of K are replaced at their own
 // positions in the model, and everywhere in the circuit.
 //
+// With [HeadEdges] or [Edges] single edges are cut: what a part reads of a sender
+// that it has no edge from is the same mean, while other parts read what that
+// sender writes in this run. Nodes are needed all the same, as the senders and
+// where they belong to the circuit. A circuit with all edges between its nodes is
+// the circuit of its nodes.
+//
 // Effects of paths are in percent of the metric. In a step's map of heads they
 // are changes, as the paper prints them: negative where the metric falls when
 // the path is patched. An edge's effect has the other sign: what the path does
@@ -48,5 +54,6 @@
 //   - Means never mix templates, nor rows of different lengths.
 //   - A circuit of all parts has the metric of the model.
 //   - Path patching from the last layer is activation patching.
-//   - Everything runs as sweeps: what a variant does not change is not run again.
+//   - Everything but runs with cut edges goes as sweeps: what a variant does not
+//     change is not run again.
 package circuit

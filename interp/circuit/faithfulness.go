@@ -46,16 +46,18 @@ type Faithful struct {
 
 // Faithfulness measures how much of the task's metric is left when everything
 // outside of the circuit is knocked out: heads outside of it everywhere, its own
-// heads at positions that they do not list. Random circuits have as many heads
-// at each position, and as many MLPs, drawn evenly.
+// heads at positions that they do not list, and edges if the ablation cuts them.
+// Random circuits have as many heads at each position, as many MLPs and, if edges
+// are cut, as many edges between them, drawn evenly.
 //
 // A faithful circuit does the task like the model on these prompts, under this
 // ablation; it need not be complete (see [Completeness]) nor without idle parts
 // (see [Minimality]).
 //
 // One pass over the reference, one in which everything is gone, and 4 + Random
-// passes. Source: Wang et al. 2022, section 4; on what the choices change,
-// Miller et al. 2024.
+// passes; where edges are cut, each takes twice a pass at most and the host adds
+// up what parts read. Source: Wang et al. 2022, section 4; on what the choices
+// change, Miller et al. 2024.
 func Faithfulness(m *model.Model, t *task.Task, c *Circuit, s Settings) (*Faithful, error) {
 	fail := func(err error) (*Faithful, error) { return nil, fmt.Errorf("faithfulness: %w", err) }
 	b, err := newBench(m, t, s.Ablation)
