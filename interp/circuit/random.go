@@ -46,8 +46,8 @@ func draws(m *model.Model, like *Circuit, n int, seed uint64) []*Circuit {
 	return all
 }
 
-// draws are random circuits as the ablation tests them: with as many edges
-// between their nodes as it cuts single ones, or all if there are fewer.
+// draws are random circuits as the ablation tests them: if it cuts edges, with as
+// many between their nodes as the circuit has, or all if there are fewer.
 func (b *bench) draws(like *Circuit, n int, seed uint64) []*Circuit {
 	all := draws(b.m, like, n, seed)
 	if !b.a.cutsEdges() {
