@@ -20,10 +20,11 @@ type svgWriter struct {
 }
 
 // svg is the whole document. Nothing in it has an id: two figures in one page
-// cannot collide.
+// cannot collide. A title in a wider font than measured runs over the edge rather
+// than be cut.
 func (s *scene) svg(title, desc string) ([]byte, error) {
 	w := new(svgWriter)
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" width="%s" height="%s" viewBox="0 0 %s %s" style="max-width:100%%;height:auto;background:#fff" font-family="%s">`+"\n",
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" width="%s" height="%s" viewBox="0 0 %s %s" style="max-width:100%%;height:auto;overflow:visible;background:#fff" font-family="%s">`+"\n",
 		num(s.w), num(s.h), num(s.w), num(s.h), fontFamily)
 	fmt.Fprintf(w, "<title>%s</title>\n<desc>%s</desc>\n", html.EscapeString(title), html.EscapeString(desc))
 	for _, m := range s.marks {
