@@ -196,14 +196,19 @@ func (tr *tracer) received(got *model.SweepResult, variant int, sender Part, rec
 		if err := values.Err(); err != nil {
 			return v, err
 		}
-		for i, x := range values.Values() {
-			if x != x { // past the end of a row
-				values.Values()[i] = 0
-			}
-		}
+		rowsEndInZeros(values.Values())
 		v.Edits = append(v.Edits, p.Replace(values))
 	}
 	return v, nil
+}
+
+// rowsEndInZeros puts zeros where an activation has no value: past the end of rows.
+func rowsEndInZeros(values []float32) {
+	for i, x := range values {
+		if x != x {
+			values[i] = 0
+		}
+	}
 }
 
 // point is where a receiver's input arrives.

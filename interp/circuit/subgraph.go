@@ -38,11 +38,20 @@ type lack struct {
 // runEdges is bench.run for ablations that cut edges: a run of every block, and
 // of every MLP that lacks something, for each list.
 func (b *bench) runEdges(base []gone, variants [][]gone) (alone []float64, each [][]float64, err error) {
-	if alone, err = b.subgraph(base); err != nil {
+	s := &subgraph{bench: b, batch: b.t.Len()}
+	for _, ids := range b.t.Clean.IDs {
+		s.pos = max(s.pos, len(ids))
+	}
+	embedded, err := s.run(b.t.Clean.Capture(hook.ResidPre(0)))
+	if err != nil {
+		return nil, nil, err
+	}
+	start := embedded[hook.ResidPre(0).ID]
+	if alone, err = s.without(start, base); err != nil {
 		return nil, nil, err
 	}
 	for _, list := range variants {
-		metric, err := b.subgraph(slices.Concat(base, list))
+		metric, err := s.without(start, slices.Concat(base, list))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -51,35 +60,28 @@ func (b *bench) runEdges(base []gone, variants [][]gone) (alone []float64, each 
 	return alone, each, nil
 }
 
-// subgraph measures the task's metric of each row without some edges.
-func (b *bench) subgraph(list []gone) ([]float64, error) {
-	s := &subgraph{bench: b, batch: b.t.Len(), written: map[Part][]float32{}}
-	for _, ids := range b.t.Clean.IDs {
-		s.pos = max(s.pos, len(ids))
-	}
-	var err error
+// without measures the task's metric of each row without some edges, from the
+// stream into the first block on.
+func (s *subgraph) without(start []float32, list []gone) (metric []float64, err error) {
 	if s.lost, err = s.lacks(list); err != nil {
 		return nil, err
 	}
-	embedded, err := s.run(b.t.Clean.Capture(hook.ResidPre(0)))
-	if err != nil {
-		return nil, err
+	s.resid, s.written, s.all = start, map[Part][]float32{}, make([]float64, len(start))
+	if s.a.Components == Edges {
+		s.write(Embed(), start, 1)
 	}
-	s.resid = embedded[hook.ResidPre(0).ID]
-	s.all = make([]float64, len(s.resid))
-	if b.a.Components == Edges {
-		s.write(Embed(), s.resid, 1)
-	}
-	for l := range b.m.Config().Layers {
+	layers := s.m.Config().Layers
+	for l := range layers {
 		if err := s.block(l); err != nil {
 			return nil, fmt.Errorf("block %d: %w", l, err)
 		}
 	}
-	run, err := b.m.Run(b.t.Clean.Start(b.m.Config().Layers, s.stream(s.lacking(s.resid, s.lost[receiver{Logits(), ToLogits}]))).Metric(b.t.Metric))
+	final := s.stream(s.lacking(s.resid, s.lost[receiver{Logits(), ToLogits}]))
+	run, err := s.m.Run(s.t.Clean.Start(layers, final).Metric(s.t.Metric))
 	if err != nil {
 		return nil, err
 	}
-	b.provenance = run.Provenance
+	s.provenance = run.Provenance
 	return float64s(run.PerRow(0).Values()), nil
 }
 
@@ -209,13 +211,8 @@ func (s *subgraph) run(r model.Request) (map[hook.ID][]float32, error) {
 		if err := a.Err(); err != nil {
 			return nil, err
 		}
-		values := a.Values()
-		for i, v := range values {
-			if v != v {
-				values[i] = 0
-			}
-		}
-		all[p.ID] = values
+		rowsEndInZeros(a.Values())
+		all[p.ID] = a.Values()
 	}
 	return all, nil
 }
