@@ -3,9 +3,11 @@ package model_test
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
@@ -208,34 +210,55 @@ func TestSweepBudgetsDoNotShow(t *testing.T) {
 	}
 }
 
-// A sweep that is cancelled ends within a second.
+// A sweep looks at its context before every block of every chunk, and runs none
+// after it has ended: a block of one chunk is all that a user waits for.
 func TestSweepCancels(t *testing.T) {
-	m, err := model.Open(modeltest.Random(t, modeltest.Small, 2))
+	m := open(t)
+	s := model.Sweep{Base: m.Rows([][]int32{{1, 2, 3, 4}, {9, 8, 7}}).Metric(model.NLL())}
+	for i := range 12 {
+		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(0).Head(i % m.Config().Heads).Scale(float32(i))}})
+	}
+	s.Budget = sweep(t, m, s).Plan.Memory * 3 / 4
+	ends := func(after int64) (*endsAfter, error) {
+		ctx := &endsAfter{Context: context.Background(), looks: after}
+		_, err := open(t).SweepContext(ctx, s)
+		return ctx, err
+	}
+	whole, err := ends(math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := make([][]int32, 64)
-	for i := range rows {
-		rows[i] = make([]int32, 64)
+	chunks := 1 // of the base run
+	for _, g := range sweep(t, m, s).Plan.Groups {
+		chunks += g.Chunks
 	}
-	s := model.Sweep{Base: m.Rows(rows).Metric(model.NLL())}
-	for i := range 2000 {
-		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(0).Head(i % 4).Scale(0.5)}})
+	if want := int64(chunks * m.Config().Layers); chunks < 3 || whole.looked.Load() < want {
+		t.Errorf("it looked at its context %d times in %d chunks; their blocks are %d", whole.looked.Load(), chunks, want)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var cancelled time.Time
-	ctx = model.WithProgress(ctx, func(done, total int) {
-		if done > 0 && cancelled.IsZero() {
-			cancelled = time.Now()
-			cancel()
+	for after := range whole.looked.Load() {
+		ctx, err := ends(after)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled after %d blocks: got %v", after, err)
 		}
-	})
-	if _, err := m.SweepContext(ctx, s); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was cancelled", err)
+		// every processor's chunk ends, and the runner finds why
+		if more := ctx.looked.Load() - after; more > int64(runtime.GOMAXPROCS(0))+1 {
+			t.Errorf("cancelled after %d blocks it looked for %d more", after, more)
+		}
 	}
-	if took := time.Since(cancelled); took > time.Second {
-		t.Errorf("it went on for %s", took)
+}
+
+// endsAfter is a context that has ended when it was looked at so many times.
+type endsAfter struct {
+	context.Context
+	looks  int64
+	looked atomic.Int64
+}
+
+func (c *endsAfter) Err() error {
+	if c.looked.Add(1) > c.looks {
+		return context.Canceled
 	}
+	return nil
 }
 
 // A cancelled sweep that is asked for again runs only what is left, and gives

@@ -58,11 +58,9 @@ func (e *Engine) workers() int {
 	return 1
 }
 
-// each does the chunks, so many at a time. The first error ends the others'
-// context and is the one that is given.
+// each does the chunks, so many at a time. After an error no other is begun; the
+// first is the one that is given.
 func each[T any](ctx context.Context, chunks []T, workers int, do func(context.Context, T) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var mu sync.Mutex
 	var failed error
 	var wg sync.WaitGroup
@@ -85,7 +83,6 @@ func each[T any](ctx context.Context, chunks []T, workers int, do func(context.C
 						failed = err
 					}
 					mu.Unlock()
-					cancel()
 				}
 			}
 		})
