@@ -20,8 +20,8 @@ func (k *checker) contrast(what string, m Metric, o exec.Objective, encode func(
 		return o, err
 	}
 	if m.Kind == KindProbDiff {
-		o.Eval = func(row int, x, grad [][]float32) float64 {
-			return mean(x, func(i int) float64 { return probDiff(x[i], answer(row), wrong(row), scaled(grad, i, len(x))) })
+		o.Eval = func(row, _ int, x []float32, grad func(int, float64)) float64 {
+			return probDiff(x, answer(row), wrong(row), grad)
 		}
 		return o, nil
 	}
@@ -30,17 +30,15 @@ func (k *checker) contrast(what string, m Metric, o exec.Objective, encode func(
 			return o, fmt.Errorf("%s: row %d has %d answers; it takes one, and any number of wrong tokens", what, row, n)
 		}
 	}
-	o.Eval = func(row int, x, grad [][]float32) float64 {
-		return mean(x, func(i int) float64 {
-			d := margin(x[i], answer(row)[0], wrong(row), scaled(grad, i, len(x)))
-			switch {
-			case m.Kind == KindMargin:
-				return d
-			case d > 0:
-				return 1
-			}
-			return 0
-		})
+	o.Eval = func(row, _ int, x []float32, grad func(int, float64)) float64 {
+		d := margin(x, answer(row)[0], wrong(row), grad)
+		switch {
+		case m.Kind == KindMargin:
+			return d
+		case d > 0:
+			return 1
+		}
+		return 0
 	}
 	return o, nil
 }

@@ -61,37 +61,33 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		o.Eval = logitDiff
 		return o, err
 	case KindLogProb:
-		o.Eval = func(row int, x, grad [][]float32) float64 {
-			return mean(x, func(i int) float64 { return logProb(x[i], answer(row), scaled(grad, i, len(x)), 1) })
+		o.Eval = func(row, _ int, x []float32, grad func(int, float64)) float64 {
+			return logProb(x, answer(row), grad, 1)
 		}
 	case KindProb:
-		o.Eval = func(row int, x, grad [][]float32) float64 {
-			return mean(x, func(i int) float64 {
-				p := math.Exp(logProb(x[i], answer(row), nil, 0))
-				logProb(x[i], answer(row), scaled(grad, i, len(x)), p)
-				return p
-			})
+		o.Eval = func(row, _ int, x []float32, grad func(int, float64)) float64 {
+			p := math.Exp(logProb(x, answer(row), nil, 0))
+			if grad != nil {
+				logProb(x, answer(row), grad, p)
+			}
+			return p
 		}
 	case KindTop1:
-		o.Eval = func(row int, x, _ [][]float32) float64 {
-			return mean(x, func(i int) float64 {
-				if x[i][answer(row)] >= slices.Max(x[i]) {
-					return 1
-				}
-				return 0
-			})
+		o.Eval = func(row, _ int, x []float32, _ func(int, float64)) float64 {
+			if x[answer(row)] >= slices.Max(x) {
+				return 1
+			}
+			return 0
 		}
 	case KindRank:
-		o.Eval = func(row int, x, _ [][]float32) float64 {
-			return mean(x, func(i int) float64 {
-				rank := 1.0
-				for _, v := range x[i] {
-					if v > x[i][answer(row)] {
-						rank++
-					}
+		o.Eval = func(row, _ int, x []float32, _ func(int, float64)) float64 {
+			rank := 1.0
+			for _, v := range x {
+				if v > x[answer(row)] {
+					rank++
 				}
-				return rank
-			})
+			}
+			return rank
 		}
 	}
 	return o, nil
@@ -130,52 +126,43 @@ func (k *checker) choice(what string, c Choice, encode func(string) ([]int32, er
 }
 
 // logit reads one.
-func logit(_ int, x, grad [][]float32) float64 {
-	return mean(x, func(i int) float64 {
-		if g := scaled(grad, i, len(x)); g != nil {
-			g(0, 1)
-		}
-		return float64(x[i][0])
-	})
+func logit(_, _ int, x []float32, grad func(int, float64)) float64 {
+	if grad != nil {
+		grad(0, 1)
+	}
+	return float64(x[0])
 }
 
 // logitDiff reads two logits: that of the answer, that of the wrong token.
-func logitDiff(_ int, x, grad [][]float32) float64 {
-	return mean(x, func(i int) float64 {
-		if g := scaled(grad, i, len(x)); g != nil {
-			g(0, 1)
-			g(1, -1)
-		}
-		return float64(x[i][0]) - float64(x[i][1])
-	})
+func logitDiff(_, _ int, x []float32, grad func(int, float64)) float64 {
+	if grad != nil {
+		grad(0, 1)
+		grad(1, -1)
+	}
+	return float64(x[0]) - float64(x[1])
 }
 
 // nll reads every position that has a next token, or the positions given.
 func (k *checker) nll(m Metric, o exec.Objective, rows [][]int32) (exec.Objective, error) {
+	at := make([][]int, len(k.lens))
 	for r, n := range k.lens {
 		if n < 2 {
 			return o, fmt.Errorf("metric NLL: row %d has one token, and so no next one", r)
 		}
-		if !m.At.All() && slices.Contains(o.At(r), n-1) {
+		if !m.At.All() {
+			at[r] = o.At(r)
+		} else {
+			for i := range n - 1 {
+				at[r] = append(at[r], i)
+			}
+		}
+		if slices.Contains(at[r], n-1) {
 			return o, fmt.Errorf("metric NLL: position %d of row %d is the last, and has no next token", n-1, r)
 		}
 	}
-	if given := o.At; m.At.All() {
-		o.At = func(row int) []int {
-			all := make([]int, k.lens[row]-1)
-			for i := range all {
-				all[i] = i
-			}
-			return all
-		}
-	} else {
-		o.At = given
-	}
-	o.Eval = func(row int, x, grad [][]float32) float64 {
-		at := o.At(row)
-		return mean(x, func(i int) float64 {
-			return -logProb(x[i], rows[row][at[i]+1], scaled(grad, i, len(x)), -1)
-		})
+	o.At = func(row int) []int { return at[row] }
+	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 {
+		return -logProb(x, rows[row][at[row][i]+1], grad, -1)
 	}
 	return o, nil
 }
@@ -190,11 +177,9 @@ func (k *checker) kl(m Metric, o exec.Objective) (exec.Objective, error) {
 		return o, fmt.Errorf("metric KL: reference has shape %v; [batch, pos, vocab] is %v here", got, want)
 	}
 	ref := m.Reference.Values()
-	o.Eval = func(row int, x, grad [][]float32) float64 {
-		return mean(x, func(i int) float64 {
-			at := (row*len(x) + i) * k.Vocab
-			return divergence(ref[at:at+k.Vocab], x[i], scaled(grad, i, len(x)))
-		})
+	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 {
+		at := (row*want[1] + i) * k.Vocab
+		return divergence(ref[at:at+k.Vocab], x, grad)
 	}
 	return o, nil
 }
@@ -237,20 +222,4 @@ func logSum(x []float32) float64 {
 		sum += math.Exp(float64(v) - top)
 	}
 	return top + math.Log(sum)
-}
-
-// scaled adds to the i-th gradient, divided by the n positions of the mean.
-func scaled(grad [][]float32, i, n int) func(j int, d float64) {
-	if grad == nil {
-		return nil
-	}
-	return func(j int, d float64) { grad[i][j] += float32(d / float64(n)) }
-}
-
-func mean(x [][]float32, f func(i int) float64) float64 {
-	sum := 0.0
-	for i := range x {
-		sum += f(i)
-	}
-	return sum / float64(len(x))
 }

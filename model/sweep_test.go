@@ -210,6 +210,29 @@ func TestSweepBudgetsDoNotShow(t *testing.T) {
 	}
 }
 
+// The NLL reads every position; those before an edit are the base run's.
+func TestSweepUnembedsWhatChanges(t *testing.T) {
+	m := open(t)
+	c := m.Config()
+	row := []int32{1, 2, 3, 4, 5, 6, 7, 8}
+	for p := range row {
+		plan, err := m.Explain(model.Sweep{
+			Base:     model.Request{Rows: [][]int32{row}}.Metric(model.NLL()),
+			Variants: []model.Variant{{Edits: []hook.Edit{hook.ResidPost(c.Layers - 1).At(p).Scale(2)}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := int64(0)
+		if p < len(row)-1 { // of itself: causes later ones nothing
+			want = 2 * int64(c.DModel) * int64(c.Vocab)
+		}
+		if plan.FLOPs != want {
+			t.Errorf("an edit at %d costs %d operations, not %d", p, plan.FLOPs, want)
+		}
+	}
+}
+
 // A sweep looks at its context before every block of every chunk, and runs none
 // after it has ended: a block of one chunk is all that a user waits for.
 func TestSweepCancels(t *testing.T) {

@@ -181,47 +181,55 @@ func (p *pass) measure(logits *tensors.Tensor) error {
 				p.final.cots[g] = cot
 			}
 			for r := range p.frame.rows {
-				p.out.Metrics[k][p.first+r] = p.eval(m, r, flat, cot)
+				terms := p.eval(m, r, flat, cot)
+				p.out.Terms[k][p.first+r], p.out.Metrics[k][p.first+r] = terms, mean(terms)
 			}
 		}
 	})
 }
 
-// eval is one metric of row r of the chunk. It adds the derivative to cot, if
-// that is not nil.
-func (p *pass) eval(m Objective, r int, flat, cot []float32) float64 {
-	width := len(flat) / p.final.rows
-	row := p.first + r
-	var x, grad [][]float32
-	for _, pos := range m.At(row) {
-		at := p.flatRow(r, pos) * width
-		x = append(x, flat[at:at+width])
+// eval is one metric of row r of the chunk, at each of its positions. It adds the
+// derivative of their mean to cot, if that is not nil.
+func (p *pass) eval(m Objective, r int, flat, cot []float32) []float64 {
+	width, row := len(flat)/p.final.rows, p.first+r
+	at := m.At(row)
+	var ids []int32
+	if m.Tokens != nil && p.final.tokens == nil { // of logits that somebody wanted whole
+		ids = m.Tokens(row)
+	}
+	terms := make([]float64, len(at))
+	for i, pos := range at {
+		lies := p.flatRow(r, pos) * width
+		var grad func(j int, d float64)
 		if cot != nil {
-			grad = append(grad, cot[at:at+width])
+			grad = func(j int, d float64) {
+				if ids != nil {
+					j = int(ids[j])
+				}
+				cot[lies+j] += float32(d / float64(len(at)))
+			}
 		}
+		terms[i] = m.Eval(row, i, pick(flat[lies:lies+width], ids), grad)
 	}
-	if m.Tokens == nil || p.final.tokens != nil {
-		return m.Eval(row, x, grad)
-	}
-	ids := m.Tokens(row) // of logits that somebody wanted whole
-	few, fewGrad := pick(x, ids), pick(grad, ids)
-	value := m.Eval(row, few, fewGrad)
-	for i, g := range fewGrad {
-		for k, id := range ids {
-			grad[i][id] += g[k]
-		}
-	}
-	return value
+	return terms
 }
 
-// pick is the columns ids of each row.
-func pick(x [][]float32, ids []int32) (few [][]float32) {
-	for _, row := range x {
-		some := make([]float32, len(ids))
-		for k, id := range ids {
-			some[k] = row[id]
-		}
-		few = append(few, some)
+// pick is the columns ids of x; nil for all.
+func pick(x []float32, ids []int32) []float32 {
+	if ids == nil {
+		return x
+	}
+	few := make([]float32, len(ids))
+	for k, id := range ids {
+		few[k] = x[id]
 	}
 	return few
+}
+
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
 }

@@ -28,9 +28,10 @@ type Objective struct {
 	// Tokens are the vocabulary entries that row reads at each position, nil
 	// for all of them. Each row names equally many.
 	Tokens func(row int) []int32
-	// Eval gets logits [position of At][vocab, or token of Tokens], returns the
-	// metric, and, if grad is not nil, adds to grad the derivative.
-	Eval func(row int, logits, grad [][]float32) float64
+	// Eval is the metric at the i-th position of At, from the logits there [vocab,
+	// or token of Tokens]; if grad is not nil, it is told each derivative. The
+	// metric of a row is the mean over its positions.
+	Eval func(row, i int, logits []float32, grad func(j int, d float64)) float64
 
 	// Linear, if set, takes the place of the above: the sum of the point's
 	// values times the edit's, broadcast as for adding.
@@ -42,4 +43,5 @@ type Outcome struct {
 	Captures []*array.Array // in the order of Job.Captures
 	Grads    []*array.Array // [metric of Job.GradOf * point of Job.Grads]
 	Metrics  [][]float64    // [metric][row]
+	Terms    [][][]float64  // [metric][row][position of At] of which that is the mean; none if linear
 }

@@ -21,7 +21,7 @@ func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
 		lens[i] = len(row)
 		longest = max(longest, len(row))
 	}
-	out := &Outcome{Metrics: make([][]float64, len(job.Metrics))}
+	out := &Outcome{Metrics: make([][]float64, len(job.Metrics)), Terms: make([][][]float64, len(job.Metrics))}
 	for _, p := range job.Captures {
 		out.Captures = append(out.Captures, answer(e.Config, p, len(lens), longest))
 	}
@@ -31,7 +31,7 @@ func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
 		}
 	}
 	for i := range out.Metrics {
-		out.Metrics[i] = make([]float64, len(lens))
+		out.Metrics[i], out.Terms[i] = make([]float64, len(lens)), make([][]float64, len(lens))
 	}
 	chunks := e.chunks(lens, longest, job.Most)
 	var done sync.Mutex

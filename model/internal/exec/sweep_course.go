@@ -248,11 +248,8 @@ func (s *sweep) course(vi, row int) (c course, ok bool) {
 			reads = union(reads, sorted(m.At(row)))
 		}
 	}
-	var need []int
-	if len(meet(reads, final)) > 0 {
-		c.final = reads
-		need = meet(reads, changed[layers])
-	}
+	c.final = s.padded(meet(reads, final), reads)
+	need := meet(c.final, changed[layers])
 	steps := make([]step, layers)
 	start := layers
 	for l := layers - 1; l >= 0; l-- {
@@ -331,14 +328,23 @@ func (s *sweep) place(c *course) {
 			t.outs = t.keys
 		case t.live:
 			t.keys = from(upTo(c.end), c.from)
-			if len(t.outs) == len(t.keys) {
-				t.outs = t.keys
-			}
+			t.outs = s.padded(t.outs, t.keys)
 		default:
 			t.keys = t.outs
 		}
 		later = later || t.live
 	}
+}
+
+// padded adds positions to some of all, the last ones first, where graphs take
+// long to compile, so that fewer are needed.
+func (s *sweep) padded(some, all []int) []int {
+	more := min(s.round(len(some)), len(all)) - len(some)
+	if len(some) == 0 || more <= 0 {
+		return some
+	}
+	rest := minus(all, some)
+	return union(some, rest[len(rest)-more:])
 }
 
 // key is equal for courses that the same graphs can run.

@@ -55,32 +55,37 @@ func (w *work) unembed(x *tensors.Tensor) error {
 	return w.take(out, tp.reads, 0, at, func(k hook.Kind) []int { return arch.Dims(w.Config, k, n) })
 }
 
-// measure evaluates the metrics on logits [batch*n, vocab or tokens].
+// measure evaluates the metrics on logits [batch*n, vocab or tokens]. At positions
+// that nothing changes they are the base run's.
 func (w *work) measure(flat []float32, n int) {
 	width := len(flat) / (w.batch * n)
 	for i, c := range w.courses {
-		at := viewOf(c.final)
+		at, few := viewOf(c.final), w.tokensOf(c.row) != nil
 		used := 0 // of the tokens
 		for k, m := range w.job.Base.Metrics {
 			if m.Linear != nil {
 				continue
 			}
-			var x [][]float32
-			for _, pos := range m.At(c.row) {
-				x = append(x, flat[(i*n+at(pos))*width:][:width])
-			}
+			var ids []int32
 			if m.Tokens != nil {
-				ids := m.Tokens(c.row)
-				if w.tokensOf(c.row) != nil {
-					for j := range x {
-						x[j] = x[j][used : used+len(ids)]
-					}
-					used += len(ids)
+				ids = m.Tokens(c.row)
+			}
+			terms := slices.Clone(w.out.Base.Terms[k][c.row])
+			for j, pos := range m.At(c.row) {
+				local := at(pos)
+				if local < 0 {
+					continue
+				}
+				x := flat[(i*n+local)*width:][:width]
+				if few {
+					x = x[used:][:len(ids)]
 				} else {
 					x = pick(x, ids)
 				}
+				terms[j] = m.Eval(c.row, j, x, nil)
 			}
-			w.out.Metrics[k][c.variant][c.row] = m.Eval(c.row, x, nil)
+			used += len(ids)
+			w.out.Metrics[k][c.variant][c.row] = mean(terms)
 		}
 	}
 }
