@@ -16,7 +16,7 @@ import (
 // and keys between which positions rotate. A step that is right but finds nothing
 // to do, as folding value biases where there are none, does nothing. The steps
 // are done in the order of the fields. [StandardFor] are the steps of [Standard]
-// that a config allows.
+// that a config allows, [FactoredFor] those and the last two.
 //
 // RefactorQK and RefactorOV together are TransformerLens'
 // refactor_factored_attn_matrices. A head's q, k, v and z then are coordinates
@@ -42,6 +42,14 @@ func StandardFor(c config.Config) Processing {
 		FoldNorm: c.CanFoldNorm() == nil, CenterWriting: c.CanCenterWriting() == nil,
 		CenterUnembed: c.CanCenterUnembed() == nil, FoldValues: true,
 	}
+}
+
+// FactoredFor is [StandardFor] and every head's matrices refactored, as far as a
+// model of this config allows.
+func FactoredFor(c config.Config) Processing {
+	p := StandardFor(c)
+	p.RefactorQK, p.RefactorOV = c.CanRefactorQK() == nil, c.CanRefactorOV() == nil
+	return p
 }
 
 // String lists the steps, or says raw.

@@ -3,11 +3,13 @@ package verify
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -37,8 +39,14 @@ type Output struct {
 	LogProb       float64 // largest difference of a log-probability
 }
 
+// Views are the processings worth comparing under: none, the standard one, and
+// with heads refactored where a model of this config allows that.
+func Views(c config.Config) []model.Processing {
+	return slices.Compact([]model.Processing{{}, model.StandardFor(c), model.FactoredFor(c)})
+}
+
 // Compare runs the model on the oracle's tokens under each processing, or with
-// raw weights if none is given. Processed weights change activations by design:
+// raw weights if none is given; [Views] are those to choose from. Processed weights change activations by design:
 // for them only what they keep is compared, patterns and the output.
 func Compare(m *model.Model, o *Oracle, processings ...model.Processing) (*Table, error) {
 	if processings == nil {

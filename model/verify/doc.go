@@ -2,7 +2,7 @@
 // oracle that another program recorded, or the same model on another engine.
 //
 //	o := nb.Must(verify.Read("oracle.safetensors", m.Config()))
-//	nb.Show(nb.Must(verify.Compare(m, o, model.Processing{}, model.StandardFor(m.Config()))))
+//	nb.Show(nb.Must(verify.Compare(m, o, verify.Views(m.Config())...)))
 //
 // An oracle is a safetensors file; oracle.py beside this package writes one with
 // Hugging Face transformers. It holds tokens [batch, pos] and any of logits,

@@ -24,14 +24,15 @@ func TestFamiliesAgree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			table, err := verify.Compare(m, o, model.Processing{}, model.StandardFor(m.Config()))
+			views := verify.Views(m.Config())
+			table, err := verify.Compare(m, o, views...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := table.Err(); err != nil {
 				t.Errorf("%v\n%s", err, table)
 			}
-			if len(table.Outputs) != 2 || len(table.Lines) < 3*m.Config().Layers {
+			if len(views) < 2 || len(table.Outputs) != len(views) || len(table.Lines) < 3*m.Config().Layers {
 				t.Errorf("too little was compared:\n%s", table)
 			}
 			for _, out := range table.Outputs {

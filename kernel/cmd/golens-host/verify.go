@@ -50,7 +50,7 @@ func verifyModel(out io.Writer, args []string) error {
 				return err
 			}
 		}
-		part, err := verify.Compare(m, against, model.Processing{}, model.StandardFor(m.Config()))
+		part, err := verify.Compare(m, against, verify.Views(m.Config())...)
 		if err != nil {
 			return err
 		}

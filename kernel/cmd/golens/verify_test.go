@@ -35,7 +35,7 @@ func TestVerify(t *testing.T) {
 		want []string // in what it prints
 	}{
 		{"a shipped model", []string{"zoo:induction"}, true,
-			[]string{"zoo:induction against zoo:induction on go", "32 tokens", "blocks.1.attn.hook_pattern", "unembedding centred, value biases folded", "100.0%"}},
+			[]string{"zoo:induction against zoo:induction on go", "32 tokens", "blocks.1.attn.hook_pattern", "unembedding centred, value biases folded", "values and outputs refactored", "100.0%"}},
 		{"tokens", []string{"zoo:induction", "-tokens", "1,2,3"}, true, []string{"3 tokens"}},
 		{"an oracle", []string{oracle, folder + "qwen3"}, true,
 			[]string{"against qwen3_oracle.safetensors, 10 tokens", "blocks.2.hook_resid_pre", "raw weights", "norms folded", "100.0%"}},
