@@ -392,7 +392,7 @@ func (s *sweep) passBytes(rows int) int64 {
 		for id := range ids(slices.Concat(run.job.Captures, run.points)) {
 			reads[id.Layer] += product(arch.Dims(s.Config, id.Kind, f.pos))
 		}
-		n := blockSize(s.Config, step{live: true}, f.pos, f.pos, 0, 0) + slices.Max(append(slices.Collect(maps.Values(reads)), 0))
+		n := s.blockSize(step{live: true}, f.pos, f.pos, 0, 0) + slices.Max(append(slices.Collect(maps.Values(reads)), 0))
 		if len(run.job.GradOf) > 0 {
 			n += s.Config.Layers * f.pos * s.Config.DModel
 		}
@@ -425,7 +425,7 @@ func (s *sweep) bytes(g *group, batch int) int64 {
 	for i, t := range g.courses[0].steps {
 		keys, outs := s.widths(g, i)
 		lanes := (batch + max(1, g.slots) - 1) / max(1, g.slots)
-		n := blockSize(c, t, keys, outs, g.past, 4*g.past*c.KVHeads*c.DHead*lanes/max(batch, 1))
+		n := s.blockSize(t, keys, outs, g.past, 4*g.past*c.KVHeads*c.DHead*lanes/max(batch, 1))
 		for _, k := range s.kinds {
 			if edits := s.edits(g.courses[0].variant, hook.ID{Kind: k, Layer: t.layer}); len(edits) > 0 {
 				dims := arch.Dims(c, k, keys)
@@ -441,21 +441,30 @@ func (s *sweep) bytes(g *group, batch int) int64 {
 }
 
 // blockSize is how many values one row of a block holds at a time: the residual
-// stream, and attention or the MLP. given are those of keys and values that it
+// stream and what else is given, and attention or the MLP. given are those of keys and values that it
 // does not compute.
-func blockSize(c config.Config, t step, keys, outs, past, given int) int {
-	n := keys * c.DModel
+func (s *sweep) blockSize(t step, keys, outs, past, given int) int {
+	c := s.Config
+	attention, scores, mlp := 0, 0, 0
 	if t.live {
-		n += 2*keys*c.DModel + (2*keys*c.KVHeads+2*outs*c.Heads)*c.DHead + 3*outs*(past+keys)*c.Heads + given
+		attention = 2*keys*c.DModel + (2*keys*c.KVHeads+2*outs*c.Heads)*c.DHead + given
+		scores = 3 * outs * (past + keys) * c.Heads
 	}
-	mlp := 0
 	if !t.mlp && !c.AttnOnly() {
 		mlp = 2 * outs * c.DMLP
 		if c.Gated {
 			mlp += outs * c.DMLP
 		}
 	}
-	return max(n, keys*c.DModel+3*outs*c.DModel+mlp)
+	stream := (keys + outs*count([]bool{t.attn, t.mlp})) * c.DModel
+	if t.z {
+		stream += outs * c.Heads * c.DHead
+	}
+	around := 3 * outs * c.DModel // of the MLP
+	if s.Backend.Go() {           // keeps what is freed, for values of the same size
+		return stream + max(attention, around) + scores + mlp
+	}
+	return stream + max(attention+scores, around+mlp)
 }
 
 // widths are the positions of the i-th step's residual stream and of those that
