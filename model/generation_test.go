@@ -18,43 +18,6 @@ import (
 	"github.com/golens/golens/model/modeltest"
 )
 
-// generationTolerance is far above float32's rounding over three layers, which
-// is 1e-5 of activations around 10 at most, and far below what a wrong key, mask
-// or angle makes, 1e-2 and more.
-const generationTolerance = 2e-4
-
-// A generation is as the naive one, which runs the whole row for each token.
-func sameAsNaive(t *testing.T, m *model.Model, g model.Generation) *model.Generated {
-	t.Helper()
-	got, err := m.Complete(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := modeltest.NaiveGenerate(m, g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if fmt.Sprint(got.Prompts.IDs, got.Ended, got.Begin) != fmt.Sprint(want.Prompts.IDs, want.Ended, want.Begin) {
-		t.Fatalf("tokens are %v %v, naively %v %v", got.Prompts.IDs, got.Ended, want.Prompts.IDs, want.Ended)
-	}
-	for r, row := range want.LogProbs {
-		for i, v := range row {
-			if d := math.Abs(v - got.LogProbs[r][i]); !(d < generationTolerance) {
-				t.Errorf("row %d token %d: log-probability %g, naively %g", r, i, got.LogProbs[r][i], v)
-			}
-		}
-	}
-	for i, c := range want.Captures {
-		a, b := c.Array, got.Captures[i].Array
-		if !slices.Equal(a.Shape(), b.Shape()) || b.Err() != nil {
-			t.Errorf("%s has shape %v, naively %v (%v)", c.Point, b.Shape(), a.Shape(), b.Err())
-		} else if d := modeltest.MaxDiff(a, b); !(d < generationTolerance) {
-			t.Errorf("%s differs by %g", c.Point, d)
-		}
-	}
-	return got
-}
-
 // decoders are the folders of the families' models that generate, how many
 // tokens to add, as many as outgrow the cache's first size, and whether to do it
 // without edits too. Where each graph compiles all this is less: two structures.
@@ -68,6 +31,7 @@ func decoders(t *testing.T) (families map[string]string, n int, plainToo bool) {
 	return families, 9, false
 }
 
+// A generation is as the naive one, which runs the whole row for each token.
 func TestGenerationIsTheNaiveOne(t *testing.T) {
 	families, n, plainToo := decoders(t)
 	for _, name := range slices.Sorted(maps.Keys(families)) {
@@ -80,7 +44,7 @@ func TestGenerationIsTheNaiveOne(t *testing.T) {
 			plain := m.Rows(rows).Complete(n).Capture(hook.Pattern(1), hook.Scores(0).Head(1), hook.ResidPost(1), hook.Z(0).Head(0).At(2, 9).Row(0, 2),
 				hook.K(1), hook.Logits().At(-1), hook.Pattern(0).At(-1).Coord(0, 3), hook.Embed())
 			if plainToo {
-				sameAsNaive(t, m, plain)
+				modeltest.SameAsNaive(t, m, plain)
 			}
 			dir := make([]float32, m.Config().DModel)
 			for i := range dir {
@@ -89,7 +53,7 @@ func TestGenerationIsTheNaiveOne(t *testing.T) {
 			edited := plain.Sample(1.3, 7).Edit(hook.Z(0).Head(1).Zero(), hook.ResidPre(1).At(-1).Add(hook.Vec(dir...)),
 				hook.ResidPost(0).Row(0, 2).At(-2, -1).Scale(3), hook.MLPOut(0).At(0, 10).Row(0, 2).Zero(), hook.Pattern(1).Head(0).Coord(0).Zero(),
 				hook.V(1).At(8).Row(0).Clamp(-0.1, 0.1), hook.ResidPre(1).Row(1).ProjectOut(hook.Vec(dir...)))
-			sameAsNaive(t, m, edited)
+			modeltest.SameAsNaive(t, m, edited)
 		})
 	}
 }
@@ -109,7 +73,7 @@ func TestGenerationCapturesAsARun(t *testing.T) {
 	}
 	run := run(t, m, model.Request{Rows: rows}.Capture(points...))
 	for _, p := range points {
-		if a, b := g.At(p), run.At(p); !slices.Equal(a.Shape(), b.Shape()) || !(modeltest.MaxDiff(a, b) < generationTolerance) {
+		if a, b := g.At(p), run.At(p); !slices.Equal(a.Shape(), b.Shape()) || !(modeltest.MaxDiff(a, b) < modeltest.GenerationTolerance) {
 			t.Errorf("%s has shape %v and differs by %g from that of a run, of shape %v", p, a.Shape(), modeltest.MaxDiff(a, b), b.Shape())
 		}
 	}
@@ -130,7 +94,7 @@ func TestGenerationStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameAsNaive(t, m, g)
+	modeltest.SameAsNaive(t, m, g)
 	for r := range p.IDs {
 		want, ended := free.New(r), model.EndLength
 		if i := slices.Index(want, stop); i >= 0 {
@@ -320,7 +284,7 @@ func TestGenerationOfManyRows(t *testing.T) {
 		if !slices.Equal(one.New(0), all.New(i)) {
 			t.Errorf("row %d: alone %v, in the batch %v", i, one.New(0), all.New(i))
 		}
-		if d := modeltest.MaxDiff(one.Captures[0].Array, all.Captures[0].Array.Select(hook.Batch, i)); !(d < generationTolerance) {
+		if d := modeltest.MaxDiff(one.Captures[0].Array, all.Captures[0].Array.Select(hook.Batch, i)); !(d < modeltest.GenerationTolerance) {
 			t.Errorf("row %d differs by %g", i, d)
 		}
 	}

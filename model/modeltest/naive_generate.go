@@ -1,14 +1,54 @@
 package modeltest
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"testing"
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/sample"
 )
+
+// GenerationTolerance is far above float32's rounding over three layers, which
+// is 1e-5 of activations around 10 at most, and far below what a wrong key, mask
+// or angle makes, 1e-2 and more.
+const GenerationTolerance = 2e-4
+
+// SameAsNaive does a generation and holds it to the naive one: tokens, ends, log
+// probabilities and captures.
+func SameAsNaive(t testing.TB, m *model.Model, g model.Generation) *model.Generated {
+	t.Helper()
+	got, err := m.Complete(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := NaiveGenerate(m, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(got.Prompts.IDs, got.Ended, got.Begin) != fmt.Sprint(want.Prompts.IDs, want.Ended, want.Begin) {
+		t.Fatalf("tokens are %v %v, naively %v %v", got.Prompts.IDs, got.Ended, want.Prompts.IDs, want.Ended)
+	}
+	for r, row := range want.LogProbs {
+		for i, v := range row {
+			if d := math.Abs(v - got.LogProbs[r][i]); !(d < GenerationTolerance) {
+				t.Errorf("row %d token %d: log-probability %g, naively %g", r, i, got.LogProbs[r][i], v)
+			}
+		}
+	}
+	for i, c := range want.Captures {
+		a, b := c.Array, got.Captures[i].Array
+		if !slices.Equal(a.Shape(), b.Shape()) || b.Err() != nil {
+			t.Errorf("%s has shape %v, naively %v (%v)", c.Point, b.Shape(), a.Shape(), b.Err())
+		} else if d := MaxDiff(a, b); !(d < GenerationTolerance) {
+			t.Errorf("%s differs by %g", c.Point, d)
+		}
+	}
+	return got
+}
 
 // NaiveGenerate does a generation as its definition reads, with one full run of
 // the row so far for every token and nothing kept between them: the twin that
