@@ -224,7 +224,7 @@ func TestSweepUnembedsWhatChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := int64(0)
-		if p < len(row)-1 { // of itself: causes later ones nothing
+		if p < len(row)-1 { // what the last predicts is not read
 			want = 2 * int64(c.DModel) * int64(c.Vocab)
 		}
 		if plan.FLOPs != want {
