@@ -74,6 +74,10 @@ func (p *Proxy) execute(m *wire.Message) {
 	r.mu.Lock()
 	seen, interrupted := r.seen, r.interrupted
 	r.mu.Unlock()
+	if alive && interrupted {
+		p.begin(nil) // no interrupt of it comes any more
+		alive = p.settle(b)
+	}
 	if !alive {
 		p.fail(m, r.count, req, say("KernelDied",
 			"gonb, which compiles and runs the cells, ended while this one ran. Restart the kernel."))
@@ -167,6 +171,29 @@ func (p *Proxy) await(b *Back, r *request) (*wire.Message, bool) {
 		}
 	}
 	return reply, true
+}
+
+// settle waits until gonb has noticed an interrupt: a busy machine lets a cell
+// end of it before gonb hears of it, which would then stop the next cell. gonb
+// answers a question only after goroutines that were woken earlier. It tells
+// whether gonb is alive.
+func (p *Proxy) settle(b *Back) bool {
+	m := wire.New("kernel_info_request", b.session, nil, struct{}{})
+	if b.send(m) != nil {
+		return false
+	}
+	for {
+		select {
+		case reply := <-b.replies:
+			if reply.ParentID() == m.Header.MsgID {
+				return true
+			}
+		case <-b.lost:
+			return false
+		case <-p.ctx.Done():
+			return false
+		}
+	}
 }
 
 // fail publishes and replies a failure, and aborts the cells that wait if the

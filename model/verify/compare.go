@@ -46,8 +46,9 @@ func Views(c config.Config) []model.Processing {
 }
 
 // Compare runs the model on the oracle's tokens under each processing, or with
-// raw weights if none is given; [Views] are those to choose from. Processed weights change activations by design:
-// for them only what they keep is compared, patterns and the output.
+// raw weights if none is given; [Views] are those to choose from. Processed
+// weights change activations by design: for them only what they keep is
+// compared, patterns and the output.
 func Compare(m *model.Model, o *Oracle, processings ...model.Processing) (*Table, error) {
 	if processings == nil {
 		processings = []model.Processing{{}}

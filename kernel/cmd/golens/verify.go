@@ -8,7 +8,8 @@ func verifyCommand(ctx context.Context, args []string) error {
 Says how far a model's numbers are from what they should be: for each activation
 the largest and the mean difference, for the output the KL divergence and how
 often the likeliest token is the same; with raw weights, processed ones and
-refactored heads, on every engine that is here. The exit status is 1 if an output is more than 1e-4 nats away.
+refactored heads, on every engine that is here. The exit status is 1 if an output
+is more than 1e-4 nats away.
 
 The oracle is a file that model/verify/oracle.py writes with Hugging Face
 transformers. Without one, engines are held against the built-in one, on random

@@ -441,8 +441,8 @@ func (s *sweep) bytes(g *group, batch int) int64 {
 }
 
 // blockSize is how many values one row of a block holds at a time: the residual
-// stream and what else is given, and attention or the MLP. given are those of keys and values that it
-// does not compute.
+// stream and what else is given, and attention or the MLP. given are those of
+// keys and values that it does not compute.
 func (s *sweep) blockSize(t step, keys, outs, past, given int) int {
 	c := s.Config
 	attention, scores, mlp := 0, 0, 0
