@@ -203,17 +203,17 @@ func (t *Table) String() string {
 	head := ""
 	for _, l := range t.Lines {
 		if h := engine(l.Backend) + ", " + l.Processing.String(); h != head {
-			fmt.Fprintf(w, "\n%s\tlargest\tmean\tsize\n", h)
+			fmt.Fprintf(w, "\n%s\n  activation\tlargest\tmean\tsize\n", h)
 			head = h
 		}
 		fmt.Fprintf(w, "  %s\t%.1e\t%.1e\t%.2g\n", l.Point, l.Max, l.Mean, l.Size)
 	}
 	if len(t.Outputs) > 0 {
-		fmt.Fprint(w, "\noutput\tKL mean\tKL largest\tlog-prob\ttop-1\n")
+		fmt.Fprint(w, "\n  KL mean\tKL largest\tlog-prob\ttop-1\toutput with\n")
 	}
 	for _, o := range t.Outputs {
 		// A mean of many terms that cancel may come out as -1e-17.
-		fmt.Fprintf(w, "  %s, %s\t%.1e\t%.1e\t%.1e\t%.1f%%\n", engine(o.Backend), o.Processing, max(0, o.KL), max(0, o.LargestKL), o.LogProb, 100*o.Top1)
+		fmt.Fprintf(w, "  %.1e\t%.1e\t%.1e\t%.1f%%\t%s, %s\n", max(0, o.KL), max(0, o.LargestKL), o.LogProb, 100*o.Top1, engine(o.Backend), o.Processing)
 	}
 	w.Flush()
 	return b.String()
