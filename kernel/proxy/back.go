@@ -99,9 +99,9 @@ func (b *Back) handshake(ctx context.Context) error {
 	defer tick.Stop()
 	asked, answered, heard := 0, 0, false
 	ask := func() error {
-		m := wire.New("kernel_info_request", b.session, nil, struct{}{})
 		asked++
-		return b.shell.Send(m)
+		_, err := b.ask()
+		return err
 	}
 	if err := ask(); err != nil {
 		return err
@@ -129,6 +129,12 @@ func (b *Back) handshake(ctx context.Context) error {
 	// gonb's status messages for the last question may still come; they have
 	// no request of ours and are dropped by the proxy.
 	return nil
+}
+
+// ask sends a question of our own that gonb answers at any time.
+func (b *Back) ask() (id string, err error) {
+	m := wire.New("kernel_info_request", b.session, nil, struct{}{})
+	return m.Header.MsgID, b.shell.Send(m)
 }
 
 // send relays m, whose identities name the client, to gonb's shell channel.

@@ -70,7 +70,7 @@ func (p *Proxy) execute(m *wire.Message) {
 		p.fail(m, r.count, req, say("KernelDied", "the Go kernel is gone: "+err.Error()))
 		return
 	}
-	reply, alive := p.await(b, r)
+	reply, alive := p.await(b, r.msg.Header.MsgID, r.idle)
 	r.mu.Lock()
 	seen, interrupted := r.seen, r.interrupted
 	r.mu.Unlock()
@@ -151,15 +151,15 @@ func (p *Proxy) inputEcho(r *request, req gonbExecute) {
 	}
 }
 
-// await returns gonb's reply to r once all output of r was published, or false
-// if gonb is gone.
-func (p *Proxy) await(b *Back, r *request) (*wire.Message, bool) {
+// await returns gonb's reply to the request of that id once idle is closed, as
+// all output of it was published, or false if gonb is gone. Nobody waits for a
+// nil idle.
+func (p *Proxy) await(b *Back, id string, idle <-chan struct{}) (*wire.Message, bool) {
 	var reply *wire.Message
-	idle := r.idle
 	for reply == nil || idle != nil {
 		select {
 		case m := <-b.replies:
-			if m.ParentID() == r.msg.Header.MsgID {
+			if m.ParentID() == id {
 				reply = m
 			}
 		case <-idle:
@@ -178,22 +178,12 @@ func (p *Proxy) await(b *Back, r *request) (*wire.Message, bool) {
 // answers a question only after goroutines that were woken earlier. It tells
 // whether gonb is alive.
 func (p *Proxy) settle(b *Back) bool {
-	m := wire.New("kernel_info_request", b.session, nil, struct{}{})
-	if b.send(m) != nil {
+	id, err := b.ask()
+	if err != nil {
 		return false
 	}
-	for {
-		select {
-		case reply := <-b.replies:
-			if reply.ParentID() == m.Header.MsgID {
-				return true
-			}
-		case <-b.lost:
-			return false
-		case <-p.ctx.Done():
-			return false
-		}
-	}
+	_, alive := p.await(b, id, nil)
+	return alive
 }
 
 // fail publishes and replies a failure, and aborts the cells that wait if the
@@ -245,7 +235,7 @@ func (p *Proxy) relayQuery(m *wire.Message, replyType string, empty any) {
 		p.reply(p.front.shell, replyType, m, empty)
 		return
 	}
-	reply, alive := p.await(b, r)
+	reply, alive := p.await(b, r.msg.Header.MsgID, r.idle)
 	if !alive {
 		p.reply(p.front.shell, replyType, m, empty)
 		return
