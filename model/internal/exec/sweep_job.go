@@ -51,6 +51,7 @@ type sweep struct {
 	needs    struct{ base, source []hook.Point } // what the groups use of the two runs
 	base     map[hook.ID]*array.Array
 	copies   []*array.Array // of Captures, of the base run
+	whole    bool           // logits are read, or changed, not only those of metrics' tokens
 	out      *SweepOutcome
 	scratch  *scratch
 }
@@ -116,6 +117,7 @@ func (e *Engine) newSweep(job SweepJob) *sweep {
 		}
 		s.variants = append(s.variants, w)
 	}
+	s.whole = s.readsWholeLogits()
 	for v := range s.variants {
 		for l := range s.Config.Layers {
 			s.variants[v].blocks = append(s.variants[v].blocks, s.blockEdits(v, l))

@@ -490,27 +490,26 @@ func (s *sweep) columns() int {
 }
 
 // tokensOf are the only tokens whose logits are read of a row, nil for all.
-func (s *sweep) tokensOf(row int) []int32 {
-	ids := []int32{}
+func (s *sweep) tokensOf(row int) (ids []int32) {
+	if s.whole {
+		return nil
+	}
 	for _, m := range s.job.Base.Metrics {
 		if m.Linear == nil {
-			if m.Tokens == nil {
-				return nil
-			}
 			ids = append(ids, m.Tokens(row)...)
 		}
 	}
-	logits := func(id hook.ID) bool { return id.Kind == hook.KindLogits }
-	if len(ids) == 0 || slices.ContainsFunc(s.points, func(p hook.Point) bool { return logits(p.ID) }) ||
-		slices.ContainsFunc(s.job.Base.Edits, func(e hook.Edit) bool { return logits(e.ID) }) {
-		return nil
-	}
-	for _, v := range s.variants {
-		if len(v.edits[hook.Logits().ID]) > 0 {
-			return nil
-		}
-	}
 	return ids
+}
+
+// readsWholeLogits tells whether somebody reads, or changes, logits other than
+// those of a metric's tokens.
+func (s *sweep) readsWholeLogits() bool {
+	logits := hook.Logits().ID
+	return slices.ContainsFunc(s.job.Base.Metrics, func(m Objective) bool { return m.Linear == nil && m.Tokens == nil }) ||
+		slices.ContainsFunc(s.points, func(p hook.Point) bool { return p.ID == logits }) ||
+		slices.ContainsFunc(s.job.Base.Edits, func(e hook.Edit) bool { return e.ID == logits }) ||
+		slices.ContainsFunc(s.variants, func(v variant) bool { return len(v.edits[logits]) > 0 })
 }
 
 // flops counts the matrix products of one chunk.
