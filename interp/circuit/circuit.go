@@ -142,7 +142,9 @@ func (c *Circuit) Check(m *model.Model) error {
 }
 
 // ends are the edge without its effect.
-func (e Edge) ends() graph.Edge { return graph.Edge{From: e.From, To: graph.Receiver{Part: e.To, Input: e.Input}} }
+func (e Edge) ends() graph.Edge {
+	return graph.Edge{From: e.From, To: graph.Receiver{Part: e.To, Input: e.Input}}
+}
 
 func (e Edge) check(nodes map[Part]bool) error {
 	inputs := e.To.Inputs()
