@@ -108,7 +108,7 @@ func (l *local) Products(ctx context.Context, chains []Chain) ([]*array.Array, e
 			return nil, fmt.Errorf("product %d has no factors", i)
 		}
 		for _, f := range chain {
-			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Transpose: f.Transpose})
+			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
 		}
 	}
 	return l.engine.Products(ctx, work)
