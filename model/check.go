@@ -165,6 +165,12 @@ func (k *checker) edit(e hook.Edit) error {
 	if e.Op == hook.OpFreeze || e.Op == hook.OpSource {
 		return fmt.Errorf("edit %s: only the variants of a sweep have a base and a source to take values from", e)
 	}
+	if e.Op == hook.OpCompute {
+		if err := k.point(e.Point); err != nil {
+			return err
+		}
+		return k.compute(e, false, false)
+	}
 	return k.editIn(e, nil)
 }
 

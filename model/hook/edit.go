@@ -1,6 +1,10 @@
 package hook
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/golens/golens/model/formula"
+)
 
 // An Op is what an edit does.
 type Op string
@@ -14,6 +18,7 @@ const (
 	OpClamp   Op = "clamp"   // x = min(max(x, lo), hi)
 	OpFreeze  Op = "freeze"  // x = its value in the base run of a sweep
 	OpSource  Op = "source"  // x = its value in the source run of a sweep
+	OpCompute Op = "compute" // x = a formula of x and of what else it reads
 )
 
 // A Tensor is values with a shape, such as an array.Array.
@@ -32,6 +37,8 @@ type Edit struct {
 	Values []float32 `json:",omitempty"` // replace, add, project
 	Factor float32   `json:",omitempty"` // scale
 	Lo, Hi float32   `json:",omitzero"`  // clamp
+
+	Formula formula.Expr `json:",omitzero"` // compute
 }
 
 // Replace puts values there. Their shape is broadcast to the selected part
@@ -58,6 +65,16 @@ func (p Point) Freeze() Edit { return Edit{Point: p, Op: OpFreeze} }
 // FromSource replaces by the value that the source run of a sweep has there:
 // same row, position and head. No values travel.
 func (p Point) FromSource() Edit { return Edit{Point: p, Op: OpSource} }
+
+// Compute replaces by what a formula makes of the activation and of what else it
+// reads. Values labelled in it are hook points of their own, by [Point.Label].
+func (p Point) Compute(f formula.Expr) Edit { return Edit{Point: p, Op: OpCompute, Formula: f} }
+
+// Watch leaves the activation as it is and computes a formula beside it, whose
+// value is then a hook point by [Point.Label].
+func (p Point) Watch(label string, f formula.Expr) Edit {
+	return p.Compute(formula.Here().With(f.As(label)))
+}
 
 // Clamp bounds every value.
 func (p Point) Clamp(lo, hi float32) Edit { return Edit{Point: p, Op: OpClamp, Lo: lo, Hi: hi} }
@@ -86,6 +103,8 @@ func (e Edit) String() string {
 		return fmt.Sprintf("%s clamp %g..%g", e.Point, e.Lo, e.Hi)
 	case OpFreeze, OpSource:
 		return fmt.Sprintf("%s %s", e.Point, e.Op)
+	case OpCompute:
+		return fmt.Sprintf("%s = %s", e.Point, e.Formula)
 	}
 	return fmt.Sprintf("%s %s %v", e.Point, e.Op, e.Shape)
 }

@@ -50,6 +50,10 @@ type Point struct {
 	Pos    Positions `json:",omitzero"`
 	Batch  []int     `json:",omitempty"` // nil: every row
 	Coords []int     `json:",omitempty"` // of the last axis; nil: all
+
+	// Value is not the activation, but what an edit there labels so; empty: the
+	// activation.
+	Value string `json:",omitempty"`
 }
 
 // Head selects heads.
@@ -77,6 +81,10 @@ func (p Point) Row(rows ...int) Point { p.Batch = rows; return p }
 // Coord selects indices of the last axis: coordinates, neurons, keys, tokens.
 func (p Point) Coord(coords ...int) Point { p.Coords = coords; return p }
 
+// Label selects a value that a formula labels, in an edit of this activation: the
+// features of a dictionary, the logits of a probe. Its last axis is the value's.
+func (p Point) Label(name string) Point { p.Value = name; return p }
+
 // Each is one position per row.
 func Each(positions []int) Positions {
 	rows := make([][]int, len(positions))
@@ -86,13 +94,16 @@ func Each(positions []int) Positions {
 	return Positions{Rows: rows}
 }
 
-// Whole is the same activation with nothing selected.
-func (p Point) Whole() Point { return Point{ID: p.ID} }
+// Whole is the same activation, or labelled value, with nothing selected.
+func (p Point) Whole() Point { return Point{ID: p.ID, Value: p.Value} }
 
 // String is the activation's name, followed by what was selected of it.
 func (p Point) String() string {
 	var sel []string
 	add := func(name string, v any) { sel = append(sel, fmt.Sprintf("%s=%v", name, v)) }
+	if p.Value != "" {
+		add("label", p.Value)
+	}
 	if p.Batch != nil {
 		add("row", p.Batch)
 	}
@@ -116,7 +127,7 @@ func (p Point) String() string {
 // Equal tells whether two points select the same.
 func (p Point) Equal(q Point) bool {
 	same := func(a, b []int) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
-	return p.Kind == q.Kind && (p.Layer == q.Layer || p.Kind.Global()) &&
+	return p.Kind == q.Kind && p.Value == q.Value && (p.Layer == q.Layer || p.Kind.Global()) &&
 		same(p.Heads, q.Heads) && same(p.Batch, q.Batch) && same(p.Coords, q.Coords) &&
 		p.Pos.All() == q.Pos.All() && slices.EqualFunc(p.Pos.Rows, q.Pos.Rows, slices.Equal)
 }

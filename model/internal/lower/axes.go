@@ -30,10 +30,15 @@ func (b *builder) put(i int, x, y *Node) *Node {
 	index := b.steps[i].Index
 	args := b.align(i, []*Node{x, y})
 	dims := b.full(i)
-	n := dims[len(dims)-1]
-	x = BroadcastToDims(args[0], dims...)
-	dims[len(dims)-1] = len(index)
-	y = BroadcastToDims(args[1], dims...)
+	return Put(BroadcastToDims(args[0], dims...), args[1], len(dims)-1, index)
+}
+
+// Put is x with some indices of an axis set to y, which is broadcast there.
+func Put(x, y *Node, axis int, index []int) *Node {
+	dims := append([]int(nil), x.Shape().Dimensions...)
+	n := dims[axis]
+	dims[axis] = len(index)
+	y = BroadcastToDims(y, dims...)
 	from := make([]int, n)
 	for k := range from {
 		from[k] = k
@@ -41,15 +46,15 @@ func (b *builder) put(i int, x, y *Node) *Node {
 	for k, c := range index {
 		from[c] = n + k
 	}
-	return take(Concatenate([]*Node{x, y}, -1), from)
+	return Take(Concatenate([]*Node{x, y}, axis), axis, from)
 }
 
-// take is the coordinates of the last axis, in that order: neighbours in one
-// slice, or, where they are scattered, a gather.
-func take(x *Node, coords []int) *Node {
+// Take is some indices of an axis, in that order: neighbours in one slice, or,
+// where they are scattered, a gather.
+func Take(x *Node, axis int, indices []int) *Node {
 	type run struct{ from, to int }
 	var runs []run
-	for _, c := range coords {
+	for _, c := range indices {
 		if last := len(runs) - 1; last >= 0 && runs[last].to == c {
 			runs[last].to++
 			continue
@@ -57,25 +62,30 @@ func take(x *Node, coords []int) *Node {
 		runs = append(runs, run{c, c + 1})
 	}
 	if len(runs) > manyRuns {
-		order := make([]int, x.Rank())
+		front := make([]int, x.Rank()) // the axis, then the others
 		back := make([]int, x.Rank())
-		for i := range order {
-			order[i], back[i] = (i+x.Rank()-1)%x.Rank(), (i+1)%x.Rank()
+		for i := range front {
+			front[i] = i
 		}
-		index := make([][]int32, len(coords))
-		for i, c := range coords {
+		copy(front[1:axis+1], front[:axis])
+		front[0] = axis
+		for i, from := range front {
+			back[from] = i
+		}
+		index := make([][]int32, len(indices))
+		for i, c := range indices {
 			index[i] = []int32{int32(c)}
 		}
-		return TransposeAllAxes(Gather(TransposeAllAxes(x, order...), Const(x.Graph(), index)), back...)
+		return TransposeAllAxes(Gather(TransposeAllAxes(x, front...), Const(x.Graph(), index)), back...)
 	}
 	parts := make([]*Node, len(runs))
 	for i, r := range runs {
-		parts[i] = SliceAxis(x, -1, AxisRange(r.from, r.to))
+		parts[i] = SliceAxis(x, axis, AxisRange(r.from, r.to))
 	}
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	return Concatenate(parts, -1)
+	return Concatenate(parts, axis)
 }
 
 // manyRuns of neighbours are dearer as slices than two transpositions and a

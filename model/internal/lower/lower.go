@@ -68,7 +68,7 @@ func (b *builder) step(i int) *Node {
 	case formula.OpFlatten, formula.OpSplit:
 		return Reshape(args[0], b.full(i)...)
 	case formula.OpSelect:
-		return take(args[0], s.Index)
+		return Take(args[0], args[0].Rank()-1, s.Index)
 	case formula.OpPut:
 		return b.put(i, args[0], args[1])
 	case formula.OpWith:

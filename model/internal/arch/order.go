@@ -1,0 +1,35 @@
+package arch
+
+import (
+	"slices"
+
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+)
+
+// Order is the hook points of a block in the order in which its graph comes by
+// them.
+func Order(c config.Config) []hook.Kind {
+	order := BlockKinds(c)
+	move := func(kinds []hook.Kind, before hook.Kind) {
+		order = slices.DeleteFunc(order, func(k hook.Kind) bool { return slices.Contains(kinds, k) })
+		kinds = slices.DeleteFunc(kinds, func(k hook.Kind) bool { return !exists(c, k) })
+		order = slices.Insert(order, slices.Index(order, before), kinds...)
+	}
+	ln1, ln2 := []hook.Kind{hook.KindLN1, hook.KindLN1Norm}, []hook.Kind{hook.KindLN2, hook.KindLN2Norm}
+	switch c.NormAt {
+	case config.NormAfter:
+		move(ln1, hook.KindAttnOut)
+		if !c.AttnOnly() {
+			move(ln2, hook.KindMLPOut)
+		}
+	case config.NormOnSum:
+		if !c.AttnOnly() {
+			move(ln1, hook.KindResidMid)
+			move(ln2, hook.KindResidPost)
+		} else {
+			move(ln1, hook.KindResidPost)
+		}
+	}
+	return order
+}
