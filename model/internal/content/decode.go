@@ -186,6 +186,18 @@ func (d *decoder) list(v reflect.Value) error {
 	switch v.Type().Elem().Kind() {
 	case reflect.Float32:
 		return d.floats(v)
+	case reflect.Uint8:
+		isNil, err := d.tag(tagBytes, v)
+		if err != nil || isNil {
+			return err
+		}
+		n, err := d.length(1)
+		if err != nil {
+			return err
+		}
+		b, err := d.take(n)
+		v.SetBytes(b)
+		return err
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		isNil, err := d.tag(tagInts, v)
 		if err != nil || isNil {

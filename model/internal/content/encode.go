@@ -30,6 +30,7 @@ const (
 	tagString  = 's'
 	tagPointer = '*'
 	tagList    = '['
+	tagBytes   = 'B'
 	tagInts    = 'I' // list of signed integers
 	tagFloats  = 'F' // list of float32
 	tagTensor  = 'T' // list of float32, by name
@@ -128,6 +129,9 @@ func (e *encoder) list(v reflect.Value) error {
 		e.tensors[name] = values
 		e.length(tagTensor, n)
 		e.data = append(e.data, name[:]...)
+	case reflect.Uint8:
+		e.length(tagBytes, n)
+		e.data = append(e.data, v.Bytes()...)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		e.length(tagInts, n)
 		for i := range n {
