@@ -56,6 +56,11 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	}}
 	if s.tokens != nil {
 		l.info.Begin, l.info.End = s.tokens.Template()
+		for id := range int32(s.config.Vocab) {
+			if !s.tokens.Ordinary(id) {
+				l.info.Special = append(l.info.Special, id)
+			}
+		}
 	}
 	if raw == nil {
 		l.raw, l.views = l, map[Processing]*local{p: l}
