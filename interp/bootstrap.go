@@ -98,3 +98,15 @@ func (r *Result) Resample(b Bootstrap, n int, statistic func(draw []int, out []f
 	}
 	return lo, hi, nil
 }
+
+// Size is the interval of how large a value is, whatever its sign, from the
+// interval of the value itself: where that holds 0, so does this. Sizes that are
+// drawn again never fall below 0, so that their own percentiles would make any
+// difference look as if it were there.
+func Size(lo, hi float64) (float64, float64) {
+	least, most := min(math.Abs(lo), math.Abs(hi)), max(math.Abs(lo), math.Abs(hi))
+	if lo <= 0 && hi >= 0 {
+		least = 0
+	}
+	return least, most
+}

@@ -102,6 +102,25 @@ func TestGapsInSamples(t *testing.T) {
 	}
 }
 
+// Differences of 1, -1.2 and 0.4 are 0.067 on average, and may be none.
+func TestSizeOfADifference(t *testing.T) {
+	samples := array.Of([]float32{1, -1.2, 0.4}, array.Dim("sample", 3))
+	r := &interp.Result{Array: samples.Mean("sample"), Samples: samples}
+	lo, hi, err := r.Interval(interp.Bootstrap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	least, most := interp.Size(lo.Scalar(), hi.Scalar())
+	if mean := math.Abs(r.Scalar()); math.Abs(mean-0.0667) > 1e-4 || least != 0 || math.Abs(most-1.2) > 1e-6 {
+		t.Errorf("%.4f in [%g, %g], want 0.0667 in [0, 1.2]", mean, least, most)
+	}
+	for _, c := range [][4]float64{{1, 3, 1, 3}, {-3, -1, 1, 3}, {0, 2, 0, 2}, {-2, 1, 0, 2}} {
+		if lo, hi := interp.Size(c[0], c[1]); lo != c[2] || hi != c[3] {
+			t.Errorf("[%g, %g] has sizes [%g, %g], want [%g, %g]", c[0], c[1], lo, hi, c[2], c[3])
+		}
+	}
+}
+
 func TestIntervalIsSeeded(t *testing.T) {
 	r := normal(30, 1)
 	get := func(seed uint64) []float32 {
