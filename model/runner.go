@@ -38,6 +38,9 @@ type Info struct {
 	// Begin and End are the tokens that the tokenizer puts around a text, such
 	// as BERT's [CLS] and [SEP]; most put none, or one before it.
 	Begin, End []int32
+	// Special are the ids that no text is made of: special tokens, places kept
+	// for later use, and rows of the embedding beyond the vocabulary.
+	Special []int32
 	// Checkpoints are the training steps whose weights can be opened too.
 	Checkpoints []int
 }
