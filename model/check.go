@@ -15,6 +15,7 @@ type checker struct {
 	config.Config
 	lens   []int                              // tokens of each row
 	encode func(text string) ([]int32, error) // nil where no tokenizer is at hand
+	edits  []hook.Edit                        // that label values
 }
 
 // strip takes the padding off the rows. left is how much stood before each.
@@ -75,8 +76,39 @@ func (k *checker) pointIn(p hook.Point, rows []int) error {
 	if !k.Has(p.ID) {
 		return k.noSuch(p)
 	}
+	if p.Value != "" {
+		return fmt.Errorf("hook %s: a value that a formula labels is read, and not changed; change what the formula makes of it", p)
+	}
+	return k.selects(p, k.Config.Dims(p.Kind, slices.Max(k.lens)), rows)
+}
+
+// value checks a point that is read: an activation, or a value that one of the
+// edits labels. It gives the shape that is read.
+func (k *checker) value(p hook.Point, edits []hook.Edit) ([]int, error) {
+	longest := slices.Max(k.lens)
+	if p.Value == "" {
+		if err := k.point(p); err != nil {
+			return nil, err
+		}
+		return k.Selected(p, len(k.lens), longest), nil
+	}
+	if !k.Has(p.ID) {
+		return nil, k.noSuch(p)
+	}
+	dims, err := k.LabelDims(p, edits)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.selects(config.Like(p, dims), append([]int{longest}, dims...), nil); err != nil {
+		return nil, fmt.Errorf("hook %s: %w", p, err)
+	}
+	return config.SelectedOf(p, dims, len(k.lens), longest), nil
+}
+
+// selects checks that an activation of these dimensions has what is selected, in
+// those rows of the batch, or all.
+func (k *checker) selects(p hook.Point, dims, rows []int) error {
 	axes := p.Kind.Axes()
-	dims := k.Config.Dims(p.Kind, slices.Max(k.lens))
 	if axis := p.Kind.HeadAxis(); p.Heads != nil {
 		if axis < 0 {
 			return fmt.Errorf("hook %s has no heads; its axes are %v", p.ID, axes)
@@ -205,6 +237,11 @@ func (k *checker) editIn(e hook.Edit, rows []int) error {
 
 // fits checks that an edit's values broadcast to the selected part.
 func (k *checker) fits(e hook.Edit) error {
+	return fitsIn(e, k.Selected(e.Point, len(k.lens), slices.Max(k.lens)))
+}
+
+// fitsIn checks that an edit's values broadcast to a selection of that shape.
+func fitsIn(e hook.Edit, want []int) error {
 	n := 1
 	for _, d := range e.Shape {
 		n *= d
@@ -212,7 +249,6 @@ func (k *checker) fits(e hook.Edit) error {
 	if n != len(e.Values) || len(e.Values) == 0 {
 		return fmt.Errorf("edit %s: %d values do not have shape %v", e, len(e.Values), e.Shape)
 	}
-	want := k.Selected(e.Point, len(k.lens), slices.Max(k.lens))
 	if len(e.Shape) > len(want) {
 		return fmt.Errorf("edit %s: values of shape %v do not broadcast to the selection %v", e, e.Shape, want)
 	}
@@ -296,13 +332,16 @@ func within(budget int64, shapes [][]int, field string) error {
 // gradients checks that there is something to differentiate.
 func (k *checker) gradients(r Request) error {
 	of := r.gradOf()
-	if len(of) == 0 && len(r.Grads) == 0 {
+	if len(of) == 0 && len(r.Grads)+len(r.Weigh) == 0 {
 		return nil
+	}
+	if err := k.tensors(r.Weigh); err != nil {
+		return err
 	}
 	if len(r.Metrics) == 0 || len(of) == 0 {
 		return fmt.Errorf("request: gradients need a metric to differentiate")
 	}
-	if len(r.Grads) == 0 {
+	if len(r.Grads)+len(r.Weigh) == 0 {
 		return fmt.Errorf("request: gradients of metrics %v are wanted, but nowhere; name hook points in Grads", of)
 	}
 	for i, k := range of {

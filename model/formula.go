@@ -1,5 +1,3 @@
-//go:build !golens_cell
-
 package model
 
 import (
@@ -8,13 +6,12 @@ import (
 
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
 )
 
 // compute checks an edit by a formula; base and source tell whether there are
 // such runs.
 func (k *checker) compute(e hook.Edit, base, source bool) error {
-	shapes := arch.FormulaShapes(k.Config, e.Point)
+	shapes := k.FormulaShapes(e.Point)
 	shapes.Base, shapes.Source = base, source
 	dims, err := e.Formula.Check(shapes)
 	if err != nil {
@@ -56,6 +53,40 @@ func (k *checker) elsewhere(p hook.Point, s formula.Step) error {
 		at := hook.Positions{Rows: s.Rows}.In(r)
 		if len(at) != len(p.Pos.In(r)) {
 			return fmt.Errorf("row %d: the formula reads the %s run at %d positions, the point selects %d", r, s.Op, len(at), len(p.Pos.In(r)))
+		}
+	}
+	return nil
+}
+
+// tensors checks names of tensors of the edits' formulas.
+func (k *checker) tensors(names []string) error {
+	var known []string
+	for _, e := range k.edits {
+		for _, t := range e.Formula.Tensors() {
+			known = append(known, t.Name)
+		}
+	}
+	for i, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("request: the gradient of tensor %q is wanted; the formulas of the edits have %q", name, known)
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("request: the gradient of tensor %q is wanted twice", name)
+		}
+	}
+	return nil
+}
+
+// oneEach checks that tensors of one name are the same in all formulas.
+func oneEach(edits []hook.Edit) error {
+	shapes := map[string]formula.Step{}
+	for _, e := range edits {
+		for _, t := range e.Formula.Tensors() {
+			if s, ok := shapes[t.Name]; ok && !slices.Equal(s.Shape, t.Shape) {
+				return fmt.Errorf("edit %s: tensor %s has shape %v here and %v in another formula; give each its own name",
+					e.Point, t.Name, formula.Dims(t.Shape), formula.Dims(s.Shape))
+			}
+			shapes[t.Name] = t
 		}
 	}
 	return nil

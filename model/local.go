@@ -211,6 +211,11 @@ func (l *local) result(r Request, job plan.Job, left []int, out *exec.Outcome, h
 			res.Grads = append(res.Grads, c)
 		}
 	}
+	for i, metric := range job.GradOf {
+		for k, name := range r.Weigh {
+			res.Weighed = append(res.Weighed, Weighed{Tensor: name, Metric: metric, Array: tensorArray(name, r.Edits, out.Weights[i*len(r.Weigh)+k])})
+		}
+	}
 	for i, m := range r.Metrics {
 		values := make([]float32, len(out.Metrics[i]))
 		for row, v := range out.Metrics[i] {
@@ -219,6 +224,25 @@ func (l *local) result(r Request, job plan.Job, left []int, out *exec.Outcome, h
 		res.Metrics = append(res.Metrics, array.Of(values, array.Dim(hook.Batch, len(values))).Named(m.String(), m.Unit()))
 	}
 	return res, nil
+}
+
+// tensorArray is the values of a tensor of formulas as an array.
+func tensorArray(name string, edits []hook.Edit, from []float64) *array.Array {
+	values := make([]float32, len(from))
+	for i, v := range from {
+		values[i] = float32(v)
+	}
+	var axes []array.Axis
+	for _, e := range edits {
+		for _, t := range e.Formula.Tensors() {
+			if t.Name == name && axes == nil {
+				for i, n := range t.Shape {
+					axes = append(axes, array.Dim(fmt.Sprint("axis ", i), n))
+				}
+			}
+		}
+	}
+	return array.Of(values, axes...).Named(name, "")
 }
 
 // Version is golens' version as the build recorded it.

@@ -17,7 +17,11 @@ func (k *checker) objective(m Metric, rows [][]int32) (plan.Objective, error) {
 		if m.Functional.Op != hook.OpAdd {
 			return plan.Objective{}, fmt.Errorf("%s: make it with model.Linear", what)
 		}
-		return plan.Objective{Linear: &m.Functional}, k.edit(m.Functional)
+		shape, err := k.value(m.Functional.Point, k.edits)
+		if err != nil {
+			return plan.Objective{}, err
+		}
+		return plan.Objective{Linear: &m.Functional}, fitsIn(m.Functional, shape)
 	}
 	if err := k.positions(what, m.At, nil); err != nil {
 		return plan.Objective{}, err

@@ -26,6 +26,10 @@ type Request struct {
 	Grads    []hook.Point `json:",omitempty"` // gradients of a metric, summed over rows
 	GradOf   []int        `json:",omitempty"` // metrics whose gradients are taken; nil means the first
 
+	// Weigh are tensors of the edits' formulas, by name, whose gradients are taken
+	// too.
+	Weigh []string `json:",omitempty"`
+
 	// From is the first block to run; if it is not 0, Resid is the residual
 	// stream into it [batch, pos, d_model]. The number of layers means that
 	// only the final norm and the unembedding run.
@@ -98,10 +102,16 @@ func (r Request) GradEach(points ...hook.Point) Request {
 
 // gradOf are the metrics whose gradients are taken.
 func (r Request) gradOf() []int {
-	if len(r.Grads) > 0 && r.GradOf == nil {
+	if len(r.Grads)+len(r.Weigh) > 0 && r.GradOf == nil {
 		return []int{0}
 	}
 	return r.GradOf
+}
+
+// GradTensor also takes the gradients at tensors of the edits' formulas, by name.
+func (r Request) GradTensor(names ...string) Request {
+	r.Weigh = slices.Concat(r.Weigh, names)
+	return r
 }
 
 // Start resumes at a block, with the residual stream into it [batch, pos, d_model].

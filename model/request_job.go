@@ -24,17 +24,18 @@ func (r Request) job(c config.Config, encode func(text string) ([]int32, error))
 	if err != nil {
 		return fail(err)
 	}
-	k.encode = encode
+	k.encode, k.edits = encode, r.Edits
 	var shapes [][]int
 	kept := slices.Clone(r.Captures)
 	for range r.gradOf() {
 		kept = append(kept, r.Grads...)
 	}
 	for _, p := range kept {
-		if err := k.point(p); err != nil {
+		shape, err := k.value(p, r.Edits)
+		if err != nil {
 			return fail(err)
 		}
-		shapes = append(shapes, k.Selected(p, len(k.lens), slices.Max(k.lens)))
+		shapes = append(shapes, shape)
 	}
 	if err := within(r.Budget, shapes, "Request.Budget"); err != nil {
 		return fail(fmt.Errorf("request: %w", err))
@@ -44,7 +45,10 @@ func (r Request) job(c config.Config, encode func(text string) ([]int32, error))
 			return fail(err)
 		}
 	}
-	job = plan.Job{Tokens: rows, Captures: r.Captures, Edits: r.Edits, From: r.From, Resid: r.Resid, Grads: r.Grads, GradOf: r.gradOf()}
+	if err := oneEach(r.Edits); err != nil {
+		return fail(err)
+	}
+	job = plan.Job{Tokens: rows, Captures: r.Captures, Edits: r.Edits, From: r.From, Resid: r.Resid, Grads: r.Grads, GradOf: r.gradOf(), Weigh: r.Weigh}
 	for _, m := range r.Metrics {
 		o, err := k.objective(m, rows)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 type Result struct {
 	Captures []Captured
 	Grads    []Captured
+	Weighed  []Weighed      // gradients at tensors of formulas
 	Metrics  []*array.Array // in the order of the request, each [batch]
 	Labels   [][]string     // tokens of each row
 	Provenance
@@ -24,6 +25,26 @@ type Captured struct {
 	Point  hook.Point
 	Array  *array.Array
 	Metric int `json:",omitempty"` // that the gradient is of
+}
+
+// A Weighed is the gradient of a metric, summed over rows, at a tensor.
+type Weighed struct {
+	Tensor string
+	Array  *array.Array
+	Metric int `json:",omitempty"`
+}
+
+// GradTensor is the gradient of the first metric at a tensor of the edits'
+// formulas.
+func (r *Result) GradTensor(name string) *array.Array {
+	var names []string
+	for _, w := range r.Weighed {
+		if w.Tensor == name && w.Metric == r.Weighed[0].Metric {
+			return w.Array
+		}
+		names = append(names, w.Tensor)
+	}
+	return array.Failed(fmt.Errorf("result: no gradient at tensor %q; there are %q", name, names))
 }
 
 // At is the activation captured at a point. If more was captured, the part

@@ -79,7 +79,11 @@ func (c Config) Dims(k hook.Kind, n int) []int {
 // Selected is the shape of the part of an activation that a point selects, in a
 // batch of rows whose longest has so many tokens.
 func (c Config) Selected(p hook.Point, rows, longest int) []int {
-	dims := append([]int{rows}, c.Dims(p.Kind, longest)...)
+	return selected(p, c.Dims(p.Kind, longest), rows)
+}
+
+func selected(p hook.Point, dims []int, rows int) []int {
+	dims = append([]int{rows}, dims...)
 	if p.Batch != nil {
 		dims[0] = len(p.Batch)
 	}

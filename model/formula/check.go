@@ -53,15 +53,15 @@ func (e Expr) Check(s Shapes) ([]int, error) {
 }
 
 // Labels are the shapes of the labelled values, by label.
-func (e Expr) Labels(s Shapes) (map[string][]int, error) {
+func (e Expr) Labels(s Shapes) (map[string]Shape, error) {
 	all, err := e.Shapes(s)
 	if err != nil {
 		return nil, err
 	}
-	labels := map[string][]int{}
+	labels := map[string]Shape{}
 	for i, step := range e.Steps {
 		if step.Op == OpLabel {
-			labels[step.Name] = all[i].Dims
+			labels[step.Name] = all[i]
 		}
 	}
 	return labels, nil

@@ -31,7 +31,7 @@ func (p *pass) backward(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lowest := p.job.Until
+	lowest := min(p.job.Until, p.lowestWeighed())
 	for _, g := range p.job.Grads {
 		if !finals[g.Kind] {
 			lowest = min(lowest, g.Layer)
@@ -123,35 +123,52 @@ func (p *pass) backBlock(l int, a above) (above, error) {
 
 // takeGrads copies what a way back gave to the answer, but for the gradients of
 // the residual stream: these it gives.
-func (p *pass) takeGrads(t *site, flags []bool, layer int, out []*tensors.Tensor) (above, error) {
+func (p *pass) takeGrads(t *site, flags []bool, layer int, out []*tensors.Tensor) (a above, err error) {
 	active := append([]bool(nil), flags...)
 	for _, c := range t.cots {
 		active[c.metric] = true
 	}
-	a := make(above, len(active))
+	a = make(above, len(active))
+	defer func() {
+		if err != nil {
+			free(out...)
+		}
+	}()
+	next := func() *tensors.Tensor {
+		x := out[0]
+		out = out[1:]
+		return x
+	}
 	for m, is := range active {
 		if !is {
 			continue
 		}
-		a[m] = out[0]
-		grads := out[1 : 1+len(t.grads)]
-		out = out[1+len(t.grads):]
-		for i, kind := range t.grads {
-			if err := p.takeGrad(m, hook.ID{Kind: kind, Layer: layer}, grads[i]); err != nil {
-				free(grads...)
-				free(out...)
+		a[m] = next()
+		for _, at := range t.grads {
+			if err = p.takeGrad(m, at, layer, next()); err != nil {
 				return a, err
 			}
 		}
-		free(grads...)
+		for _, id := range t.farRead() {
+			if err = p.pull(id, m, next()); err != nil {
+				return a, err
+			}
+		}
+		for _, name := range t.weigh {
+			if err = p.takeWeight(m, name, next()); err != nil {
+				return a, err
+			}
+		}
 	}
 	return a, nil
 }
 
-func (p *pass) takeGrad(metric int, id hook.ID, t *tensors.Tensor) error {
+func (p *pass) takeGrad(metric int, at label, layer int, t *tensors.Tensor) error {
+	defer free(t)
 	for k, g := range p.job.Grads {
-		if g.ID == id {
-			if err := p.collect(p.Config, g, t, p.out.Grads[metric*len(p.job.Grads)+k]); err != nil {
+		if g.ID == (hook.ID{Kind: at.kind, Layer: layer}) && labelOf(g) == at {
+			like, dims := p.lies(g)
+			if err := p.collect(like, dims, t, p.out.Grads[metric*len(p.job.Grads)+k]); err != nil {
 				return err
 			}
 		}

@@ -12,23 +12,44 @@ import (
 )
 
 // answer is the empty array that a capture of the whole job will fill.
-func answer(c config.Config, p hook.Point, rows, longest int) *array.Array {
+func answer(c config.Config, edits []hook.Edit, p hook.Point, rows, longest int) *array.Array {
 	var axes []array.Axis
-	for i, n := range c.Selected(p, rows, longest) {
-		name := p.Kind.Axes()[i]
+	like, dims := lies(c, edits, p, longest)
+	shape := c.Selected(p, rows, longest)
+	if p.Value != "" {
+		shape = config.SelectedOf(p, dims[1:], rows, longest)
+	}
+	for i, n := range shape {
+		name := like.Kind.Axes()[i]
+		if p.Value != "" && i == len(shape)-1 {
+			name = p.Value
+		}
 		if name == "kv_head" {
 			name = hook.Head
 		}
 		axes = append(axes, array.Dim(name, n))
 	}
-	return array.New(axes...).Named(p.ID.String(), "")
+	title := p.ID.String()
+	if p.Value != "" {
+		title = p.Value + " at " + title
+	}
+	return array.New(axes...).Named(title, "")
+}
+
+// lies are the axes after batch of what a point reads, in a row of n positions,
+// and the point on an activation that has such axes.
+func lies(c config.Config, edits []hook.Edit, p hook.Point, n int) (like hook.Point, dims []int) {
+	if p.Value == "" {
+		return p, c.Dims(p.Kind, n)
+	}
+	dims, _ = c.LabelDims(p, edits) // it was checked
+	return config.Like(p, dims), append([]int{n}, dims...)
 }
 
 // collect copies the selected part of an activation of the chunk to its rows
 // of the answer, large ones side by side. Positions past the end of a row are
 // NaN.
-func (f *frame) collect(c config.Config, p hook.Point, t *tensors.Tensor, to *array.Array) error {
-	dims := c.Dims(p.Kind, f.pos)
+func (f *frame) collect(p hook.Point, dims []int, t *tensors.Tensor, to *array.Array) error {
 	return tensors.ConstFlatData(t, func(from []float32) {
 		var wg sync.WaitGroup
 		for _, g := range f.regions(p, dims, true) {

@@ -25,6 +25,8 @@ type Engine struct {
 	weights map[string]*tensors.Tensor
 	kinds   []hook.Kind // of a block
 
+	residents residents
+
 	mu       sync.Mutex
 	programs map[string]*Exec
 }
@@ -138,4 +140,5 @@ func (e *Engine) Close() {
 	for _, t := range e.weights {
 		free(t)
 	}
+	e.residents.close()
 }

@@ -145,7 +145,7 @@ func (r *rows) embed() (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out[0], r.takeSteps(out[1:], t.reads, 0, lies)
+	return out[0], r.takeSteps(out[1:], kindsOf(t.reads), 0, lies)
 }
 
 // inputs appends values [batch, width] to the arguments of a call.
@@ -206,7 +206,7 @@ func (r *rows) block(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	}
 	free(old.k, old.v)
 	r.cache[l] = cache{out[1], out[2]}
-	return out[0], r.takeSteps(out[3:], t.reads, l, lies)
+	return out[0], r.takeSteps(out[3:], kindsOf(t.reads), l, lies)
 }
 
 // mark marks the places in the cache of the positions computed.
@@ -318,7 +318,7 @@ func (r *rows) unembed(x *tensors.Tensor) error {
 	if err != nil {
 		return err
 	}
-	if err := r.takeSteps(out[1:], t.reads, 0, lies); err != nil {
+	if err := r.takeSteps(out[1:], kindsOf(t.reads), 0, lies); err != nil {
 		free(out[0])
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // answer is the array of a capture before anything is computed: all NaN.
 func (g *generation) answer(p hook.Point) *array.Array {
-	a := answer(g.Config, p, len(g.lens), g.longest+g.job.New-1)
+	a := answer(g.Config, g.job.Edits, p, len(g.lens), g.longest+g.job.New-1)
 	if plan.EachStep(p) {
 		axes := append([]array.Axis(nil), a.Axes()...)
 		axes[p.Kind.PositionAxis()].Len = g.job.New

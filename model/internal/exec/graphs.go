@@ -78,8 +78,8 @@ func embedBackGraph(e *Engine, t *taps, above []bool) graphFn {
 // outputs are the nodes read.
 func (t *taps) outputs() []*Node {
 	var out []*Node
-	for _, kind := range t.reads {
-		out = append(out, t.found[kind])
+	for _, at := range t.reads {
+		out = append(out, t.found[at])
 	}
 	return out
 }
@@ -120,23 +120,38 @@ func count(flags []bool) int {
 	return n
 }
 
-// gradients of each metric's loss, with its linear terms, with respect to x and
-// to the points asked for. Metrics without any have none.
+// gradients of each metric's loss, with its linear terms, with respect to x, to
+// the points asked for, to what formulas read of earlier blocks and to their
+// tensors. Metrics without any have none.
 func (t *taps) gradients(losses, cots []*Node, x *Node) (all []*Node) {
 	for i, c := range t.cots {
-		term := ReduceAllSum(Mul(t.found[c.kind], cots[i]))
+		term := ReduceAllSum(Mul(t.found[c.at], cots[i]))
 		if losses[c.metric] != nil {
 			term = Add(losses[c.metric], term)
 		}
 		losses[c.metric] = term
 	}
-	wrt := []*Node{x}
-	for _, kind := range t.grads {
-		wrt = append(wrt, t.found[kind])
+	uses := [][]*Node{{x}} // one gradient is summed over all uses of one thing
+	for _, at := range t.grads {
+		uses = append(uses, []*Node{t.found[at]})
+	}
+	for _, id := range t.farRead() {
+		uses = append(uses, t.fars[id])
+	}
+	for _, name := range t.weigh {
+		uses = append(uses, t.tensors[name])
 	}
 	for _, loss := range losses {
-		if loss != nil {
-			all = append(all, Gradient(loss, wrt...)...)
+		if loss == nil {
+			continue
+		}
+		grads := Gradient(loss, slices.Concat(uses...)...)
+		for _, use := range uses {
+			sum := grads[0]
+			for _, g := range grads[1:len(use)] {
+				sum = Add(sum, g)
+			}
+			all, grads = append(all, sum), grads[len(use):]
 		}
 	}
 	return all

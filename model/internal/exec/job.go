@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"sync"
+
 	"github.com/golens/golens/model/array"
 )
 
@@ -10,4 +12,7 @@ type Outcome struct {
 	Grads    []*array.Array // [metric of Job.GradOf * point of Job.Grads]
 	Metrics  [][]float64    // [metric][row]
 	Terms    [][][]float64  // [metric][row][position of At] of which that is the mean; none if linear
+	Weights  [][]float64    // [metric of Job.GradOf * tensor of Job.Weigh], flat
+
+	mu sync.Mutex // of Weights, to which every chunk adds
 }

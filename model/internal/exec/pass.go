@@ -16,18 +16,27 @@ import (
 type pass struct {
 	*Engine
 	*frame
-	job plan.Job
-	out *Outcome
+	job  plan.Job
+	held *held
+	out  *Outcome
 
-	sights [2]*sight         // of global and of local layers, made when needed
-	saved  []*tensors.Tensor // resid_pre of each layer and the last resid_post, for the way back
+	sights [2]*sight                   // of global and of local layers, made when needed
+	saved  []*tensors.Tensor           // resid_pre of each layer and the last resid_post, for the way back
+	far    map[hook.ID]*tensors.Tensor // what formulas of later blocks read
+	pulls  map[hook.ID]above           // gradients there, of those formulas
 	final  finalCall
 }
 
-func (e *Engine) pass(ctx context.Context, job plan.Job, f *frame, out *Outcome) error {
-	p := &pass{Engine: e, frame: f, job: job, out: out}
+func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out *Outcome) error {
+	p := &pass{Engine: e, frame: f, job: job, held: h, out: out, far: map[hook.ID]*tensors.Tensor{}, pulls: map[hook.ID]above{}}
 	defer func() {
 		free(p.saved...)
+		for _, x := range p.far {
+			free(x)
+		}
+		for _, a := range p.pulls {
+			free(a...)
+		}
 		for _, s := range p.sights {
 			if s != nil {
 				free(s.mask, s.cos, s.sin)
@@ -165,6 +174,7 @@ func (p *pass) ids(l int) []hook.ID {
 type site struct {
 	taps
 	ids  []hook.ID // of taps.reads
+	at   []hook.ID // of taps.cots
 	fill [][]hook.Edit
 }
 
@@ -177,27 +187,50 @@ func (p *pass) taps(grads []hook.Point, ids ...hook.ID) *site {
 	for _, id := range ids {
 		slots, fill := slotsOf(p.job.Edits, id)
 		t.slots, t.fill = append(t.slots, slots...), append(t.fill, fill...)
-		if grads != nil {
-			if slices.ContainsFunc(grads, func(g hook.Point) bool { return g.ID == id }) {
-				t.grads = append(t.grads, id.Kind)
+		if grads == nil {
+			for _, l := range p.reads(id) {
+				t.reads, t.ids = append(t.reads, l), append(t.ids, id)
 			}
-			for g, k := range p.job.GradOf {
-				if m := p.job.Metrics[k]; m.Linear != nil && m.Linear.ID == id {
-					t.cots = append(t.cots, cot{g, id.Kind})
-				}
-			}
-		} else if p.reads(id) {
-			t.reads = append(t.reads, id.Kind)
-			t.ids = append(t.ids, id)
+			continue
 		}
+		for _, g := range grads {
+			if g.ID == id && !slices.Contains(t.grads, labelOf(g)) {
+				t.grads = append(t.grads, labelOf(g))
+			}
+		}
+		for g, k := range p.job.GradOf {
+			if m := p.job.Metrics[k]; m.Linear != nil && m.Linear.ID == id {
+				t.cots, t.at = append(t.cots, cot{metric: g, at: labelOf(m.Linear.Point)}), append(t.at, id)
+			}
+			if a := p.pulls[id]; a != nil && a[g] != nil {
+				t.cots, t.at = append(t.cots, cot{metric: g, at: label{kind: id.Kind}, later: true}), append(t.at, id)
+			}
+		}
+	}
+	if grads != nil {
+		t.weigh = p.weighed(t.slots)
 	}
 	return t
 }
 
-// reads tells whether the activation is captured or measured.
-func (p *pass) reads(id hook.ID) bool {
-	return slices.ContainsFunc(p.job.Captures, func(c hook.Point) bool { return c.ID == id }) ||
-		slices.ContainsFunc(p.job.Metrics, func(m plan.Objective) bool { return m.Linear != nil && m.Linear.ID == id })
+// reads are the activation, if it is captured, measured or read by a formula of a
+// later block, and the values labelled there that are.
+func (p *pass) reads(id hook.ID) (all []label) {
+	points := slices.Clone(p.job.Captures)
+	for _, m := range p.job.Metrics {
+		if m.Linear != nil {
+			points = append(points, m.Linear.Point)
+		}
+	}
+	if p.isFar(id) {
+		points = append(points, hook.Point{ID: id})
+	}
+	for _, c := range points {
+		if c.ID == id && !slices.Contains(all, labelOf(c)) {
+			all = append(all, labelOf(c))
+		}
+	}
+	return all
 }
 
 // run calls a graph with its slots filled.
@@ -216,6 +249,12 @@ func (p *pass) run(name string, t *site, g graphFn, args []any) ([]*tensors.Tens
 	}
 	for i, s := range t.slots {
 		shape, dims := p.shape(s.kind), p.Config.Dims(s.kind, p.pos)
+		if s.calc != nil {
+			if args, err = p.calcArgs(s.calc, t.fill[i], shape, dims, args, &own); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		values := s.values(p.frame, t.fill[i], shape, dims)
 		for k, shape := range s.shapes(shape) {
 			if err := add(values[k], shape...); err != nil {
@@ -223,10 +262,16 @@ func (p *pass) run(name string, t *site, g graphFn, args []any) ([]*tensors.Tens
 			}
 		}
 	}
-	for _, c := range t.cots {
-		shape, dims := p.shape(c.kind), p.Config.Dims(c.kind, p.pos)
-		linear := p.job.Metrics[p.job.GradOf[c.metric]].Linear
-		values := slot{c.kind, hook.OpAdd}.values(p.frame, []hook.Edit{*linear}, shape, dims)
+	for i, c := range t.cots {
+		if c.later {
+			args = append(args, p.pulls[t.at[i]][c.metric])
+			continue
+		}
+		linear := *p.job.Metrics[p.job.GradOf[c.metric]].Linear
+		like, dims := p.lies(linear.Point)
+		linear.Point = like
+		shape := p.shapeOf(like.Kind, dims)
+		values := slot{kind: like.Kind, op: hook.OpAdd}.values(p.frame, []hook.Edit{linear}, shape, dims)
 		if err := add(values[0], shape...); err != nil {
 			return nil, err
 		}
@@ -236,30 +281,44 @@ func (p *pass) run(name string, t *site, g graphFn, args []any) ([]*tensors.Tens
 
 // shape is that of an activation's tensor in this chunk.
 func (p *pass) shape(k hook.Kind) []int {
-	dims := p.Config.Dims(k, p.pos)
+	return p.shapeOf(k, p.Config.Dims(k, p.pos))
+}
+
+func (p *pass) shapeOf(k hook.Kind, dims []int) []int {
 	if finals[k] {
 		return []int{p.final.rows, dims[1]}
 	}
 	return append([]int{p.batch}, dims...)
 }
 
+// lies are the axes after batch of what a point reads, and the point on an
+// activation that has them: for a labelled value another than its own.
+func (p *pass) lies(point hook.Point) (hook.Point, []int) {
+	return lies(p.Config, p.job.Edits, point, p.pos)
+}
+
 // take copies captures to the answer, adds up linear metrics, and frees.
 func (p *pass) take(t *site, out []*tensors.Tensor) error {
 	defer free(out...)
 	for i, id := range t.ids {
+		is := func(q hook.Point) bool { return q.ID == id && labelOf(q) == t.reads[i] }
 		for k, c := range p.job.Captures {
-			if c.ID == id {
-				if err := p.collect(p.Config, c, out[i], p.out.Captures[k]); err != nil {
+			if is(c) {
+				like, dims := p.lies(c)
+				if err := p.collect(like, dims, out[i], p.out.Captures[k]); err != nil {
 					return err
 				}
 			}
 		}
 		for k, m := range p.job.Metrics {
-			if m.Linear != nil && m.Linear.ID == id {
+			if m.Linear != nil && is(m.Linear.Point) {
 				if err := p.linear(*m.Linear, out[i], p.out.Metrics[k]); err != nil {
 					return err
 				}
 			}
+		}
+		if is(hook.Point{ID: id}) && p.isFar(id) {
+			p.far[id], out[i] = out[i], nil
 		}
 	}
 	return nil
@@ -267,7 +326,8 @@ func (p *pass) take(t *site, out []*tensors.Tensor) error {
 
 // linear adds up values times coefficients, row by row.
 func (p *pass) linear(e hook.Edit, t *tensors.Tensor, metric []float64) error {
-	dims := p.Config.Dims(e.Kind, p.pos)
+	var dims []int
+	e.Point, dims = p.lies(e.Point)
 	rowLen := product(dims)
 	return tensors.ConstFlatData(t, func(x []float32) {
 		p.spread([]hook.Edit{e}, dims, func(at int, v float32, _ hook.Edit) {

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/internal/plan"
 )
@@ -16,6 +18,16 @@ const rowsPerCall = 2048
 
 // Run does a job. It stops with the context's error between two blocks.
 func (e *Engine) Run(ctx context.Context, job plan.Job) (*Outcome, error) {
+	return e.runWith(ctx, job, nil)
+}
+
+// runWith is Run with the free tensors of formulas.
+func (e *Engine) runWith(ctx context.Context, job plan.Job, given map[string]*tensors.Tensor) (*Outcome, error) {
+	held, err := e.hold(job.Edits, given)
+	if err != nil {
+		return nil, err
+	}
+	defer held.release()
 	lens := make([]int, len(job.Tokens))
 	longest := 0
 	for i, row := range job.Tokens {
@@ -24,11 +36,16 @@ func (e *Engine) Run(ctx context.Context, job plan.Job) (*Outcome, error) {
 	}
 	out := &Outcome{Metrics: make([][]float64, len(job.Metrics)), Terms: make([][][]float64, len(job.Metrics))}
 	for _, p := range job.Captures {
-		out.Captures = append(out.Captures, answer(e.Config, p, len(lens), longest))
+		out.Captures = append(out.Captures, answer(e.Config, job.Edits, p, len(lens), longest))
 	}
 	for range job.GradOf {
 		for _, p := range job.Grads {
-			out.Grads = append(out.Grads, answer(e.Config, p, len(lens), longest))
+			out.Grads = append(out.Grads, answer(e.Config, job.Edits, p, len(lens), longest))
+		}
+	}
+	for range job.GradOf {
+		for _, name := range job.Weigh {
+			out.Weights = append(out.Weights, make([]float64, sizeOf(job.Edits, name)))
 		}
 	}
 	for i := range out.Metrics {
@@ -37,7 +54,7 @@ func (e *Engine) Run(ctx context.Context, job plan.Job) (*Outcome, error) {
 	chunks := e.chunks(lens, longest, job.Most)
 	var done sync.Mutex
 	work := func(ctx context.Context, f *frame) error {
-		if err := e.pass(ctx, job, f, out); err != nil {
+		if err := e.pass(ctx, job, held, f, out); err != nil {
 			return err
 		}
 		if job.Done != nil {

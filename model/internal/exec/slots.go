@@ -17,6 +17,15 @@ import (
 type slot struct {
 	kind hook.Kind
 	op   hook.Op
+	calc *calc // of a formula
+}
+
+// String is the same for slots of equal graphs.
+func (s slot) String() string {
+	if s.calc != nil {
+		return fmt.Sprint(s.kind, " ", s.calc.key)
+	}
+	return fmt.Sprint(s.kind, " ", s.op)
 }
 
 // slots are the slots that a list of edits needs, and which edits fill each.
@@ -35,7 +44,11 @@ func slotsOf(edits []hook.Edit, id hook.ID) (slots []slot, fill [][]hook.Edit) {
 			fill[last] = append(fill[last], e)
 			continue
 		}
-		slots = append(slots, slot{id.Kind, op})
+		next := slot{kind: id.Kind, op: op}
+		if op == hook.OpCompute {
+			next.calc = newCalc(e)
+		}
+		slots = append(slots, next)
 		fill = append(fill, []hook.Edit{e})
 	}
 	return slots, fill
@@ -43,7 +56,10 @@ func slotsOf(edits []hook.Edit, id hook.ID) (slots []slot, fill [][]hook.Edit) {
 
 // inputs is how many graph inputs the slot has.
 func (s slot) inputs() int {
-	if s.op == hook.OpAdd || s.op == hook.OpScale {
+	switch s.op {
+	case hook.OpCompute:
+		return s.calc.inputs()
+	case hook.OpAdd, hook.OpScale:
 		return 1
 	}
 	return 2
@@ -170,34 +186,59 @@ func unit(v []float32, n int) []float32 {
 	return u
 }
 
-// A cot is a point in which a metric of Job.GradOf is linear.
+// A cot is a point in which a metric of Job.GradOf is linear, or which a formula
+// of a later block reads, so that the metric has a gradient there.
 type cot struct {
 	metric int
-	kind   hook.Kind
+	at     label
+	later  bool
 }
 
 // taps is what happens at the hook points of one graph, and its name.
 type taps struct {
-	reads  []hook.Kind // outputs of the forward graph
-	slots  []slot      // edits, in order
-	cots   []cot       // points in which metrics are linear
-	grads  []hook.Kind // points whose gradient is wanted
-	nodes  []*Node     // inputs of the slots, while a graph is built
-	found  map[hook.Kind]*Node
+	reads  []label  // outputs of the forward graph
+	slots  []slot   // edits, in order
+	cots   []cot    // points in which metrics are linear
+	grads  []label  // points whose gradient is wanted
+	weigh  []string // tensors of formulas whose gradient is wanted
 	forGrd bool
+
+	// While a graph is built:
+	nodes   []*Node // inputs of the slots
+	found   map[label]*Node
+	fars    map[hook.ID][]*Node // inputs that formulas read of earlier blocks
+	tensors map[string][]*Node  // and tensors
+	chosen  func(x *Node) *Node // of the positions of keys, those of queries; nil if all
+	early   func(k hook.Kind) bool
 }
+
+// A label is an activation, or, with a name, a value that an edit labels there.
+type label struct {
+	kind hook.Kind
+	name string
+}
+
+func kindsOf(labels []label) []hook.Kind {
+	kinds := make([]hook.Kind, len(labels))
+	for i, l := range labels {
+		kinds[i] = l.kind
+	}
+	return kinds
+}
+
+func labelOf(p hook.Point) label { return label{p.Kind, p.Value} }
 
 // name tells two graphs apart.
 func (t *taps) name() string {
 	var b strings.Builder
-	fmt.Fprint(&b, t.reads, t.slots, t.cots, t.grads, t.forGrd)
+	fmt.Fprint(&b, t.reads, t.slots, t.cots, t.grads, t.weigh, t.forGrd)
 	return b.String()
 }
 
 // begin makes the taps ready to build a graph; nodes are the slots' inputs.
 func (t *taps) begin(nodes []*Node) *taps {
 	c := *t
-	c.nodes, c.found = nodes, map[hook.Kind]*Node{}
+	c.nodes, c.found, c.fars, c.tensors = nodes, map[label]*Node{}, map[hook.ID][]*Node{}, map[string][]*Node{}
 	return &c
 }
 
@@ -214,17 +255,24 @@ func (t *taps) At(kind hook.Kind, x *Node) *Node {
 	used := 0
 	for _, s := range t.slots {
 		if s.kind == kind {
-			x = s.apply(x, t.nodes[used:used+s.inputs()])
+			x = t.apply(s, x, t.nodes[used:used+s.inputs()])
 		}
 		used += s.inputs()
 	}
-	if has(t.grads, kind) {
+	if slices.Contains(t.grads, label{kind: kind}) {
 		// A node of its own, so that its gradient is its own: attn_in and
 		// q_input, say, are one value. The library's Identity has no gradient.
 		x = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
 	}
-	t.found[kind] = x
+	t.found[label{kind: kind}] = x
 	return x
+}
+
+func (t *taps) apply(s slot, x *Node, in []*Node) *Node {
+	if s.calc != nil {
+		return t.compute(s.calc, x, in, false)
+	}
+	return s.apply(x, in)
 }
 
 // Again implements arch.Tap.
@@ -232,7 +280,11 @@ func (t *taps) Again(kind hook.Kind, x *Node) *Node {
 	used := 0
 	for _, s := range t.slots {
 		if s.kind == kind {
-			x = s.apply(x, alongHeads(t.nodes[used:used+s.inputs()], x))
+			if s.calc != nil {
+				x = t.compute(s.calc, x, t.nodes[used:used+s.inputs()], true)
+			} else {
+				x = s.apply(x, alongHeads(t.nodes[used:used+s.inputs()], x))
+			}
 		}
 		used += s.inputs()
 	}
@@ -256,26 +308,17 @@ func alongHeads(in []*Node, x *Node) []*Node {
 
 // Reads implements arch.Tap.
 func (t *taps) Reads(kind hook.Kind) bool {
-	return has(t.reads, kind) || slices.ContainsFunc(t.cots, func(c cot) bool { return c.kind == kind }) || t.Writes(kind)
+	return has(t.reads, kind) || slices.ContainsFunc(t.cots, func(c cot) bool { return c.at.kind == kind }) || t.Writes(kind) ||
+		slices.ContainsFunc(t.slots, func(s slot) bool { return s.calc != nil && slices.Contains(s.calc.near, kind) })
 }
 
 // Writes implements arch.Tap.
 func (t *taps) Writes(kind hook.Kind) bool {
-	for _, s := range t.slots {
-		if s.kind == kind {
-			return true
-		}
-	}
-	return has(t.grads, kind)
+	return has(t.grads, kind) || slices.ContainsFunc(t.slots, func(s slot) bool { return s.kind == kind })
 }
 
-func has(kinds []hook.Kind, k hook.Kind) bool {
-	for _, x := range kinds {
-		if x == k {
-			return true
-		}
-	}
-	return false
+func has(labels []label, k hook.Kind) bool {
+	return slices.ContainsFunc(labels, func(l label) bool { return l.kind == k })
 }
 
 var _ arch.Tap = (*taps)(nil)

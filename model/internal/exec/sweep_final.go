@@ -34,7 +34,7 @@ func (w *work) unembed(x *tensors.Tensor) error {
 		args = append(args, t)
 	}
 	nonlinear := slices.ContainsFunc(w.job.Base.Metrics, func(m plan.Objective) bool { return m.Linear == nil })
-	logits := nonlinear || slices.Contains(tp.reads, hook.KindLogits)
+	logits := nonlinear || has(tp.reads, hook.KindLogits)
 	name := "unembed"
 	if few != nil {
 		name = "unembed tokens"
@@ -52,7 +52,7 @@ func (w *work) unembed(x *tensors.Tensor) error {
 		}
 		out = out[1:]
 	}
-	return w.take(out, tp.reads, 0, at, func(k hook.Kind) []int { return w.Config.Dims(k, n) })
+	return w.take(out, kindsOf(tp.reads), 0, at, func(k hook.Kind) []int { return w.Config.Dims(k, n) })
 }
 
 // measure evaluates the metrics on logits [batch*n, vocab or tokens]. At positions

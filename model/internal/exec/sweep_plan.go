@@ -403,7 +403,7 @@ func ids(points []hook.Point) map[hook.ID]bool {
 
 // answerOf is the empty array of a capture of every variant.
 func (s *sweep) answerOf(p hook.Point) *array.Array {
-	one := answer(s.Config, p, len(s.lens), s.longest)
+	one := answer(s.Config, s.job.Base.Edits, p, len(s.lens), s.longest)
 	return array.New(append([]array.Axis{array.Dim(hook.Variant, len(s.variants))}, one.Axes()...)...).Named(p.ID.String(), "")
 }
 

@@ -172,7 +172,7 @@ func (w *work) embed() (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out[0], w.take(out[1:], tp.reads, 0, all, func(k hook.Kind) []int { return w.Config.Dims(k, w.longest) })
+	return out[0], w.take(out[1:], kindsOf(tp.reads), 0, all, func(k hook.Kind) []int { return w.Config.Dims(k, w.longest) })
 }
 
 // taps are the slots and reads at some activations, and the edits of each row
@@ -182,7 +182,7 @@ func (w *work) taps(ids []hook.ID, met, happens func(hook.Kind) bool) (*taps, []
 	var fills [][][]hook.Edit // [slot][row]
 	for _, id := range ids {
 		if met(id.Kind) && slices.ContainsFunc(w.points, func(p hook.Point) bool { return p.ID == id }) {
-			t.reads = append(t.reads, id.Kind)
+			t.reads = append(t.reads, label{kind: id.Kind})
 		}
 		if !happens(id.Kind) {
 			continue
@@ -274,7 +274,7 @@ func (w *work) block(i int, x *tensors.Tensor) (*tensors.Tensor, error) {
 		return nil, fmt.Errorf("block %d: %w", t.layer, err)
 	}
 	at := func(k hook.Kind) (func(int) view, []int) { d, v := lies(k); return v, d }
-	for k, kind := range tp.reads {
+	for k, kind := range kindsOf(tp.reads) {
 		v, dims := at(kind)
 		if err := w.takeOne(hook.ID{Kind: kind, Layer: t.layer}, out[1+k], v, dims); err != nil {
 			free(out...)

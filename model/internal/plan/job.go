@@ -19,8 +19,19 @@ type Job struct {
 	Metrics  []Objective
 	Grads    []hook.Point // of the sum over rows of each of GradOf
 	GradOf   []int        // indices of Metrics
+	Weigh    []string     // tensors of formulas whose gradients are wanted too
 	Most     int          // rows of a chunk; 0 means as many as run well
 	Done     func(rows int)
+
+	// Base and Source are what formulas read of other runs.
+	Base, Source *Left
+}
+
+// Left is what a run left of some activations, whole [batch, ...], at rows of
+// these lengths.
+type Left struct {
+	Lens []int
+	At   map[hook.ID]*array.Array
 }
 
 // Kept are the points whose arrays the job gives back.
