@@ -128,7 +128,12 @@ func (e Expr) Stop() Expr { return of(Step{Op: OpStop}, e) }
 
 // As labels the value, so that it can be captured and differentiated at the
 // edit's point under this name.
-func (e Expr) As(label string) Expr { return of(Step{Op: OpLabel, Name: label}, e) }
+func (e Expr) As(label string) Expr {
+	if n := len(e.Steps); n > 0 && e.Steps[n-1].Op == OpLabel && e.Steps[n-1].Name == label {
+		return e
+	}
+	return of(Step{Op: OpLabel, Name: label}, e)
+}
 
 // With is e, beside which f is computed too, for the labels in it.
 func (e Expr) With(f Expr) Expr { return of(Step{Op: OpWith}, e, f) }

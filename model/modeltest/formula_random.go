@@ -14,6 +14,7 @@ type FormulaMaker struct {
 	Shapes formula.Shapes // what the formulas may read
 	At     []string       // activations that they may read
 	Smooth bool           // only operations with a gradient everywhere
+	Prefix string         // of the names of tensors
 
 	tensors int
 }
@@ -127,5 +128,5 @@ func (m *FormulaMaker) tensor(dims ...int) formula.Expr {
 		a.Values()[i] = m.number()
 	}
 	m.tensors++
-	return formula.Tensor(fmt.Sprint("T", m.tensors), a)
+	return formula.Tensor(fmt.Sprint(m.Prefix, "T", m.tensors), a)
 }
