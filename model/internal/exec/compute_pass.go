@@ -87,17 +87,40 @@ func (p *pass) pull(id hook.ID, metric int, t *tensors.Tensor) error {
 	return err
 }
 
-// takeWeight adds a chunk's gradient of a tensor to the answer.
+// takeWeight adds to the chunk's gradient of a tensor.
 func (p *pass) takeWeight(metric int, name string, t *tensors.Tensor) error {
 	defer free(t)
 	return tensors.ConstFlatData(t, func(x []float32) {
-		p.out.mu.Lock()
-		defer p.out.mu.Unlock()
-		to := p.out.Weights[metric*len(p.job.Weigh)+slices.Index(p.job.Weigh, name)]
+		at := metric*len(p.job.Weigh) + slices.Index(p.job.Weigh, name)
+		if p.weights == nil {
+			p.weights = make([][]float64, len(p.job.GradOf)*len(p.job.Weigh))
+		}
+		if p.weights[at] == nil {
+			p.weights[at] = make([]float64, len(x))
+		}
 		for i, v := range x {
-			to[i] += float64(v)
+			p.weights[at][i] += float64(v)
 		}
 	})
+}
+
+// sumWeights adds up what the chunks have, in their order, so that the sum is the
+// same every time.
+func sumWeights(job plan.Job, chunks [][][]float64) (all [][]float64) {
+	for range job.GradOf {
+		for _, name := range job.Weigh {
+			sum := make([]float64, sizeOf(job.Edits, name))
+			for _, c := range chunks {
+				if c != nil {
+					for i, v := range c[len(all)] {
+						sum[i] += v
+					}
+				}
+			}
+			all = append(all, sum)
+		}
+	}
+	return all
 }
 
 // runOf is what the job was given of the run that a formula reads.

@@ -1,8 +1,6 @@
 package exec
 
 import (
-	"sync"
-
 	"github.com/golens/golens/model/array"
 )
 
@@ -13,6 +11,4 @@ type Outcome struct {
 	Metrics  [][]float64    // [metric][row]
 	Terms    [][][]float64  // [metric][row][position of At] of which that is the mean; none if linear
 	Weights  [][]float64    // [metric of Job.GradOf * tensor of Job.Weigh], flat
-
-	mu sync.Mutex // of Weights, to which every chunk adds
 }

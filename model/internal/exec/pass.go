@@ -24,10 +24,12 @@ type pass struct {
 	saved  []*tensors.Tensor           // resid_pre of each layer and the last resid_post, for the way back
 	far    map[hook.ID]*tensors.Tensor // what formulas of later blocks read
 	pulls  map[hook.ID]above           // gradients there, of those formulas
-	final  finalCall
+
+	weights [][]float64 // as in Outcome, of the chunk
+	final   finalCall
 }
 
-func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out *Outcome) error {
+func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out *Outcome) (weights [][]float64, err error) {
 	p := &pass{Engine: e, frame: f, job: job, held: h, out: out, far: map[hook.ID]*tensors.Tensor{}, pulls: map[hook.ID]above{}}
 	defer func() {
 		free(p.saved...)
@@ -44,12 +46,12 @@ func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out 
 		}
 	}()
 	if err := p.forward(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if len(job.GradOf) > 0 {
-		return p.backward(ctx)
+		err = p.backward(ctx)
 	}
-	return nil
+	return p.weights, err
 }
 
 // forward runs the blocks from job.From up to job.Until and, if somebody reads

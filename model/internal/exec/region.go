@@ -9,6 +9,7 @@ import (
 // frame is the block of rows that a chunk works on, and how an activation lies
 // in memory there.
 type frame struct {
+	index       int   // among the chunks
 	first, rows int   // rows first..first+rows-1 of the job
 	batch, pos  int   // sizes of the tensors, padding included
 	lens        []int // tokens of each row of the job

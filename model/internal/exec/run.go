@@ -43,28 +43,28 @@ func (e *Engine) runWith(ctx context.Context, job plan.Job, given map[string]*te
 			out.Grads = append(out.Grads, answer(e.Config, job.Edits, p, len(lens), longest))
 		}
 	}
-	for range job.GradOf {
-		for _, name := range job.Weigh {
-			out.Weights = append(out.Weights, make([]float64, sizeOf(job.Edits, name)))
-		}
-	}
 	for i := range out.Metrics {
 		out.Metrics[i], out.Terms[i] = make([]float64, len(lens)), make([][]float64, len(lens))
 	}
 	chunks := e.chunks(lens, longest, job.Most)
+	weights := make([][][]float64, len(chunks))
 	var done sync.Mutex
 	work := func(ctx context.Context, f *frame) error {
-		if err := e.pass(ctx, job, held, f, out); err != nil {
+		w, err := e.pass(ctx, job, held, f, out)
+		if err != nil {
 			return err
 		}
+		done.Lock()
+		defer done.Unlock()
+		weights[f.index] = w
 		if job.Done != nil {
-			done.Lock()
-			defer done.Unlock()
 			job.Done(f.rows)
 		}
 		return nil
 	}
-	return out, each(ctx, chunks, e.workers(), work)
+	err = each(ctx, chunks, e.workers(), work)
+	out.Weights = sumWeights(job, weights)
+	return out, err
 }
 
 // workers is how many chunks run side by side: one per processor on the Go
@@ -127,7 +127,7 @@ func (e *Engine) chunks(lens []int, longest, most int) []*frame {
 	}
 	var all []*frame
 	for first := 0; first < rows; first += batch {
-		f := &frame{first: first, rows: min(batch, rows-first), batch: batch, pos: pos, lens: lens, longest: longest}
+		f := &frame{index: len(all), first: first, rows: min(batch, rows-first), batch: batch, pos: pos, lens: lens, longest: longest}
 		if e.Backend.Go() {
 			f.batch = f.rows
 		}
