@@ -92,14 +92,14 @@ func (p *pass) takeWeight(metric int, name string, t *tensors.Tensor) error {
 	defer free(t)
 	return tensors.ConstFlatData(t, func(x []float32) {
 		at := metric*len(p.job.Weigh) + slices.Index(p.job.Weigh, name)
-		if p.weights == nil {
-			p.weights = make([][]float64, len(p.job.GradOf)*len(p.job.Weigh))
+		if p.byTensor == nil {
+			p.byTensor = make([][]float64, len(p.job.GradOf)*len(p.job.Weigh))
 		}
-		if p.weights[at] == nil {
-			p.weights[at] = make([]float64, len(x))
+		if p.byTensor[at] == nil {
+			p.byTensor[at] = make([]float64, len(x))
 		}
 		for i, v := range x {
-			p.weights[at][i] += float64(v)
+			p.byTensor[at][i] += float64(v)
 		}
 	})
 }

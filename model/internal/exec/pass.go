@@ -25,8 +25,8 @@ type pass struct {
 	far    map[hook.ID]*tensors.Tensor // what formulas of later blocks read
 	pulls  map[hook.ID]above           // gradients there, of those formulas
 
-	weights [][]float64 // as in Outcome, of the chunk
-	final   finalCall
+	byTensor [][]float64 // gradients as in Outcome, of the chunk
+	final    finalCall
 }
 
 func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out *Outcome) (weights [][]float64, err error) {
@@ -51,7 +51,7 @@ func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out 
 	if len(job.GradOf) > 0 {
 		err = p.backward(ctx)
 	}
-	return p.weights, err
+	return p.byTensor, err
 }
 
 // forward runs the blocks from job.From up to job.Until and, if somebody reads
