@@ -16,6 +16,14 @@ type checker struct {
 	lens   []int                              // tokens of each row
 	encode func(text string) ([]int32, error) // nil where no tokenizer is at hand
 	edits  []hook.Edit                        // that label values
+	allowed
+}
+
+// allowed is what formulas and metrics may read beside the run itself.
+type allowed struct {
+	base, source bool // runs
+	free         bool // free tensors
+	own          bool // the base run's logits, by a KL without a reference
 }
 
 // strip takes the padding off the rows. left is how much stood before each.
@@ -198,7 +206,7 @@ func (k *checker) edit(e hook.Edit) error {
 		if err := k.point(e.Point); err != nil {
 			return err
 		}
-		return k.compute(e, false, false)
+		return k.compute(e)
 	}
 	return k.editIn(e, nil)
 }

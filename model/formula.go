@@ -8,11 +8,10 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
-// compute checks an edit by a formula; base and source tell whether there are
-// such runs.
-func (k *checker) compute(e hook.Edit, base, source bool) error {
+// compute checks an edit by a formula.
+func (k *checker) compute(e hook.Edit) error {
 	shapes := k.FormulaShapes(e.Point)
-	shapes.Base, shapes.Source = base, source
+	shapes.Base, shapes.Source, shapes.Free = k.base, k.source, k.free
 	dims, err := e.Formula.Check(shapes)
 	if err != nil {
 		return fmt.Errorf("edit %s: %w", e.Point, err)

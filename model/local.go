@@ -26,6 +26,7 @@ type local struct {
 	raw   *local
 
 	left leftover
+	fits unfinished
 }
 
 func newLocal(s *source, p Processing, raw *local) (*local, error) {
@@ -232,17 +233,15 @@ func tensorArray(name string, edits []hook.Edit, from []float64) *array.Array {
 	for i, v := range from {
 		values[i] = float32(v)
 	}
-	var axes []array.Axis
+	var dims []int
 	for _, e := range edits {
 		for _, t := range e.Formula.Tensors() {
-			if t.Name == name && axes == nil {
-				for i, n := range t.Shape {
-					axes = append(axes, array.Dim(fmt.Sprint("axis ", i), n))
-				}
+			if t.Name == name {
+				dims = t.Shape
 			}
 		}
 	}
-	return array.Of(values, axes...).Named(name, "")
+	return arrayOf(dims, values).Named(name, "")
 }
 
 // Version is golens' version as the build recorded it.

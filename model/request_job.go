@@ -12,6 +12,10 @@ import (
 // each row. encode tokenizes a metric's texts; without it they are left for who
 // has the tokenizer to check.
 func (r Request) job(c config.Config, encode func(text string) ([]int32, error)) (job plan.Job, left []int, err error) {
+	return r.jobWith(c, encode, allowed{})
+}
+
+func (r Request) jobWith(c config.Config, encode func(text string) ([]int32, error), may allowed) (job plan.Job, left []int, err error) {
 	fail := func(err error) (plan.Job, []int, error) { return plan.Job{}, nil, err }
 	if r.err != nil {
 		return fail(r.err)
@@ -24,7 +28,7 @@ func (r Request) job(c config.Config, encode func(text string) ([]int32, error))
 	if err != nil {
 		return fail(err)
 	}
-	k.encode, k.edits = encode, r.Edits
+	k.encode, k.edits, k.allowed = encode, r.Edits, may
 	var shapes [][]int
 	kept := slices.Clone(r.Captures)
 	for range r.gradOf() {

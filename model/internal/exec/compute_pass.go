@@ -28,6 +28,27 @@ func (p *pass) calcArgs(c *calc, edits []hook.Edit, shape, dims []int, args []an
 	return args, nil
 }
 
+// takeBelow brings what formulas read of blocks that do not run.
+func (p *pass) takeBelow() error {
+	if p.job.Below == nil {
+		return nil
+	}
+	for id, a := range p.job.Below.At {
+		dims, own := p.Config.Dims(id.Kind, p.pos), a.Shape()[1:]
+		x := make([]float32, p.batch*product(dims))
+		inner := product(dims[1:])
+		for r := range p.rows {
+			copy(x[r*product(dims):], a.Values()[(p.first+r)*product(own):][:p.length(r)*inner])
+		}
+		t, err := p.tensor(x, p.shape(id.Kind)...)
+		if err != nil {
+			return err
+		}
+		p.far[id] = t
+	}
+	return nil
+}
+
 // isFar tells whether a formula of a later block reads the activation.
 func (p *pass) isFar(id hook.ID) bool {
 	return slices.ContainsFunc(p.job.Edits, func(e hook.Edit) bool {

@@ -30,6 +30,9 @@ type pass struct {
 }
 
 func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out *Outcome) (weights [][]float64, err error) {
+	if job.Grads == nil {
+		job.Grads = []hook.Point{} // nil means the way forwards
+	}
 	p := &pass{Engine: e, frame: f, job: job, held: h, out: out, far: map[hook.ID]*tensors.Tensor{}, pulls: map[hook.ID]above{}}
 	defer func() {
 		free(p.saved...)
@@ -45,6 +48,9 @@ func (e *Engine) pass(ctx context.Context, job plan.Job, h *held, f *frame, out 
 			}
 		}
 	}()
+	if err := p.takeBelow(); err != nil {
+		return nil, err
+	}
 	if err := p.forward(ctx); err != nil {
 		return nil, err
 	}

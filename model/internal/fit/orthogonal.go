@@ -58,9 +58,23 @@ func NewOrthogonal(n, k int, q []float32, rng *rand.Rand) (*Orthogonal, error) {
 	if n == k {
 		o.start, o.x = start, mat.NewDense(n, n, nil)
 	} else {
-		o.x = reflectionsTo(start)
+		o.x, o.start = reflectionsTo(start), nil
+	}
+	for _, m := range []*mat.Dense{start, o.x} { // what is kept between runs is float32: nothing may hang on more
+		for i, v := range m.RawMatrix().Data {
+			m.RawMatrix().Data[i] = float64(float32(v))
+		}
 	}
 	return o, o.update()
+}
+
+// Start is the matrix that a square one starts from, nil for others. With it and
+// [Orthogonal.Free] it can be made again.
+func (o *Orthogonal) Start() []float32 {
+	if o.start == nil {
+		return nil
+	}
+	return values(o.start)
 }
 
 // Free is a copy of the free matrix X [n, k].

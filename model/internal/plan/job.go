@@ -23,8 +23,9 @@ type Job struct {
 	Most     int          // rows of a chunk; 0 means as many as run well
 	Done     func(rows int)
 
-	// Base and Source are what formulas read of other runs.
-	Base, Source *Left
+	// Base and Source are what formulas read of other runs, Below of blocks before
+	// From.
+	Base, Source, Below *Left
 }
 
 // Left is what a run left of some activations, whole [batch, ...], at rows of

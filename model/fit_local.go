@@ -1,0 +1,401 @@
+//go:build !golens_cell
+
+package model
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/formula"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/fit"
+)
+
+func init() { executes("fit", (*local).fit) }
+
+// fit finds tensors in this process. The last fit that was cancelled goes on where
+// it stopped if it is asked for again.
+func (l *local) fit(ctx context.Context, f Fit, hash string) (*Fitted, error) {
+	t, err := f.resolve(l.config, l.encode)
+	if err != nil {
+		return nil, err
+	}
+	if left := l.fits.take(hash); left != nil {
+		t.From = left
+	}
+	s, err := l.newSteps(t)
+	if err != nil {
+		return nil, fmt.Errorf("fit: %w", err)
+	}
+	defer s.close()
+	failed := s.run(ctx)
+	if failed != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("fit: %w", failed)
+	}
+	out, err := s.fitted()
+	if err != nil {
+		return nil, fmt.Errorf("fit: %w", err)
+	}
+	out.Provenance = l.info.Provenance()
+	out.Request = hash
+	if failed != nil {
+		out.Stopped = true
+		l.fits.put(hash, out)
+	}
+	return out, failed
+}
+
+// unfinished is the last fit that was cancelled.
+type unfinished struct {
+	mu   sync.Mutex
+	hash string
+	fit  *Fitted
+}
+
+func (u *unfinished) take(hash string) *Fitted {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.hash != hash {
+		return nil
+	}
+	f := u.fit
+	u.hash, u.fit = "", nil
+	return f
+}
+
+func (u *unfinished) put(hash string, f *Fitted) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.hash, u.fit = hash, f
+}
+
+// steps is a fit at work.
+type steps struct {
+	*local
+	*fitting
+	below *below
+	given exec.Given
+	found []*found
+	curve []FitStep
+}
+
+// found is a tensor on its way.
+type found struct {
+	Find
+	shape  []int
+	values []float32 // as formulas read it
+	orth   *fit.Orthogonal
+	rule   *exec.Optimizer
+}
+
+func (l *local) newSteps(t *fitting) (s *steps, err error) {
+	s = &steps{local: l, fitting: t, below: l.below(t), given: exec.Given{}}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if t.From != nil {
+		s.curve = slices.Clone(t.From.Curve)
+	}
+	for i, p := range t.Find {
+		v := &found{Find: p, shape: t.free[p.Name]}
+		s.found = append(s.found, v)
+		if err := v.start(s, i); err != nil {
+			return s, fmt.Errorf("tensor %s: %w", p.Name, err)
+		}
+		if err := s.given.Give(l.engine, p.Name, v.shape, v.values); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// start sets the values that a tensor starts from.
+func (v *found) start(s *steps, i int) (err error) {
+	rng := rand.New(rand.NewPCG(s.Seed, uint64(i)+1<<32))
+	switch {
+	case s.From != nil:
+		v.values = slices.Clone(s.From.Tensor(v.Name).Values())
+	case v.Start != nil:
+		v.values = slices.Clone(v.Start.Values())
+	case !v.Orthogonal:
+		v.values = make([]float32, product(v.shape))
+		for k := range v.values {
+			v.values[k] = float32(rng.NormFloat64() * v.Scale)
+		}
+	}
+	free := v.values
+	if v.Orthogonal {
+		start := v.values
+		if kept := s.memory(v.Name + " start"); kept != nil {
+			start = kept.Array.Values()
+		}
+		if v.orth, err = fit.NewOrthogonal(v.shape[0], v.shape[1], start, rng); err != nil {
+			return err
+		}
+		if kept := s.memory(v.Name + " free"); kept != nil {
+			if err := v.orth.Set(kept.Array.Values()); err != nil {
+				return err
+			}
+		}
+		free, v.values = v.orth.Free(), v.orth.Value()
+	}
+	var memory []exec.Memory
+	for i := 0; ; i++ {
+		m := s.memory(fmt.Sprint(v.Name, " ", i))
+		if m == nil {
+			break
+		}
+		memory = append(memory, exec.Memory{Path: m.Array.Title(), Dims: m.Array.Shape(), Values: slices.Clone(m.Array.Values())})
+	}
+	o := s.Optimizer
+	v.rule, err = s.engine.NewOptimizer(exec.Rule{Kind: o.Kind, Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon,
+		Momentum: o.Momentum, Nesterov: o.Nesterov, Decay: o.Decay}, v.shape, free, memory)
+	return err
+}
+
+// memory is something that the fit before this one remembered.
+func (s *steps) memory(name string) *Tensor {
+	if s.From == nil {
+		return nil
+	}
+	i := slices.IndexFunc(s.From.Memory, func(t Tensor) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.From.Memory[i]
+}
+
+func (s *steps) close() {
+	s.given.Close()
+	for _, v := range s.found {
+		if v.rule != nil {
+			v.rule.Close()
+		}
+	}
+}
+
+func (s *steps) run(ctx context.Context) error {
+	for len(s.curve) < s.Steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.step(ctx); err != nil {
+			return err
+		}
+		report(ctx, len(s.curve), s.Steps)
+	}
+	return nil
+}
+
+// step makes one step. What fails or is cancelled leaves nothing of it.
+func (s *steps) step(ctx context.Context) error {
+	n := len(s.curve)
+	for _, c := range s.Change {
+		share := float32(n) / float32(max(1, s.Steps-1))
+		if err := s.given.Give(s.engine, c.Name, []int{1}, []float32{c.From + share*(c.To-c.From)}); err != nil {
+			return err
+		}
+	}
+	for i, c := range s.Noise {
+		rng := rand.New(rand.NewPCG(s.Seed^uint64(n)<<20, uint64(i)+2<<32))
+		u := make([]float32, product(s.free[c.Name]))
+		for k := range u {
+			u[k] = max(rng.Float32(), math.SmallestNonzeroFloat32) // not 0, whose logarithm there is none
+		}
+		if err := s.given.Give(s.engine, c.Name, s.free[c.Name], u); err != nil {
+			return err
+		}
+	}
+	rows := fit.Batch(n, len(s.Base.Rows), s.Batch, s.Seed)
+	terms, grads, err := s.losses(ctx, rows)
+	if err != nil {
+		return err
+	}
+	at := FitStep{Terms: terms}
+	for _, t := range terms {
+		at.Loss += t
+	}
+	if math.IsNaN(at.Loss) || math.IsInf(at.Loss, 0) {
+		return fmt.Errorf("step %d: the loss is %g; take a smaller rate, or a bound of the gradient", n, at.Loss)
+	}
+	sum := 0.0
+	for i, v := range s.found {
+		if v.orth != nil {
+			grads[i] = v.orth.Gradient(grads[i])
+		}
+		for _, g := range grads[i] {
+			sum += g * g
+		}
+	}
+	at.Norm = math.Sqrt(sum)
+	shrink := 1.0
+	if s.Clip > 0 {
+		shrink = min(1, s.Clip/(at.Norm+1e-6)) // as torch has it
+	}
+	at.Rate = s.Optimizer.Rate * fit.Schedule{Kind: s.Optimizer.Schedule, WarmUp: s.Optimizer.WarmUp, End: s.Optimizer.End}.Factor(n, s.Steps)
+	for i, v := range s.found {
+		g := make([]float32, len(grads[i]))
+		for k, d := range grads[i] {
+			g[k] = float32(d * shrink)
+		}
+		rate := at.Rate
+		if v.Rate != 0 {
+			rate *= v.Rate
+		}
+		if v.values, err = v.rule.Step(s.engine, g, rate); err != nil {
+			return err
+		}
+		if v.orth != nil {
+			if err := v.orth.Set(v.values); err != nil {
+				return err
+			}
+			v.values = v.orth.Value()
+		}
+		if err := s.given.Give(s.engine, v.Name, v.shape, v.values); err != nil {
+			return err
+		}
+	}
+	s.curve = append(s.curve, at)
+	return nil
+}
+
+// losses are the weighted terms of the loss on some rows, and the gradient of their
+// sum by each tensor to be found.
+func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads [][]float64, err error) {
+	terms, grads = make([]float64, len(s.Loss)), make([][]float64, len(s.found))
+	for i, v := range s.found {
+		grads[i] = make([]float64, product(v.shape))
+	}
+	add := func(term int, scale float64, value float64, by func(tensor int) []float64) {
+		if w := s.Loss[term].Weight; w != 0 {
+			scale *= w
+		}
+		terms[term] += scale * value
+		for i := range grads {
+			for k, g := range by(i) {
+				grads[i][k] += scale * g
+			}
+		}
+	}
+	r, left, err := s.below.step(ctx, rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	metrics := r.Metrics
+	r.Metrics, r.GradOf = nil, nil
+	type read struct {
+		term  int
+		scale float64
+	}
+	var reads []read
+	for i, l := range s.Loss {
+		switch {
+		case len(l.Penalty.Steps) > 0:
+			value, by, err := s.engine.Penalty(l.Penalty, s.given, s.names)
+			if err != nil {
+				return nil, nil, err
+			}
+			add(i, 1, value, func(tensor int) []float64 { return by[tensor] })
+			continue
+		case l.Value.Kind != "":
+			p, _, ok := (picker{of: len(s.Base.Rows), rows: rows}).point(l.Value)
+			if !ok {
+				continue
+			}
+			r.Metrics = append(r.Metrics, Linear(p, hook.Vec(1)))
+			reads = append(reads, read{i, 1 / float64(places(p, r.Rows))})
+		default:
+			r.Metrics = append(r.Metrics, metrics[l.Metric])
+			reads = append(reads, read{i, 1 / float64(len(rows))})
+		}
+		r.GradOf = append(r.GradOf, len(r.Metrics)-1)
+	}
+	if len(reads) == 0 {
+		return terms, grads, nil
+	}
+	for _, name := range s.names {
+		if slices.ContainsFunc(r.Edits, func(e hook.Edit) bool {
+			return slices.ContainsFunc(e.Formula.Tensors(), func(t formula.Step) bool { return t.Name == name })
+		}) {
+			r.Weigh = append(r.Weigh, name)
+		}
+	}
+	job, _, err := r.jobWith(s.config, s.encode, allowed{base: true, source: left.Source != nil, free: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	job.Base, job.Source, job.Below = left.Base, left.Source, left.Below
+	out, err := s.engine.RunGiven(ctx, job, s.given)
+	if err != nil {
+		return nil, nil, err
+	}
+	for m, at := range reads {
+		value := 0.0
+		for _, v := range out.Metrics[m] {
+			value += v
+		}
+		add(at.term, at.scale, value, func(tensor int) []float64 {
+			if k := slices.Index(r.Weigh, s.names[tensor]); k >= 0 {
+				return out.Weights[m*len(r.Weigh)+k]
+			}
+			return nil
+		})
+	}
+	return terms, grads, nil
+}
+
+// places is at how many positions of how many rows a point reads.
+func places(p hook.Point, rows [][]int32) (n int) {
+	for i, row := range rows {
+		switch {
+		case p.Batch != nil && !slices.Contains(p.Batch, i):
+		case p.Pos.All():
+			n += len(row)
+		default:
+			n += len(p.Pos.In(i))
+		}
+	}
+	return n
+}
+
+// fitted is what there is so far.
+func (s *steps) fitted() (*Fitted, error) {
+	out := &Fitted{Curve: s.curve}
+	keep := func(name, title string, dims []int, values []float32) Tensor {
+		return Tensor{name, arrayOf(dims, values).Named(title, "")}
+	}
+	for _, v := range s.found {
+		out.Tensors = append(out.Tensors, keep(v.Name, v.Name, v.shape, v.values))
+		if v.orth != nil {
+			out.Memory = append(out.Memory, keep(v.Name+" free", "", v.shape, v.orth.Free()))
+			if start := v.orth.Start(); start != nil {
+				out.Memory = append(out.Memory, keep(v.Name+" start", "", v.shape, start))
+			}
+		}
+		memory, err := v.rule.State()
+		if err != nil {
+			return nil, err
+		}
+		for i, m := range memory {
+			out.Memory = append(out.Memory, keep(fmt.Sprint(v.Name, " ", i), m.Path, m.Dims, m.Values))
+		}
+	}
+	return out, nil
+}
+
+// arrayOf is values with axes that have no names of their own.
+func arrayOf(dims []int, values []float32) *array.Array {
+	axes := make([]array.Axis, len(dims))
+	for i, n := range dims {
+		axes[i] = array.Dim(fmt.Sprint("axis ", i), n)
+	}
+	return array.Of(values, axes...)
+}
