@@ -10,13 +10,13 @@ import (
 // at are the positions in a row at which an edit acts, sorted; none if it
 // leaves the row alone.
 func (b *Batch) at(p hook.Point, row int) []int {
-	if p.Batch != nil && !slices.Contains(p.Batch, row) {
+	if _, ok := p.Selects(row); !ok {
 		return nil
 	}
-	if p.Kind.PositionAxis() < 0 {
+	if p.Pos.All() {
 		return hook.UpTo(b.Lens[row])
 	}
-	list := slices.Clone(p.Pos.Of(row, b.Lens[row]))
+	list := p.Pos.Of(row, b.Lens[row])
 	slices.Sort(list)
 	return slices.Compact(list)
 }

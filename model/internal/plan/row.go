@@ -93,7 +93,8 @@ func (b *Batch) row(vi, row int) (c Row, ok bool) {
 		}
 		start = l
 		t.Attends = len(meet(r.attention, t.Out)) > 0 || len(early) > 0
-		need = meet(t.Out, r.in)
+		below := meet(r.in, changed[l]) // what the block reads of the one below, and the base run does not have
+		need = meet(t.Out, below)
 		if t.Attends {
 			c.From = min(c.From, first(r.keys, n), t.Out[0])
 			last := t.Out[len(t.Out)-1]
@@ -104,7 +105,7 @@ func (b *Batch) row(vi, row int) (c Row, ok bool) {
 				c.From = 0
 			}
 			c.End = max(c.End, last+1)
-			need = before(r.in, last+1)
+			need = before(below, last+1)
 		} else {
 			t.GivenZ = v.blocks[l].touchZ
 			t.GivenAttn = !t.GivenZ
