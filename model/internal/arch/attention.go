@@ -116,7 +116,7 @@ func (b *builder) queriesKeysValues(x *Node, around Around) (q, k, v, shared *No
 		w := b.w[weight]
 		choose := func(x *Node) *Node { return x }
 		if kind == hook.KindQInput {
-			choose = around.chosen
+			choose = around.Chosen
 		}
 		if y.Rank() == 4 {
 			y = choose(y)

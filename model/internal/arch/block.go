@@ -44,8 +44,8 @@ type Around struct {
 	MLPOut  *Node // [batch, pos, d_model]
 }
 
-// chosen are the queries' rows of x [batch, pos, ...].
-func (a Around) chosen(x *Node) *Node {
+// Chosen are the queries' rows of x [batch, pos, ...].
+func (a Around) Chosen(x *Node) *Node {
 	if a.Queries == nil || x == nil {
 		return x
 	}
@@ -60,9 +60,9 @@ func Block(c config.Config, w Nodes, tap Tap, x *Node, around Around) *Node {
 	b := &builder{c, w, tap}
 	x = tap.At(hook.KindResidPre, x)
 	attn, normed := b.attention(x, around)
-	x = around.chosen(x)
+	x = around.Chosen(x)
 	if c.Parallel {
-		return tap.At(hook.KindResidPost, Add(Add(x, attn), b.mlp(x, around.chosen(normed), around)))
+		return tap.At(hook.KindResidPost, Add(Add(x, attn), b.mlp(x, around.Chosen(normed), around)))
 	}
 	x = b.join(x, attn, "ln1", hook.KindLN1, hook.KindLN1Norm)
 	if !c.AttnOnly() {

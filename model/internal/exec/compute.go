@@ -8,28 +8,29 @@ import (
 
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/lower"
 	"github.com/golens/golens/model/internal/plan"
 )
 
-// A calc is what a graph needs to know of an edit by a formula: all but which
-// rows and positions, and the values of tensors, which are inputs.
+// A calc is an edit by a formula as one graph has it: all but which rows and
+// positions, and the values of tensors, which are inputs.
 type calc struct {
 	edit hook.Edit
-	far  []hook.ID      // activations of earlier blocks that it reads
-	near []hook.Kind    // activations of its own block that it reads
+	near []hook.Kind    // activations of its own block that it reads in the graph
+	far  []hook.ID      // others that it reads, which are given
 	runs []formula.Step // its reads of the base and the source run, in order
-	key  string
 }
 
-func newCalc(e hook.Edit) *calc {
+// newCalc is that of an edit. inGraph tells which activations of its own block the
+// graph comes by.
+func newCalc(e hook.Edit, inGraph func(hook.Kind) bool) *calc {
 	c := &calc{edit: e}
-	for _, name := range e.Formula.Activations() {
-		p, _ := hook.Parse(name) // it was checked
-		if p.Layer == e.Layer && !p.Kind.Global() {
-			c.near = append(c.near, p.Kind)
+	for _, id := range plan.Reads(e) {
+		if id.Layer == e.Layer && !id.Kind.Global() && inGraph(id.Kind) {
+			c.near = append(c.near, id.Kind)
 		} else {
-			c.far = append(c.far, p.ID)
+			c.far = append(c.far, id)
 		}
 	}
 	for _, s := range e.Formula.Steps {
@@ -37,7 +38,6 @@ func newCalc(e hook.Edit) *calc {
 			c.runs = append(c.runs, s)
 		}
 	}
-	c.key = fmt.Sprint("{", e.Formula, " heads ", e.Heads, " coords ", e.Coords, "}")
 	return c
 }
 
@@ -107,10 +107,18 @@ func (t *taps) compute(c *calc, x *Node, in []*Node, again bool) *Node {
 // match is y, an activation of one kind, at the positions that another has: where
 // only some queries are computed, those of queries.
 func (t *taps) match(from, to hook.Kind, y *Node) *Node {
-	if t.chosen != nil && t.early(from) && !t.early(to) {
+	if t.chosen != nil && t.ofKeys(from) && !t.ofKeys(to) {
 		return t.chosen(y)
 	}
 	return y
+}
+
+// choose tells which positions a block's graph computes.
+func (t *taps) choose(e *Engine, a arch.Around) {
+	if a.Queries != nil {
+		t.chosen = a.Chosen
+		t.ofKeys = func(k hook.Kind) bool { return plan.OfKeys(e.Config, k) }
+	}
 }
 
 // lanesFirst puts the positions of queries before the heads, and, called again,
@@ -162,54 +170,13 @@ func (c *calc) whole(x, y *Node, lanes int, shape formula.Shape) *Node {
 	return y
 }
 
-// values are the host's inputs of a formula: the mask, and what it reads of the
-// base and the source run.
-func (c *calc) values(f *frame, edits []hook.Edit, dims []int, size int, of func(formula.Step) *plan.Left) []any {
-	mask := make([]bool, size)
-	f.spread(edits, dims, func(at int, _ float32, _ hook.Edit) { mask[at] = true })
-	all := []any{mask}
-	for _, s := range c.runs {
-		x := make([]float32, size)
-		f.copyRun(x, c.edit.Point, s, dims, of(s))
-		all = append(all, x)
-	}
-	return all
-}
-
-// copyRun puts what another run left where the edit reads it.
-func (f *frame) copyRun(x []float32, p hook.Point, s formula.Step, dims []int, run *plan.Left) {
-	from, there := run.At[p.ID], p
-	if s.Rows != nil {
-		there.Pos = hook.Positions{Rows: s.Rows}
-	}
-	own := from.Shape()[1:]
-	to := f.regions(p, dims, false)
-	for i, r := range (&frame{first: f.first, rows: f.rows, lens: run.Lens}).regions(there, own, false) {
-		r.start = r.row * product(own)
-		src := r.offsets(own)
-		for k, at := range to[i].offsets(dims) {
-			x[at] = from.Values()[src[k]]
-		}
-	}
-}
-
-// offsets are where the values of a region lie, in order.
-func (g region) offsets(dims []int) (all []int) {
-	g.walk(dims, func(_ []int, offset int, last []int) {
-		for _, k := range last {
-			all = append(all, offset+k)
-		}
-	})
-	return all
-}
-
-// farRead are the activations of earlier blocks that the slots read, each once.
+// farRead are what formulas of the slots are given of other blocks, each once.
 func (t *taps) farRead() (all []hook.ID) {
-	for _, s := range t.slots {
-		if s.calc == nil {
+	for _, c := range t.calcs {
+		if c == nil {
 			continue
 		}
-		for _, id := range s.calc.far {
+		for _, id := range c.far {
 			if !slices.Contains(all, id) {
 				all = append(all, id)
 			}

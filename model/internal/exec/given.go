@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/internal/lower"
-	"github.com/golens/golens/model/internal/plan"
 )
 
 // Given are the values of the free tensors of formulas, on the backend.
@@ -33,11 +31,6 @@ func (g Given) Close() {
 		free(t)
 		delete(g, name)
 	}
-}
-
-// RunGiven is [Engine.Run] with free tensors.
-func (e *Engine) RunGiven(ctx context.Context, job plan.Job, given Given) (*Outcome, error) {
-	return e.runWith(ctx, job, given)
 }
 
 // Penalty is the sum of a formula of tensors alone, and its gradient with respect
