@@ -21,9 +21,10 @@ type checker struct {
 
 // allowed is what formulas and metrics may read beside the run itself.
 type allowed struct {
-	base, source bool // runs
-	free         bool // free tensors
-	own          bool // the base run's logits, by a KL without a reference
+	base, source bool  // runs
+	donors       []int // tokens of the rows of the source; nil: as those of the base
+	free         bool  // free tensors
+	own          bool  // the base run's logits, by a KL without a reference
 }
 
 // strip takes the padding off the rows. left is how much stood before each.
@@ -202,12 +203,6 @@ func (k *checker) edit(e hook.Edit) error {
 	if e.Op == hook.OpFreeze || e.Op == hook.OpSource {
 		return fmt.Errorf("edit %s: only the variants of a sweep have a base and a source to take values from", e)
 	}
-	if e.Op == hook.OpCompute {
-		if err := k.point(e.Point); err != nil {
-			return err
-		}
-		return k.compute(e)
-	}
 	return k.editIn(e, nil)
 }
 
@@ -220,6 +215,8 @@ func (k *checker) editIn(e hook.Edit, rows []int) error {
 	switch e.Op {
 	case hook.OpFreeze, hook.OpSource:
 		return nil
+	case hook.OpCompute:
+		return k.compute(e)
 	case hook.OpScale:
 		return nil
 	case hook.OpClamp:

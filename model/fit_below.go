@@ -236,11 +236,3 @@ func (b *below) step(ctx context.Context, rows []int) (r Request, left plan.Job,
 	}
 	return r, left, nil
 }
-
-func lengths(rows [][]int32) []int {
-	lens := make([]int, len(rows))
-	for i, row := range rows {
-		lens[i] = len(row)
-	}
-	return lens
-}

@@ -67,7 +67,7 @@ func (f Fit) resolve(c config.Config, encode func(string) ([]int32, error)) (*fi
 	if err := t.numbers(); err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
-	may := allowed{base: true, source: f.Source.Rows != nil, free: true, own: true}
+	may := allowed{base: true, source: f.Source.Rows != nil, donors: lengths(t.Source.Rows), free: true, own: true}
 	if _, _, err := t.Base.jobWith(c, encode, may); err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
@@ -274,17 +274,15 @@ func (t *fitting) reads(c config.Config) error {
 	return nil
 }
 
-// pairs checks that the rows of the source have the positions that a formula reads.
+// pairs checks that the rows of the source have the positions that an edit selects,
+// where its formula reads them there.
 func (t *fitting) pairs(e hook.Edit, s formula.Step) error {
 	for row := range t.Base.Rows {
-		if e.Batch != nil && !slices.Contains(e.Batch, row) {
+		if e.Batch != nil && !slices.Contains(e.Batch, row) || s.Rows != nil {
 			continue
 		}
 		n, own := len(t.Source.Rows[row]), len(t.Base.Rows[row])
 		at := e.Pos.In(row)
-		if s.Rows != nil {
-			at = hook.Positions{Rows: s.Rows}.In(row)
-		}
 		if at == nil && n != own {
 			return fmt.Errorf("edit %s: row %d of the source has %d tokens, that of the base %d; select positions", e.Point, row, n, own)
 		}
@@ -316,4 +314,15 @@ func (t *fitting) goesOn() error {
 		}
 	}
 	return nil
+}
+
+func lengths(rows [][]int32) []int {
+	if rows == nil {
+		return nil
+	}
+	lens := make([]int, len(rows))
+	for i, row := range rows {
+		lens[i] = len(row)
+	}
+	return lens
 }

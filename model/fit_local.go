@@ -15,6 +15,7 @@ import (
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/exec"
 	"github.com/golens/golens/model/internal/fit"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 func init() { executes("fit", (*local).fit) }
@@ -328,7 +329,7 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 			r.Weigh = append(r.Weigh, name)
 		}
 	}
-	job, _, err := r.jobWith(s.config, s.encode, allowed{base: true, source: left.Source != nil, free: true})
+	job, _, err := r.jobWith(s.config, s.encode, allowed{base: true, source: left.Source != nil, donors: sources(left.Source), free: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -350,6 +351,13 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 		})
 	}
 	return terms, grads, nil
+}
+
+func sources(left *plan.Left) []int {
+	if left == nil {
+		return nil
+	}
+	return left.Lens
 }
 
 // places is at how many positions of how many rows a point reads.

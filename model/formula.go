@@ -45,13 +45,21 @@ func (k *checker) elsewhere(p hook.Point, s formula.Step) error {
 	if len(s.Rows) != 1 && len(s.Rows) != len(k.lens) {
 		return fmt.Errorf("the formula reads the %s run at positions of %d rows for a batch of %d; give one list, or one per row", s.Op, len(s.Rows), len(k.lens))
 	}
-	for r := range k.lens {
+	for r, n := range k.lens {
 		if p.Batch != nil && !slices.Contains(p.Batch, r) {
 			continue
 		}
 		at := hook.Positions{Rows: s.Rows}.In(r)
 		if len(at) != len(p.Pos.In(r)) {
 			return fmt.Errorf("row %d: the formula reads the %s run at %d positions, the point selects %d", r, s.Op, len(at), len(p.Pos.In(r)))
+		}
+		if s.Op == formula.OpSource && k.donors != nil {
+			n = k.donors[r]
+		}
+		for _, pos := range at {
+			if pos < -n || pos >= n {
+				return fmt.Errorf("position %d does not exist in row %d of the %s run, of %d tokens", pos, r, s.Op, n)
+			}
 		}
 	}
 	return nil

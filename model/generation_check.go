@@ -40,13 +40,13 @@ func (g Generation) check(c config.Config) error {
 	}
 	var shapes [][]int
 	for _, p := range g.Captures {
-		if err := k.point(p); err != nil {
+		if _, err := k.value(p, g.Edits); err != nil {
 			return err
 		}
 		if at := p.Pos.Rows; at != nil && !plan.EachStep(p) && slices.ContainsFunc(at, func(list []int) bool { return slices.Min(list) < 0 }) {
 			return fmt.Errorf("generation: capture %s: a row's end moves; count positions from the start, or take At(-1) for that of each step", p)
 		}
-		shapes = append(shapes, plan.Generated(c, p, len(g.Rows), longest, g.New))
+		shapes = append(shapes, plan.Generated(c, p, g.Edits, len(g.Rows), longest, g.New))
 	}
 	if err := within(g.Budget, shapes, "Generation.Budget"); err != nil {
 		return fmt.Errorf("generation: %w", err)

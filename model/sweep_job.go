@@ -47,9 +47,19 @@ func (s Sweep) job(c config.Config, encode func(text string) ([]int32, error)) (
 	if err != nil {
 		return fail(err)
 	}
+	k.allowed = allowed{base: true, source: s.Source.Rows != nil}
+	all := slices.Clone(s.Base.Edits)
+	for _, v := range s.Variants {
+		all = append(all, v.Edits...)
+	}
 	for _, p := range s.Captures {
-		if err := k.point(p); err != nil {
+		if _, err := k.value(p, all); err != nil {
 			return fail(err)
+		}
+	}
+	for _, m := range s.Base.Metrics {
+		if m.Functional.Value != "" {
+			return fail(fmt.Errorf("sweep: metric %s: capture the labelled value of every variant instead", m))
 		}
 	}
 	for i, v := range s.Variants {

@@ -177,6 +177,9 @@ func (r *random) sweep(base, source model.Request) model.Sweep {
 		model.NLL(), model.KL(reference), model.Linear(linear, hook.Vec(0.1)), model.Logit(id()).AtPositions(0), model.LogProbOf(5).AtPositions(-2, -1)}
 	r.Shuffle(len(metrics), func(i, j int) { metrics[i], metrics[j] = metrics[j], metrics[i] })
 	s := model.Sweep{Base: base.Metric(metrics[:1+r.IntN(3)]...), Source: source}
+	if r.IntN(6) == 0 {
+		s.Base.Edits = append(s.Base.Edits, r.formulaEdit(false, false))
+	}
 	if r.IntN(3) == 0 {
 		if e := r.edit(); e.Op != hook.OpFreeze && e.Op != hook.OpSource {
 			s.Base.Edits = append(s.Base.Edits, e)
@@ -202,6 +205,9 @@ func (r *random) sweep(base, source model.Request) model.Sweep {
 		}
 		for range 1 + r.IntN(2) {
 			e := r.edit()
+			if r.IntN(3) == 0 {
+				e = r.formulaEdit(true, true)
+			}
 			if e.Op != hook.OpFreeze || !slices.ContainsFunc(v.Edits, func(o hook.Edit) bool { return o.ID == e.ID }) {
 				v.Edits = append(v.Edits, e)
 			}

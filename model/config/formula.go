@@ -56,8 +56,9 @@ func (c Config) earlier(p hook.Point, name string) ([]int, error) {
 	return c.ValueDims(hook.Point{ID: from.ID}), nil
 }
 
-// LabelDims is the shape at one position of a value that one of the edits labels.
-func (c Config) LabelDims(p hook.Point, edits []hook.Edit) ([]int, error) {
+// LabelDims is the shape at one position of a value that edits label. Edits that
+// label one value so, of several variants, give it one shape.
+func (c Config) LabelDims(p hook.Point, edits []hook.Edit) (dims []int, err error) {
 	var known []string
 	for _, e := range edits {
 		if e.Op != hook.OpCompute || e.ID != p.ID {
@@ -69,19 +70,25 @@ func (c Config) LabelDims(p hook.Point, edits []hook.Edit) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("edit %s: %w", e.Point, err)
 		}
-		if shape, ok := labels[p.Value]; ok {
-			dims := shape.Dims
-			if shape.Tensor || len(dims) == 0 || len(dims) > 2 || slices.Contains(dims, formula.Any) || finals[p.Kind] {
-				return nil, fmt.Errorf("hook %s: a labelled value inside a block, of shape [n] or [head, n], can be read; this one has %v", p, formula.Dims(dims))
-			}
-			return dims, nil
-		}
 		for name := range labels {
 			known = append(known, name)
 		}
+		shape, ok := labels[p.Value]
+		switch n := len(shape.Dims); {
+		case !ok:
+			continue
+		case shape.Tensor || n == 0 || n > 2 || slices.Contains(shape.Dims, formula.Any) || finals[p.Kind]:
+			return nil, fmt.Errorf("hook %s: a labelled value inside a block, of shape [n] or [head, n], can be read; this one has %v", p, formula.Dims(shape.Dims))
+		case dims != nil && !slices.Equal(dims, shape.Dims):
+			return nil, fmt.Errorf("hook %s: edits label values of shapes %v and %v so", p, formula.Dims(dims), formula.Dims(shape.Dims))
+		}
+		dims = shape.Dims
 	}
-	slices.Sort(known)
-	return nil, fmt.Errorf("hook %s: no edit of %s labels a value so; labelled there: %q", p, p.ID, known)
+	if dims == nil {
+		slices.Sort(known)
+		return nil, fmt.Errorf("hook %s: no edit of %s labels a value so; labelled there: %q", p, p.ID, slices.Compact(known))
+	}
+	return dims, nil
 }
 
 // finals are the activations after the last block, which are computed at the

@@ -7,6 +7,7 @@ import (
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -21,10 +22,11 @@ func NaiveSweep(m *model.Model, s model.Sweep) (*model.SweepResult, error) {
 	base, source := unpadded(s.Base), unpadded(s.Source)
 	for _, v := range s.Variants {
 		for _, e := range v.Edits {
-			if e.Op == hook.OpFreeze && e.Whole().Find(base.Captures) < 0 {
+			freeze, take := e.Op == hook.OpFreeze || e.Formula.Has(formula.OpBase), e.Op == hook.OpSource || e.Formula.Has(formula.OpSource)
+			if freeze && e.Whole().Find(base.Captures) < 0 {
 				base.Captures = append(base.Captures, e.Whole())
 			}
-			if e.Op == hook.OpSource && e.Whole().Find(source.Captures) < 0 {
+			if take && e.Whole().Find(source.Captures) < 0 {
 				source.Captures = append(source.Captures, e.Whole())
 			}
 		}
@@ -47,8 +49,21 @@ func NaiveSweep(m *model.Model, s model.Sweep) (*model.SweepResult, error) {
 	for i, v := range s.Variants {
 		r := s.Base
 		r.Captures, r.Grads, r.Edits = s.Captures, nil, slices.Clone(s.Base.Edits)
+		formulas := false
 		for _, e := range v.Edits {
+			if e.Op == hook.OpCompute {
+				formulas = true
+				r.Edits = append(r.Edits, ofRows(e, v))
+				continue
+			}
 			r.Edits = append(r.Edits, given(e, frozen, taken, v)...)
+		}
+		if formulas {
+			plain, _, err := Unroll(m, model.Request{Rows: base.Rows, Edits: r.Edits}, Runs{frozen, taken, v.Donors})
+			if err != nil {
+				return nil, fmt.Errorf("naive sweep: variant %d: %w", i, err)
+			}
+			r.Edits = plain.Edits
 		}
 		res, err := m.Run(r)
 		if err != nil {
@@ -109,6 +124,14 @@ func upTo(n int) []int {
 
 // runs tells whether a variant runs a row.
 func runs(v model.Variant, row int) bool { return v.Rows == nil || slices.Contains(v.Rows, row) }
+
+// ofRows is an edit of the rows that a variant runs.
+func ofRows(e hook.Edit, v model.Variant) hook.Edit {
+	if v.Rows != nil && e.Batch == nil {
+		e.Batch = v.Rows
+	}
+	return e
+}
 
 // given is an edit with its values, row by row.
 func given(e hook.Edit, base, source *model.Result, v model.Variant) (edits []hook.Edit) {

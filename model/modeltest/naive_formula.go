@@ -13,7 +13,10 @@ import (
 
 // Runs are the results of other runs that formulas read, with every activation
 // that they read captured whole.
-type Runs struct{ Base, Source *model.Result }
+type Runs struct {
+	Base, Source *model.Result
+	Donors       []int // row of the source of each row; nil: the same
+}
 
 // Unroll turns the formulas of a request's edits into values: it runs the request
 // up to each, evaluates the formula position by position on what was captured, and
@@ -63,7 +66,11 @@ func Unroll(m *model.Model, r model.Request, runs Runs) (model.Request, map[stri
 					case formula.OpBase:
 						return valueAt(runs.Base, e.Point, row, elsewhere(s, row, i, pos, len(tokens)))
 					case formula.OpSource:
-						return valueAt(runs.Source, e.Point, row, elsewhere(s, row, i, pos, len(tokens)))
+						donor := row
+						if runs.Donors != nil {
+							donor = runs.Donors[row]
+						}
+						return valueAt(runs.Source, e.Point, donor, elsewhere(s, row, i, pos, len(tokens)))
 					case formula.OpAt:
 						p, _ := hook.Parse(s.Name)
 						return valueAt(res, p, row, pos)

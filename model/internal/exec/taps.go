@@ -104,6 +104,9 @@ func (t *taps) edit(kind hook.Kind, x *Node, again bool) *Node {
 	for i, s := range t.slots {
 		in := t.nodes[used : used+t.inputsOf(i)]
 		used += len(in)
+		if again && t.chosen != nil && s.Kind == kind {
+			in = t.asMany(in, x)
+		}
 		switch {
 		case s.Kind != kind:
 		case t.calcs[i] != nil:
@@ -115,6 +118,18 @@ func (t *taps) edit(kind hook.Kind, x *Node, again bool) *Node {
 		}
 	}
 	return x
+}
+
+// asMany takes the positions of queries of inputs that have those of keys, where x
+// has those of queries.
+func (t *taps) asMany(in []*Node, x *Node) []*Node {
+	out := slices.Clone(in)
+	for i, n := range in {
+		if n.Rank() > 2 && n.Shape().Dimensions[1] > 1 && n.Shape().Dimensions[1] != x.Shape().Dimensions[1] {
+			out[i] = t.chosen(n)
+		}
+	}
+	return out
 }
 
 // alongHeads repeats a slot's inputs along the head axis of x, if it has one

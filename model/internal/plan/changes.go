@@ -84,11 +84,15 @@ type reach struct {
 }
 
 func (b *Batch) reach(l int, in []int, v Changes, row int) reach {
-	if len(in) == 0 && !v.blocks[l].any {
+	dragged := b.dragged(l, row)
+	if len(in) == 0 && !v.blocks[l].any && len(dragged) == 0 {
 		return reach{}
 	}
 	var parts [parts][]int // changes by edits
 	var setZ, setAttn, setMLP []int
+	for k, at := range dragged {
+		parts[PartOf(b.Config, k)] = union(parts[PartOf(b.Config, k)], at)
+	}
 	for _, k := range b.kinds {
 		if !v.blocks[l].any {
 			break
@@ -116,14 +120,14 @@ func (b *Batch) reach(l int, in []int, v Changes, row int) reach {
 			}
 		}
 	}
-	edits := func(k hook.Kind) []hook.Edit {
-		if !v.blocks[l].any {
-			return nil
+	after := func(before []int, k hook.Kind) []int { // how edits of the activation leave it
+		if v.blocks[l].any {
+			before = b.after(before, v.Edits[hook.ID{Kind: k, Layer: l}], v, row)
 		}
-		return v.Edits[hook.ID{Kind: k, Layer: l}]
+		return union(before, dragged[k])
 	}
 	var r reach
-	r.in = b.after(in, edits(hook.KindResidPre), v, row)
+	r.in = after(in, hook.KindResidPre)
 	r.keys = union(r.in, union(parts[PartKeys], parts[PartBoth]))
 	r.queries = union(r.in, union(parts[PartQueries], parts[PartBoth]))
 	z := r.queries
@@ -134,12 +138,12 @@ func (b *Batch) reach(l int, in []int, v Changes, row int) reach {
 		}
 		z = union(z, Range(first, b.Lens[row]))
 	}
-	r.attention = minus(z, union(setZ, setAttn))
-	z = b.after(z, edits(hook.KindZ), v, row)
-	attn := union(b.after(z, edits(hook.KindResult), v, row), parts[PartZ])
+	r.attention = union(minus(z, union(setZ, setAttn)), dragged[hook.KindZ])
+	z = after(z, hook.KindZ)
+	attn := union(after(z, hook.KindResult), parts[PartZ])
 	r.inside = union(z, attn)
-	attn = b.after(attn, edits(hook.KindAttnOut), v, row)
-	mid := union(b.after(union(r.in, attn), edits(hook.KindResidMid), v, row), parts[PartMid])
+	attn = after(attn, hook.KindAttnOut)
+	mid := union(after(union(r.in, attn), hook.KindResidMid), parts[PartMid])
 	out := mid
 	if !b.Config.AttnOnly() {
 		reads := mid
@@ -152,9 +156,9 @@ func (b *Batch) reach(l int, in []int, v Changes, row int) reach {
 		reads = union(reads, parts[PartMLP])
 		r.inside = union(r.inside, reads)
 		r.mlp = minus(reads, setMLP)
-		out = union(mid, b.after(reads, edits(hook.KindMLPOut), v, row))
+		out = union(mid, after(reads, hook.KindMLPOut))
 	}
-	r.out = union(b.after(out, edits(hook.KindResidPost), v, row), parts[PartPost])
+	r.out = union(after(out, hook.KindResidPost), parts[PartPost])
 	return r
 }
 

@@ -72,6 +72,22 @@ func (b *Batch) dragsIn(layer int) bool {
 	})
 }
 
+// dragged are the positions of a row at which formulas of the base in a block may
+// change activations because of what they read elsewhere.
+func (b *Batch) dragged(layer, row int) map[hook.Kind][]int {
+	var all map[hook.Kind][]int
+	for _, e := range b.Job.Base.Edits {
+		if e.Kind.Global() || e.Layer != layer || len(e.Formula.Activations()) == 0 {
+			continue
+		}
+		if all == nil {
+			all = map[hook.Kind][]int{}
+		}
+		all[e.Kind] = union(all[e.Kind], b.at(e.Point, row))
+	}
+	return all
+}
+
 // idle tells whether an edit leaves the activation as it was and nothing reads
 // what its formula labels.
 func (b *Batch) idle(e hook.Edit) bool {

@@ -99,12 +99,19 @@ func EachStep(p hook.Point) bool {
 	return len(p.Pos.Rows) == 1 && slices.Equal(p.Pos.Rows[0], []int{-1})
 }
 
-// Generated is the shape of a capture of a generation, for prompts the longest
-// of which has so many tokens.
-func Generated(c config.Config, p hook.Point, rows, longest, steps int) []int {
-	shape := c.Selected(p, rows, longest+steps-1) // nothing runs on the last token
+// Generated is the shape of a capture of a generation with these edits, for prompts
+// the longest of which has so many tokens.
+func Generated(c config.Config, p hook.Point, edits []hook.Edit, rows, longest, steps int) []int {
+	longest += steps - 1 // nothing runs on the last token
+	shape, axis := []int(nil), p.Kind.PositionAxis()
+	if p.Value == "" {
+		shape = c.Selected(p, rows, longest)
+	} else {
+		dims, _ := c.LabelDims(p, edits) // it was checked
+		shape, axis = config.SelectedOf(p, dims, rows, longest), 1
+	}
 	if EachStep(p) {
-		shape[p.Kind.PositionAxis()] = steps
+		shape[axis] = steps
 	}
 	return shape
 }

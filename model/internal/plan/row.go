@@ -58,7 +58,7 @@ func (b *Batch) row(vi, row int) (c Row, ok bool) {
 	blocks := make([]reach, layers)
 	for l := range layers {
 		blocks[l] = b.reach(l, changed[l], v, row)
-		changed[l+1] = blocks[l].out
+		changed[l+1] = union(blocks[l].out, b.dragged(l+1, row)[hook.KindResidPre]) // which is computed where the block below is
 	}
 	final := changed[layers]
 	for _, id := range FinalIDs {
