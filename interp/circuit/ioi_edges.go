@@ -5,38 +5,39 @@ import (
 	"slices"
 )
 
-// edges patches every path between heads of following stages alone.
+// edges patches every path between heads of following steps alone.
 func (s *finder) edges() error {
-	for _, class := range []string{NameMover, NegativeNameMover, BackupNameMover} {
-		if len(s.Of(class)) == 0 {
+	for stage, tr := range []*tracer{toLogits: s.tr, instead: s.gone} {
+		if len(s.stages[stage]) == 0 {
 			continue
 		}
-		tr := s.tr
-		if class == BackupNameMover {
-			tr = s.gone
-		}
-		effects, err := tr.toLogits(s.Of(class), s.task.End)
+		effects, err := tr.toLogits(s.stages[stage], s.task.End)
 		if err != nil {
 			return err
 		}
 		s.join(effects)
 	}
+	speak := s.stages[toLogits]
 	for _, path := range []struct {
-		from, at, to, into string
-		inputs             []Input
-		tr                 *tracer
+		from   []Part
+		at     string
+		to     []Part
+		into   string
+		inputs []Input
+		tr     *tracer
 	}{
-		{SInhibition, "END", NameMover, "END", []Input{ToQuery}, s.tr},
-		{SInhibition, "END", NegativeNameMover, "END", []Input{ToQuery}, s.tr},
+		{s.stages[toQueries], "END", speak, "END", []Input{ToQuery}, s.tr},
 		// Backups are told the same as movers, and are held back by them.
-		{SInhibition, "END", BackupNameMover, "END", []Input{ToQuery}, s.gone},
-		{SInhibition, "END", BackupNameMover, "END", []Input{ToQuery}, s.tr},
-		{NameMover, "END", BackupNameMover, "END", []Input{ToQuery}, s.tr},
-		{Induction, "S2", SInhibition, "S2", []Input{ToKey, ToValue}, s.tr},
-		{DuplicateToken, "S2", SInhibition, "S2", []Input{ToKey, ToValue}, s.tr},
-		{PreviousToken, "S1+1", Induction, "S1+1", []Input{ToKey, ToValue}, s.tr},
+		{s.stages[toQueries], "END", s.stages[instead], "END", []Input{ToQuery}, s.gone},
+		{s.stages[toQueries], "END", s.stages[instead], "END", []Input{ToQuery}, s.tr},
+		{s.leaders(), "END", s.stages[instead], "END", []Input{ToQuery}, s.tr},
+		{s.stages[toSubject], "S2", s.lookers(), "S2", []Input{ToKey, ToValue}, s.tr},
+		{s.stages[toBefore], "S1+1", s.Of(Induction), "S1+1", []Input{ToKey, ToValue}, s.tr},
 	} {
-		effects, err := s.between(path.tr, s.Of(path.from), path.at, receivers(s.Of(path.to), path.inputs), path.into, true)
+		if len(path.from) == 0 || len(path.to) == 0 {
+			continue
+		}
+		effects, err := s.between(path.tr, path.from, path.at, receivers(path.to, path.inputs), path.into, true)
 		if err != nil {
 			return err
 		}
@@ -61,6 +62,5 @@ func (s *finder) join(effects []effect) {
 
 // order puts the nodes class by class.
 func (s *finder) order() {
-	classes := []string{NameMover, NegativeNameMover, BackupNameMover, SInhibition, Induction, DuplicateToken, PreviousToken}
 	slices.SortStableFunc(s.Nodes, func(a, b Node) int { return slices.Index(classes, a.Class) - slices.Index(classes, b.Class) })
 }

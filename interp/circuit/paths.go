@@ -20,17 +20,50 @@ type tracer struct {
 	m    *model.Model
 	t    *task.Task
 	base []hook.Edit // what is knocked out throughout
-	left []float64   // the metric of each row without any path patched
+	also []model.Metric
+
+	left      []float64 // the metric of each row without any path patched
+	corrupted []float64 // the metric of each row on the corrupted prompts
+	// gap is what there is to lose: how far the metric is from what it is on the
+	// corrupted prompts, in the mean and with nothing knocked out. Changes are
+	// shares of it.
+	gap float64
 
 	provenance model.Provenance
 }
 
-func newTracer(m *model.Model, t *task.Task, base ...hook.Edit) (*tracer, error) {
-	run, err := m.Run(t.Clean.Edit(base...).Metric(t.Metric))
+// newTracer patches paths, and reads other metrics than the task's along the way.
+func newTracer(m *model.Model, t *task.Task, also ...model.Metric) (*tracer, error) {
+	tr := &tracer{m: m, t: t, also: also}
+	run, err := m.Run(t.Corrupted.Metric(t.Metric))
 	if err != nil {
 		return nil, err
 	}
-	return &tracer{m, t, base, float64s(run.PerRow(0).Values()), run.Provenance}, nil
+	tr.corrupted = float64s(run.PerRow(0).Values())
+	if err := tr.measure(); err != nil {
+		return nil, err
+	}
+	for row, v := range tr.left {
+		tr.gap += (v - tr.corrupted[row]) / float64(len(tr.left))
+	}
+	return tr, nil
+}
+
+// without is the tracer with parts knocked out.
+func (tr *tracer) without(edits []hook.Edit) (*tracer, error) {
+	less := *tr
+	less.base = edits
+	return &less, less.measure()
+}
+
+// measure runs the task with what is knocked out.
+func (tr *tracer) measure() error {
+	run, err := tr.m.Run(tr.t.Clean.Edit(tr.base...).Metric(tr.t.Metric))
+	if err != nil {
+		return err
+	}
+	tr.left, tr.provenance = float64s(run.PerRow(0).Values()), run.Provenance
+	return nil
 }
 
 // A receiver is an input of a part.
@@ -44,6 +77,7 @@ type effect struct {
 	sender Part
 	to     receiver // the zero value is the logits, or all receivers together
 	change []float64
+	also   [][]float64 // of the tracer's other metrics, less their values with nothing patched
 }
 
 // sent are the edits with which a sender's output is that of the corrupted
@@ -57,41 +91,42 @@ func (tr *tracer) sent(sender Part, at hook.Positions, last int) []hook.Edit {
 }
 
 func (tr *tracer) sweep() model.Sweep {
-	return model.Sweep{Base: tr.t.Clean.Edit(tr.base...).Metric(tr.t.Metric), Source: tr.t.Corrupted.Request()}
+	return model.Sweep{Base: tr.t.Clean.Edit(tr.base...).Metric(tr.t.Metric).Metric(tr.also...), Source: tr.t.Corrupted.Request()}
 }
 
-// changes are the metrics of a sweep's variants less those of its base.
-func (tr *tracer) changes(s model.Sweep) ([][]float64, error) {
+// change fills in the effects of a sweep's variants.
+func (tr *tracer) change(s model.Sweep, effects []effect) error {
 	got, err := tr.m.Sweep(s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	tr.provenance = got.Provenance
-	all := make([][]float64, len(s.Variants))
-	for i := range all {
-		all[i] = float64s(got.PerRow(0).Values()[i*len(tr.left):][:len(tr.left)])
-		for row := range all[i] {
-			all[i][row] -= tr.left[row]
+	n := len(tr.left)
+	of := func(metric, variant int) []float64 {
+		change := float64s(got.PerRow(metric).Values()[variant*n:][:n])
+		for row, was := range got.Base.PerRow(metric).Values() {
+			change[row] -= float64(was)
+		}
+		return change
+	}
+	for i := range effects {
+		effects[i].change, effects[i].also = of(0, i), nil
+		for k := range tr.also {
+			effects[i].also = append(effects[i].also, of(1+k, i))
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // toLogits patches the path of each sender to the final residual stream.
 func (tr *tracer) toLogits(senders []Part, at hook.Positions) ([]effect, error) {
 	s := tr.sweep()
-	for _, sender := range senders {
-		s.Variants = append(s.Variants, model.Variant{Name: sender.String(), Edits: tr.sent(sender, at, tr.m.Config().Layers-1)})
-	}
-	changes, err := tr.changes(s)
-	if err != nil {
-		return nil, err
-	}
 	effects := make([]effect, len(senders))
 	for i, sender := range senders {
-		effects[i] = effect{sender: sender, change: changes[i]}
+		effects[i].sender = sender
+		s.Variants = append(s.Variants, model.Variant{Name: sender.String(), Edits: tr.sent(sender, at, tr.m.Config().Layers-1)})
 	}
-	return effects, nil
+	return effects, tr.change(s, effects)
 }
 
 // toHeads patches the paths of each sender at some positions to receivers at
@@ -174,15 +209,12 @@ func (tr *tracer) patched(senders []Part, at hook.Positions, receivers []receive
 			}
 		}
 	}
-	changes, err := tr.changes(patch)
-	for i := range changes {
-		effects[i].change = changes[i]
-	}
-	return effects, err
+	return effects, tr.change(patch, effects)
 }
 
 // received is the variant in which receivers after the sender, and nothing
-// else, have what they got from it.
+// else, have what they got from it. Heads that share keys or values with a
+// receiver and are none stay as they were.
 func (tr *tracer) received(got *model.SweepResult, variant int, sender Part, receivers []receiver, to hook.Positions) (model.Variant, error) {
 	v := model.Variant{Name: sender.String()}
 	var set []hook.Point
@@ -198,8 +230,24 @@ func (tr *tracer) received(got *model.SweepResult, variant int, sender Part, rec
 		}
 		rowsEndInZeros(values.Values())
 		v.Edits = append(v.Edits, p.Replace(values))
+		for _, other := range tr.siblings(r) {
+			if !slices.Contains(receivers, receiver{other, r.input}) {
+				v.Edits = append(v.Edits, hook.Z(other.Layer).Head(other.Index).Freeze())
+			}
+		}
 	}
 	return v, nil
+}
+
+// siblings are the other heads that read the same keys or values.
+func (tr *tracer) siblings(r receiver) (all []Part) {
+	c := tr.m.Config()
+	for h := range c.Heads {
+		if r.input != ToQuery && h != r.part.Index && c.KVHead(h) == c.KVHead(r.part.Index) {
+			all = append(all, Head(r.part.Layer, h))
+		}
+	}
+	return all
 }
 
 // rowsEndInZeros puts zeros where an activation has no value: past the end of rows.
@@ -224,24 +272,25 @@ func (tr *tracer) point(r receiver) hook.Point {
 }
 
 // grid puts effects of single senders into a map of heads [layer, head], in
-// percent of the metric that is there without them. Senders that were left out
-// have 0.
+// percent of the gap. Senders that were left out have 0.
 func (tr *tracer) grid(effects []effect, what string) *interp.Result {
+	r := tr.headMap(effects, "change of "+tr.t.Metric.String()+", "+what, "%", func(e effect, row int) float64 { return 100 * e.change[row] / tr.gap })
+	r.Method = fmt.Sprintf("path patching, %s, %d prompts of %s, MLPs and norms recomputed; 100%% is what clean prompts have and corrupted ones have not, %.3g",
+		what, tr.t.Len(), tr.t.Name, tr.gap)
+	return r
+}
+
+// headMap puts a value of each sender and row into a map of heads.
+func (tr *tracer) headMap(effects []effect, title, unit string, of func(e effect, row int) float64) *interp.Result {
 	c, n := tr.m.Config(), tr.t.Len()
 	samples := array.New(array.Dim("sample", n), array.Dim("layer", c.Layers), array.Dim("head", c.Heads))
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	unit := mean(tr.left, all) / 100
 	for _, e := range effects {
-		for row, v := range e.change {
-			samples.Set(v/unit, row, e.sender.Layer, e.sender.Index)
+		for row := range n {
+			samples.Set(of(e, row), row, e.sender.Layer, e.sender.Index)
 		}
 	}
 	return &interp.Result{
-		Array:   samples.Mean("sample").Named("change of "+tr.t.Metric.String()+", "+what, "%"),
-		Samples: samples, Source: wang, Provenance: tr.provenance,
-		Method: fmt.Sprintf("path patching, %s, %d prompts of %s, MLPs and norms recomputed", what, n, tr.t.Name),
+		Array: samples.Mean("sample").Named(title, unit), Samples: samples, Source: wang, Provenance: tr.provenance,
+		Method: fmt.Sprintf("path patching, %d prompts of %s", n, tr.t.Name),
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/golens/golens/interp"
-	"github.com/golens/golens/model"
 )
 
 // A Step is one stage of path patching: the change of the metric in percent for
@@ -15,9 +14,9 @@ type Step struct {
 	*interp.Result
 	Name  string // what the paths lead to, such as "END to the queries of name movers"
 	Found []Part // what the step added to the circuit
-	// Others are senders that matter and were not added: they attend to none of
-	// the positions that the classes are known by.
-	Others []Part
+	// Answer and Wrong, in steps whose paths lead to the logits, are the parts of the change:
+	// that of the answer's logit and that of the wrong token's [layer, head].
+	Answer, Wrong *interp.Result
 }
 
 // defaults fills in thresholds that are 0.
@@ -33,11 +32,18 @@ func defaults(thresholds map[*float64]float64) error {
 	return nil
 }
 
-// does finds that a model does not do the task at all.
-func does(metric []float64, what model.Metric) error {
-	m, se := meanError(metric)
-	if !(m > 2*se) {
+// does finds that a model does not do the task at all: that its metric is no
+// better than on the corrupted prompts or, if 0 means that there is nothing, not
+// above 0.
+func (tr *tracer) does() error {
+	what := tr.t.Metric
+	if m, se := meanError(tr.left); what.HasZero() && !(m > 2*se) {
 		return fmt.Errorf("the model does not do the task: its %s is %.3f ± %.3f (two standard errors)", what, m, 2*se)
+	}
+	clean, _ := meanError(tr.left)
+	corrupted, _ := meanError(tr.corrupted)
+	if err := (interp.Recovery{Whole: tr.left, Empty: tr.corrupted}).Check(); err != nil || (clean < corrupted) != what.LowerIsBetter() {
+		return fmt.Errorf("the model does not do the task: its %s is %.3f, and %.3f on the corrupted prompts", what, clean, corrupted)
 	}
 	return nil
 }
@@ -63,15 +69,15 @@ func size(change []float64) float64 {
 	return math.Abs(m)
 }
 
-// matters tells which way a path moves the metric: -1 or 1, 0 if by less than
-// the share, or by less than two standard errors.
+// matters tells which way a path moves the metric: -1 towards what it is on
+// corrupted prompts, 1 away from it, 0 if by less than the share of the gap, or by
+// less than two standard errors.
 func (tr *tracer) matters(change []float64, share float64) int {
-	whole, _ := meanError(tr.left)
 	m, se := meanError(change)
 	switch {
-	case math.Abs(m) < share*math.Abs(whole) || math.Abs(m) < 2*se:
+	case math.Abs(m) < share*math.Abs(tr.gap) || math.Abs(m) < 2*se:
 		return 0
-	case m < 0:
+	case m/tr.gap < 0:
 		return -1
 	}
 	return 1
@@ -79,13 +85,12 @@ func (tr *tracer) matters(change []float64, share float64) int {
 
 // edges are the effects that are large enough.
 func (tr *tracer) edges(effects []effect, share float64) (edges []Edge) {
-	whole, _ := meanError(tr.left)
 	for _, e := range effects {
 		if tr.matters(e.change, share) == 0 {
 			continue
 		}
 		m, _ := meanError(e.change)
-		edge := Edge{From: e.sender, To: e.to.part, Input: e.to.input, Effect: -100 * m / whole}
+		edge := Edge{From: e.sender, To: e.to.part, Input: e.to.input, Effect: -100 * m / tr.gap}
 		if e.to == (receiver{}) {
 			edge.To, edge.Input = Logits(), ToLogits
 		}
