@@ -94,7 +94,7 @@ func (s Search) worst(p *pair, rng *rand.Rand) (float64, error) {
 }
 
 // RandomMinimality measures the least change |F(C\(K+v)) - F(C\K)| by any node v
-// of random circuits, in shares of |F(M)|, beside the circuit's as [Minimality]
+// of random circuits, in shares of |F(M) - F(∅)|, beside the circuit's as [Minimality]
 // has it; higher is better. Sets K for single nodes are moved to the nodes that
 // stand in the places of theirs.
 //
@@ -106,12 +106,14 @@ func (s Search) worst(p *pair, rng *rand.Rand) (float64, error) {
 // after Wang et al. 2022, section 4.
 func RandomMinimality(m *model.Model, t *task.Task, c *Circuit, s Settings, choice Choice) (*Baseline, error) {
 	fail := func(err error) (*Baseline, error) { return nil, fmt.Errorf("random minimality: %w", err) }
-	var whole []float64 // the model's metric
+	gap := 0.0 // what there is to lose
 	b, err := againstRandom(m, t, c, s, func(p *pair, _ *rand.Rand) (least float64, err error) {
-		if whole == nil {
-			if whole, _, err = p.run(nil, nil); err != nil {
+		if gap == 0 {
+			whole, empty, err := p.ends()
+			if err != nil {
 				return 0, err
 			}
+			gap = gapOf(whole, empty)
 		}
 		there := choice.moved(c, p.c)
 		if err := there.need(p); err != nil {
@@ -122,13 +124,13 @@ func RandomMinimality(m *model.Model, t *task.Task, c *Circuit, s Settings, choi
 			_, change := there.most(p, n)
 			least = min(least, change)
 		}
-		return least / math.Abs(p.mean(whole)), nil
+		return least / gap, nil
 	})
 	if err != nil {
 		return fail(err)
 	}
 	b.Score = "least change by a node"
-	b.Array = b.Named("least change by a node of random circuits of the same size", ofModel)
+	b.Array = b.Named("least change by a node of random circuits of the same size", ofGap)
 	if choice.Best {
 		b.Method += ", the largest of several K"
 	}
@@ -171,7 +173,7 @@ func againstRandom(m *model.Model, t *task.Task, c *Circuit, s Settings, score f
 		return nil, err
 	}
 	scores := array.New(array.Dim("circuit", s.Random))
-	for i, drawn := range p.draws(c, s.Random, s.Seed) {
+	for i, drawn := range p.draws(c, s.Match, s.Random, s.Seed) {
 		v, err := score(p.pair(drawn), rand.New(rand.NewPCG(s.Seed, uint64(i+1))))
 		if err != nil {
 			return nil, err
@@ -179,6 +181,7 @@ func againstRandom(m *model.Model, t *task.Task, c *Circuit, s Settings, score f
 		scores.Set(v, i)
 	}
 	b.Result = p.about()
+	b.Method += ", random circuits " + s.Match.String()
 	b.Array = scores
 	return b, nil
 }

@@ -90,8 +90,9 @@ type Complete struct {
 	Settings       Settings
 	Search         Search
 	Sets           []Without
-	Worst          Estimate // the largest gap; its interval counts the maximum over the sets anew in each draw
-	Whole          Estimate // F(M)
+	Worst          Estimate // the largest gap; the upper end counts the maximum over the sets anew in each draw
+	Whole, Empty   Estimate // F(M), and F(∅) with everything gone
+	gap            float64
 }
 
 // Completeness measures whether a circuit has all that does the task: for sets K
@@ -170,24 +171,27 @@ func (r *Complete) measure(p *pair) error {
 	}
 	boot, n := r.Settings.Bootstrap, p.t.Len()
 	names := make([]string, len(sets))
-	gaps := make([]func(rows []int) float64, len(sets))
+	signed := make([]func(rows []int) float64, len(sets))
 	samples := array.New(array.Dim("sample", n), array.Dim("set", len(sets)))
 	for i := range r.Sets {
 		w := &r.Sets[i]
 		alone, whole := p.of(w.K)
-		gaps[i] = func(rows []int) float64 { return math.Abs(mean(alone, rows) - mean(whole, rows)) }
+		signed[i] = func(rows []int) float64 { return mean(alone, rows) - mean(whole, rows) }
 		for row := range n {
 			samples.Set(alone[row]-whole[row], row, i)
 		}
 		for e, of := range map[*Estimate]func(rows []int) float64{
 			&w.Alone: func(rows []int) float64 { return mean(alone, rows) },
 			&w.Model: func(rows []int) float64 { return mean(whole, rows) },
-			&w.Gap:   gaps[i],
 		} {
 			var err error
 			if *e, err = estimate(boot, n, of); err != nil {
 				return fmt.Errorf("completeness: %w", err)
 			}
+		}
+		var err error
+		if w.Gap, err = estimateSize(boot, n, signed[i]); err != nil {
+			return fmt.Errorf("completeness: %w", err)
 		}
 		if w.Name == "" {
 			w.Name = join(w.K)
@@ -197,18 +201,26 @@ func (r *Complete) measure(p *pair) error {
 	var err error
 	r.Worst, err = estimate(boot, n, func(rows []int) float64 {
 		most := 0.0
-		for _, gap := range gaps {
-			most = max(most, gap(rows))
+		for _, gap := range signed {
+			most = max(most, math.Abs(gap(rows)))
 		}
 		return most
 	})
 	if err != nil {
 		return fmt.Errorf("completeness: %w", err)
 	}
-	_, whole := p.of(nil)
-	if r.Whole, err = estimate(boot, n, func(rows []int) float64 { return mean(whole, rows) }); err != nil {
+	r.Worst.Lo = 0 // of the largest of sizes 0 is never drawn
+	for _, w := range r.Sets {
+		r.Worst.Lo = max(r.Worst.Lo, w.Gap.Lo)
+	}
+	whole, empty, err := p.ends()
+	if err != nil {
 		return fmt.Errorf("completeness: %w", err)
 	}
+	if r.Whole, r.Empty, err = estimateEnds(boot, whole, empty); err != nil {
+		return fmt.Errorf("completeness: %w", err)
+	}
+	r.gap = gapOf(whole, empty)
 	values := array.New(array.Labels("set", names))
 	for i, w := range r.Sets {
 		values.Set(w.Gap.Value, i)
@@ -240,7 +252,7 @@ func (r *Complete) values(title string, of func(Without) float64) *array.Array {
 // String is a table of the sets, largest gap first, and the settings.
 func (r *Complete) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "completeness of %s: largest gap %s, %.1f%% of F(M) = %.3f\n", r.Circuit, r.Worst, 100*r.Worst.Value/r.Whole.Value, r.Whole.Value)
+	fmt.Fprintf(&b, "completeness of %s: largest gap %s, %.1f%% of F(M) − F(∅) = %.3f\n", r.Circuit, r.Worst, 100*r.Worst.Value/r.gap, r.gap)
 	sets := slices.Clone(r.Sets)
 	slices.SortStableFunc(sets, func(a, b Without) int {
 		switch {

@@ -117,8 +117,8 @@ type Needed struct {
 	With     Estimate // F(C\K)
 	Without  Estimate // F(C\(K+v))
 	Change   Estimate // |F(C\(K+v)) - F(C\K)|
-	Share    float64  // of |F(M)|
-	Opposing bool     // the metric rises without the node
+	Share    float64  // of |F(M) - F(∅)|, NaN if the two are not told apart
+	Opposing bool     // the metric gets better without the node
 }
 
 // A Minimal is how much each node does in a circuit.
@@ -127,7 +127,7 @@ type Minimal struct {
 	Circuit        string
 	Settings       Settings
 	Nodes          []Needed
-	Whole          Estimate // F(M)
+	Whole, Empty   Estimate // F(M), and F(∅) with everything gone
 }
 
 // Minimality measures for each node v of the circuit how much it changes when it
@@ -136,7 +136,11 @@ type Minimal struct {
 // matters for one K is all that is asked: nodes that stand in for each other
 // show only without the others.
 //
-// Two passes per node, of what it changes. Source: Wang et al. 2022, section 4.
+// Shares are of what there is to lose, F(M) - F(∅); Wang et al. give them of F(M).
+// Where the change may be none its interval begins at 0.
+//
+// Two passes per node, of what it changes, and two. Source: Wang et al. 2022,
+// section 4.
 func Minimality(m *model.Model, t *task.Task, c *Circuit, s Settings, choice Choice) (*Minimal, error) {
 	fail := func(err error) (*Minimal, error) { return nil, fmt.Errorf("minimality: %w", err) }
 	p, err := newPair(m, t, c, s.Ablation)
@@ -146,14 +150,15 @@ func Minimality(m *model.Model, t *task.Task, c *Circuit, s Settings, choice Cho
 	if err := choice.need(p); err != nil {
 		return fail(err)
 	}
-	whole, _, err := p.run(nil, nil)
+	whole, empty, err := p.ends()
 	if err != nil {
 		return fail(err)
 	}
 	r := &Minimal{Circuit: c.Title(), Settings: s}
-	if r.Whole, err = estimate(s.Bootstrap, t.Len(), func(rows []int) float64 { return mean(whole, rows) }); err != nil {
+	if r.Whole, r.Empty, err = estimateEnds(s.Bootstrap, whole, empty); err != nil {
 		return fail(err)
 	}
+	gap := gapOf(whole, empty)
 	names := make([]string, len(c.Nodes))
 	values := array.New(array.Dim("node", len(c.Nodes)))
 	samples := array.New(array.Dim("sample", t.Len()), array.Dim("node", len(c.Nodes)))
@@ -162,7 +167,7 @@ func Minimality(m *model.Model, t *task.Task, c *Circuit, s Settings, choice Cho
 		if err != nil {
 			return fail(err)
 		}
-		one.Share = one.Change.Value / math.Abs(r.Whole.Value)
+		one.Share = one.Change.Value / gap
 		r.Nodes = append(r.Nodes, one)
 		names[i] = n.Part.String()
 		values.Set(one.Change.Value, i)
@@ -184,30 +189,31 @@ func (p *pair) needed(n Node, choice Choice, b interp.Bootstrap) (Needed, error)
 	best := Needed{Node: n}
 	best.K, _ = choice.most(p, n)
 	before, after := p.alone[key(best.K)], p.alone[key(with(best.K, n.Part))]
-	best.Opposing = p.mean(after) > p.mean(before)
+	best.Opposing = p.mean(after) > p.mean(before) != p.t.Metric.LowerIsBetter()
 	for e, of := range map[*Estimate]func(rows []int) float64{
 		&best.With:    func(rows []int) float64 { return mean(before, rows) },
 		&best.Without: func(rows []int) float64 { return mean(after, rows) },
-		&best.Change:  func(rows []int) float64 { return math.Abs(mean(after, rows) - mean(before, rows)) },
 	} {
 		var err error
 		if *e, err = estimate(b, p.t.Len(), of); err != nil {
 			return best, err
 		}
 	}
-	return best, nil
+	var err error
+	best.Change, err = estimateSize(b, p.t.Len(), func(rows []int) float64 { return mean(after, rows) - mean(before, rows) })
+	return best, err
 }
 
 // String is a table of the nodes, and the settings.
 func (r *Minimal) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "minimality of %s, F(M) = %s\n", r.Circuit, r.Whole)
+	fmt.Fprintf(&b, "minimality of %s, F(M) = %s, F(∅) = %s\n", r.Circuit, r.Whole, r.Empty)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "v\tclass\tK\tF(C\\K)\tF(C\\(K+v))\tchange\tof F(M)\t")
+	fmt.Fprintln(w, "v\tclass\tK\tF(C\\K)\tF(C\\(K+v))\tchange\tof F(M) − F(∅)\t")
 	for _, n := range r.Nodes {
 		sign := ""
 		if n.Opposing {
-			sign = "rises without it"
+			sign = "better without it"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.3f\t%.3f\t%s\t%.1f%%\t%s\n", n.Node.Part, n.Node.Class, join(n.K), n.With.Value, n.Without.Value, n.Change, 100*n.Share, sign)
 	}

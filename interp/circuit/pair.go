@@ -1,9 +1,11 @@
 package circuit
 
 import (
+	"math"
 	"slices"
 	"strings"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 )
@@ -83,3 +85,29 @@ func (p *pair) measure(sets [][]Part, both bool) error {
 
 // of are F(C\K) and F(M\K) of each row.
 func (p *pair) of(k []Part) (alone, whole []float64) { return p.alone[key(k)], p.whole[key(k)] }
+
+// ends are F(M) and F(∅) of each row.
+func (p *pair) ends() (whole, empty []float64, err error) {
+	whole, runs, err := p.run(nil, [][]gone{p.outside(&Circuit{})})
+	if err != nil {
+		return nil, nil, err
+	}
+	return whole, runs[0], nil
+}
+
+// gapOf is how much there is to lose, NaN if it cannot be told from nothing.
+func gapOf(whole, empty []float64) float64 {
+	if (interp.Recovery{Whole: whole, Empty: empty}).Check() != nil {
+		return math.NaN()
+	}
+	all := upTo(len(whole))
+	return math.Abs(mean(whole, all) - mean(empty, all))
+}
+
+func estimateEnds(b interp.Bootstrap, whole, empty []float64) (w, e Estimate, err error) {
+	if w, err = estimate(b, len(whole), func(rows []int) float64 { return mean(whole, rows) }); err != nil {
+		return w, e, err
+	}
+	e, err = estimate(b, len(empty), func(rows []int) float64 { return mean(empty, rows) })
+	return w, e, err
+}
