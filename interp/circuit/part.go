@@ -44,4 +44,4 @@ func Logits() Part { return graph.Logits() }
 // ParsePart reads a part from its text.
 func ParsePart(s string) (Part, error) { return graph.ParsePart(s) }
 
-func heads(c config.Config) []Part { return graph.Heads(c) }
+func heads(c config.Config) []Part { return graph.AllHeads(c) }

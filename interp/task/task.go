@@ -15,15 +15,12 @@ type Task struct {
 	Name   string
 	Source string // where it was published
 
-	Clean     model.Prompts
-	Corrupted model.Prompts // the same rows, with what the answer hangs on changed
-	Templates []int         // which template each row was made from, for means within a template
+	Pairs // the prompts, and how far Answer is ahead of Wrong, read at END
 
 	Table []Place // named positions, in order of the text; the last is END
 
 	Answer model.Choice // what the clean prompts go on with: one token per row, or a set
 	Wrong  model.Choice // what they must not go on with
-	Metric model.Metric // how far Answer is ahead of Wrong, read at END
 
 	Dropped []Dropped // words and templates left out, and why
 }

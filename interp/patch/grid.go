@@ -20,8 +20,9 @@ type cell struct {
 	rows []int // of the batch; nil means all
 }
 
-// A layout is an [Over] for a model and its prompts.
-type layout struct {
+// A grid is [Parts] for a model and its prompts: the axes of the result and what is
+// changed for each of its values.
+type grid struct {
 	axes  []array.Axis
 	cells []cell
 	what  string // for titles: resid_pre
@@ -37,7 +38,7 @@ func name(k hook.Kind) string {
 }
 
 // byPosition is the default of activation patching.
-func (o Over) byPosition(otherwise hook.Kind) Over {
+func (o Parts) byPosition(otherwise hook.Kind) Parts {
 	kind := otherwise
 	if len(o.Kinds) > 0 {
 		kind = o.Kinds[0]
@@ -46,13 +47,13 @@ func (o Over) byPosition(otherwise hook.Kind) Over {
 	return o
 }
 
-// lay lists the cells.
-func (o Over) lay(c config.Config, prompts model.Prompts, otherwise ...hook.Kind) (layout, error) {
+// grid lists the cells.
+func (o Parts) grid(c config.Config, prompts model.Prompts, otherwise ...hook.Kind) (grid, error) {
 	if err := prompts.Err(); err != nil {
-		return layout{}, err
+		return grid{}, err
 	}
 	if len(prompts.IDs) == 0 {
-		return layout{}, errors.New("no rows; give at least one prompt")
+		return grid{}, errors.New("no rows; give at least one prompt")
 	}
 	if o.Sets != nil {
 		return o.sets()
@@ -61,9 +62,9 @@ func (o Over) lay(c config.Config, prompts model.Prompts, otherwise ...hook.Kind
 		o.Kinds = otherwise
 	}
 	if err := o.check(c); err != nil {
-		return layout{}, err
+		return grid{}, err
 	}
-	l := layout{what: name(o.Kinds[0])}
+	l := grid{what: name(o.Kinds[0])}
 	component := array.Labels("component", nil)
 	for _, k := range o.Kinds {
 		component.Labels, component.Len = append(component.Labels, name(k)), component.Len+1
@@ -121,8 +122,16 @@ func (o Over) lay(c config.Config, prompts model.Prompts, otherwise ...hook.Kind
 	return l, nil
 }
 
-func (o Over) sets() (layout, error) {
-	l := layout{what: "sets of parts"}
+// points are those of all cells.
+func (g grid) points() (all []hook.Point) {
+	for _, c := range g.cells {
+		all = append(all, c.set.Points...)
+	}
+	return all
+}
+
+func (o Parts) sets() (grid, error) {
+	l := grid{what: "sets of parts"}
 	names := make([]string, len(o.Sets))
 	for i, s := range o.Sets {
 		if len(s.Points) == 0 {
@@ -138,7 +147,7 @@ func (o Over) sets() (layout, error) {
 	return l, nil
 }
 
-func (o Over) check(c config.Config) error {
+func (o Parts) check(c config.Config) error {
 	for _, k := range o.Kinds {
 		if !k.Valid() {
 			_, err := hook.Parse(string(k))
@@ -179,7 +188,7 @@ type spot struct {
 }
 
 // places are the positions to walk, and their axis if there is one.
-func (o Over) places(prompts model.Prompts) (spots []spot, axis []array.Axis) {
+func (o Parts) places(prompts model.Prompts) (spots []spot, axis []array.Axis) {
 	switch {
 	case o.Places != nil:
 		var names []string

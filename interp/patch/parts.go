@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model/hook"
 )
 
-// Over says which parts of a model are changed, one after the other. The axes
+// Parts say which parts of a model are changed, one after the other. The axes
 // of what comes out follow from it: [component, layer, pos, head, neuron], of
 // which there are only those that are walked.
-type Over struct {
+type Parts struct {
 	// Kinds are the activations, each by itself; several make an axis component.
 	// Nil means what the verb says. Either all of them have heads or none.
 	Kinds []hook.Kind
@@ -45,14 +46,8 @@ type Set struct {
 	Points []hook.Point
 }
 
-// Heads is the set of the z of heads, written [layer, head].
-func Heads(name string, heads ...[2]int) Set {
-	s := Set{Name: name}
-	for _, h := range heads {
-		s.Points = append(s.Points, hook.Z(h[0]).Head(h[1]))
-	}
-	return s
-}
+// Together is a set of parts: Together(hook.Z(9).Head(6), hook.Z(9).Head(9)).
+func Together(points ...hook.Point) Set { return Set{Points: points} }
 
 // At is the same set at positions only.
 func (s Set) At(p hook.Positions) Set {
@@ -63,7 +58,7 @@ func (s Set) At(p hook.Positions) Set {
 	return s
 }
 
-// String is the name, or the points.
+// String is the name, or the points: 9.6 + 9.9 of heads.
 func (s Set) String() string {
 	if s.Name != "" {
 		return s.Name
@@ -71,6 +66,9 @@ func (s Set) String() string {
 	names := make([]string, len(s.Points))
 	for i, p := range s.Points {
 		names[i] = p.String()
+		if len(p.Heads) == 1 && p.Equal(hook.Z(p.Layer).Head(p.Heads[0])) {
+			names[i] = graph.Head(p.Layer, p.Heads[0]).String()
+		}
 	}
 	return strings.Join(names, " + ")
 }

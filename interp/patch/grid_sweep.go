@@ -9,47 +9,43 @@ import (
 )
 
 // variants are one per cell, with an edit at each of its points.
-func (l layout) variants(edit func(hook.Point) (hook.Edit, error)) ([]model.Variant, error) {
-	all := make([]model.Variant, len(l.cells))
-	for i, c := range l.cells {
+func (g grid) variants(edit func(hook.Point) hook.Edit) []model.Variant {
+	all := make([]model.Variant, len(g.cells))
+	for i, c := range g.cells {
 		v := model.Variant{Name: c.set.String(), Rows: c.rows}
 		for _, p := range c.set.Points {
-			e, err := edit(p)
-			if err != nil {
-				return nil, err
-			}
-			v.Edits = append(v.Edits, e)
+			v.Edits = append(v.Edits, edit(p))
 		}
 		all[i] = v
 	}
-	return all, nil
+	return all
 }
 
 // effects are the raw metrics of a sweep whose variants are the cells.
-func (l layout) effects(run *model.SweepResult, metric model.Metric, d Direction) Effects {
+func (g grid) effects(run *model.SweepResult, metric model.Metric, d Direction) Effects {
 	e := Effects{metric: metric, direction: d, runs: d.runs(), Plans: Plans{run.Plan}, Base: perSample(run.Base)}
 	if run.Source != nil && len(run.Source.Metrics) > 0 {
 		e.Other = perSample(run.Source)
 	}
-	e.Metric = l.empty(e.Base.Shape()[0])
+	e.Metric = g.empty(e.Base.Shape()[0])
 	rows := run.PerRow(0)
-	for i, c := range l.cells {
-		l.put(e.Metric, c, func(sample int) float32 { return rows.Values()[i*rows.Shape()[1]+sample] })
+	for i, c := range g.cells {
+		g.put(e.Metric, c.at, func(sample int) float32 { return rows.Values()[i*rows.Shape()[1]+sample] })
 	}
 	return e
 }
 
 // empty is samples of which none is known [sample, ...].
-func (l layout) empty(samples int) *array.Array {
-	return unset(slices.Concat([]array.Axis{array.Dim("sample", samples)}, l.axes)...)
+func (g grid) empty(samples int) *array.Array {
+	return unset(slices.Concat([]array.Axis{array.Dim("sample", samples)}, g.axes)...)
 }
 
-// put sets a cell of every sample.
-func (l layout) put(to *array.Array, c cell, value func(sample int) float32) {
+// put sets a value of every sample.
+func (g grid) put(to *array.Array, at int, value func(sample int) float32) {
 	n := to.Shape()[0]
 	size := len(to.Values()) / n
 	for s := range n {
-		to.Values()[s*size+c.at] = value(s)
+		to.Values()[s*size+at] = value(s)
 	}
 }
 
