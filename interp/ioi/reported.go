@@ -1,4 +1,4 @@
-package circuit
+package ioi
 
 import (
 	"fmt"
@@ -20,11 +20,11 @@ type Reported struct {
 // Numbers are what a paper prints, in its order.
 type Numbers []Reported
 
-// GPT2IOINumbers are the numbers of Wang et al. 2022 on GPT-2 small that a run
-// of [IOI]'s methods can be held against. The paper's prompts are of its own
+// PaperNumbers are the numbers of Wang et al. 2022 on GPT-2 small that a run
+// of this package can be held against. The paper's prompts are of its own
 // templates, and its means are over many more prompts than one runs here: only
 // large differences mean something.
-func GPT2IOINumbers() Numbers {
+func PaperNumbers() Numbers {
 	n := Numbers{
 		{"logit difference", 3.56, "", "logits", "2.1"},
 		{"IO above S", 99.3, "", "%", "2.1"},

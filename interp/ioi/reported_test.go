@@ -1,4 +1,4 @@
-package circuit_test
+package ioi_test
 
 import (
 	"math"
@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/ioi"
 )
 
 func TestReportedNumbers(t *testing.T) {
-	all := circuit.GPT2IOINumbers()
+	all := ioi.PaperNumbers()
 	names := map[string]float64{}
 	for _, n := range all {
 		if _, twice := names[n.Name]; twice || n.Name == "" || n.Where == "" || n.Value == 0 {
@@ -34,7 +34,7 @@ func TestReportedNumbers(t *testing.T) {
 		t.Errorf("%d of %d", len(r.Numbers), len(names))
 	}
 	at := func(name string) float64 {
-		return all[slices.IndexFunc(all, func(n circuit.Reported) bool { return n.Name == name })].Value
+		return all[slices.IndexFunc(all, func(n ioi.Reported) bool { return n.Name == name })].Value
 	}
 	// The paper's own fit, of its own table: appendix A.
 	var position, token float64
@@ -54,7 +54,7 @@ func TestReportedNumbers(t *testing.T) {
 }
 
 func TestBeside(t *testing.T) {
-	all := circuit.GPT2IOINumbers()
+	all := ioi.PaperNumbers()
 	r, err := all.Beside(map[string]float64{
 		"logit difference": 3, "copy score of name movers": 90, "copy score of an average head": 10, "F(C) / F(M)": 90,
 	})
@@ -64,7 +64,7 @@ func TestBeside(t *testing.T) {
 	for name, want := range map[string]float64{
 		"logit difference": -0.56, "copy score of name movers": -5, "copy score of an average head": 0, "F(C) / F(M)": 3,
 	} {
-		i := slices.IndexFunc(r.Numbers, func(n circuit.Reported) bool { return n.Name == name })
+		i := slices.IndexFunc(r.Numbers, func(n ioi.Reported) bool { return n.Name == name })
 		if got := r.Difference(i); math.Abs(got-want) > 1e-9 { // rounding of float64
 			t.Errorf("%s differs by %g, want %g", name, got, want)
 		}

@@ -1,4 +1,4 @@
-package circuit
+package heads
 
 import (
 	"fmt"
@@ -10,19 +10,31 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
-// Attention is the attention that each head pays from one named position of a
-// task to another [layer, head], on the clean prompts. One sample per prompt.
-// It says where a head looks, not what it does with what it finds. One pass.
-func Attention(m *model.Model, t *task.Task, from, to string) (*interp.Result, error) {
-	all, err := attention(m, t, nil, [][2]string{{from, to}})
+// Between is the attention that each head pays from one named position of a task to
+// another [layer, head], on the clean prompts. One sample per prompt. It says where
+// a head looks, not what it does with what it finds. One pass.
+func Between(m *model.Model, t *task.Task, from, to string) (*interp.Result, error) {
+	all, err := BetweenPairs(m, t, nil, [2]string{from, to})
 	if err != nil {
-		return nil, fmt.Errorf("attention: %w", err)
+		return nil, err
 	}
 	return all[0], nil
 }
 
-// attention is [Attention] of several pairs, in one pass under some edits.
-func attention(m *model.Model, t *task.Task, edits []hook.Edit, pairs [][2]string) ([]*interp.Result, error) {
+// BetweenPairs is [Between] of several pairs of positions, in one pass under some
+// edits.
+func BetweenPairs(m *model.Model, t *task.Task, edits []hook.Edit, pairs ...[2]string) ([]*interp.Result, error) {
+	results, err := between(m, t, edits, pairs)
+	if err != nil {
+		return nil, fmt.Errorf("attention between positions: %w", err)
+	}
+	return results, nil
+}
+
+func between(m *model.Model, t *task.Task, edits []hook.Edit, pairs [][2]string) ([]*interp.Result, error) {
+	if _, err := task.Of(t); err != nil {
+		return nil, err
+	}
 	c, request := m.Config(), t.Clean.Edit(edits...)
 	places := map[string]hook.Positions{}
 	for _, pair := range pairs {
@@ -59,7 +71,7 @@ func attention(m *model.Model, t *task.Task, edits []hook.Edit, pairs [][2]strin
 		}
 		results[i] = &interp.Result{
 			Array:   samples.Mean("sample").Named(fmt.Sprintf("attention from %s to %s", pair[0], pair[1]), "attention"),
-			Samples: samples, Source: wang, Provenance: run.Provenance,
+			Samples: samples, Source: "Wang et al. 2022", Provenance: run.Provenance,
 			Method: fmt.Sprintf("mean attention over %d prompts of %s", t.Len(), t.Name),
 		}
 		if err := samples.Err(); err != nil {

@@ -1,10 +1,12 @@
-package circuit
+package ioi
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
@@ -15,7 +17,7 @@ import (
 // write on prompts with other signals [position signal, token signal].
 type SignalTable struct {
 	*interp.Result
-	Heads []Part
+	Heads []graph.Part
 	// Position and Token are the weights of the two signals: the fit is Mean +
 	// Position p + Token t, where a signal is 1 if kept, 0 if random and -1 if
 	// inverted. Its largest error is Error.
@@ -29,7 +31,7 @@ type SignalTable struct {
 // good says that the two add up. One sweep: a pass over the clean prompts, one over
 // each of six kinds of prompts up to the last head's layer, and six
 // variants. Source: Wang et al. 2022, section 3.2 and appendix A.
-func Signals(m *model.Model, t *task.IOITask, heads []Part) (*SignalTable, error) {
+func Signals(m *model.Model, t *task.IOITask, heads []graph.Part) (*SignalTable, error) {
 	s, err := signals(m, t, heads)
 	if err != nil {
 		return nil, fmt.Errorf("signals: %w", err)
@@ -37,13 +39,13 @@ func Signals(m *model.Model, t *task.IOITask, heads []Part) (*SignalTable, error
 	return s, nil
 }
 
-func signals(m *model.Model, t *task.IOITask, heads []Part) (*SignalTable, error) {
+func signals(m *model.Model, t *task.IOITask, heads []graph.Part) (*SignalTable, error) {
 	if len(heads) == 0 {
 		return nil, fmt.Errorf("no heads; give the S-inhibition heads")
 	}
 	var edits []hook.Edit
 	for _, p := range heads {
-		if err := p.In(m.Config()); err != nil || p.Kind != KindHead {
+		if err := p.In(m.Config()); err != nil || !p.IsHead() {
 			return nil, fmt.Errorf("%s is no head of this model", p)
 		}
 		edits = append(edits, hook.Z(p.Layer).Head(p.Index).In(t.End).FromSource())
@@ -78,9 +80,9 @@ func signals(m *model.Model, t *task.IOITask, heads []Part) (*SignalTable, error
 		}
 	}
 	s.Result = &interp.Result{
-		Array:   samples.Mean("sample").Named("logit difference with the signals of "+join(heads)+" changed", t.LogitDiff.Unit()),
+		Array:   samples.Mean("sample").Named("logit difference with the signals of "+circuit.Join(heads)+" changed", t.LogitDiff.Unit()),
 		Samples: samples, Source: wang, Provenance: got.Provenance,
-		Method: fmt.Sprintf("outputs of %s at END taken from prompts with other signals, %d prompts of %s", join(heads), t.Len(), t.Name),
+		Method: fmt.Sprintf("outputs of %s at END taken from prompts with other signals, %d prompts of %s", circuit.Join(heads), t.Len(), t.Name),
 	}
 	s.fit()
 	return s, samples.Err()

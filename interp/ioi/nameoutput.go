@@ -1,10 +1,12 @@
-package circuit
+package ioi
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/graph"
+	"github.com/golens/golens/interp/heads"
 	"github.com/golens/golens/interp/lens"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
@@ -25,7 +27,7 @@ type NameOutput struct {
 // they fall. Five passes. Source: Wang et al. 2022, section 3.1.
 func OutputOnNames(m *model.Model, t *task.IOITask) (*NameOutput, error) {
 	fail := func(err error) (*NameOutput, error) { return nil, fmt.Errorf("output on names: %w", err) }
-	looks, err := attention(m, t.Task, nil, [][2]string{{"END", "IO"}, {"END", "S1"}, {"END", "S2"}})
+	looks, err := heads.BetweenPairs(m, t.Task, nil, [2]string{"END", "IO"}, [2]string{"END", "S1"}, [2]string{"END", "S2"})
 	if err != nil {
 		return fail(err)
 	}
@@ -41,8 +43,8 @@ func OutputOnNames(m *model.Model, t *task.IOITask) (*NameOutput, error) {
 		prov = parts.Provenance
 		_, components := parts.Axis(0)
 		for i, label := range components {
-			p, err := ParsePart(label)
-			if err != nil || p.Kind != KindHead {
+			p, err := graph.ParsePart(label)
+			if err != nil || !p.IsHead() {
 				continue // embeddings, biases and MLPs
 			}
 			for row := range n {
@@ -72,9 +74,9 @@ func OutputOnNames(m *model.Model, t *task.IOITask) (*NameOutput, error) {
 
 // Head are the points of one head [name, prompt]: attention to the name, and
 // output along it.
-func (o *NameOutput) Head(p Part) (attention, output *array.Array) {
+func (o *NameOutput) Head(p graph.Part) (attention, output *array.Array) {
 	of := func(r *interp.Result) *array.Array {
-		if p.Kind != KindHead {
+		if !p.IsHead() {
 			return array.Failed(fmt.Errorf("output on names: %s is no head", p))
 		}
 		return r.Pick("layer", p.Layer).Pick("head", p.Index)

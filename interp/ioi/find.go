@@ -1,4 +1,4 @@
-package circuit
+package ioi
 
 import (
 	"fmt"
@@ -6,12 +6,18 @@ import (
 	"strings"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/ablate"
+	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/discover"
+	"github.com/golens/golens/interp/graph"
+	"github.com/golens/golens/interp/heads"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/hook"
 )
 
-// IOIOptions are the thresholds of [IOI].
-type IOIOptions struct {
+// Options are the thresholds of [Find].
+type Options struct {
 	// Effect is by how much of the logit difference a path must move it for its
 	// sender to belong to the circuit; 0 means 0.02. It must also be two standard
 	// errors from nothing.
@@ -24,14 +30,14 @@ type IOIOptions struct {
 	Edge float64
 }
 
-// An IOIFound is the circuit that [IOI] found, and how.
-type IOIFound struct {
-	*Circuit
-	Options IOIOptions
-	Steps   []Step // in the order in which they were taken
+// A Found is the circuit that [Find] found, and how.
+type Found struct {
+	*circuit.Circuit
+	Options Options
+	Steps   []discover.Step // in the order in which they were taken
 }
 
-// IOI finds the circuit of indirect object identification as Wang et al. 2022
+// Find finds the circuit of indirect object identification as Wang et al. 2022
 // did, by path patching from the corrupted (ABC) prompts, backwards from the
 // logits:
 //
@@ -52,11 +58,11 @@ type IOIFound struct {
 //
 // It finds heads of these classes if they are there, not heads that do the task
 // in another way; those are listed as Others of a step. Whether what was found
-// does the task is for [Faithfulness] and its companions to say.
+// does the task is for [circuit.Test] to say.
 //
 // About 1 + 5 senders passes, of what each changes, twice for paths to heads.
-func IOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
-	f, err := findIOI(m, t, o)
+func Find(m *model.Model, t *task.IOITask, o Options) (*Found, error) {
+	f, err := find(m, t, o)
 	if err != nil {
 		return nil, fmt.Errorf("IOI circuit: %w", err)
 	}
@@ -65,38 +71,38 @@ func IOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 
 // A finder is what the steps share.
 type finder struct {
-	*IOIFound
+	*Found
 	m       *model.Model
 	task    *task.IOITask
-	tr      *tracer // with all heads there
-	gone    *tracer // with the name movers knocked out
-	senders []Part
+	walk    *discover.Walk // with all heads there
+	without *discover.Walk // with the name movers knocked out
+	senders []graph.Part
 	looks   map[[2]string]*interp.Result // attention by the two positions
 	now     *interp.Result               // from END to IO with the name movers gone
 }
 
-func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
-	if err := defaults(map[*float64]float64{&o.Effect: 0.02, &o.Attention: 0.1, &o.Edge: 0.005}); err != nil {
+func find(m *model.Model, t *task.IOITask, o Options) (*Found, error) {
+	if err := discover.Defaults(map[*float64]float64{&o.Effect: 0.02, &o.Attention: 0.1, &o.Edge: 0.005}); err != nil {
 		return nil, err
 	}
 	if t == nil || t.Task == nil {
 		return nil, fmt.Errorf("no task")
 	}
-	s := &finder{m: m, task: t, senders: heads(m.Config()), looks: map[[2]string]*interp.Result{}}
-	s.IOIFound = &IOIFound{Options: o, Circuit: &Circuit{
+	s := &finder{m: m, task: t, senders: graph.AllHeads(m.Config()), looks: map[[2]string]*interp.Result{}}
+	s.Found = &Found{Options: o, Circuit: &circuit.Circuit{
 		Name: "IOI", Model: m.Info().Name, Task: t.Name, Source: wang, Positions: t.Places(), Unit: "%",
 		Method: fmt.Sprintf("path patching on %d prompts, paths of at least %g%%, attention of at least %g, edges of at least %g%%",
 			t.Len(), 100*o.Effect, o.Attention, 100*o.Edge),
 	}}
 	var err error
-	if s.tr, err = newTracer(m, t.Task); err != nil {
+	if s.walk, err = discover.NewWalk(m, t.Task); err != nil {
 		return nil, err
 	}
-	if err := does(s.tr.left, t.Metric); err != nil {
+	if err := s.walk.Done(); err != nil {
 		return nil, err
 	}
 	pairs := [][2]string{{"END", "IO"}, {"END", "S1"}, {"END", "S2"}, {"S2", "S1"}, {"S2", "S1+1"}, {"S1+1", "S1"}}
-	looks, err := attention(m, t.Task, nil, pairs)
+	looks, err := heads.BetweenPairs(m, t.Task, nil, pairs...)
 	if err != nil {
 		return nil, err
 	}
@@ -109,44 +115,43 @@ func findIOI(m *model.Model, t *task.IOITask, o IOIOptions) (*IOIFound, error) {
 		}
 	}
 	s.order()
-	return s.IOIFound, s.Check(m)
+	return s.Found, s.Check(m)
 }
 
 // look is the mean attention of a head between two positions.
-func (s *finder) look(p Part, from, to string) float64 {
+func (s *finder) look(p graph.Part, from, to string) float64 {
 	return s.looks[[2]string{from, to}].At(p.Layer, p.Index)
 }
 
-func (s *finder) sees(p Part, from, to string) bool {
+func (s *finder) sees(p graph.Part, from, to string) bool {
 	return s.look(p, from, to) >= s.Options.Attention
 }
 
 // take makes the senders of a step that matter nodes of the circuit, those of
 // one class with the largest effect first. Class says what a sender is, "" for
 // none of the classes.
-func (s *finder) take(step Step, effects []effect, at string, class func(p Part, sign int) string) {
-	for _, e := range strongest(effects) {
-		sign := s.tr.matters(e.change, s.Options.Effect)
-		if sign == 0 || s.find(e.sender) != nil {
+func (s *finder) take(step discover.Step, effects []discover.Effect, at string, class func(p graph.Part, sign int) string) {
+	for _, e := range discover.Strongest(effects) {
+		sign := s.walk.Matters(e, s.Options.Effect)
+		if sign == 0 || s.Has(e.Sender) {
 			continue
 		}
-		if c := class(e.sender, sign); c != "" {
-			s.Nodes = append(s.Nodes, Node{Part: e.sender, At: []string{at}, Class: c})
-			step.Found = append(step.Found, e.sender)
+		if c := class(e.Sender, sign); c != "" {
+			s.Nodes = append(s.Nodes, circuit.Node{Part: e.Sender, At: []string{at}, Class: c})
+			step.Found = append(step.Found, e.Sender)
 		} else {
-			step.Others = append(step.Others, e.sender)
+			step.Others = append(step.Others, e.Sender)
 		}
 	}
 	s.Steps = append(s.Steps, step)
 }
 
 func (s *finder) movers() error {
-	effects, err := s.tr.toLogits(s.senders, s.task.End)
+	effects, err := s.walk.ToLogits(s.senders, s.task.End)
 	if err != nil {
 		return err
 	}
-	const name = "END to the logits"
-	s.take(Step{Result: s.tr.grid(effects, name), Name: name}, effects, "END", func(p Part, sign int) string {
+	s.take(s.walk.Step("END to the logits", effects), effects, "END", func(p graph.Part, sign int) string {
 		switch {
 		case !s.sees(p, "END", "IO") || s.look(p, "END", "IO") < s.look(p, "END", "S2"):
 			return ""
@@ -165,38 +170,38 @@ func (s *finder) backups() error {
 	if len(movers) == 0 {
 		return nil
 	}
-	b, err := newBench(s.m, s.task.Task, Ablation{})
+	var points []hook.Point
+	for _, p := range movers {
+		points = append(points, hook.Z(p.Layer).Head(p.Index).In(s.task.End))
+	}
+	out, err := ablate.Ablation{}.Edits(s.m, s.task, points...)
 	if err != nil {
 		return err
 	}
-	out, err := b.replaced(b.inside(s.Circuit, movers))
-	if err != nil {
+	if s.without, err = discover.NewWalk(s.m, s.task.Task, out...); err != nil {
 		return err
 	}
-	if s.gone, err = newTracer(s.m, s.task.Task, out...); err != nil {
-		return err
-	}
-	looks, err := attention(s.m, s.task.Task, out, [][2]string{{"END", "IO"}})
+	looks, err := heads.BetweenPairs(s.m, s.task.Task, out, [2]string{"END", "IO"})
 	if err != nil {
 		return err
 	}
 	s.now = looks[0]
-	senders := slices.DeleteFunc(slices.Clone(s.senders), func(p Part) bool { return slices.Contains(movers, p) })
-	before, err := s.tr.toLogits(senders, s.task.End)
+	senders := slices.DeleteFunc(slices.Clone(s.senders), func(p graph.Part) bool { return slices.Contains(movers, p) })
+	before, err := s.walk.ToLogits(senders, s.task.End)
 	if err != nil {
 		return err
 	}
-	after, err := s.gone.toLogits(senders, s.task.End)
+	after, err := s.without.ToLogits(senders, s.task.End)
 	if err != nil {
 		return err
 	}
 	for i := range after {
-		for row := range after[i].change {
-			after[i].change[row] -= before[i].change[row]
+		for row := range after[i].Change {
+			after[i].Change[row] -= before[i].Change[row]
 		}
 	}
 	const name = "END to the logits, more than before the name movers were knocked out"
-	s.take(Step{Result: s.tr.grid(after, name), Name: name}, after, "END", func(p Part, sign int) string {
+	s.take(s.walk.Step(name, after), after, "END", func(p graph.Part, sign int) string {
 		if sign < 0 && s.now.At(p.Layer, p.Index) >= s.Options.Attention {
 			return BackupNameMover
 		}
@@ -207,17 +212,17 @@ func (s *finder) backups() error {
 
 // stage patches the paths from all heads at a position to inputs of heads of a
 // class at another.
-func (s *finder) stage(at, to string, of string, inputs []Input, class func(p Part) string) error {
-	receivers := receivers(s.Of(of), inputs)
-	if len(receivers) == 0 {
+func (s *finder) stage(at, to string, of string, inputs []graph.Input, class func(p graph.Part) string) error {
+	into := discover.Inputs(s.Of(of), inputs...)
+	if len(into) == 0 {
 		return nil
 	}
-	effects, err := s.between(s.tr, s.senders, at, receivers, to, false)
+	effects, err := s.between(s.walk, s.senders, at, into, to, false)
 	if err != nil {
 		return err
 	}
 	name := fmt.Sprintf("%s to the %s of %s heads", at, words(inputs), of)
-	s.take(Step{Result: s.tr.grid(effects, name), Name: name}, effects, at, func(p Part, sign int) string {
+	s.take(s.walk.Step(name, effects), effects, at, func(p graph.Part, sign int) string {
 		if sign > 0 {
 			return ""
 		}
@@ -226,7 +231,7 @@ func (s *finder) stage(at, to string, of string, inputs []Input, class func(p Pa
 	return nil
 }
 
-func (s *finder) between(tr *tracer, senders []Part, at string, receivers []receiver, to string, apart bool) ([]effect, error) {
+func (s *finder) between(w *discover.Walk, senders []graph.Part, at string, inputs []graph.Receiver, to string, apart bool) ([]discover.Effect, error) {
 	from, err := s.task.At(at)
 	if err != nil {
 		return nil, err
@@ -235,29 +240,19 @@ func (s *finder) between(tr *tracer, senders []Part, at string, receivers []rece
 	if err != nil {
 		return nil, err
 	}
-	return tr.toHeads(senders, from, receivers, target, apart)
+	return w.ToInputs(senders, from, inputs, target, apart)
 }
 
-func receivers(heads []Part, inputs []Input) []receiver {
-	var all []receiver
-	for _, p := range heads {
-		for _, input := range inputs {
-			all = append(all, receiver{p, input})
-		}
-	}
-	return all
-}
-
-func words(inputs []Input) string {
+func words(inputs []graph.Input) string {
 	names := make([]string, len(inputs))
 	for i, input := range inputs {
-		names[i] = map[Input]string{ToQuery: "queries", ToKey: "keys", ToValue: "values"}[input]
+		names[i] = map[graph.Input]string{graph.ToQuery: "queries", graph.ToKey: "keys", graph.ToValue: "values"}[input]
 	}
 	return strings.Join(names, " and ")
 }
 
 func (s *finder) inhibition() error {
-	return s.stage("END", "END", NameMover, []Input{ToQuery}, func(p Part) string {
+	return s.stage("END", "END", NameMover, []graph.Input{graph.ToQuery}, func(p graph.Part) string {
 		if s.sees(p, "END", "S2") && s.look(p, "END", "S2") > s.look(p, "END", "IO") {
 			return SInhibition
 		}
@@ -266,7 +261,7 @@ func (s *finder) inhibition() error {
 }
 
 func (s *finder) duplicates() error {
-	return s.stage("S2", "S2", SInhibition, []Input{ToKey, ToValue}, func(p Part) string {
+	return s.stage("S2", "S2", SInhibition, []graph.Input{graph.ToKey, graph.ToValue}, func(p graph.Part) string {
 		switch after, first := s.look(p, "S2", "S1+1"), s.look(p, "S2", "S1"); {
 		case max(after, first) < s.Options.Attention:
 			return ""
@@ -278,7 +273,7 @@ func (s *finder) duplicates() error {
 }
 
 func (s *finder) previous() error {
-	return s.stage("S1+1", "S1+1", Induction, []Input{ToKey}, func(p Part) string {
+	return s.stage("S1+1", "S1+1", Induction, []graph.Input{graph.ToKey}, func(p graph.Part) string {
 		if s.sees(p, "S1+1", "S1") {
 			return PreviousToken
 		}
@@ -287,4 +282,4 @@ func (s *finder) previous() error {
 }
 
 // String is the circuit, and what each step added.
-func (f *IOIFound) String() string { return explain(f.Circuit, f.Steps) }
+func (f *Found) String() string { return discover.Describe(f.Circuit, f.Steps) }

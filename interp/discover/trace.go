@@ -1,4 +1,4 @@
-package circuit
+package discover
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
@@ -35,7 +37,7 @@ const (
 
 // A Traced is the circuit that [Trace] found, and how.
 type Traced struct {
-	*Circuit
+	*circuit.Circuit
 	Options TraceOptions
 	Steps   []Step // in the order in which they were taken
 }
@@ -47,7 +49,7 @@ type Traced struct {
 // patched at all positions, and classed by the input that they matter to most;
 // what a head does there is left to look at.
 //
-// Unlike [IOI] it expects nothing of how a model does the task. It does not find
+// Unlike package ioi it expects nothing of how a model does the task. It does not find
 // heads that stand in for others (they matter only once those are gone), nor
 // heads that matter only through MLPs.
 //
@@ -62,71 +64,77 @@ func Trace(m *model.Model, t *task.Task, o TraceOptions) (*Traced, error) {
 }
 
 func trace(m *model.Model, t *task.Task, o TraceOptions) (*Traced, error) {
-	if err := defaults(map[*float64]float64{&o.Effect: 0.05, &o.Edge: 0.01}); err != nil {
+	if err := Defaults(map[*float64]float64{&o.Effect: 0.05, &o.Edge: 0.01}); err != nil {
 		return nil, err
 	}
-	if t == nil || t.Len() == 0 {
-		return nil, fmt.Errorf("the task has no prompts")
-	}
-	tr, err := newTracer(m, t)
+	w, err := NewWalk(m, t)
 	if err != nil {
 		return nil, err
 	}
-	if err := does(tr.left, t.Metric); err != nil {
+	if err := w.Done(); err != nil {
 		return nil, err
 	}
-	r := &Traced{Options: o, Circuit: &Circuit{
+	r := &Traced{Options: o, Circuit: &circuit.Circuit{
 		Name: t.Name, Model: m.Info().Name, Task: t.Name, Source: "after " + wang, Unit: "%",
 		Method: fmt.Sprintf("path patching at all positions on %d prompts, paths of at least %g%%, edges of at least %g%% of %s",
 			t.Len(), 100*o.Effect, 100*o.Edge, t.Metric),
 	}}
-	all, anywhere := heads(m.Config()), hook.Positions{}
-	effects, err := tr.toLogits(all, anywhere)
+	all, anywhere := graph.AllHeads(m.Config()), hook.Positions{}
+	effects, err := w.ToLogits(all, anywhere)
 	if err != nil {
 		return nil, err
 	}
-	found := r.take(tr, "all to the logits", effects, func(e effect) string {
-		if tr.matters(e.change, o.Effect) < 0 {
+	found := r.take(w, "all to the logits", effects, func(e Effect) string {
+		if w.Matters(e, o.Effect) < 0 {
 			return Writer
 		}
 		return Opposer
 	})
 	for depth := 1; len(found) > 0 && depth != o.Depth; depth++ {
-		var next []effect
-		into := map[Part]string{}
-		for _, in := range []struct {
-			input Input
-			class string
-		}{{ToQuery, FeedsQ}, {ToKey, FeedsK}, {ToValue, FeedsV}} {
-			effects, err := tr.toHeads(all, anywhere, receivers(found, []Input{in.input}), anywhere, false)
-			if err != nil {
-				return nil, err
-			}
-			for _, e := range effects {
-				i := slices.IndexFunc(next, func(o effect) bool { return o.sender == e.sender })
-				switch {
-				case i < 0:
-					next, into[e.sender] = append(next, e), in.class
-				case size(e.change) > size(next[i].change):
-					next[i], into[e.sender] = e, in.class
-				}
-			}
+		next, into, err := w.strongestInputs(all, found)
+		if err != nil {
+			return nil, err
 		}
-		found = r.take(tr, "all to the inputs of "+join(found), next, func(e effect) string { return into[e.sender] })
+		found = r.take(w, "all to the inputs of "+circuit.Join(found), next, func(e Effect) string { return into[e.Sender] })
 	}
-	if err := r.edges(tr); err != nil {
+	if err := r.edges(w); err != nil {
 		return nil, err
 	}
 	return r, r.Check(m)
 }
 
+// strongestInputs patches the paths of all heads to the queries, keys and values of
+// those found. Of each head it gives the strongest effect and its class.
+func (w *Walk) strongestInputs(all, found []graph.Part) (next []Effect, class map[graph.Part]string, err error) {
+	class = map[graph.Part]string{}
+	for _, in := range []struct {
+		input graph.Input
+		class string
+	}{{graph.ToQuery, FeedsQ}, {graph.ToKey, FeedsK}, {graph.ToValue, FeedsV}} {
+		effects, err := w.ToInputs(all, hook.Positions{}, Inputs(found, in.input), hook.Positions{}, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, e := range effects {
+			i := slices.IndexFunc(next, func(o Effect) bool { return o.Sender == e.Sender })
+			switch {
+			case i < 0:
+				next, class[e.Sender] = append(next, e), in.class
+			case e.Size() > next[i].Size():
+				next[i], class[e.Sender] = e, in.class
+			}
+		}
+	}
+	return next, class, nil
+}
+
 // take makes the senders that matter and are new nodes of the circuit.
-func (r *Traced) take(tr *tracer, what string, effects []effect, class func(effect) string) []Part {
-	step := Step{Result: tr.grid(effects, what), Name: what}
-	for _, e := range strongest(effects) {
-		if tr.matters(e.change, r.Options.Effect) != 0 && r.find(e.sender) == nil {
-			r.Nodes = append(r.Nodes, Node{Part: e.sender, Class: class(e)})
-			step.Found = append(step.Found, e.sender)
+func (r *Traced) take(w *Walk, what string, effects []Effect, class func(Effect) string) []graph.Part {
+	step := w.Step(what, effects)
+	for _, e := range Strongest(effects) {
+		if w.Matters(e, r.Options.Effect) != 0 && !r.Has(e.Sender) {
+			r.Nodes = append(r.Nodes, circuit.Node{Part: e.Sender, Class: class(e)})
+			step.Found = append(step.Found, e.Sender)
 		}
 	}
 	r.Steps = append(r.Steps, step)
@@ -135,35 +143,48 @@ func (r *Traced) take(tr *tracer, what string, effects []effect, class func(effe
 
 // edges patches every path between two heads of the circuit, and from each to
 // the logits, alone.
-func (r *Traced) edges(tr *tracer) error {
+func (r *Traced) edges(w *Walk) error {
 	anywhere := hook.Positions{}
 	if len(r.Nodes) == 0 {
 		return nil
 	}
-	direct, err := tr.toLogits(r.Parts(), anywhere)
+	direct, err := w.ToLogits(r.Parts(), anywhere)
 	if err != nil {
 		return err
 	}
-	between, err := tr.toHeads(r.Parts(), anywhere, receivers(r.Parts(), []Input{ToQuery, ToKey, ToValue}), anywhere, true)
+	between, err := w.ToInputs(r.Parts(), anywhere, Inputs(r.Parts(), graph.ToQuery, graph.ToKey, graph.ToValue), anywhere, true)
 	if err != nil {
 		return err
 	}
-	r.Edges = tr.edges(append(direct, between...), r.Options.Edge)
+	r.Edges = w.Edges(append(direct, between...), r.Options.Edge)
+	return nil
+}
+
+// Defaults fills in thresholds that are 0.
+func Defaults(thresholds map[*float64]float64) error {
+	for v, def := range thresholds {
+		if *v == 0 {
+			*v = def
+		}
+		if !(*v > 0) {
+			return fmt.Errorf("the threshold %g must be above 0", *v)
+		}
+	}
 	return nil
 }
 
 // String is the circuit, and what each step added.
-func (r *Traced) String() string { return explain(r.Circuit, r.Steps) }
+func (r *Traced) String() string { return Describe(r.Circuit, r.Steps) }
 
-// explain is a circuit with the steps that found it.
-func explain(c *Circuit, steps []Step) string {
+// Describe is a circuit with the steps that found it, as text.
+func Describe(c *circuit.Circuit, steps []Step) string {
 	var b strings.Builder
 	b.WriteString(c.String())
 	b.WriteByte('\n')
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "paths\tfound\tothers")
 	for _, s := range steps {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, join(s.Found), join(s.Others))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, circuit.Join(s.Found), circuit.Join(s.Others))
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	fmt.Fprintf(&b, "%s (%s)\n", c.Method, c.Source)

@@ -1,4 +1,4 @@
-package circuit
+package ioi
 
 // The classes of heads of the IOI circuit.
 const (
@@ -10,3 +10,5 @@ const (
 	DuplicateToken    = "duplicate token"     // S2 attends to S1
 	PreviousToken     = "previous token"      // S1+1 attends to S1
 )
+
+const wang = "Wang et al. 2022"

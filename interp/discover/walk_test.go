@@ -1,9 +1,11 @@
-package circuit
+package discover_test
 
 import (
 	"math"
 	"testing"
 
+	"github.com/golens/golens/interp/discover"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
@@ -18,8 +20,10 @@ func pathTask(t *testing.T) (*model.Model, *task.Task) {
 		t.Fatal(err)
 	}
 	return m, &task.Task{
-		Name: "paths", Clean: m.Rows([][]int32{{1, 2, 3, 4, 5, 6}, {9, 8, 7, 3}}), Corrupted: m.Rows([][]int32{{11, 22, 33, 44, 55, 66}, {19, 28, 37, 46}}),
-		Metric: model.LogitDiff(model.IDs(3, 60), model.IDs(50, 7)),
+		Name: "paths", Pairs: task.Pairs{
+			Clean: m.Rows([][]int32{{1, 2, 3, 4, 5, 6}, {9, 8, 7, 3}}), Corrupted: m.Rows([][]int32{{11, 22, 33, 44, 55, 66}, {19, 28, 37, 46}}),
+			Metric: model.LogitDiff(model.IDs(3, 60), model.IDs(50, 7)),
+		},
 		Table: []task.Place{
 			{Name: "S2", Positions: hook.Positions{Rows: [][]int{{2}, {1}}}}, {Name: "END", Positions: hook.Positions{Rows: [][]int{{-1}, {-1}}}},
 		},
@@ -39,7 +43,7 @@ func atPos(p hook.Point, pos int) hook.Point {
 // wangs is algorithm 1 of Wang et al. 2022 as it stands there, one path of one
 // row: all heads frozen by their queries, keys and values, the receiver read
 // before it is frozen. The receiver "logits" is the metric of the frozen run.
-func wangs(t *testing.T, m *model.Model, k *task.Task, row int, sender Part, at int, to *receiver, where int) float64 {
+func wangs(t *testing.T, m *model.Model, k *task.Task, row int, sender graph.Part, at int, to *graph.Receiver, where int) float64 {
 	t.Helper()
 	run := func(ids []int32, change func(r model.Request) model.Request) *model.Result {
 		got, err := m.Run(change(m.Rows([][]int32{ids}).Request()))
@@ -65,7 +69,7 @@ func wangs(t *testing.T, m *model.Model, k *task.Task, row int, sender Part, at 
 		for l := range c.Layers {
 			for i, in := range inputs {
 				for h := range c.Heads {
-					if to != nil && l == to.part.Layer && h == to.part.Index && i == map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input] {
+					if to != nil && l == to.Part.Layer && h == to.Part.Index && i == map[graph.Input]int{graph.ToQuery: 0, graph.ToKey: 1, graph.ToValue: 2}[to.Input] {
 						r = r.Capture(atPos(in(l).Head(h), where))
 						continue // what the receiver gets is read, and nothing after it
 					}
@@ -79,19 +83,19 @@ func wangs(t *testing.T, m *model.Model, k *task.Task, row int, sender Part, at 
 	if to == nil {
 		return patched.Metric()
 	}
-	p := atPos(inputs[map[Input]int{ToQuery: 0, ToKey: 1, ToValue: 2}[to.input]](to.part.Layer).Head(to.part.Index), where)
+	p := atPos(inputs[map[graph.Input]int{graph.ToQuery: 0, graph.ToKey: 1, graph.ToValue: 2}[to.Input]](to.Part.Layer).Head(to.Part.Index), where)
 	return run(k.Clean.IDs[row], func(r model.Request) model.Request { return r.Edit(p.Replace(patched.At(p))).Metric(metric) }).Metric()
 }
 
 func TestPathsAgainstTheAlgorithm(t *testing.T) {
 	m, k := pathTask(t)
-	tr, err := newTracer(m, k)
+	w, err := discover.NewWalk(m, k)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s2, end := k.Table[0].Positions, k.Table[1].Positions
-	senders := heads(m.Config())
-	effects, err := tr.toLogits(senders, end)
+	senders := graph.AllHeads(m.Config())
+	effects, err := w.ToLogits(senders, end)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,30 +108,30 @@ func TestPathsAgainstTheAlgorithm(t *testing.T) {
 	}
 	for _, e := range effects {
 		for row := range 2 {
-			compare(e.sender.String()+" to the logits", row, tr.left[row]+e.change[row], wangs(t, m, k, row, e.sender, last[row], nil, 0))
+			compare(e.Sender.String()+" to the logits", row, w.Metric[row]+e.Change[row], wangs(t, m, k, row, e.Sender, last[row], nil, 0))
 		}
 	}
-	for i, to := range []receiver{{Head(2, 1), ToQuery}, {Head(1, 3), ToKey}, {Head(2, 0), ToValue}, {Head(2, 2), ToKey}, {Head(2, 3), ToQuery}} {
+	for i, to := range []graph.Receiver{{Part: graph.Head(2, 1), Input: graph.ToQuery}, {Part: graph.Head(1, 3), Input: graph.ToKey}, {Part: graph.Head(2, 0), Input: graph.ToValue}, {Part: graph.Head(2, 2), Input: graph.ToKey}, {Part: graph.Head(2, 3), Input: graph.ToQuery}} {
 		where, from := end, end
 		at, into := last, last
 		switch {
 		case i > 2:
 			where, from = hook.Positions{}, hook.Positions{}
 			at, into = []int{everyPosition, everyPosition}, []int{everyPosition, everyPosition}
-		case to.input != ToQuery:
+		case to.Input != graph.ToQuery:
 			where, into = s2, []int{2, 1}
 			from, at = s2, []int{2, 1}
 		}
-		effects, err := tr.toHeads(senders, from, []receiver{to}, where, true)
+		effects, err := w.ToInputs(senders, from, []graph.Receiver{to}, where, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(effects) != 4*to.part.Layer {
-			t.Errorf("%d senders come before %s", len(effects), to.part)
+		if len(effects) != 4*to.Part.Layer {
+			t.Errorf("%d senders come before %s", len(effects), to.Part)
 		}
 		for _, e := range effects {
 			for row := range 2 {
-				compare(e.sender.String()+" to "+to.part.String()+string(to.input), row, tr.left[row]+e.change[row], wangs(t, m, k, row, e.sender, at[row], &to, into[row]))
+				compare(e.Sender.String()+" to "+to.Part.String()+string(to.Input), row, w.Metric[row]+e.Change[row], wangs(t, m, k, row, e.Sender, at[row], &to, into[row]))
 			}
 		}
 	}
@@ -138,13 +142,13 @@ func TestPathsAgainstTheAlgorithm(t *testing.T) {
 // change nothing.
 func TestPathInvariants(t *testing.T) {
 	m, k := pathTask(t)
-	tr, err := newTracer(m, k)
+	w, err := discover.NewWalk(m, k)
 	if err != nil {
 		t.Fatal(err)
 	}
 	end := k.Table[1].Positions
-	sender := Head(2, 1)
-	effects, err := tr.toLogits([]Part{sender}, end)
+	sender := graph.Head(2, 1)
+	effects, err := w.ToLogits([]graph.Part{sender}, end)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,23 +162,23 @@ func TestPathInvariants(t *testing.T) {
 		t.Fatal(err)
 	}
 	for row, v := range patched.PerRow(0).Values() {
-		if math.Abs(tr.left[row]+effects[0].change[row]-float64(v)) > 1e-5 { // the same sums
-			t.Errorf("row %d: path %g, activation %g", row, tr.left[row]+effects[0].change[row], v)
+		if math.Abs(w.Metric[row]+effects[0].Change[row]-float64(v)) > 1e-5 { // the same sums
+			t.Errorf("row %d: path %g, activation %g", row, w.Metric[row]+effects[0].Change[row], v)
 		}
 	}
 	k.Corrupted = k.Clean
-	same, err := tr.toHeads(heads(m.Config()), end, []receiver{{Head(1, 0), ToQuery}, {Head(2, 2), ToValue}}, end, false)
+	same, err := w.ToInputs(graph.AllHeads(m.Config()), end, []graph.Receiver{{Part: graph.Head(1, 0), Input: graph.ToQuery}, {Part: graph.Head(2, 2), Input: graph.ToValue}}, end, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range same {
-		for _, v := range e.change {
+		for _, v := range e.Change {
 			if math.Abs(v) > 1e-5 {
-				t.Errorf("%s patched with itself changes %g", e.sender, v)
+				t.Errorf("%s patched with itself changes %g", e.Sender, v)
 			}
 		}
 	}
-	if none, err := tr.toHeads(heads(m.Config()), end, []receiver{{Head(0, 0), ToQuery}}, end, false); err != nil || len(none) != 0 {
+	if none, err := w.ToInputs(graph.AllHeads(m.Config()), end, []graph.Receiver{{Part: graph.Head(0, 0), Input: graph.ToQuery}}, end, false); err != nil || len(none) != 0 {
 		t.Errorf("heads before layer 0: %v, %v", none, err)
 	}
 }
@@ -187,34 +191,34 @@ func TestPathsOfGates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := &task.Task{Name: "gate", Metric: model.Logit(model.IDs(0)), Clean: m.Rows([][]int32{{0, 2, 1}}), Corrupted: m.Rows([][]int32{{0, 1, 1}})}
+		k := &task.Task{Name: "gate", Pairs: task.Pairs{Metric: model.Logit(model.IDs(0)), Clean: m.Rows([][]int32{{0, 2, 1}}), Corrupted: m.Rows([][]int32{{0, 1, 1}})}}
 		end := hook.Positions{Rows: [][]int{{2}}}
-		tr, err := newTracer(m, k)
+		w, err := discover.NewWalk(m, k)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {
-			input Input
+			input graph.Input
 			want  float64
-		}{{ToQuery, want}, {ToKey, 0}, {ToValue, 0}} {
-			effects, err := tr.toHeads(heads(m.Config()), end, []receiver{{Head(1, 0), c.input}}, end, true)
+		}{{graph.ToQuery, want}, {graph.ToKey, 0}, {graph.ToValue, 0}} {
+			effects, err := w.ToInputs(graph.AllHeads(m.Config()), end, []graph.Receiver{{Part: graph.Head(1, 0), Input: c.input}}, end, true)
 			if err != nil || len(effects) != 2 {
 				t.Fatal(effects, err)
 			}
 			for _, e := range effects {
-				if math.Abs(e.change[0]-c.want) > 1e-5 { // modeltest.Gate is right to 1e-6
-					t.Errorf("gate %d: %s to the %s of 1.0 changes %g, want %g", gate, e.sender, c.input, e.change[0], c.want)
+				if math.Abs(e.Change[0]-c.want) > 1e-5 { // modeltest.Gate is right to 1e-6
+					t.Errorf("gate %d: %s to the %s of 1.0 changes %g, want %g", gate, e.Sender, c.input, e.Change[0], c.want)
 				}
 			}
 		}
-		direct, err := tr.toLogits(heads(m.Config()), end)
+		direct, err := w.ToLogits(graph.AllHeads(m.Config()), end)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range direct {
-			if e.change[0] != 0 { // the corrupted 1.0 rests on positions that write nothing
-				if e.sender != Head(1, 0) || math.Abs(e.change[0]+1) > 1e-5 {
-					t.Errorf("gate %d: %s to the logits changes %g", gate, e.sender, e.change[0])
+			if e.Change[0] != 0 { // the corrupted 1.0 rests on positions that write nothing
+				if e.Sender != graph.Head(1, 0) || math.Abs(e.Change[0]+1) > 1e-5 {
+					t.Errorf("gate %d: %s to the logits changes %g", gate, e.Sender, e.Change[0])
 				}
 			}
 		}
