@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/golens/golens/interp/bench"
-	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/ioi"
 	"github.com/golens/golens/kernel/notebook"
 	"github.com/golens/golens/model/random"
 )
@@ -96,7 +96,7 @@ func TestPaperBesideMeasured(t *testing.T) {
 	if strings.Contains(there, "are not here") {
 		t.Errorf("with weights it shows\n%s", there)
 	}
-	for _, n := range circuit.GPT2IOINumbers() {
+	for _, n := range ioi.PaperNumbers() {
 		name, err := json.Marshal(n.Name)
 		if err != nil {
 			t.Fatal(err)

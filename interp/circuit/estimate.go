@@ -55,8 +55,25 @@ func mean(values []float64, rows []int) float64 {
 }
 
 // recovery is how runs are held against the model and against nothing at all.
-func (a Ablation) recovery(whole, empty []float64) interp.Recovery {
-	return interp.Recovery{Whole: whole, Empty: empty, OfEach: a.Aggregation == MeanOfRatios}
+func (s Settings) recovery(whole, empty []float64) interp.Recovery {
+	return interp.Recovery{Whole: whole, Empty: empty, OfEach: s.Aggregation == MeanOfRatios}
+}
+
+// gapOf is how much there is to lose, NaN if it cannot be told from nothing.
+func gapOf(whole, empty []float64) float64 {
+	if (interp.Recovery{Whole: whole, Empty: empty}).Check() != nil {
+		return math.NaN()
+	}
+	return math.Abs(meanOf(whole) - meanOf(empty))
+}
+
+// estimateBoth are the means of two runs.
+func estimateBoth(b interp.Bootstrap, one, other []float64) (first, second Estimate, err error) {
+	if first, err = estimate(b, len(one), func(rows []int) float64 { return mean(one, rows) }); err != nil {
+		return first, second, err
+	}
+	second, err = estimate(b, len(other), func(rows []int) float64 { return mean(other, rows) })
+	return first, second, err
 }
 
 // upTo are the numbers below n.

@@ -2,11 +2,13 @@ package circuit_test
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/graph"
+	"github.com/golens/golens/interp/ioi"
 	"github.com/golens/golens/model"
 )
 
@@ -14,11 +16,11 @@ import (
 // there with everything gone, a random one recovers less, and the ratio to the
 // model's, which would grow as circuits get worse, is not given.
 func TestLogProbabilityIsRecovered(t *testing.T) {
-	m, ioi := ioiTask(t)
-	k := *ioi.Task
-	k.Metric = model.Metric{Kind: model.KindLogProb, Answer: ioi.Answer}.In(ioi.End)
-	s := circuit.Settings{Random: 10, Ablation: circuit.Ablation{Value: circuit.Zero}}
-	f, err := circuit.Faithfulness(m, &k, truth(), s)
+	m, prompts := ioiTask(t)
+	k := *prompts.Task
+	k.Metric = model.Metric{Kind: model.KindLogProb, Answer: prompts.Answer}.In(prompts.End)
+	s := circuit.Settings{Random: 10, Ablation: of(ablate.Zero)}
+	f, err := faithfulness(m, &k, ioi.Planted(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +35,7 @@ func TestLogProbabilityIsRecovered(t *testing.T) {
 		t.Errorf("%d of %d random circuits are as good", better, of)
 	}
 	// Without a part that matters less is recovered, though F(C)/F(M) grows.
-	less, err := circuit.Faithfulness(m, &k, truth().Without(circuit.Head(2, 0)), circuit.Settings{Random: -1, Ablation: s.Ablation})
+	less, err := faithfulness(m, &k, ioi.Planted().Without(graph.Head(2, 0)), circuit.Settings{Random: -1, Ablation: s.Ablation})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +43,12 @@ func TestLogProbabilityIsRecovered(t *testing.T) {
 		t.Errorf("without 2.0: %s", less)
 	}
 	// Everything gone recovers nothing, by definition.
-	nothing := &circuit.Circuit{Name: "a decoy", Nodes: []circuit.Node{{Part: circuit.Head(4, 1), At: []string{"END"}}}}
-	if f, err = circuit.Faithfulness(m, &k, nothing, circuit.Settings{Random: -1, Ablation: s.Ablation}); err != nil || math.Abs(f.Recovered.Value) > 1e-3 {
+	nothing := &circuit.Circuit{Name: "a decoy", Nodes: []circuit.Node{{Part: graph.Head(4, 1), At: []string{"END"}}}}
+	if f, err = faithfulness(m, &k, nothing, circuit.Settings{Random: -1, Ablation: s.Ablation}); err != nil || math.Abs(f.Recovered.Value) > 1e-3 {
 		t.Errorf("a decoy alone: %s, %v", f, err)
 	}
 	// Minimality and completeness share out the same gap.
-	n, err := circuit.Minimality(m, &k, truth(), s, circuit.Choice{})
+	n, err := (&circuit.Test{Model: m, Task: &k, Settings: s}).Minimality(ioi.Planted())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,41 +63,14 @@ func TestLogProbabilityIsRecovered(t *testing.T) {
 // Where everything gone is as good as the model there is nothing to recover, and
 // no number is given.
 func TestNothingToRecover(t *testing.T) {
-	m, ioi := ioiTask(t)
-	k := *ioi.Task
-	k.Metric = model.LogitDiff(model.IDs(1), model.IDs(2)).In(ioi.End) // no head writes these
-	f, err := circuit.Faithfulness(m, &k, truth(), circuit.Settings{Random: 2})
+	m, prompts := ioiTask(t)
+	k := *prompts.Task
+	k.Metric = model.LogitDiff(model.IDs(1), model.IDs(2)).In(prompts.End) // no head writes these
+	f, err := faithfulness(m, &k, ioi.Planted(), circuit.Settings{Random: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if f.Recovered.Value == f.Recovered.Value || f.Ratio.Value == f.Ratio.Value || !strings.Contains(f.String(), "not defined") {
 		t.Errorf("%s", f)
-	}
-}
-
-// Tracing goes from the corrupted prompts to the clean ones, whatever the sign of
-// the metric: it finds what it finds by the logit difference.
-func TestTraceByLogProbability(t *testing.T) {
-	m, ioi := ioiTask(t)
-	k := *ioi.Task
-	k.Metric = model.Metric{Kind: model.KindLogProb, Answer: ioi.Answer}.In(ioi.End)
-	c, err := circuit.Trace(m, &k, circuit.TraceOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := truth().Without(circuit.Head(4, 0)).Parts()
-	got := c.Parts()
-	for _, p := range want {
-		if !slices.Contains(got, p) {
-			t.Errorf("%s is not found: %s", p, c)
-		}
-	}
-	if len(got) != len(want) || !slices.Equal(c.Of(circuit.Writer), []circuit.Part{circuit.Head(3, 0)}) || !slices.Equal(c.Of(circuit.Opposer), []circuit.Part{circuit.Head(3, 1)}) {
-		t.Errorf("%s", c)
-	}
-	backwards := k
-	backwards.Clean, backwards.Corrupted = k.Corrupted, k.Clean
-	if _, err := circuit.Trace(m, &backwards, circuit.TraceOptions{}); err == nil || !strings.Contains(err.Error(), "does not do the task") {
-		t.Errorf("error %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 )
 
@@ -56,14 +57,14 @@ func draw(m *model.Model, like *Circuit, match Match, rng *rand.Rand) *Circuit {
 
 func drawAny(m *model.Model, like *Circuit, match Match, rng *rand.Rand) *Circuit {
 	conf := m.Config()
-	pools := make([][]Part, 1) // heads in random order: all, or by layer
+	pools := make([][]graph.Part, 1) // heads in random order: all, or by layer
 	for _, i := range rng.Perm(conf.Layers * conf.Heads) {
-		pools[0] = append(pools[0], Head(i/conf.Heads, i%conf.Heads))
+		pools[0] = append(pools[0], graph.Head(i/conf.Heads, i%conf.Heads))
 	}
 	pool := func(int) int { return 0 }
 	if match == ByLayer {
 		all := pools[0]
-		pools, pool = make([][]Part, conf.Layers), func(layer int) int { return layer }
+		pools, pool = make([][]graph.Part, conf.Layers), func(layer int) int { return layer }
 		for _, p := range all {
 			pools[p.Layer] = append(pools[p.Layer], p)
 		}
@@ -71,8 +72,8 @@ func drawAny(m *model.Model, like *Circuit, match Match, rng *rand.Rand) *Circui
 	blocks := rng.Perm(conf.Layers)
 	c := &Circuit{Name: "random, like " + like.Title(), Model: m.Info().Name, Task: like.Task, Positions: like.Positions}
 	for _, n := range like.Nodes {
-		if n.Part.Kind == KindMLP {
-			n.Part, blocks = MLP(blocks[0]), blocks[1:]
+		if n.Part.Kind == graph.MLPPart {
+			n.Part, blocks = graph.MLP(blocks[0]), blocks[1:]
 		} else {
 			i := pool(n.Part.Layer)
 			n.Part, pools[i] = pools[i][0], pools[i][1:]
@@ -92,29 +93,24 @@ func (c *Circuit) same(other *Circuit) bool {
 	return len(c.Nodes) == len(other.Nodes)
 }
 
-// draws are several random circuits.
-func draws(m *model.Model, like *Circuit, match Match, n int, seed uint64) []*Circuit {
-	rng := newRand(seed)
+// draws are random circuits as they are tested: if edges are cut, with as many
+// between their nodes as the circuit has, or all if there are fewer.
+func (k *knockOut) draws(like *Circuit, n int) []*Circuit {
+	rng := newRand(k.Seed)
 	var all []*Circuit
 	for range n {
-		all = append(all, draw(m, like, match, rng))
+		all = append(all, draw(k.Model, like, k.Match, rng))
 	}
-	return all
-}
-
-// draws are random circuits as the ablation tests them: if it cuts edges, with as
-// many between their nodes as the circuit has, or all if there are fewer.
-func (b *bench) draws(like *Circuit, match Match, n int, seed uint64) []*Circuit {
-	all := draws(b.m, like, match, n, seed)
-	if !b.a.cutsEdges() {
+	if !k.cutsEdges() {
 		return all
 	}
-	rng := newRand(seed)
-	possible := EdgesOf(b.m)
+	rng = newRand(k.Seed)
+	possible := named(k.graph.All())
 	for _, c := range all {
+		nodes := c.byPart()
+		in := func(p graph.Part) bool { return !isNode(p) || nodes[p] != nil }
 		for _, e := range possible {
-			in := func(p Part) bool { return p.Kind == KindEmbed || p.Kind == KindLogits || c.find(p) != nil }
-			if b.a.cuts(e.From, e.To) && in(e.From) && in(e.To) {
+			if k.cuts(e.From, e.To) && in(e.From) && in(e.To) {
 				c.Edges = append(c.Edges, e)
 			}
 		}
@@ -124,14 +120,14 @@ func (b *bench) draws(like *Circuit, match Match, n int, seed uint64) []*Circuit
 	return all
 }
 
-// random are what is gone in random circuits, or when they are.
-func (b *bench) random(like *Circuit, match Match, n int, seed uint64) [][]gone {
-	var all [][]gone
-	for _, c := range b.draws(like, match, n, seed) {
-		if b.a.Side == Removed {
-			all = append(all, b.itself(c))
+// random is what is removed in random circuits, or when they are.
+func (k *knockOut) random(like *Circuit, n int) [][]removal {
+	var all [][]removal
+	for _, c := range k.draws(like, n) {
+		if k.Removed {
+			all = append(all, k.itself(c))
 		} else {
-			all = append(all, b.outside(c))
+			all = append(all, k.outside(c))
 		}
 	}
 	return all
@@ -139,8 +135,8 @@ func (b *bench) random(like *Circuit, match Match, n int, seed uint64) [][]gone 
 
 // moved are parts of a circuit as they are in another whose nodes stand for its
 // nodes one by one.
-func moved(parts []Part, from, to *Circuit) []Part {
-	var all []Part
+func moved(parts []graph.Part, from, to *Circuit) []graph.Part {
+	var all []graph.Part
 	for _, p := range parts {
 		for i, n := range from.Nodes {
 			if n.Part == p {

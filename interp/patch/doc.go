@@ -14,7 +14,7 @@
 //	grid := nb.Must(patch.Residual(m, ioi.Clean, ioi.Corrupted, ioi.LogitDiff))
 //	nb.Show(plotting.Heatmap(grid))
 //
-// [Over] says which parts are walked: kinds of activations, layers, heads,
+// [Parts] says which parts are walked: kinds of activations, layers, heads,
 // neurons, positions by number or by name, sets of parts. The axes of the
 // [Effects] that come out follow from it.
 //
