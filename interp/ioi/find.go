@@ -51,8 +51,9 @@ type Found struct {
 //     together, and move the logit of IO: name movers, and negative ones, which
 //     lower it. Those that attend to S, and move its logit: S suppressors lower it,
 //     S movers raise it
-//  2. the same with the name movers knocked out by template means: backup name
-//     movers are those whose path helps only now, and which now attend to IO
+//  2. the same with the name movers knocked out by means within the template, over
+//     twenty prompts of each: backup name movers are those whose path helps only
+//     now, and which now attend to IO
 //  3. heads at END to the queries of the name movers and S suppressors:
 //     S-inhibition heads; END attends to S2
 //  4. heads at S2 to the keys and values of heads that END uses to look at S2:
@@ -224,6 +225,9 @@ func (s *finder) leaders() []graph.Part {
 	return s.helpers()
 }
 
+// perTemplate is how many corrupted prompts of each template means are taken over.
+const perTemplate = 20
+
 // backups compares the direct paths without the leaders with those with them.
 func (s *finder) backups() error {
 	leaders := s.leaders()
@@ -234,7 +238,11 @@ func (s *finder) backups() error {
 	for _, p := range leaders {
 		points = append(points, hook.Z(p.Layer).Head(p.Index).In(s.task.End))
 	}
-	out, err := ablate.Ablation{}.Edits(s.m, s.task, points...)
+	reference, err := s.task.Reference(perTemplate, 0)
+	if err != nil {
+		return err
+	}
+	out, err := ablate.Ablation{Reference: ablate.Corrupted(reference)}.Edits(s.m, s.task, points...)
 	if err != nil {
 		return err
 	}
