@@ -109,8 +109,9 @@ func decimal(v float64, decimals int) string {
 
 // cellFormat writes values between lo and hi as the cells of a figure or table:
 // with the same decimals, those that show three significant digits of the
-// largest magnitude, at most 2 (cells are small). Values that would all read 0.00
-// keep their digits. NaN is "–".
+// largest magnitude, at most 2 (cells are small). A value beside which the largest
+// needs no decimals keeps its digits where it would read 0, and so do values that
+// would all read 0.00. NaN is "–".
 func cellFormat(lo, hi float64) func(float64) string {
 	d, a := 2, max(math.Abs(lo), math.Abs(hi))
 	switch {
@@ -123,7 +124,7 @@ func cellFormat(lo, hi float64) func(float64) string {
 		switch {
 		case math.IsNaN(v):
 			return "–"
-		case a < 0.1:
+		case a < 0.1 || a >= 1e6 || d < 2 && v != 0 && math.Abs(v) < math.Pow(10, -float64(d))/2:
 			return number(v)
 		}
 		return decimal(v, d)
