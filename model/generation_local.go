@@ -70,7 +70,7 @@ func (l *local) Generate(ctx context.Context, g Generation) (*Generated, error) 
 
 // begun tells whether every row begins with the model's begin token.
 func (l *local) begun(rows [][]int32) bool {
-	begin, _ := l.info.around()
+	begin := l.info.Begin
 	return len(begin) > 0 && !slices.ContainsFunc(rows, func(row []int32) bool {
 		return len(row) < len(begin) || !slices.Equal(row[:len(begin)], begin)
 	})
@@ -94,6 +94,9 @@ func labelGrown(a *array.Array, p hook.Point, tokens []string, prompt int) *arra
 func (l *local) generation(g Generation) error {
 	if l.config.Encoder {
 		return fmt.Errorf("generation: %s is an encoder, in which every token sees those after it; it cannot continue a row", l.config.Family)
+	}
+	if l.config.Headless {
+		return fmt.Errorf("generation: %w", errHeadless)
 	}
 	k, err := newChecker(l.config, g.Rows)
 	if err != nil {

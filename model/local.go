@@ -54,9 +54,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
 		Checkpoints: s.checkpoints,
 	}}
-	if s.tokens != nil {
-		l.info.Begin, l.info.End = s.tokens.Template()
-	}
+	l.info.Begin, l.info.End = s.around()
 	if raw == nil {
 		l.raw, l.views = l, map[Processing]*local{p: l}
 	}
@@ -163,7 +161,7 @@ func (l *local) job(r Request) (job exec.Job, left []int, err error) {
 	}
 	job = exec.Job{Tokens: rows, Captures: r.Captures, Edits: r.Edits, From: r.From, Resid: r.Resid, Grads: r.Grads, GradOf: r.gradOf()}
 	for _, m := range r.Metrics {
-		o, err := k.objective(m, rows, l.encode)
+		o, err := k.objective(m, rows, l.answer)
 		if err != nil {
 			return fail(err)
 		}
@@ -179,7 +177,7 @@ func (l *local) job(r Request) (job exec.Job, left []int, err error) {
 func (l *local) result(r Request, job exec.Job, left []int, out *exec.Outcome) (*Result, error) {
 	res := &Result{Provenance: Provenance{
 		Model: l.info.Name, Weights: l.info.Weights, Processing: l.info.Processing,
-		Backend: l.info.Backend, Version: l.info.Version, Request: r.Hash(),
+		Backend: l.info.Backend, Version: l.info.Version, Warnings: l.info.Config.Warnings, Request: r.Hash(),
 	}}
 	for _, row := range job.Tokens {
 		_, labels, err := l.decode(row)

@@ -21,6 +21,9 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		}
 		return exec.Objective{Linear: &m.Functional}, k.edit(m.Functional)
 	}
+	if k.Headless {
+		return exec.Objective{}, fmt.Errorf("%s: %w", what, errHeadless)
+	}
 	if err := k.positions(what, m.At, nil); err != nil {
 		return exec.Objective{}, err
 	}

@@ -15,6 +15,9 @@ type Provenance struct {
 	Backend    string     // engine that ran it
 	Version    string     // of golens
 	Request    string     // hash of the request, if one was run
+
+	// Warnings are what the model's files say and golens does not heed.
+	Warnings []string `json:",omitempty"`
 }
 
 // String is one line.
@@ -22,6 +25,9 @@ func (p Provenance) String() string {
 	s := fmt.Sprintf("model %s, weights %.12s (%s), %s, golens %s", p.Model, p.Weights, p.Processing, p.Backend, p.Version)
 	if p.Request != "" {
 		s += fmt.Sprintf(", request %.12s", p.Request)
+	}
+	if n := len(p.Warnings); n > 0 {
+		s += fmt.Sprintf(", %d warnings", n)
 	}
 	return s
 }
@@ -41,5 +47,5 @@ func hash(request any) string {
 // Provenance is that of something which no request made, such as a product of
 // weights.
 func (i Info) Provenance() Provenance {
-	return Provenance{Model: i.Name, Weights: i.Weights, Processing: i.Processing, Backend: i.Backend, Version: i.Version}
+	return Provenance{Model: i.Name, Weights: i.Weights, Processing: i.Processing, Backend: i.Backend, Version: i.Version, Warnings: i.Config.Warnings}
 }

@@ -1,8 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
-	"fmt"
 	"math"
 
 	"github.com/golens/golens/model/config"
@@ -13,44 +11,27 @@ func init() { families["attn_only"] = Family{attnOnlyConfig, attnOnlyLoad} }
 // attnOnlyConfig reads golens' own format for small attention-only models:
 // GPT-2's key names where GPT-2 has them. Norm is "layernorm" or "none"; a
 // d_head of its own lets heads be wider or narrower than d_model/n_head.
-func attnOnlyConfig(raw json.RawMessage) (config.Config, error) {
-	var f struct {
-		Vocab   int      `json:"vocab_size"`
-		Context int      `json:"n_positions"`
-		DModel  int      `json:"n_embd"`
-		Layers  int      `json:"n_layer"`
-		Heads   int      `json:"n_head"`
-		DHead   int      `json:"d_head"`
-		Norm    string   `json:"norm"`
-		Eps     float64  `json:"layer_norm_epsilon"`
-		Scale   *float64 `json:"attn_scale"` // default 1/sqrt(d_head)
-		BOS     *int     `json:"bos_token_id"`
-		EOS     *int     `json:"eos_token_id"`
-	}
-	if err := json.Unmarshal(raw, &f); err != nil {
-		return config.Config{}, err
-	}
-	if f.Norm != config.NormLayer && f.Norm != config.NormNone {
-		return config.Config{}, fmt.Errorf("norm is %q; it must be %q or %q", f.Norm, config.NormLayer, config.NormNone)
-	}
+func attnOnlyConfig(f *fields) (config.Config, error) {
 	c := config.Config{
-		Layers: f.Layers, DModel: f.DModel, Heads: f.Heads, KVHeads: f.Heads, DHead: f.DHead, Vocab: f.Vocab,
-		Context: f.Context, Norm: f.Norm, Eps: f.Eps, Position: config.PosLearned, BOS: f.BOS, EOS: f.EOS,
+		Layers: f.int("n_layer", 0), DModel: f.int("n_embd", 0), Heads: f.int("n_head", 0), DHead: f.int("d_head", 0),
+		Vocab: f.int("vocab_size", 0), Context: f.int("n_positions", 0), Norm: f.text("norm", ""), Eps: f.float("layer_norm_epsilon", 0),
+		Position: config.PosLearned, BOS: f.token("bos_token_id"), EOS: f.token("eos_token_id"),
 	}
-	c.Scale = 1 / math.Sqrt(float64(c.DHead))
-	if f.Scale != nil {
-		c.Scale = *f.Scale
+	c.KVHeads = c.Heads
+	if c.Norm != config.NormLayer && c.Norm != config.NormNone {
+		f.fail("norm is %q; it must be %q or %q", c.Norm, config.NormLayer, config.NormNone)
 	}
-	return c, nil
+	c.Scale = f.float("attn_scale", 1/math.Sqrt(float64(c.DHead)))
+	return c, f.done()
 }
 
 // attnOnlyLoad reads tensors that already have our names and layouts.
-func attnOnlyLoad(c config.Config, src Source) (Plan, error) {
+func attnOnlyLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "")
-	for name, shape := range Shapes(c) {
+	for name, shape := range Shapes(*c) {
 		if l.has(name) {
 			l.take(name, name, shape...)
 		}
 	}
-	return l.done(func(string) bool { return false })
+	return l.done(c, func(string) bool { return false })
 }

@@ -101,10 +101,12 @@ func Exists(c config.Config, id hook.ID) bool {
 func exists(c config.Config, k hook.Kind) bool {
 	mlp := !c.AttnOnly()
 	switch k {
+	case hook.KindLogits:
+		return !c.Headless
 	case hook.KindLN1, hook.KindLN1Norm:
 		return c.Norm != config.NormNone
 	case hook.KindLNFinal, hook.KindLNFinalNorm:
-		return c.Norm != config.NormNone && !c.NoFinal
+		return c.Norm != config.NormNone && !c.NoFinal && !(c.Encoder && c.Headless) // an encoder's norm is part of its head
 	case hook.KindLN2, hook.KindLN2Norm:
 		return c.Norm != config.NormNone && mlp && !c.SharedNorm
 	case hook.KindLN1Post, hook.KindLN1PostNorm:
