@@ -55,6 +55,13 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		Checkpoints: s.checkpoints,
 	}}
 	l.info.Begin, l.info.End = s.around()
+	if s.tokens != nil {
+		for id := range int32(s.config.Vocab) {
+			if !s.tokens.Ordinary(id) {
+				l.info.Special = append(l.info.Special, id)
+			}
+		}
+	}
 	if raw == nil {
 		l.raw, l.views = l, map[Processing]*local{p: l}
 	}
@@ -106,7 +113,7 @@ func (l *local) Products(ctx context.Context, chains []Chain) ([]*array.Array, e
 			return nil, fmt.Errorf("product %d has no factors", i)
 		}
 		for _, f := range chain {
-			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Transpose: f.Transpose})
+			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
 		}
 	}
 	return l.engine.Products(ctx, work)

@@ -114,6 +114,28 @@ func (m *Model) Tokens(texts ...string) Prompts {
 	return p
 }
 
+// Ordinary are the ids that texts are made of: all of the vocabulary but begin and
+// end tokens, other special ones, and those that are not in use.
+func (m *Model) Ordinary() []int32 {
+	info := m.Info()
+	out := map[int32]bool{}
+	for _, id := range info.Special {
+		out[id] = true
+	}
+	for _, id := range []*int{info.Config.BOS, info.Config.EOS} {
+		if id != nil {
+			out[int32(*id)] = true
+		}
+	}
+	var ids []int32
+	for id := range int32(info.Config.Vocab) {
+		if !out[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Continue tokenizes texts without the tokens around them.
 func (m *Model) Continue(texts ...string) Prompts {
 	ids, err := m.runner.Encode(context.Background(), texts)

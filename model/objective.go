@@ -77,23 +77,34 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		}
 	case KindTop1:
 		o.Eval = func(row, _ int, x []float32, _ func(int, float64)) float64 {
-			if x[answer(row)] >= slices.Max(x) {
+			if above, level := standing(x, answer(row)); above+level == 0 {
 				return 1
 			}
 			return 0
 		}
 	case KindRank:
 		o.Eval = func(row, _ int, x []float32, _ func(int, float64)) float64 {
-			rank := 1.0
-			for _, v := range x {
-				if v > x[answer(row)] {
-					rank++
-				}
-			}
-			return rank
+			above, level := standing(x, answer(row))
+			return 1 + float64(above) + float64(level)/2
 		}
 	}
 	return o, nil
+}
+
+// standing is how many other tokens have a larger logit, and how many an equal
+// one. NaN is below all numbers.
+func standing(x []float32, id int32) (above, level int) {
+	own := x[id]
+	for i, v := range x {
+		switch {
+		case i == int(id):
+		case v > own, own != own && v == v:
+			above++
+		case v == own, own != own: // both NaN
+			level++
+		}
+	}
+	return above, level
 }
 
 // differentiable tells whether the metric has a gradient.

@@ -39,6 +39,9 @@ type Info struct {
 	// as BERT's [CLS] and [SEP]; most put none, or one before it. The tokenizers of
 	// GPT-2, Pythia and Qwen put none.
 	Begin, End []int32
+	// Special are the ids that no text is made of: special tokens, places kept
+	// for later use, and rows of the embedding beyond the vocabulary.
+	Special []int32
 	// Checkpoints are the training steps whose weights can be opened too.
 	Checkpoints []int
 }

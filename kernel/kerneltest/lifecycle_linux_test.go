@@ -3,6 +3,7 @@ package kerneltest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -250,5 +251,26 @@ func TestWarmCellStartsQuickly(t *testing.T) {
 	// best of five is allowed three times that.
 	if best > 1800*time.Millisecond {
 		t.Errorf("a warm cell takes %v", best)
+	}
+}
+
+// Anybody may put a go.work into the temporary folder, above all cells.
+func TestPlantedWorkspaceIsNotObeyed(t *testing.T) {
+	p := newPlace(t)
+	if err := os.WriteFile(filepath.Join(p.dir, "go.work"), []byte("this breaks every build that reads it"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, p.start(), "%%\nfmt.Println(1)", "1")
+}
+
+func TestHostRunsWithoutAsynchronousPreemption(t *testing.T) {
+	p := newPlace(t)
+	p.start(kerneltest.Env("GODEBUG=madvdontneed=1"))
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.find("golens-host").pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\x00GODEBUG=madvdontneed=1,asyncpreemptoff=1\x00"; strings.Count(string(env), "\x00GODEBUG=") != 1 || !strings.Contains(string(env), want) {
+		t.Errorf("the host's environment lacks %q:\n%q", want, env)
 	}
 }

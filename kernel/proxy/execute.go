@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/golens/golens/kernel/cell"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -14,6 +15,7 @@ type request struct {
 	msg   *wire.Message
 	start time.Time
 	count int
+	code  string
 	idle  chan struct{} // closed when gonb has published all output of it
 	stop  chan struct{} // closed by the first interrupt
 	ended chan struct{} // closed when the request is answered
@@ -65,7 +67,10 @@ func (p *Proxy) execute(m *wire.Message) {
 		return
 	}
 	p.hooks.ShellStatus() // forget what an earlier cell left
-	m.SetContent(req)
+	r.code = req.Code
+	asked := req
+	asked.Code = cell.Safe(req.Code)
+	m.SetContent(asked)
 	if err := b.send(m); err != nil {
 		p.fail(m, r.count, req, say("KernelDied", "the Go kernel is gone: "+err.Error()))
 		return

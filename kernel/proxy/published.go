@@ -54,7 +54,7 @@ func (p *Proxy) relayOne(m *wire.Message) {
 	case "execute_input":
 		var c map[string]any
 		if m.Decode(&c) == nil {
-			c["execution_count"] = r.count
+			c["execution_count"], c["code"] = r.count, r.code
 			m.SetContent(c)
 		}
 	case "comm_open", "comm_close":

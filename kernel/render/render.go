@@ -67,8 +67,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", cfg.Notebook, err)
 	}
-	if err := writable(cfg.HTML, cfg.Executed); err != nil {
-		return err // better now than after minutes of computing
+	if err := writable(cfg.Notebook, cfg.HTML, cfg.Executed); err != nil {
+		return err
 	}
 	nb.Clear()
 	facts := Provenance{
@@ -85,22 +85,6 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	if failed != nil {
 		return failed
-	}
-	return nil
-}
-
-// writable checks that files can be made where the results are to go.
-func writable(paths ...string) error {
-	for _, p := range paths {
-		if p == "" {
-			continue
-		}
-		f, err := os.CreateTemp(filepath.Dir(p), "."+filepath.Base(p)+".*")
-		if err != nil {
-			return fmt.Errorf("cannot write %s: %w", p, err)
-		}
-		f.Close()
-		os.Remove(f.Name())
 	}
 	return nil
 }

@@ -26,7 +26,18 @@ func goCommand(args []string) error {
 		}
 		args = CellFlags(args)
 	}
-	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0"))
+	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", workspace()))
+}
+
+// workspace is the go.work of the cell's own folder, if it has one. One in a
+// folder above is not obeyed: anybody may put it into the temporary folder, and
+// with it choose the code that cells are built from.
+func workspace() string {
+	own := filepath.Join(os.Getenv(envCellDir), "go.work")
+	if _, err := os.Stat(own); err == nil && filepath.IsAbs(own) {
+		return "GOWORK=" + own
+	}
+	return "GOWORK=off"
 }
 
 // inCellDir tells whether the working directory is where gonb builds cells.

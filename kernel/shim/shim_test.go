@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "real-") {
 		wd, _ := os.Getwd()
 		os.Stdout.WriteString(strings.Join(os.Args[1:], " ") + "\n" + wd + "\nCGO_ENABLED=" + os.Getenv("CGO_ENABLED") +
-			"\nGOFLAGS=" + os.Getenv("GOFLAGS") + "\nPATH=" + os.Getenv("PATH") + "\n")
+			"\nGOFLAGS=" + os.Getenv("GOFLAGS") + "\nPATH=" + os.Getenv("PATH") + "\nGOWORK=" + os.Getenv("GOWORK") + "\n")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -82,7 +82,7 @@ func TestGoInACellsFolder(t *testing.T) {
 		t.Errorf("a look-up of modules was made: %q, %v", out, err)
 	}
 	out, err := w.run(w.cell, "go", "build", "-o", "x")
-	want := "build -tags=golens_cell -buildvcs=false -ldflags=-w -o x\n" + w.cell + "\nCGO_ENABLED=0\nGOFLAGS=\nPATH=/base\n"
+	want := "build -tags=golens_cell -buildvcs=false -ldflags=-w -o x\n" + w.cell + "\nCGO_ENABLED=0\nGOFLAGS=\nPATH=/base\nGOWORK=off\n"
 	if err != nil || out != want {
 		t.Errorf("got %q, %v; want %q", out, err, want)
 	}
@@ -110,6 +110,28 @@ func TestNothingIsBuiltAfterAFailedShellLine(t *testing.T) {
 		if out, err := w.run(w.cell, args...); err == nil || !strings.Contains(out, "exit status 7") {
 			t.Errorf("%v: %q, %v", args, out, err)
 		}
+	}
+}
+
+func TestOnlyTheCellsOwnWorkspaceIsObeyed(t *testing.T) {
+	w := newWorld(t)
+	planted := filepath.Join(w.dir, "go.work") // in the folder above the cell's
+	own := filepath.Join(w.cell, "go.work")
+	for _, step := range []struct{ write, want string }{{"", "off"}, {planted, "off"}, {own, own}} {
+		if step.write != "" {
+			if err := os.WriteFile(step.write, []byte("not a go.work"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, args := range [][]string{{"go", "build"}, {"go", "list"}, {"gopls"}} {
+			if out, err := w.run(w.cell, args...); err != nil || !strings.Contains(out, "\nGOWORK="+step.want+"\n") {
+				t.Errorf("%v with %q: got %q, %v", args, step.write, out, err)
+			}
+		}
+	}
+	w.env = append(w.env, "GOWORK=/mine")
+	if out, err := w.run(w.dir, "go", "build"); err != nil || !strings.Contains(out, "\nGOWORK=/mine\n") {
+		t.Errorf("outside a cell: got %q, %v", out, err)
 	}
 }
 

@@ -63,7 +63,7 @@ func (h *hostProcess) spawn() (*hostRun, error) {
 	s := h.sup
 	r := &hostRun{start: time.Now()}
 	r.cmd = exec.Command(s.tools.Path(toolchain.Host), "-fd", "3", "-guard", s.guardFile())
-	r.cmd.Env = append(os.Environ(),
+	r.cmd.Env = append(host.Env(os.Environ()),
 		host.SocketEnv+"="+s.hostSocket(), toolchain.SourceEnv+"="+s.tools.Source.Dir)
 	r.cmd.ExtraFiles = []*os.File{h.file}
 	r.log = &childLog{name: "host", to: s.log, pick: func(string) bool { return true }}

@@ -26,10 +26,12 @@ type Source struct {
 	Version string // module version, or "" for a working copy
 }
 
-// FindSource finds the sources: at GOLENS_SOURCE if set, else the module that
-// the working directory lies in if it is golens, else where this program was
-// built from, else the module cache, into which the go command downloads them
-// if they are not there.
+// FindSource finds the sources: at GOLENS_SOURCE if set, else where this program
+// was built from, else in the module cache, into which the go command downloads
+// the version that this program was built from, else the module that the working
+// directory lies in if it is golens. What is found is built and run, so a folder
+// that others could have filled is refused (see trusted), except at
+// GOLENS_SOURCE, which the caller chose.
 func FindSource(ctx context.Context) (Source, error) {
 	if dir := os.Getenv(SourceEnv); dir != "" {
 		if !isSource(dir) {
@@ -38,19 +40,9 @@ func FindSource(ctx context.Context) (Source, error) {
 		abs, err := filepath.Abs(dir)
 		return Source{Dir: abs}, err
 	}
-	if wd, err := os.Getwd(); err == nil {
-		for dir := wd; ; dir = filepath.Dir(dir) {
-			if isSource(dir) {
-				return Source{Dir: dir}, nil
-			}
-			if dir == filepath.Dir(dir) {
-				break
-			}
-		}
-	}
 	if _, file, _, ok := runtime.Caller(0); ok { // not with -trimpath
 		if dir := filepath.Join(filepath.Dir(file), "..", ".."); isSource(dir) {
-			return Source{Dir: dir}, nil
+			return source(dir, true)
 		}
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -60,7 +52,31 @@ func FindSource(ctx context.Context) (Source, error) {
 			}
 		}
 	}
-	return Source{}, fmt.Errorf("cannot find the sources of %s: set %s to a copy of the repository", Module, SourceEnv)
+	return around()
+}
+
+// around finds the sources that the working directory lies in.
+func around() (Source, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return Source{}, err
+	}
+	for dir := wd; ; dir = filepath.Dir(dir) {
+		if isSource(dir) {
+			return source(dir, false)
+		}
+		if dir == filepath.Dir(dir) {
+			return Source{}, fmt.Errorf("cannot find the sources of %s: set %s to a copy of the repository", Module, SourceEnv)
+		}
+	}
+}
+
+// source returns the working copy at dir if it is to be trusted.
+func source(dir string, own bool) (Source, error) {
+	if err := trusted(filepath.Join(dir, "go.mod"), own); err != nil {
+		return Source{}, fmt.Errorf("the sources of golens in %s are not used, because %w; set %s=%s if you trust them", dir, err, SourceEnv, dir)
+	}
+	return Source{Dir: dir}, nil
 }
 
 // isSource tells whether dir holds the go.mod of this module.
@@ -80,8 +96,22 @@ func isSource(dir string) bool {
 
 // download returns the sources of a released version in the module cache.
 func download(ctx context.Context, version string) (Source, error) {
+	fail := func(err error) (Source, error) {
+		return Source{}, fmt.Errorf("sources of %s@%s: %w; set %s to a copy of the repository", Module, version, err, SourceEnv)
+	}
+	// In a module of its own: not in whatever module the user works in, nor in
+	// one that somebody has put into the temporary folder.
+	dir, err := os.MkdirTemp("", "golens-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module none\n"), 0o600); err != nil {
+		return fail(err)
+	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module+"@"+version)
-	cmd.Dir = os.TempDir() // not inside whatever module the user works in
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), noWorkspace, "PWD="+dir)
 	out, err := cmd.Output()
 	var got struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &got); jsonErr == nil && got.Error != "" {
@@ -91,7 +121,7 @@ func download(ctx context.Context, version string) (Source, error) {
 		err = errors.New("the go command named no folder")
 	}
 	if err != nil {
-		return Source{}, fmt.Errorf("sources of %s@%s: %w; set %s to a copy of the repository", Module, version, err, SourceEnv)
+		return fail(err)
 	}
 	return Source{Dir: got.Dir, Version: version}, nil
 }

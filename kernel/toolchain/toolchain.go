@@ -44,6 +44,7 @@ func Find(ctx context.Context) (*Toolchain, error) {
 	cmd := exec.CommandContext(ctx, t.Go, "env", "-json",
 		"GOVERSION", "GOOS", "GOARCH", "GOAMD64", "GOEXPERIMENT", "CGO_ENABLED", "GOFLAGS")
 	cmd.Dir = src.Dir // where go.mod may ask for a newer toolchain
+	cmd.Env = append(os.Environ(), noWorkspace, "PWD="+src.Dir)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w%s", err, stderrOf(err))
@@ -247,8 +248,12 @@ func (t *Toolchain) buildEnv(program string) []string {
 	case t.env.GOARCH == "amd64":
 		env = append(env, "GOEXPERIMENT="+withSIMD(t.env.GOEXPERIMENT))
 	}
-	return append(env, "PWD="+t.Source.Dir)
+	return append(env, noWorkspace, "PWD="+t.Source.Dir)
 }
+
+// noWorkspace keeps the go command from obeying a go.work in any folder above,
+// such as the temporary one, where anybody may put it.
+const noWorkspace = "GOWORK=off"
 
 // withSIMD adds simd to a list of Go experiments.
 func withSIMD(experiments string) string {

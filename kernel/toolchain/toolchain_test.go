@@ -17,7 +17,7 @@ const fakeGo = `#!/bin/sh
 case "$1 $2" in
 "mod edit") echo '{"Go": "1.26.5", "Require": [{"Path": "example.com/a", "Version": "v1.2.3"}], "Replace": [{"Old": {"Path": "example.com/b"}, "New": {"Path": "../b c"}}]}'; exit ;;
 esac
-echo "$* CGO_ENABLED=$CGO_ENABLED GOEXPERIMENT=$GOEXPERIMENT" >> "$FAKE_LOG"
+echo "$* CGO_ENABLED=$CGO_ENABLED GOEXPERIMENT=$GOEXPERIMENT GOWORK=$GOWORK" >> "$FAKE_LOG"
 if [ -e "$FAKE_LOG.fail" ]; then echo "x.go:1: broken" >&2; exit 1; fi
 while [ $# -gt 0 ]; do
   if [ "$1" = -o ]; then echo "built $RANDOM" > "$2"; fi
@@ -76,6 +76,11 @@ func TestBuildOnlyWhatIsOutdated(t *testing.T) {
 	}
 	if !strings.Contains(got[1], "cmd/golens-host CGO_ENABLED= GOEXPERIMENT=simd") {
 		t.Errorf("the host was built by %q", got[1])
+	}
+	for _, call := range got {
+		if !strings.HasSuffix(call, " GOWORK=off") {
+			t.Errorf("a go.work would be obeyed by %q", call)
+		}
 	}
 	if lines := build(); len(lines) != 0 {
 		t.Errorf("nothing has changed, yet: %q", lines)
@@ -227,13 +232,11 @@ func TestFindSource(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	t.Setenv(SourceEnv, "")
-	t.Chdir(filepath.Join(tc.Source.Dir, "interp", "heads"))
-	if got, err := FindSource(context.Background()); err != nil || got.Dir != tc.Source.Dir {
-		t.Errorf("from inside: got %v, %v", got, err)
-	}
-	t.Chdir(t.TempDir())
-	if got, err := FindSource(context.Background()); err != nil || !isSource(got.Dir) || got.Dir == tc.Source.Dir {
-		t.Errorf("from elsewhere: got %v, %v; want where this program was built", got, err)
+	for _, wd := range []string{filepath.Join(tc.Source.Dir, "interp", "heads"), t.TempDir()} {
+		t.Chdir(wd)
+		if got, err := FindSource(context.Background()); err != nil || !isSource(got.Dir) || got.Dir == tc.Source.Dir {
+			t.Errorf("from %s: got %v, %v; want where this program was built", wd, got, err)
+		}
 	}
 }
 

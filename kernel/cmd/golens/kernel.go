@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/golens/golens/kernel/host"
 	"github.com/golens/golens/kernel/render"
 	"github.com/golens/golens/kernel/supervisor"
 	"github.com/golens/golens/kernel/toolchain"
@@ -40,7 +41,7 @@ func becomeHost(ctx context.Context, args []string) error {
 		return err
 	}
 	path := tools.Path(toolchain.Host)
-	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, append([]string{path}, args...), os.Environ())}
+	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, append([]string{path}, args...), host.Env(os.Environ()))}
 }
 
 // say shows a line of progress.

@@ -53,6 +53,7 @@ var (
 // Open opens the named backend. An empty name means what GOLENS_BACKEND says,
 // or else the first that works.
 func Open(name string) (*Backend, error) {
+	warnPreempt()
 	if name == "" {
 		name = os.Getenv(Env)
 	}

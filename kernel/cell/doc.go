@@ -1,0 +1,2 @@
+// Package cell reads a notebook's cell as Go.
+package cell

@@ -1,0 +1,87 @@
+package render
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestOnlyRegularFilesAreReplaced(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	notebook := at("n.ipynb")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(notebook, []byte("{}"), 0o640))
+	must(os.WriteFile(at("target"), []byte("kept"), 0o644))
+	must(os.Symlink(at("target"), at("link")))
+	must(os.Symlink(at("nowhere"), at("dangling")))
+	must(os.Link(notebook, at("hard")))
+	must(os.Mkdir(at("folder"), 0o755))
+	must(syscall.Mkfifo(at("pipe"), 0o644))
+	for _, test := range []struct{ name, html, executed, want string }{
+		{"a device", os.DevNull, "", "is no regular file"},
+		{"a pipe", at("pipe"), "", "is no regular file"},
+		{"a link", at("link"), "", "is a link"},
+		{"a link to nothing", at("dangling"), "", "is a link"},
+		{"a folder", at("folder"), "", "is a folder"},
+		{"the notebook", notebook, "", "that is the notebook"},
+		{"the notebook by another path", filepath.Join(dir, "folder", "..", "n.ipynb"), "", "that is the notebook"},
+		{"the notebook by another name", at("hard"), "", "that is the notebook"},
+		{"the executed notebook to a pipe", at("new"), at("pipe"), "is no regular file"},
+		{"both to one file", at("new"), filepath.Join(dir, "folder", "..", "new"), "cannot write both"},
+		{"new files", at("new"), at("new2"), ""},
+		{"the executed notebook in the notebook's place", at("new"), notebook, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := writable(notebook, test.html, test.executed)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+	for _, name := range []string{"pipe", "link", "folder"} {
+		if err := writeFile(at(name), []byte("x")); err == nil || !strings.Contains(err.Error(), "was not written") {
+			t.Errorf("%s was replaced: %v", name, err)
+		}
+	}
+	if data, err := os.ReadFile(at("target")); err != nil || string(data) != "kept" {
+		t.Errorf("behind the link: %q, %v", data, err)
+	}
+	if files, _ := filepath.Glob(at(".*")); len(files) > 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+func TestModes(t *testing.T) {
+	dir := t.TempDir()
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(old, 0o751); err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(dir, "plain") // what the system gives any new file
+	if err := os.WriteFile(plain, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{"old": 0o751, "new": info.Mode()} {
+		if err := writeFile(filepath.Join(dir, name), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.Stat(filepath.Join(dir, name)); err != nil || got.Mode() != want {
+			t.Errorf("%s has mode %v, %v; want %v", name, got.Mode(), err, want)
+		}
+	}
+}
