@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 )
 
@@ -38,22 +37,7 @@ func (m *Model) Run(r Request) (*Result, error) { return m.RunContext(context.Ba
 
 // RunContext is [Model.Run] that stops when the context ends.
 func (m *Model) RunContext(ctx context.Context, r Request) (*Result, error) {
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	return m.runner.Do(ctx, r)
-}
-
-// Products are products of weight matrices.
-func (m *Model) Products(chains ...Chain) ([]*array.Array, error) {
-	for _, chain := range chains {
-		for _, f := range chain {
-			if f.Tokens != nil && len(f.Tokens) == 0 {
-				return nil, fmt.Errorf("product %s: no tokens are selected of %s", chain, f.Name)
-			}
-		}
-	}
-	return m.runner.Products(context.Background(), chains)
+	return do[*Result](ctx, m, r)
 }
 
 // Process is the same model with its weights processed from the raw ones. The
@@ -138,7 +122,7 @@ func (m *Model) Ordinary() []int32 {
 
 // Continue tokenizes texts without the tokens around them.
 func (m *Model) Continue(texts ...string) Prompts {
-	ids, err := m.runner.Encode(context.Background(), texts)
+	ids, err := m.Encode(texts...)
 	if err != nil {
 		return Prompts{err: err}
 	}
@@ -147,19 +131,18 @@ func (m *Model) Continue(texts ...string) Prompts {
 
 // Rows are prompts made of token ids.
 func (m *Model) Rows(ids [][]int32) Prompts {
-	p := Prompts{IDs: ids}
-	for _, row := range ids {
-		_, labels, err := m.runner.Decode(context.Background(), row)
-		if err != nil {
-			return Prompts{err: err}
-		}
-		p.Labels = append(p.Labels, labels)
+	d, err := m.Decode(ids...)
+	if err != nil {
+		return Prompts{err: err}
 	}
-	return p
+	return Prompts{IDs: ids, Labels: d.Labels}
 }
 
 // Text is the text of a row of tokens.
 func (m *Model) Text(ids []int32) (string, error) {
-	text, _, err := m.runner.Decode(context.Background(), ids)
-	return text, err
+	d, err := m.Decode(ids)
+	if err != nil {
+		return "", err
+	}
+	return d.Texts[0], nil
 }

@@ -249,7 +249,5 @@ func (s *source) decode(ids []int32) (string, []string, error) {
 	return s.tokens.Decode(ids), labels, nil
 }
 
-var errHeadless = errors.New("these weights have no unembedding, as they were saved for their hidden states: there are no logits, and nothing that is read off them")
-
 var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, or vocab.txt); give token ids. " +
 	"From SentencePiece's tokenizer.model alone, AutoTokenizer's save_pretrained in Python makes a tokenizer.json")

@@ -35,7 +35,7 @@ func TestGreaterThan(t *testing.T) {
 		}
 		tok := m.Runner().(words).Tokenizer
 		for i := range g.Len() {
-			text, _, _ := m.Runner().Decode(t.Context(), g.Clean.IDs[i])
+			text, _ := m.Text(g.Clean.IDs[i])
 			century, yy := label(g.Clean, g.Century, i), label(g.Clean, g.Year, i)
 			noun := label(g.Clean, g.Noun, i)
 			if want := "The " + noun + " lasted from the year " + century + yy + " to the year " + century; !strings.HasSuffix(text, want) {
@@ -83,7 +83,7 @@ func TestDocstring(t *testing.T) {
 	for i := range d.Len() {
 		for side, p := range []model.Prompts{d.Clean, d.Corrupted} {
 			at := func(name string) string { return label(p, place(t, d.Task, name), i) }
-			text, _, _ := m.Runner().Decode(t.Context(), p.IDs[i])
+			text, _ := m.Text(p.IDs[i])
 			head := "(self, " + at("A_def") + ", " + at("B_def") + ", " + at("C_def") + ", " + at("LAST") + "):\n"
 			if !strings.Contains(text, head) || !strings.Contains(text, ":param "+at("A_doc")+": ") || !strings.Contains(text, ":param "+at("B_doc")+": ") {
 				t.Errorf("row %d reads %q, its places say %q, %s, %s", i, text, head, at("A_doc"), at("B_doc"))
