@@ -107,7 +107,7 @@ func readGraph(g Graph) (*network, error) {
 	case count > maxNodes || links > maxLinks:
 		return nil, fmt.Errorf("%d nodes and %d links: at most %d and %d are drawn; keep the largest effects", count, links, maxNodes, maxLinks)
 	}
-	n := &network{title: clean(g.Title()), unit: clean(g.EffectUnit())}
+	n := &network{title: cleanTo(g.Title(), maxTitle), unit: clean(g.EffectUnit())}
 	for _, c := range g.Columns() {
 		n.columns = append(n.columns, clean(c))
 	}

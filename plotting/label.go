@@ -15,7 +15,10 @@ const maxLabel = 40
 // clean makes s one line of printable text: spaces at either end become "·"
 // (" cat" and "cat" are different tokens), control characters their Go
 // escape, what is not UTF-8 "\ufffd".
-func clean(s string) string {
+func clean(s string) string { return cleanTo(s, maxText) }
+
+// cleanTo keeps at most so many runes.
+func cleanTo(s string, most int) string {
 	if s == "" {
 		return s
 	}
@@ -24,7 +27,7 @@ func clean(s string) string {
 	start := len(s) - len(strings.TrimLeft(s, " "))
 	end := len(strings.TrimRight(s, " "))
 	for i, r := range s {
-		if n++; n > maxText {
+		if n++; n > most {
 			b.WriteRune('…')
 			break
 		}
@@ -46,6 +49,9 @@ func clean(s string) string {
 // maxText bounds any text that a figure carries, in runes: a title or label
 // longer than this is a mistake in the data.
 const maxText = 300
+
+// maxTitle is that of titles and captions, which are never cut otherwise.
+const maxTitle = 2000
 
 // short cuts s to n runes.
 func short(s string, n int) string {

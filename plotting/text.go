@@ -88,6 +88,16 @@ func (g grid) table(title string) string {
 	if rank > 2 || rows.n > tableRows || cols.n > tableCols {
 		return g.caption(title) + g.summary()
 	}
+	return g.caption(title) + align(g.cells())
+}
+
+// cells is a grid of one or two axes as a table, with its labels.
+func (g grid) cells() [][]string {
+	rank := len(g.axes)
+	rows, cols := axis{n: 1}, g.axes[rank-1]
+	if rank >= 2 {
+		rows = g.axes[rank-2]
+	}
 	format := cellFormat(bounds(g.vals))
 	cells := [][]string{append([]string{axisPair(rows.name, cols.name)}, cols.all()...)}
 	for r := range rows.n {
@@ -100,7 +110,7 @@ func (g grid) table(title string) string {
 		}
 		cells = append(cells, row)
 	}
-	return g.caption(title) + align(cells)
+	return cells
 }
 
 func axisPair(row, col string) string {
