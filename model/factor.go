@@ -1,10 +1,12 @@
 package model
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
 )
 
 // A Factor is a weight matrix in a product, in TransformerLens' orientation:
@@ -114,6 +116,34 @@ func (c Chain) String() string {
 		parts[i] = f.String()
 	}
 	return strings.Join(parts, " ")
+}
+
+// Products asks for products of weight matrices. The answer is an array for each
+// chain.
+type Products struct{ Chains []Chain }
+
+func init() { asks[Products, []*array.Array]() }
+
+// Verb implements [Ask].
+func (Products) Verb() string { return "products" }
+
+func (p Products) check(config.Config) error {
+	for i, chain := range p.Chains {
+		if len(chain) == 0 {
+			return fmt.Errorf("product %d has no factors", i)
+		}
+		for _, f := range chain {
+			if f.Tokens != nil && len(f.Tokens) == 0 {
+				return fmt.Errorf("product %s: no tokens are selected of %s", chain, f.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// Products are products of weight matrices.
+func (m *Model) Products(chains ...Chain) ([]*array.Array, error) {
+	return do[[]*array.Array](context.Background(), m, Products{chains})
 }
 
 // Product is one product of weight matrices.

@@ -4,24 +4,16 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 )
 
-// A Runner does requests on one model: in this process, or in the model host
-// of a notebook kernel. It may be used from several goroutines. Programs use
-// it through a [Model].
+// A Runner does what a model can be asked: in this process, or in the model host
+// of a notebook kernel. It may be used from several goroutines. Programs use it
+// through a [Model].
 type Runner interface {
 	Info() Info
-	Do(ctx context.Context, r Request) (*Result, error)
-	Sweep(ctx context.Context, s Sweep) (*SweepResult, error)
-	Explain(ctx context.Context, s Sweep) (*Plan, error)
-	Generate(ctx context.Context, g Generation) (*Generated, error)
-	Products(ctx context.Context, chains []Chain) ([]*array.Array, error)
-	// Encode tokenizes texts, without a begin token.
-	Encode(ctx context.Context, texts []string) ([][]int32, error)
-	// Decode is the text of a row of tokens, and each token as a label.
-	Decode(ctx context.Context, ids []int32) (text string, labels []string, err error)
+	// Do does an ask. The type of the answer follows from that of the ask.
+	Do(ctx context.Context, ask Ask) (answer any, err error)
 	// Process is the same model under other processing of its weights.
 	Process(ctx context.Context, p Processing) (Runner, error)
 	Close() error
@@ -36,25 +28,24 @@ type Info struct {
 	Backend    string
 	Version    string // of golens
 	// Begin and End are the tokens that the tokenizer puts around a text, such
-	// as BERT's [CLS] and [SEP]; most put none, or one before it.
+	// as BERT's [CLS] and [SEP]; most put none, or one before it. The tokenizers of
+	// GPT-2, Pythia and Qwen put none.
 	Begin, End []int32
+	// Special are the ids that no text is made of: special tokens, places kept
+	// for later use, and rows of the embedding beyond the vocabulary.
+	Special []int32
 	// Checkpoints are the training steps whose weights can be opened too.
 	Checkpoints []int
 }
 
-// around are the tokens that stand around a text: the tokenizer's, or, if it
-// puts none, the model's begin token.
-func (i Info) around() (begin, end []int32) {
-	if bos := i.Config.BOS; bos != nil && len(i.Begin)+len(i.End) == 0 {
-		return []int32{int32(*bos)}, nil
-	}
-	return i.Begin, i.End
-}
-
 // String is a few lines.
 func (i Info) String() string {
-	return fmt.Sprintf("%s\n%s\nweights %.12s, %s\nbackend %s, golens %s",
+	s := fmt.Sprintf("%s\n%s\nweights %.12s, %s\nbackend %s, golens %s",
 		i.Name, i.Config, i.Weights, i.Processing, i.Backend, i.Version)
+	for _, w := range i.Config.Warnings {
+		s += "\nwarning: " + w
+	}
+	return s
 }
 
 // SocketEnv names the environment variable with the model host's socket.

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 
@@ -17,16 +18,22 @@ type around struct {
 
 func (a around) Info() Info { return a.info }
 
-func (a around) Encode(_ context.Context, texts []string) ([][]int32, error) {
-	rows := make([][]int32, len(texts))
-	for i := range rows {
-		rows[i] = []int32{7}
+func (a around) Do(_ context.Context, ask Ask) (any, error) {
+	switch ask := ask.(type) {
+	case Encode:
+		rows := make([][]int32, len(ask.Texts))
+		for i := range rows {
+			rows[i] = []int32{7}
+		}
+		return rows, nil
+	case Decode:
+		d := &Decoded{Texts: make([]string, len(ask.Rows))}
+		for _, row := range ask.Rows {
+			d.Labels = append(d.Labels, make([]string, len(row)))
+		}
+		return d, nil
 	}
-	return rows, nil
-}
-
-func (a around) Decode(_ context.Context, ids []int32) (string, []string, error) {
-	return "", make([]string, len(ids)), nil
+	return nil, errors.New("only tokens")
 }
 
 func TestTokensStandBetweenTheEnds(t *testing.T) {
@@ -37,7 +44,8 @@ func TestTokensStandBetweenTheEnds(t *testing.T) {
 		bos  bool
 	}{
 		"nothing":              {Info{}, []int32{7}, false},
-		"the config's begin":   {Info{Config: config.Config{BOS: &bos}}, []int32{5, 7}, true},
+		"the config's alone":   {Info{Config: config.Config{BOS: &bos}}, []int32{7}, false},
+		"what is there":        {Info{Begin: []int32{7}, End: []int32{2}}, []int32{7, 2}, true},
 		"the tokenizer's":      {Info{Begin: []int32{1}}, []int32{1, 7}, true},
 		"the tokenizer's ends": {Info{Begin: []int32{1}, End: []int32{2}, Config: config.Config{BOS: &bos}}, []int32{1, 7, 2}, true},
 		"an end alone":         {Info{End: []int32{2}, Config: config.Config{BOS: &bos}}, []int32{7, 2}, false},

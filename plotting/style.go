@@ -70,6 +70,18 @@ func width(s string, size float64) float64 {
 	return slack * (float64(f.Width(string(known))) + ems*size)
 }
 
+// measured is the exact width of s in Liberation Sans, 0 if it has not all of its
+// signs.
+func measured(s string, size float64, bold bool) float64 {
+	f := face(size, bold)
+	for _, r := range s {
+		if i, err := f.Face.GlyphIndex(nil, r); err != nil || i == 0 {
+			return 0
+		}
+	}
+	return float64(f.Width(s))
+}
+
 // widest is the room that the longest of the labels needs.
 func widest(labels []string, size float64) float64 {
 	w := 0.0
@@ -84,11 +96,19 @@ func fit(s string, size, w float64) string {
 	if width(s, size) <= w {
 		return s
 	}
+	return string([]rune(s)[:fitting(s, size, w-width("…", size))]) + "…"
+}
+
+// fitting is how many of the first runes of s fit into w pixels.
+func fitting(s string, size, w float64) int {
 	r := []rune(s)
-	for n := len(r) - 1; n > 0; n-- {
-		if c := string(r[:n]) + "…"; width(c, size) <= w {
-			return c
+	lo, hi := 0, len(r)
+	for lo < hi {
+		if mid := (lo + hi + 1) / 2; width(string(r[:mid]), size) <= w {
+			lo = mid
+		} else {
+			hi = mid - 1
 		}
 	}
-	return "…"
+	return lo
 }

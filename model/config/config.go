@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 )
@@ -79,6 +78,7 @@ type Config struct {
 	EmbedScale float64 // the embedding is multiplied by this; 0 for 1
 	EmbedNorm  bool    // the sum of the embeddings is normalized
 	NoFinal    bool    // the unembedding reads the residual stream as it is
+	Headless   bool    // there is no unembedding: no logits, and nothing that needs them
 	Encoder    bool    // every position sees every other; the head is BERT's for masked words
 
 	Rotary      Rotary // with PosRotary
@@ -88,6 +88,10 @@ type Config struct {
 
 	BOS *int // token that begins a sequence, nil if the model has none
 	EOS *int // token that ends a sequence, nil if the model has none
+
+	// Warnings are what the model's files say and golens does not heed, and what
+	// is computed otherwise than somebody might think.
+	Warnings []string `json:",omitempty"`
 }
 
 // AttnOnly tells whether the blocks have no MLP.
@@ -207,17 +211,4 @@ func (c Config) String() string {
 	}
 	return fmt.Sprintf("%s: %d layers, %d heads, d_model %d, d_head %d, %s, vocabulary %d, context %d",
 		c.Family, c.Layers, c.Heads, c.DModel, c.DHead, mlp, c.Vocab, c.Context)
-}
-
-// GobEncode writes the config as JSON: gob by itself takes a pointer to zero,
-// such as a begin token 0, for no pointer.
-func (c Config) GobEncode() ([]byte, error) {
-	type plain Config
-	return json.Marshal(plain(c))
-}
-
-// GobDecode reads what GobEncode wrote.
-func (c *Config) GobDecode(data []byte) error {
-	type plain Config
-	return json.Unmarshal(data, (*plain)(c))
 }
