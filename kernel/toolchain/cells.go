@@ -17,7 +17,7 @@ const Cells = "cells"
 
 // cellPackages are the packages of golens that cells import, beside those that
 // these import themselves.
-var cellPackages = []string{"kernel/nb", "model", "model/hook", "model/array", "interp", "plotting"}
+var cellPackages = []string{"kernel/nb", "kernel/nb/keep", "model", "model/hook", "model/array", "interp", "plotting"}
 
 // cellStd are packages of the standard library that cells often import.
 var cellStd = []string{"bytes", "cmp", "context", "encoding/json", "errors", "flag", "fmt", "maps", "math", "math/rand/v2",
