@@ -17,8 +17,10 @@ type request struct {
 	count int
 	code  string
 	idle  chan struct{} // closed when gonb has published all output of it
-	stop  chan struct{} // closed by the first interrupt
-	ended chan struct{} // closed when the request is answered
+	// idleOnce closes it: gonb may say twice that it is idle.
+	idleOnce sync.Once
+	stop     chan struct{} // closed by the first interrupt
+	ended    chan struct{} // closed when the request is answered
 
 	noticed bool // lines about the kernel's start were shown; guarded by Proxy.mu
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
-	"time"
 
 	"github.com/golens/golens/kernel/wire"
 )
@@ -50,14 +49,15 @@ type Proxy struct {
 	running *request      // what gonb works on, nil between requests
 	notices []string      // lines for people who wait for the first cell
 
-	ended chan struct{} // closed after a shutdown was answered
+	ended   chan struct{} // closed after a shutdown was answered
+	endOnce sync.Once
 }
 
 // Listen opens the sockets of conn and begins to answer. Requests for gonb wait
 // until Connect or Fail is called.
 func Listen(ctx context.Context, conn wire.Connection, hooks Hooks) (*Proxy, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	f, err := listen(ctx, conn)
+	f, err := listen(ctx, conn, sparse(hooks.Log))
 	if err != nil {
 		cancel()
 		return nil, err
@@ -70,7 +70,6 @@ func Listen(ctx context.Context, conn wire.Connection, hooks Hooks) (*Proxy, err
 		ended: make(chan struct{}),
 	}
 	p.history.session = 1
-	go f.echo()
 	go p.receive(f.shell, p.onShell)
 	go p.receive(f.control, p.onControl)
 	go p.receive(f.stdin, p.onStdin)
@@ -85,7 +84,8 @@ type status struct {
 }
 
 func (p *Proxy) receive(s *wire.Socket, f func(*wire.Message)) {
-	_ = s.Each(f, func(err error) { p.hooks.Log("dropped a message: %v", err) })
+	log := sparse(p.hooks.Log)
+	_ = s.Each(f, func(err error) { log("dropped a message: %v", err) })
 }
 
 // Connect gives the proxy the gonb that it relays to.
@@ -131,20 +131,15 @@ func (p *Proxy) notice(r *request, line string) {
 // Ended is closed once a shutdown request has been answered.
 func (p *Proxy) Ended() <-chan struct{} { return p.ended }
 
-// linger is how long sockets stay open after the last message was queued, for
-// ZeroMQ to send it: local and small, so a tenth of a second is plenty.
-const linger = 100 * time.Millisecond
-
 // Close sends what is queued and closes the sockets.
 func (p *Proxy) Close() {
-	time.Sleep(linger)
+	p.front.close()
 	p.cancel()
 	p.mu.Lock()
 	if p.back != nil {
 		p.back.Close()
 	}
 	p.mu.Unlock()
-	p.front.close()
 }
 
 // publish sends a message on iopub in answer to parent.

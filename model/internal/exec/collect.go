@@ -9,32 +9,12 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
 )
-
-// Selected is the shape of the part of an activation that a point selects, in
-// a batch of rows whose longest has so many tokens.
-func Selected(c config.Config, p hook.Point, rows, longest int) []int {
-	dims := append([]int{rows}, arch.Dims(c, p.Kind, longest)...)
-	if p.Batch != nil {
-		dims[0] = len(p.Batch)
-	}
-	if !p.Pos.All() {
-		dims[p.Kind.PositionAxis()] = len(p.Pos.Rows[0])
-	}
-	if axis := p.Kind.HeadAxis(); axis >= 0 && p.Heads != nil {
-		dims[axis] = len(p.Heads)
-	}
-	if p.Coords != nil {
-		dims[len(dims)-1] = len(p.Coords)
-	}
-	return dims
-}
 
 // answer is the empty array that a capture of the whole job will fill.
 func answer(c config.Config, p hook.Point, rows, longest int) *array.Array {
 	var axes []array.Axis
-	for i, n := range Selected(c, p, rows, longest) {
+	for i, n := range c.Selected(p, rows, longest) {
 		name := p.Kind.Axes()[i]
 		if name == "kv_head" {
 			name = hook.Head
@@ -48,7 +28,7 @@ func answer(c config.Config, p hook.Point, rows, longest int) *array.Array {
 // of the answer, large ones side by side. Positions past the end of a row are
 // NaN.
 func (f *frame) collect(c config.Config, p hook.Point, t *tensors.Tensor, to *array.Array) error {
-	dims := arch.Dims(c, p.Kind, f.pos)
+	dims := c.Dims(p.Kind, f.pos)
 	return tensors.ConstFlatData(t, func(from []float32) {
 		var wg sync.WaitGroup
 		for _, g := range f.regions(p, dims, true) {

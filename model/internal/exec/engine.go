@@ -31,7 +31,7 @@ type Engine struct {
 
 // New brings the weights to the backend.
 func New(c config.Config, plan arch.Plan, b *backend.Backend) (*Engine, error) {
-	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: arch.BlockKinds(c), programs: map[string]*Exec{}}
+	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: c.BlockKinds(), programs: map[string]*Exec{}}
 	var mu sync.Mutex
 	err := plan.Each(func(names []string, w *arch.Pending) error {
 		t, err := e.upload(w)

@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // A finalCall is what one call of the unembedding computes.
@@ -95,14 +96,14 @@ func (p *pass) plan() {
 			c.index[i] = int32(at)
 		}
 	}
-	if i := slices.IndexFunc(p.job.Metrics, func(m Objective) bool { return m.Linear == nil }); !whole && nonlinear == 1 && p.job.Metrics[i].Tokens != nil {
+	if i := slices.IndexFunc(p.job.Metrics, func(m plan.Objective) bool { return m.Linear == nil }); !whole && nonlinear == 1 && p.job.Metrics[i].Tokens != nil {
 		c.tokens = p.tokensRead(p.job.Metrics[i], c.rows)
 	}
 	p.final = c
 }
 
 // tokensRead are the tokens that a metric reads of each flat row [rows, k].
-func (p *pass) tokensRead(m Objective, rows int) []int32 {
+func (p *pass) tokensRead(m plan.Objective, rows int) []int32 {
 	k := len(m.Tokens(p.first))
 	ids := make([]int32, rows*k)
 	for i, at := range p.flat {
@@ -190,7 +191,7 @@ func (p *pass) measure(logits *tensors.Tensor) error {
 
 // eval is one metric of row r of the chunk, at each of its positions. It adds the
 // derivative of their mean to cot, if that is not nil.
-func (p *pass) eval(m Objective, r int, flat, cot []float32) []float64 {
+func (p *pass) eval(m plan.Objective, r int, flat, cot []float32) []float64 {
 	width, row := len(flat)/p.final.rows, p.first+r
 	at := m.At(row)
 	var ids []int32

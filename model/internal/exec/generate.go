@@ -9,42 +9,13 @@ import (
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/plan"
 )
-
-// A GenerateJob is a checked generation: every row has room for New tokens more.
-type GenerateJob struct {
-	Tokens   [][]int32    // prompts, of any lengths
-	New      int          // tokens to add to each row, at least 1
-	Edits    []hook.Edit  // in order, each made where a position is computed
-	Captures []hook.Point // of what is computed; see [EachStep]
-
-	// Choose gives a row's next token by its logits [vocab], and tells whether
-	// the row ends with it. A row's tokens are chosen one after the other;
-	// different rows may be asked for at the same time.
-	Choose func(row int, logits []float32) (token int32, end bool, err error)
-	Done   func(tokens int) // of all rows
-}
 
 // A GenerateOutcome is what a generation gave.
 type GenerateOutcome struct {
 	Tokens   [][]int32 // prompts and what was added
 	Captures []*array.Array
-}
-
-// EachStep tells whether a capture takes, in every step, the position whose
-// logits choose the next token: its position axis counts the steps.
-func EachStep(p hook.Point) bool {
-	return len(p.Pos.Rows) == 1 && slices.Equal(p.Pos.Rows[0], []int{-1})
-}
-
-// Generated is the shape of a capture of a generation, for prompts the longest
-// of which has so many tokens.
-func (e *Engine) Generated(p hook.Point, rows, longest, steps int) []int {
-	shape := Selected(e.Config, p, rows, longest+steps-1) // nothing runs on the last token
-	if EachStep(p) {
-		shape[p.Kind.PositionAxis()] = steps
-	}
-	return shape
 }
 
 // cacheBytes bounds the keys and values that are held at a time.
@@ -57,7 +28,7 @@ const rowsPerStep = 8
 
 // Generate does a generation. It stops with the context's error between two
 // blocks.
-func (e *Engine) Generate(ctx context.Context, job GenerateJob) (*GenerateOutcome, error) {
+func (e *Engine) Generate(ctx context.Context, job plan.Generation) (*GenerateOutcome, error) {
 	g := &generation{Engine: e, job: job, out: &GenerateOutcome{}}
 	for _, row := range job.Tokens {
 		g.lens = append(g.lens, len(row))
@@ -83,7 +54,7 @@ func (e *Engine) Generate(ctx context.Context, job GenerateJob) (*GenerateOutcom
 // generation is what the chunks of a generation share.
 type generation struct {
 	*Engine
-	job     GenerateJob
+	job     plan.Generation
 	out     *GenerateOutcome
 	prompts []int // tokens of each prompt
 	lens    []int // of each row now; a chunk reads and writes its own rows alone

@@ -9,7 +9,7 @@ import (
 
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // rows is a chunk of rows that grow side by side: one call on the prompts, then
@@ -32,7 +32,7 @@ type rows struct {
 type cache struct{ k, v *tensors.Tensor }
 
 func (g *generation) rows(in []int, batch int) *rows {
-	s := &sweep{Engine: g.Engine, job: SweepJob{Base: Job{Edits: g.job.Edits}}, lens: g.lens, longest: g.longest + g.job.New,
+	s := &sweep{Engine: g.Engine, job: plan.Sweep{Base: plan.Job{Edits: g.job.Edits}}, lens: g.lens, longest: g.longest + g.job.New,
 		variants: make([]variant, 1), points: g.job.Captures, scratch: newScratch(g.Engine)}
 	r := &rows{work: &work{sweep: s, group: &group{width: g.width()}, batch: batch}, gen: g, ended: make([]bool, len(in)),
 		cache: make([]cache, g.Config.Layers)}
@@ -103,7 +103,7 @@ func (r *rows) places(c course) []int { return from(upTo(c.from+r.width), c.from
 // unembedded are those whose logits are computed: the last of the row, if
 // nobody reads others.
 func (r *rows) unembedded(c course) []int {
-	if slices.ContainsFunc(r.points, func(p hook.Point) bool { return finals[p.Kind] && !EachStep(p) }) {
+	if slices.ContainsFunc(r.points, func(p hook.Point) bool { return finals[p.Kind] && !plan.EachStep(p) }) {
 		return r.places(c)
 	}
 	return []int{r.lens[c.row] - 1}
@@ -164,7 +164,7 @@ func (r *rows) inputs(args []any, values ...any) (_ []any, own []*tensors.Tensor
 // lie.
 func (r *rows) lies(list func(course) []int) func(hook.Kind) ([]int, func(int) view) {
 	return func(k hook.Kind) ([]int, func(int) view) {
-		dims := arch.Dims(r.Config, k, len(list(r.courses[0])))
+		dims := r.Config.Dims(k, len(list(r.courses[0])))
 		if k.Axes()[len(dims)] == hook.Key {
 			dims[len(dims)-1] = r.keys()
 		}

@@ -7,12 +7,13 @@ import (
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // answer is the array of a capture before anything is computed: all NaN.
 func (g *generation) answer(p hook.Point) *array.Array {
 	a := answer(g.Config, p, len(g.lens), g.longest+g.job.New-1)
-	if EachStep(p) {
+	if plan.EachStep(p) {
 		axes := append([]array.Axis(nil), a.Axes()...)
 		axes[p.Kind.PositionAxis()].Len = g.job.New
 		a = array.New(axes...).Named(a.Title(), a.Unit())
@@ -45,7 +46,7 @@ func (r *rows) takeSteps(out []*tensors.Tensor, kinds []hook.Kind, layer int, li
 
 func (r *rows) takeStep(p hook.Point, x []float32, dims []int, at func(int) view, a *array.Array) {
 	to, rowLen := a.Values(), product(dims)
-	if EachStep(p) {
+	if plan.EachStep(p) {
 		to = to[r.step*strides(a.Shape())[p.Kind.PositionAxis()]:]
 	}
 	for i, c := range r.courses {
@@ -72,7 +73,7 @@ func (g *generation) settle(p hook.Point, a *array.Array) *array.Array {
 			a = a.Select(a.Axes()[axis].Name, upTo(n)...)
 		}
 	}
-	if EachStep(p) {
+	if plan.EachStep(p) {
 		cut(p.Kind.PositionAxis(), steps)
 	} else if p.Pos.All() && p.Kind.PositionAxis() >= 0 {
 		cut(p.Kind.PositionAxis(), ran)
@@ -98,7 +99,7 @@ func (g *generation) blind(p hook.Point, a *array.Array) {
 		}
 		ran := g.lens[row] - 1
 		queries := positions(p.Pos.In(row), shape[axis], 0, false)
-		if EachStep(p) {
+		if plan.EachStep(p) {
 			queries = from(upTo(g.prompts[row]-1+shape[axis]), g.prompts[row]-1)
 		}
 		keys := p.Coords

@@ -9,13 +9,14 @@ import (
 
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // pass is the work on one chunk.
 type pass struct {
 	*Engine
 	*frame
-	job Job
+	job plan.Job
 	out *Outcome
 
 	sights [2]*sight         // of global and of local layers, made when needed
@@ -23,7 +24,7 @@ type pass struct {
 	final  finalCall
 }
 
-func (e *Engine) pass(ctx context.Context, job Job, f *frame, out *Outcome) error {
+func (e *Engine) pass(ctx context.Context, job plan.Job, f *frame, out *Outcome) error {
 	p := &pass{Engine: e, frame: f, job: job, out: out}
 	defer func() {
 		free(p.saved...)
@@ -196,7 +197,7 @@ func (p *pass) taps(grads []hook.Point, ids ...hook.ID) *site {
 // reads tells whether the activation is captured or measured.
 func (p *pass) reads(id hook.ID) bool {
 	return slices.ContainsFunc(p.job.Captures, func(c hook.Point) bool { return c.ID == id }) ||
-		slices.ContainsFunc(p.job.Metrics, func(m Objective) bool { return m.Linear != nil && m.Linear.ID == id })
+		slices.ContainsFunc(p.job.Metrics, func(m plan.Objective) bool { return m.Linear != nil && m.Linear.ID == id })
 }
 
 // run calls a graph with its slots filled.
@@ -214,7 +215,7 @@ func (p *pass) run(name string, t *site, g graphFn, args []any) ([]*tensors.Tens
 		return err
 	}
 	for i, s := range t.slots {
-		shape, dims := p.shape(s.kind), arch.Dims(p.Config, s.kind, p.pos)
+		shape, dims := p.shape(s.kind), p.Config.Dims(s.kind, p.pos)
 		values := s.values(p.frame, t.fill[i], shape, dims)
 		for k, shape := range s.shapes(shape) {
 			if err := add(values[k], shape...); err != nil {
@@ -223,7 +224,7 @@ func (p *pass) run(name string, t *site, g graphFn, args []any) ([]*tensors.Tens
 		}
 	}
 	for _, c := range t.cots {
-		shape, dims := p.shape(c.kind), arch.Dims(p.Config, c.kind, p.pos)
+		shape, dims := p.shape(c.kind), p.Config.Dims(c.kind, p.pos)
 		linear := p.job.Metrics[p.job.GradOf[c.metric]].Linear
 		values := slot{c.kind, hook.OpAdd}.values(p.frame, []hook.Edit{*linear}, shape, dims)
 		if err := add(values[0], shape...); err != nil {
@@ -235,7 +236,7 @@ func (p *pass) run(name string, t *site, g graphFn, args []any) ([]*tensors.Tens
 
 // shape is that of an activation's tensor in this chunk.
 func (p *pass) shape(k hook.Kind) []int {
-	dims := arch.Dims(p.Config, k, p.pos)
+	dims := p.Config.Dims(k, p.pos)
 	if finals[k] {
 		return []int{p.final.rows, dims[1]}
 	}
@@ -266,7 +267,7 @@ func (p *pass) take(t *site, out []*tensors.Tensor) error {
 
 // linear adds up values times coefficients, row by row.
 func (p *pass) linear(e hook.Edit, t *tensors.Tensor, metric []float64) error {
-	dims := arch.Dims(p.Config, e.Kind, p.pos)
+	dims := p.Config.Dims(e.Kind, p.pos)
 	rowLen := product(dims)
 	return tensors.ConstFlatData(t, func(x []float32) {
 		p.spread([]hook.Edit{e}, dims, func(at int, v float32, _ hook.Edit) {

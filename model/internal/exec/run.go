@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // rowsPerCall bounds batch*pos of one call on XLA: beyond about 2,000 its CPU
@@ -14,7 +15,7 @@ import (
 const rowsPerCall = 2048
 
 // Run does a job. It stops with the context's error between two blocks.
-func (e *Engine) Run(ctx context.Context, job Job) (*Outcome, error) {
+func (e *Engine) Run(ctx context.Context, job plan.Job) (*Outcome, error) {
 	lens := make([]int, len(job.Tokens))
 	longest := 0
 	for i, row := range job.Tokens {
@@ -138,7 +139,7 @@ func roundRows(n int) int {
 
 // tokens are the chunk's ids [batch, pos], padded with zeros: the mask keeps
 // what follows a row's end from reaching it.
-func (f *frame) tokens(job Job) []int32 {
+func (f *frame) tokens(job plan.Job) []int32 {
 	ids := make([]int32, f.batch*f.pos)
 	for r := range f.rows {
 		copy(ids[r*f.pos:(r+1)*f.pos], job.Tokens[f.first+r])

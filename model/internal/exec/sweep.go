@@ -8,29 +8,31 @@ import (
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // Explain is the plan of a sweep.
-func (e *Engine) Explain(job SweepJob) (SweepPlan, error) {
+func (e *Engine) Explain(job plan.Sweep) (SweepPlan, error) {
 	_, p, err := e.newSweep(job).plan()
 	return p, err
 }
 
 // Sweep does a sweep. It stops with the context's error between two blocks, and
-// gives what it has, from which the same job can go on.
-func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error) {
+// gives what it has. If that is given as before to the same job, it goes on from
+// there.
+func (e *Engine) Sweep(ctx context.Context, job plan.Sweep, before *SweepOutcome) (*SweepOutcome, error) {
 	s := e.newSweep(job)
-	groups, plan, err := s.plan()
+	groups, p, err := s.plan()
 	if err != nil {
 		return nil, err
 	}
 	defer s.scratch.close()
-	s.out = &SweepOutcome{Plan: plan}
+	s.out = &SweepOutcome{Plan: p}
 	if err := s.runBase(ctx); err != nil {
-		return job.Left, err
+		return before, err
 	}
 	s.answers()
-	left := plan.Rows
+	left := p.Rows
 	for _, v := range s.variants {
 		left -= len(v.rows)
 	}
@@ -46,8 +48,8 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 		}
 	}
 	s.out.finished = make([]bool, len(chunks))
-	if job.Left != nil {
-		s.out.Metrics, s.out.Captures, s.out.finished = job.Left.Metrics, job.Left.Captures, job.Left.finished
+	if before != nil {
+		s.out.Metrics, s.out.Captures, s.out.finished = before.Metrics, before.Captures, before.finished
 	}
 	chunks = slices.DeleteFunc(chunks, func(w *work) bool {
 		if s.out.finished[w.index] {
@@ -70,7 +72,7 @@ func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error)
 
 // runBase does the base and the source run and keeps what the groups need.
 func (s *sweep) runBase(ctx context.Context) error {
-	keepOf := func(job Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
+	keepOf := func(job plan.Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
 		asked := len(job.Captures)
 		job.Captures = slices.Concat(job.Captures, ids, more)
 		job.Most = s.rows
@@ -104,7 +106,7 @@ func (s *sweep) until() int {
 		return s.Config.Layers
 	}
 	n := 0
-	for _, p := range slices.Concat(s.job.Source.kept(), s.needs.source) {
+	for _, p := range slices.Concat(s.job.Source.Kept(), s.needs.source) {
 		switch {
 		case finals[p.Kind]:
 			return s.Config.Layers

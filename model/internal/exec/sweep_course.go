@@ -7,7 +7,6 @@ import (
 
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
 )
 
 // A course is the blocks that one row of one variant runs, and at which
@@ -82,7 +81,7 @@ func (s *sweep) set(edits []hook.Edit, row int, frozen bool) []int {
 		for _, h := range e.Heads {
 			heads[key][h] = true
 		}
-		if len(heads[key]) == arch.Dims(s.Config, e.Kind, 1)[axis-1] {
+		if len(heads[key]) == s.Config.Dims(e.Kind, 1)[axis-1] {
 			all = union(all, s.at(e.Point, row))
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
 )
 
 // view is where positions of a row of the batch lie in a tensor: local index of
@@ -172,7 +171,7 @@ func (s *sweep) kept(e hook.Edit, c course) (values []float32, dims []int) {
 	case hook.OpSource:
 		a, row, longest = s.source.kept[e.ID], s.variants[c.variant].donors[c.row], s.source.longest
 	}
-	dims = arch.Dims(s.Config, e.Kind, longest)
+	dims = s.Config.Dims(e.Kind, longest)
 	if a == nil {
 		return nil, dims
 	}
@@ -205,8 +204,8 @@ func (s *sweep) copyIn(x, values []float32, whole []int, p hook.Point, row int, 
 func (w *work) given(id hook.ID, places func(c course) []int, own bool) (*tensors.Tensor, error) {
 	kept := w.base[id]
 	n := len(places(w.courses[0]))
-	dims := arch.Dims(w.Config, id.Kind, n)
-	rowLen, whole := product(dims), product(arch.Dims(w.Config, id.Kind, w.longest))
+	dims := w.Config.Dims(id.Kind, n)
+	rowLen, whole := product(dims), product(w.Config.Dims(id.Kind, w.longest))
 	inner := rowLen / max(n, 1)
 	return reuse(w.scratch, func(x []float32) {
 		for i, c := range w.courses {

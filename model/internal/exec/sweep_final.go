@@ -6,7 +6,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // unembed measures the metrics on the residual stream after the last block, at
@@ -14,7 +14,7 @@ import (
 func (w *work) unembed(x *tensors.Tensor) error {
 	n := len(w.courses[0].final)
 	at := func(i int) view { return view{queries: viewOf(w.courses[i].final)} }
-	lies := func(k hook.Kind) ([]int, func(int) view) { return arch.Dims(w.Config, k, n), at }
+	lies := func(k hook.Kind) ([]int, func(int) view) { return w.Config.Dims(k, n), at }
 	tp, fills := w.taps(finalIDs, always, always)
 	args := []any{x}
 	few := w.tokensOf(w.courses[0].row)
@@ -33,7 +33,7 @@ func (w *work) unembed(x *tensors.Tensor) error {
 		defer free(t)
 		args = append(args, t)
 	}
-	nonlinear := slices.ContainsFunc(w.job.Base.Metrics, func(m Objective) bool { return m.Linear == nil })
+	nonlinear := slices.ContainsFunc(w.job.Base.Metrics, func(m plan.Objective) bool { return m.Linear == nil })
 	logits := nonlinear || slices.Contains(tp.reads, hook.KindLogits)
 	name := "unembed"
 	if few != nil {
@@ -52,7 +52,7 @@ func (w *work) unembed(x *tensors.Tensor) error {
 		}
 		out = out[1:]
 	}
-	return w.take(out, tp.reads, 0, at, func(k hook.Kind) []int { return arch.Dims(w.Config, k, n) })
+	return w.take(out, tp.reads, 0, at, func(k hook.Kind) []int { return w.Config.Dims(k, n) })
 }
 
 // measure evaluates the metrics on logits [batch*n, vocab or tokens]. At positions
@@ -130,7 +130,7 @@ func (w *work) copyOut(p hook.Point, c course, x []float32, dims []int, v view, 
 	}
 	steps := strides(shape)
 	last := len(dims) - 1
-	whole := arch.Dims(w.Config, p.Kind, w.longest)
+	whole := w.Config.Dims(p.Kind, w.longest)
 	sel.walk(dims, whole, func(index []int, local, _ int) {
 		if local < 0 {
 			return
@@ -153,7 +153,7 @@ func (w *work) linear(e hook.Edit, c course, x []float32, dims []int, v view) fl
 	if !ok {
 		return 0
 	}
-	whole := arch.Dims(w.Config, e.Kind, w.longest)
+	whole := w.Config.Dims(e.Kind, w.longest)
 	kept := w.base[e.ID].Values()[c.row*product(whole):]
 	steps := broadcast(e.Shape, len(dims)+1)
 	last := len(dims) - 1

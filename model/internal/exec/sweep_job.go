@@ -8,25 +8,8 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 )
-
-// A SweepJob is a checked sweep.
-type SweepJob struct {
-	Base     Job  // captures and gradients are those of the base run alone
-	Source   *Job // nil if there is none
-	Variants []SweepVariant
-	Captures []hook.Point // of every variant
-	Budget   int64
-	Done     func(rows int) // of variants
-	Left     *SweepOutcome  // of the same job, cancelled; what it finished is not run again
-}
-
-// A SweepVariant is a list of edits, made after those of the base.
-type SweepVariant struct {
-	Edits  []hook.Edit
-	Rows   []int // nil: all
-	Donors []int // row of the source of each row; nil: the same
-}
 
 // A SweepOutcome is what a sweep gave.
 type SweepOutcome struct {
@@ -41,7 +24,7 @@ type SweepOutcome struct {
 // left, and how rows lie.
 type sweep struct {
 	*Engine
-	job      SweepJob
+	job      plan.Sweep
 	lens     []int // of the base's rows
 	longest  int
 	source   run // nothing if there is none
@@ -82,7 +65,7 @@ type blockEdits struct {
 	slots    string // equal where the same graphs serve, base edits included
 }
 
-func (e *Engine) newSweep(job SweepJob) *sweep {
+func (e *Engine) newSweep(job plan.Sweep) *sweep {
 	s := &sweep{Engine: e, job: job, points: slices.Clone(job.Captures), scratch: newScratch(e)}
 	for _, row := range job.Base.Tokens {
 		s.lens = append(s.lens, len(row))

@@ -11,7 +11,7 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // A SweepPlan says what a sweep runs and what that costs.
@@ -349,27 +349,18 @@ func contains(have, want []int) bool { return len(minus(want, have)) == 0 }
 // runs left and the answer.
 func (s *sweep) held() int64 {
 	n := 0
-	for _, p := range slices.Concat(s.needs.base, s.job.Base.kept()) {
-		n += product(Selected(s.Config, p, len(s.lens), s.longest))
+	for _, p := range slices.Concat(s.needs.base, s.job.Base.Kept()) {
+		n += product(s.Config.Selected(p, len(s.lens), s.longest))
 	}
 	for _, p := range s.job.Captures {
-		n += (len(s.variants) + 1) * product(Selected(s.Config, p, len(s.lens), s.longest))
+		n += (len(s.variants) + 1) * product(s.Config.Selected(p, len(s.lens), s.longest))
 	}
 	if s.job.Source != nil {
-		for _, p := range slices.Concat(s.needs.source, s.job.Source.kept()) {
-			n += product(Selected(s.Config, p, len(s.source.lens), s.source.longest))
+		for _, p := range slices.Concat(s.needs.source, s.job.Source.Kept()) {
+			n += product(s.Config.Selected(p, len(s.source.lens), s.source.longest))
 		}
 	}
 	return 4 * int64(n)
-}
-
-// kept are the points whose arrays a job gives back.
-func (j Job) kept() []hook.Point {
-	all := slices.Clone(j.Captures)
-	for range j.GradOf {
-		all = append(all, j.Grads...)
-	}
-	return all
 }
 
 // passBytes is the most that the base or source run holds at a time, in chunks
@@ -378,7 +369,7 @@ func (j Job) kept() []hook.Point {
 func (s *sweep) passBytes(rows int) int64 {
 	most := 0
 	for _, run := range []struct {
-		job     *Job
+		job     *plan.Job
 		lens    []int
 		longest int
 		points  []hook.Point
@@ -390,7 +381,7 @@ func (s *sweep) passBytes(rows int) int64 {
 		f := chunks[0]
 		reads := map[int]int{}
 		for id := range ids(slices.Concat(run.job.Captures, run.points)) {
-			reads[id.Layer] += product(arch.Dims(s.Config, id.Kind, f.pos))
+			reads[id.Layer] += product(s.Config.Dims(id.Kind, f.pos))
 		}
 		n := s.blockSize(step{live: true}, f.pos, f.pos, 0, 0) + slices.Max(append(slices.Collect(maps.Values(reads)), 0))
 		if len(run.job.GradOf) > 0 {
@@ -428,7 +419,7 @@ func (s *sweep) bytes(g *group, batch int) int64 {
 		n := s.blockSize(t, keys, outs, g.past, 4*g.past*c.KVHeads*c.DHead*lanes/max(batch, 1))
 		for _, k := range s.kinds {
 			if edits := s.edits(g.courses[0].variant, hook.ID{Kind: k, Layer: t.layer}); len(edits) > 0 {
-				dims := arch.Dims(c, k, keys)
+				dims := c.Dims(k, keys)
 				n += 2 * product(dims)
 			}
 		}
@@ -506,7 +497,7 @@ func (s *sweep) tokensOf(row int) (ids []int32) {
 // those of a metric's tokens.
 func (s *sweep) readsWholeLogits() bool {
 	logits := hook.Logits().ID
-	return slices.ContainsFunc(s.job.Base.Metrics, func(m Objective) bool { return m.Linear == nil && m.Tokens == nil }) ||
+	return slices.ContainsFunc(s.job.Base.Metrics, func(m plan.Objective) bool { return m.Linear == nil && m.Tokens == nil }) ||
 		slices.ContainsFunc(s.points, func(p hook.Point) bool { return p.ID == logits }) ||
 		slices.ContainsFunc(s.job.Base.Edits, func(e hook.Edit) bool { return e.ID == logits }) ||
 		slices.ContainsFunc(s.variants, func(v variant) bool { return len(v.edits[logits]) > 0 })
@@ -543,7 +534,7 @@ func blockFlops(c config.Config, t step, batch, keys, outs, past int) int64 {
 }
 
 // pass counts the matrix products of rows of a job in so many blocks.
-func (s *sweep) pass(job Job, layers, rows, longest int) int64 {
+func (s *sweep) pass(job plan.Job, layers, rows, longest int) int64 {
 	n := int64(layers) * blockFlops(s.Config, step{live: true}, rows, longest, longest, 0)
 	read := 0
 	for _, m := range job.Metrics {

@@ -167,12 +167,12 @@ func (w *work) embed() (*tensors.Tensor, error) {
 	all := func(int) view { return view{queries: ranged(0, w.longest)} }
 	tp, fill := w.taps(embedIDs, always, always)
 	out, err := w.callSite("embed", tp, fill, embedGraph(w.Engine, tp), []any{t}, w.embedNames(), -1, func(k hook.Kind) ([]int, func(int) view) {
-		return arch.Dims(w.Config, k, w.longest), all
+		return w.Config.Dims(k, w.longest), all
 	})
 	if err != nil {
 		return nil, err
 	}
-	return out[0], w.take(out[1:], tp.reads, 0, all, func(k hook.Kind) []int { return arch.Dims(w.Config, k, w.longest) })
+	return out[0], w.take(out[1:], tp.reads, 0, all, func(k hook.Kind) []int { return w.Config.Dims(k, w.longest) })
 }
 
 // taps are the slots and reads at some activations, and the edits of each row
@@ -252,7 +252,7 @@ func (w *work) block(i int, x *tensors.Tensor) (*tensors.Tensor, error) {
 		if early(w.Config, k) {
 			list, n = w.keys, keysLen
 		}
-		dims := arch.Dims(w.Config, k, n)
+		dims := w.Config.Dims(k, n)
 		if partOf(w.Config, k) == partQueries && k.HeadAxis() == 1 { // [head, query, key]
 			dims[2] = w.past + keysLen
 		}

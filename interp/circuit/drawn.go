@@ -1,5 +1,7 @@
 package circuit
 
+import "slices"
+
 // What package plotting draws: the nodes, and beside them the embedding and the
 // logits if edges lead from or to them.
 
@@ -51,14 +53,9 @@ func (c *Circuit) Link(i int) (from, to int, kind string, effect float64) {
 		return 0, 0, "", 0
 	}
 	e := c.Edges[i]
-	for k, n := range c.graph() {
-		if n.Part == e.From {
-			from = k
-		}
-		if n.Part == e.To {
-			to = k
-		}
-	}
+	nodes := c.graph()
+	from = slices.IndexFunc(nodes, func(n Node) bool { return n.Part == e.From })
+	to = slices.IndexFunc(nodes, func(n Node) bool { return n.Part == e.To })
 	kind = map[Input]string{ToQuery: "query", ToKey: "key", ToValue: "value", ToMLP: "MLP", ToLogits: "logits"}[e.Input]
 	return from, to, kind, e.Effect
 }

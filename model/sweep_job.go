@@ -1,5 +1,3 @@
-//go:build !golens_cell
-
 package model
 
 import (
@@ -7,27 +5,34 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/plan"
 )
 
-// sweepJob checks a sweep and resolves it. left is how much padding stood before
-// each row.
-func (l *local) sweepJob(s Sweep) (job exec.SweepJob, left []int, err error) {
-	fail := func(err error) (exec.SweepJob, []int, error) { return exec.SweepJob{}, nil, err }
+// job checks a sweep and resolves it. left is how much padding stood before each
+// row, encode as in Request.job.
+func (s Sweep) job(c config.Config, encode func(text string) ([]int32, error)) (job plan.Sweep, left []int, err error) {
+	fail := func(err error) (plan.Sweep, []int, error) { return plan.Sweep{}, nil, err }
 	for _, r := range []Request{s.Base, s.Source} {
 		if r.From != 0 || r.Until != 0 || r.Resid != nil {
 			return fail(errors.New("sweep: the base and the source run from the embedding to the end; leave From, Resid and Until out"))
 		}
 	}
+	if len(s.Variants) == 0 {
+		return fail(errors.New("sweep: no variants; give at least one list of edits"))
+	}
+	if job.Base, left, err = s.Base.job(c, encode); err != nil {
+		return fail(err)
+	}
 	if len(s.Base.Metrics) == 0 && len(s.Captures) == 0 {
 		return fail(errors.New("sweep: nothing is read; give the base a metric, or the sweep a capture"))
 	}
-	if job.Base, left, err = l.job(s.Base); err != nil {
-		return fail(err)
+	if s.Source.err != nil {
+		return fail(fmt.Errorf("sweep: source: %w", s.Source.err))
 	}
 	if s.Source.Rows != nil {
-		source, _, err := l.job(s.Source)
+		source, _, err := s.Source.job(c, encode)
 		if err != nil {
 			return fail(fmt.Errorf("sweep: source: %w", err))
 		}
@@ -38,7 +43,7 @@ func (l *local) sweepJob(s Sweep) (job exec.SweepJob, left []int, err error) {
 			}
 		}
 	}
-	k, err := newChecker(l.config, job.Base.Tokens)
+	k, err := newChecker(c, job.Base.Tokens)
 	if err != nil {
 		return fail(err)
 	}
@@ -56,7 +61,7 @@ func (l *local) sweepJob(s Sweep) (job exec.SweepJob, left []int, err error) {
 				return fail(fmt.Errorf("sweep: %s: %w", v.name(i), err))
 			}
 		}
-		job.Variants = append(job.Variants, exec.SweepVariant{Edits: v.Edits, Rows: v.Rows, Donors: v.Donors})
+		job.Variants = append(job.Variants, plan.Variant{Edits: v.Edits, Rows: v.Rows, Donors: v.Donors})
 	}
 	job.Captures, job.Budget = s.Captures, s.Budget
 	return job, left, nil
@@ -75,7 +80,7 @@ func sameLengths(base, source [][]int32) error {
 }
 
 // donors checks which rows of the source a variant's rows take from.
-func donors(donors []int, job exec.SweepJob) error {
+func donors(donors []int, job plan.Sweep) error {
 	base := job.Base.Tokens
 	if job.Source == nil {
 		return errors.New("donors, but the sweep has no source run")
@@ -97,6 +102,9 @@ func donors(donors []int, job exec.SweepJob) error {
 
 // variant checks a variant's rows and edits.
 func (k *checker) variant(v Variant, source bool) error {
+	if v.Rows != nil && len(v.Rows) == 0 {
+		return errors.New("it has no rows; leave them out to mean all")
+	}
 	for i, r := range v.Rows {
 		if r < 0 || r >= len(k.lens) {
 			return fmt.Errorf("row %d does not exist; the batch has %d", r, len(k.lens))
