@@ -56,6 +56,8 @@ func (s *State) Compose(t Text, count int, p Packages) (*Program, []*Error) {
 		switch n := m.Name(); n {
 		case "%test":
 			c.test = true
+		case "%timeit":
+			c.timeit = true
 		case "%exec":
 			if f := strings.Fields(m.Text); len(f) > 1 {
 				c.exec = f[1]
@@ -78,6 +80,7 @@ type composer struct {
 	items    []*item
 	test     bool
 	exec     string
+	timeit   bool
 
 	cur     map[string]int // name declared by the cell to the item that declares it first
 	olds    map[string]bool

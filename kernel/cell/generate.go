@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// The names that a program's positions have: a cell's line, or the kernel's own.
-const (
-	cellFile = "/golens/cell/%d.go"
-	ownFile  = "/golens/kernel.go"
-)
+// OwnFile is the file that a program's positions name where they are in no cell.
+const OwnFile = "/golens/kernel.go"
+
+// cellFile names a cell.
+const cellFile = "/golens/cell/%d.go"
 
 var position = regexp.MustCompile(`/golens/cell/(\d+)\.go:(\d+)(?::(\d+))?`)
 
@@ -41,7 +41,7 @@ type source struct{ strings.Builder }
 
 // own writes text that is no cell's.
 func (w *source) own(text string) {
-	fmt.Fprintf(w, "\n//line %s:1\n%s", ownFile, text)
+	fmt.Fprintf(w, "\n//line %s:1\n%s", OwnFile, text)
 }
 
 // put writes src, which begins at a place of a cell, with its edits.
@@ -330,7 +330,11 @@ func (c *composer) main(w *source, final bool, saves []string) {
 		w.own("func init() { " + cellName + "() }\n")
 		return
 	}
-	w.own("func main() {\n" + cellName + "()\n")
+	if c.timeit {
+		w.own("func main() {\n" + keepName + ".TimeIt(" + cellName + ")\n")
+	} else {
+		w.own("func main() {\n" + cellName + "()\n")
+	}
 	if len(saves) > 0 {
 		for i, n := range saves {
 			saves[i] = fmt.Sprintf("%s.V(%q, \"\", &%s)", keepName, n, n)
@@ -408,7 +412,11 @@ func (c *composer) statement(w *source, it *item, final, last bool) {
 		c.put(w, "", it, []edit{{it.offset(def.TokPos), 2, " ="}})
 	case last && c.show != "":
 		line, col := c.place(it.at)
-		w.put(keepName+"."+c.show+"(", c.count, line, col, it.src, it.edits, ")\n")
+		show := c.show
+		if c.timeit {
+			show = "Drop"
+		}
+		w.put(keepName+"."+show+"(", c.count, line, col, it.src, it.edits, ")\n")
 	default:
 		c.put(w, "", it, nil)
 	}

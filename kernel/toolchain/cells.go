@@ -52,6 +52,19 @@ func (t *Toolchain) warm(ctx context.Context, dir string) ([]byte, error) {
 	return []byte(src.String()), nil
 }
 
+// CellImports lists the packages that cells often import.
+func (t *Toolchain) CellImports() []string { return append(t.cellImports(), cellStd...) }
+
+// CellStamp changes when a source file of golens changes that cells may be built
+// from. What a version of golens was made of does not change.
+func (t *Toolchain) CellStamp() string {
+	if t.Source.Version != "" {
+		return t.Source.Version
+	}
+	stamp, _ := t.stamp(Cells) // a file that cannot be read is told of by the compiler
+	return stamp
+}
+
 // cellImports returns the import paths of the packages of golens that these
 // sources hold and that cells import.
 func (t *Toolchain) cellImports() []string {
