@@ -100,6 +100,9 @@ func (c *composer) typeError(fset *token.FileSet, src string, te types.Error) *E
 			i, _ := strconv.Atoi(m[1])
 			e.Cell, e.Line, e.Col = c.imports[i].cell, c.imports[i].line, c.imports[i].col
 		}
+		if _, why, ok := strings.Cut(strings.TrimSuffix(e.Msg, ")"), " ("); ok {
+			e.Msg = why
+		}
 	}
 	if name, ok := strings.CutPrefix(e.Msg, "undefined: "); ok && c.failed[name] > 0 {
 		e.Msg += ": cell " + strconv.Itoa(c.failed[name]) + ", which declares it, failed: mend it and run it again"

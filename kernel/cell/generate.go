@@ -536,6 +536,14 @@ func (c *composer) program() *Program {
 			p.decls = append(p.decls, d)
 			continue
 		}
+		flagName := c.flagName()
+		ast.Inspect(it.node(), func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				x, ok := sel.X.(*ast.Ident)
+				d.flags = d.flags || ok && flagName != "" && x.Name == flagName
+			}
+			return true
+		})
 		d.types, d.kept, d.whyNot = map[string]types.Type{}, map[string]*Kept{}, map[string]string{}
 		for _, n := range it.names {
 			d.types[n] = c.types[n]

@@ -25,6 +25,7 @@ type decl struct {
 	types     map[string]types.Type // of variables
 	kept      map[string]*Kept      // of variables whose value is kept
 	whyNot    map[string]string     // of variables whose value is not kept
+	flags     bool                  // it defines flags, which each program does again
 }
 
 // imported is an import of an earlier cell or of this one.
@@ -332,7 +333,7 @@ func (s *State) Ended(p *Program, ok bool, kept map[string]*Kept, whyNot map[str
 		return
 	}
 	for n, k := range kept {
-		if d := s.names[n]; d != nil && d.types[n] != nil {
+		if d := s.names[n]; d != nil && d.types[n] != nil && !d.flags {
 			d.kept[n] = k
 			delete(d.whyNot, n)
 		}

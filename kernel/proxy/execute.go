@@ -14,10 +14,8 @@ type request struct {
 	msg   *wire.Message
 	start time.Time
 	count int
-	// idleOnce closes it: gonb may say twice that it is idle.
-	idleOnce sync.Once
-	stop     chan struct{} // closed by the first interrupt
-	ended    chan struct{} // closed when the request is answered
+	stop  chan struct{} // closed by the first interrupt
+	ended chan struct{} // closed when the request is answered
 
 	noticed bool // lines about the kernel's start were shown; guarded by Proxy.mu
 

@@ -38,7 +38,7 @@ func (p *Proxy) relayOne(m *wire.Message) {
 	mine := r != nil && m.ParentID() == r.msg.Header.MsgID
 	if m.Header.MsgType == "status" {
 		if mine && isIdle(m) {
-			r.idleOnce.Do(func() { close(r.idle) })
+			r.becomesIdle()
 		}
 		return // the proxy has its own
 	}
