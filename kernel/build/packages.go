@@ -66,7 +66,7 @@ func New(cfg Config) *Builder {
 
 // env is the environment of the go command, compiler and linker.
 func env(dir string) []string {
-	return append(os.Environ(), "CGO_ENABLED=0", "PWD="+dir)
+	return append(os.Environ(), "CGO_ENABLED=0", "PWD="+dir, shim.Workspace(dir))
 }
 
 // Refresh forgets what is known if a source file has changed since, and learns

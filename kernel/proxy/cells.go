@@ -168,7 +168,7 @@ func (p *Proxy) before(b *Back, r *request, req gonbExecute, list []cell.Magic) 
 func (p *Proxy) compose(ctx context.Context, r *request, text cell.Text) (*cell.Program, *failure) {
 	err := p.cells.Builder.Refresh(ctx)
 	if err != nil {
-		return nil, buildFailure(err)
+		return nil, buildFailure(r, err)
 	}
 	prog, errs := p.state.Compose(text, r.count, p.cells.Builder)
 	if len(errs) > 0 {
@@ -219,7 +219,7 @@ func (p *Proxy) build(ctx context.Context, r *request, prog *cell.Program, direc
 	}
 	if !direct {
 		if err := os.WriteFile(filepath.Join(p.cells.Dir, shim.SourceFile), []byte(prog.Source), 0o600); err != nil {
-			return buildFailure(err)
+			return buildFailure(r, err)
 		}
 		return nil
 	}
@@ -233,12 +233,12 @@ func (p *Proxy) build(ctx context.Context, r *request, prog *cell.Program, direc
 		f := compileFailure(compileErrors(ce.Output), p.history.code)
 		return &f
 	}
-	return buildFailure(err)
+	return buildFailure(r, err)
 }
 
-func buildFailure(err error) *failure {
+func buildFailure(r *request, err error) *failure {
 	if errors.Is(err, context.Canceled) {
-		f := say("Interrupted", "the cell was interrupted while it was compiled")
+		f := say("Interrupted", interruptedAfter(time.Since(r.start))+", while it was compiled")
 		return &f
 	}
 	f := say("BuildError", err.Error())
@@ -249,7 +249,7 @@ func buildFailure(err error) *failure {
 func (p *Proxy) conclude(r *request, prog *cell.Program, f *failure) *failure {
 	if out, err := os.ReadFile(filepath.Join(p.cells.Dir, shim.ErrorsFile)); err == nil && f != nil {
 		if strings.Contains(string(out), "signal: killed") {
-			return buildFailure(build.ErrKilled)
+			return buildFailure(r, build.ErrKilled)
 		}
 		cf := compileFailure(compileErrors(string(out)), p.history.code)
 		return &cf

@@ -33,14 +33,14 @@ func goCommand(args []string) error {
 		}
 		args = CellFlags(args)
 	}
-	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", workspace()))
+	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", Workspace(os.Getenv(envCellDir))))
 }
 
-// workspace is the go.work of the cell's own folder, if it has one. One in a
+// Workspace sets the go.work of the cells' own folder, if it has one. One in a
 // folder above is not obeyed: anybody may put it into the temporary folder, and
 // with it choose the code that cells are built from.
-func workspace() string {
-	own := filepath.Join(os.Getenv(envCellDir), "go.work")
+func Workspace(dir string) string {
+	own := filepath.Join(dir, "go.work")
 	if _, err := os.Stat(own); err == nil && filepath.IsAbs(own) {
 		return "GOWORK=" + own
 	}
@@ -72,7 +72,7 @@ func program(args []string) (done bool, err error) {
 		return true, err
 	}
 	cmd := exec.Command(os.Getenv(EnvGo), CellFlags(args)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PATH="+os.Getenv(EnvBasePath))
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PATH="+os.Getenv(EnvBasePath), Workspace(os.Getenv(envCellDir)))
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return true, nil

@@ -3,6 +3,7 @@ package keep
 import (
 	"bytes"
 	"cmp"
+	"encoding"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -130,6 +131,9 @@ func (e *encoder) value(out []byte, t reflect.Type, p unsafe.Pointer) ([]byte, e
 			return append(out, 0), nil
 		case t.Elem() == location && known(q) > 0:
 			return append(out, 1+known(q)), nil
+		case handle(t.Elem()):
+			s, err := textOf(t.Elem(), q)
+			return text(append(out, 4), s), err
 		}
 		return e.ref(append(out, 1), q, t.Elem()), nil
 	case reflect.Slice:
@@ -148,6 +152,10 @@ func (e *encoder) value(out []byte, t reflect.Type, p unsafe.Pointer) ([]byte, e
 			}
 		}
 	case reflect.Struct:
+		if handle(t) {
+			s, err := textOf(t, p)
+			return text(out, s), err
+		}
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if out, err = e.value(out, f.Type, unsafe.Add(p, f.Offset)); err != nil {
@@ -384,6 +392,8 @@ func (d *decoder) value(r *reader, t reflect.Type, p unsafe.Pointer) {
 			*(*unsafe.Pointer)(p) = unsafe.Pointer(time.Local)
 		case 3:
 			*(*unsafe.Pointer)(p) = unsafe.Pointer(time.UTC)
+		case 4:
+			*(*unsafe.Pointer)(p) = opened(t.Elem(), r.text())
 		}
 	case reflect.Slice:
 		if r.take(1)[0] == 0 {
@@ -406,6 +416,10 @@ func (d *decoder) value(r *reader, t reflect.Type, p unsafe.Pointer) {
 			d.value(r, t.Elem(), unsafe.Add(p, uintptr(i)*t.Elem().Size()))
 		}
 	case reflect.Struct:
+		if handle(t) {
+			v.Set(reflect.NewAt(t, opened(t, r.text())).Elem())
+			return
+		}
 		for i := range t.NumField() {
 			f := t.Field(i)
 			d.value(r, f.Type, unsafe.Add(p, f.Offset))
@@ -425,6 +439,23 @@ func (d *decoder) value(r *reader, t reflect.Type, p unsafe.Pointer) {
 			v.Set(reflect.ValueOf(errors.New(string(r.text()))))
 		}
 	}
+}
+
+// handles are those that this program has opened, by type and text: each once.
+var handles = map[string]unsafe.Pointer{}
+
+// opened is the handle that a text stands for.
+func opened(t reflect.Type, text []byte) unsafe.Pointer {
+	id := key(t) + " " + string(text)
+	if p := handles[id]; p != nil {
+		return p
+	}
+	v := reflect.New(t)
+	if err := v.Interface().(encoding.TextUnmarshaler).UnmarshalText(text); err != nil {
+		panic(err)
+	}
+	handles[id] = v.UnsafePointer()
+	return v.UnsafePointer()
 }
 
 // sliceHeader is a slice's memory.

@@ -9,5 +9,7 @@
 //   - What is not memory alone cannot be kept: functions, channels, files,
 //     sockets, and values inside of interfaces whose type another package hides.
 //     An error is kept as its text.
+//   - A struct outside of the standard library that has MarshalText and
+//     UnmarshalText is a handle and kept by that text: a model lives in its host.
 //   - Files lie in the folder that the environment variable GOLENS_CELL names.
 package keep

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,32 @@ func TestErrorsAreKeptAsText(t *testing.T) {
 	got, _ := reload(t, &err)
 	if e := *got[0].(*error); e == nil || e.Error() != "a: EOF" {
 		t.Errorf("got %v", e)
+	}
+}
+
+type door struct {
+	number int
+	f      func()
+}
+
+func (d *door) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(d.number)), nil }
+
+func (d *door) UnmarshalText(text []byte) (err error) {
+	d.f = func() {}
+	d.number, err = strconv.Atoi(string(text))
+	return err
+}
+
+func TestHandlesAreKeptByTheirText(t *testing.T) {
+	a := &door{number: 3, f: func() {}}
+	b := struct{ d, e *door }{a, &door{number: 4}}
+	got, r := reload(t, &a, &b)
+	if len(r.WhyNot) > 0 || len(r.Kept["v0"].Group) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	c := got[1].(*struct{ d, e *door })
+	if d := *got[0].(**door); d.number != 3 || d.f == nil || c.d != d || c.e.number != 4 {
+		t.Errorf("got %+v, %+v", d, c)
 	}
 }
 

@@ -2,6 +2,7 @@ package keep
 
 import (
 	"cmp"
+	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
@@ -154,6 +155,20 @@ var textError = reflect.TypeOf(errors.New(""))
 
 var location = reflect.TypeFor[time.Location]()
 
+// handle tells whether values of t are kept by their text, such as models, which
+// live elsewhere. Values of the standard library are kept by their memory, which
+// is exact.
+func handle(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return t.Kind() == reflect.Struct && strings.Contains(t.PkgPath(), ".") && p.Implements(reflect.TypeFor[encoding.TextMarshaler]()) &&
+		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+// textOf is the text of the handle at p.
+func textOf(t reflect.Type, p unsafe.Pointer) ([]byte, error) {
+	return reflect.NewAt(t, p).Interface().(encoding.TextMarshaler).MarshalText()
+}
+
 // known is the code of a location that every program has, 0 for others.
 func known(p unsafe.Pointer) byte {
 	switch p {
@@ -173,8 +188,12 @@ func (w *walker) walk(t reflect.Type, p unsafe.Pointer) error {
 	case reflect.String:
 	case reflect.Pointer:
 		q := *(*unsafe.Pointer)(p)
-		if q == nil || t.Elem() == location && known(q) > 0 {
+		switch {
+		case q == nil || t.Elem() == location && known(q) > 0:
 			return nil
+		case handle(t.Elem()):
+			_, err := textOf(t.Elem(), q)
+			return err
 		}
 		w.add(t.Elem(), q, 1)
 	case reflect.Slice:
@@ -187,6 +206,10 @@ func (w *walker) walk(t reflect.Type, p unsafe.Pointer) error {
 			}
 		}
 	case reflect.Struct:
+		if handle(t) {
+			_, err := textOf(t, p)
+			return err
+		}
 		if slices.Contains(strangers, t.PkgPath()) || strings.HasPrefix(t.PkgPath(), "net/") {
 			return fmt.Errorf("a %v cannot be kept", t)
 		}
@@ -253,7 +276,7 @@ func plain(t reflect.Type) bool {
 	case reflect.Array:
 		is = plain(t.Elem())
 	case reflect.Struct:
-		is = !slices.Contains(strangers, t.PkgPath())
+		is = !slices.Contains(strangers, t.PkgPath()) && !handle(t)
 		for i := range t.NumField() {
 			is = is && plain(t.Field(i).Type)
 		}
