@@ -64,8 +64,8 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
 		Checkpoints: s.checkpoints,
 	}}
+	l.info.Begin, l.info.End = s.around()
 	if s.tokens != nil {
-		l.info.Begin, l.info.End = s.tokens.Template()
 		for id := range int32(s.config.Vocab) {
 			if !s.tokens.Ordinary(id) {
 				l.info.Special = append(l.info.Special, id)
@@ -147,7 +147,7 @@ func init() {
 
 // run does a request.
 func (l *local) run(ctx context.Context, r Request, hash string) (*Result, error) {
-	job, left, err := r.job(l.config, l.encode)
+	job, left, err := r.job(l.config, l.answer)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ type View struct {
 func (v View) Float32() ([]float32, error) {
 	width, convert := v.converter()
 	if convert == nil {
-		return nil, fmt.Errorf("%s: tensor %s has type %s; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
+		return nil, v.unread()
 	}
 	n := len(v.Bytes) / width
 	if v.DType == "F32" && littleEndian && n > 0 && uintptr(unsafe.Pointer(&v.Bytes[0]))%4 == 0 {
@@ -46,7 +46,7 @@ func (v View) Float32() ([]float32, error) {
 func (v View) Read(dst []float32, from int) error {
 	width, convert := v.converter()
 	if convert == nil {
-		return fmt.Errorf("%s: tensor %s has type %s; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
+		return v.unread()
 	}
 	if n := len(v.Bytes) / width; from < 0 || from > n || len(dst) > n-from {
 		return fmt.Errorf("%s: tensor %s %v: values %d to %d are asked for, of %d", v.File, v.Name, v.Shape, from, from+len(dst), n)
@@ -56,6 +56,11 @@ func (v View) Read(dst []float32, from int) error {
 		return notFinite(dst, a, b)
 	})
 	return v.broken(err, bad, dst, from)
+}
+
+// unread is the error of a type that is not read.
+func (v View) unread() error {
+	return fmt.Errorf("%s: tensor %s has type %s, which is not read; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
 }
 
 // broken is the error of values that cannot be read, or of a value that is none,
