@@ -14,7 +14,8 @@ const maxLabel = 40
 
 // clean makes s one line of printable text: spaces at either end become "·"
 // (" cat" and "cat" are different tokens), control characters their Go
-// escape, what is not UTF-8 "\ufffd".
+// escape, what is not UTF-8 "\ufffd". What is written from right to left is
+// isolated, so that "A → B" stays in this order.
 func clean(s string) string { return cleanTo(s, maxText) }
 
 // cleanTo keeps at most so many runes.
@@ -42,6 +43,9 @@ func cleanTo(s string, most int) string {
 			q := strconv.QuoteRuneToASCII(r)
 			b.WriteString(q[1 : len(q)-1])
 		}
+	}
+	if strings.ContainsFunc(s, turned) {
+		return "\u2068" + b.String() + "\u2069"
 	}
 	return b.String()
 }

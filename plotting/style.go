@@ -55,7 +55,7 @@ func face(size float64, bold bool) font.Face {
 }
 
 // width is the room that s needs at the size, slack included. A rune that
-// Liberation lacks counts as one em, or as nothing if it combines.
+// Liberation lacks counts as one em, or as nothing if it combines or is not seen.
 func width(s string, size float64) float64 {
 	f := face(size, false)
 	known, ems := make([]rune, 0, len(s)), 0.0
@@ -63,7 +63,7 @@ func width(s string, size float64) float64 {
 		switch i, err := f.Face.GlyphIndex(nil, r); {
 		case err == nil && i != 0:
 			known = append(known, r)
-		case !unicode.Is(unicode.Mn, r):
+		case !unicode.In(r, unicode.Mn, unicode.Cf):
 			ems++
 		}
 	}
