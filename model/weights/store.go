@@ -26,6 +26,7 @@ type Store struct {
 type file struct {
 	name    string
 	data    []byte
+	info    fs.FileInfo // when it was mapped; nil if it is not
 	tensors map[string]View
 	unmap   func() error // nil if it is not mapped
 }
@@ -83,9 +84,9 @@ func Parse(name string, data []byte) (*Store, error) {
 func openFiles(paths []string) (*Store, error) {
 	s := &Store{where: map[string]int{}}
 	for _, path := range paths {
-		data, unmap, err := mapFile(path)
+		data, info, unmap, err := mapFile(path)
 		if err == nil {
-			err = s.add(file{name: path, data: data, unmap: unmap})
+			err = s.add(file{name: path, data: data, info: info, unmap: unmap})
 		}
 		if err != nil {
 			s.Close()
@@ -98,7 +99,10 @@ func openFiles(paths []string) (*Store, error) {
 // add reads a file's header.
 func (s *Store) add(f file) (err error) {
 	s.files = append(s.files, f) // so that Close unmaps it, whatever comes
-	if f.tensors, err = readHeader(f.data); err != nil {
+	if fault := guarded(func() { f.tensors, err = readHeader(f.data) }); fault != nil {
+		return fmt.Errorf("%s: %w", f.name, fault)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", f.name, Mistaken(f.data, err))
 	}
 	s.files[len(s.files)-1] = f
