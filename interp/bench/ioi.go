@@ -23,7 +23,7 @@ type Options struct {
 	// That of Wang et al. 2022 has 10 runs of up to 200 passes each, more than all
 	// else together.
 	Greedy circuit.Greedy
-	// Progress is told of each stage when it has run; nil means nobody.
+	// Progress is called with each stage when it has run; nil means that none is.
 	Progress func(Stage)
 }
 

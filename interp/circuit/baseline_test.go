@@ -13,7 +13,6 @@ import (
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
-	"github.com/golens/golens/plotting"
 )
 
 func TestBaselineQuantiles(t *testing.T) {
@@ -142,9 +141,6 @@ func TestPlantedCircuitAgainstRandom(t *testing.T) {
 		// One of 120 draws of seven from ten heads has all seven, in any places.
 		if n, all := b.AsGood(); all != 10 || n > 1 {
 			t.Errorf("%d of %d random circuits are as good: %s", n, all, b)
-		}
-		if f := plotting.Hist(b, 0); f.Err() != nil {
-			t.Error(f.Err())
 		}
 	}
 	if math.Abs(recovered.Own-1) > 1e-3 || gap.Own > 1e-3 || least.Own < 0.01 {

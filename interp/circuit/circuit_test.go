@@ -11,7 +11,6 @@ import (
 	"github.com/golens/golens/interp/circuit"
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/ioi"
-	"github.com/golens/golens/plotting"
 )
 
 // published is a small circuit with everything that one can have.
@@ -183,23 +182,6 @@ func TestCircuitString(t *testing.T) {
 		if !strings.Contains(s, want) {
 			t.Errorf("%q is not in\n%s", want, s)
 		}
-	}
-}
-
-// A circuit is what package plotting draws.
-func TestGraph(t *testing.T) {
-	var g plotting.Graph = published()
-	f := plotting.Circuit(g)
-	if err := f.Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"IOI [nodes 6, links 4], in %", "layer 9   9.9 9.6 (name mover)", "8.6 → 9.9 query", "−14.5", "embed → mlp 0 MLP"} {
-		if !strings.Contains(f.Text(), want) {
-			t.Errorf("%q is not in\n%s", want, f)
-		}
-	}
-	if label, _, _, _ := g.Node(99); label != "" {
-		t.Error("a node that does not exist has a label")
 	}
 }
 
