@@ -107,7 +107,7 @@ func TestFindFindsThePlantedCircuit(t *testing.T) {
 
 // One head attends from END to S2 and writes against the token there. It is all
 // there is: a node, and a circuit that recovers everything.
-func TestIOIOfOneHeadThatWritesAgainstS(t *testing.T) {
+func TestFindOfOneHeadThatWritesAgainstS(t *testing.T) {
 	m, prompts := suppressor(t, 4)
 	c, err := ioi.Find(m, prompts, ioi.Options{})
 	if err != nil {
