@@ -80,6 +80,31 @@ func Parse(name string, data []byte) (*Store, error) {
 	return s, s.add(file{name: name, data: data})
 }
 
+// Mapped is a file in memory, for readers of other formats.
+type Mapped struct {
+	data  []byte
+	unmap func() error
+}
+
+// Map maps a file for reading.
+func Map(path string) (*Mapped, error) {
+	data, unmap, err := mapFile(path)
+	return &Mapped{data, unmap}, err
+}
+
+// Bytes are the file's, not to be written.
+func (m *Mapped) Bytes() []byte { return m.data }
+
+// Close gives the map back.
+func (m *Mapped) Close() error { return m.unmap() }
+
+// Store is the tensors of the file, which are parts of its bytes. It gives the
+// map back when it is closed.
+func (m *Mapped) Store(path string, tensors map[string]View) (*Store, error) {
+	s := &Store{where: map[string]int{}}
+	return s, s.enter(file{name: path, data: m.data, tensors: tensors, unmap: m.unmap})
+}
+
 func openFiles(paths []string) (*Store, error) {
 	s := &Store{where: map[string]int{}}
 	for _, path := range paths {
@@ -97,11 +122,15 @@ func openFiles(paths []string) (*Store, error) {
 
 // add reads a file's header.
 func (s *Store) add(f file) (err error) {
-	s.files = append(s.files, f) // so that Close unmaps it, whatever comes
 	if f.tensors, err = readHeader(f.data); err != nil {
-		return fmt.Errorf("%s: %w", f.name, Mistaken(f.data, err))
+		err = fmt.Errorf("%s: %w", f.name, Mistaken(f.data, err))
 	}
-	s.files[len(s.files)-1] = f
+	return errors.Join(err, s.enter(f))
+}
+
+// enter takes a file over, so that Close unmaps it whatever comes.
+func (s *Store) enter(f file) error {
+	s.files = append(s.files, f)
 	for name, v := range f.tensors {
 		if other, ok := s.where[name]; ok {
 			return fmt.Errorf("%s: tensor %s is in %s too", f.name, name, s.files[other].name)
