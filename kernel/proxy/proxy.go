@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"sync"
 
+	"github.com/golens/golens/kernel/cell"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -38,6 +39,12 @@ type Proxy struct {
 	history history
 	comms   comms
 
+	// What follows is of the goroutine that answers the shell's requests.
+	cells   Cells
+	state   *cell.State
+	told    map[string]int // variables made again of which it was told, and their cells
+	goflags bool           // %goflags has set some
+
 	// turn is held while gonb is interrupted and while another request becomes
 	// the running one: an interrupt never reaches the one after.
 	turn sync.Mutex
@@ -66,6 +73,7 @@ func Listen(ctx context.Context, conn wire.Connection, hooks Hooks) (*Proxy, err
 		front: f, hooks: hooks, session: wire.NewID(),
 		ctx: ctx, cancel: cancel,
 		queue: newQueue(),
+		state: cell.NewState(), told: map[string]int{},
 		ready: make(chan struct{}),
 		ended: make(chan struct{}),
 	}
@@ -88,10 +96,11 @@ func (p *Proxy) receive(s *wire.Socket, f func(*wire.Message)) {
 	_ = s.Each(f, func(err error) { log("dropped a message: %v", err) })
 }
 
-// Connect gives the proxy the gonb that it relays to.
-func (p *Proxy) Connect(b *Back) {
+// Connect gives the proxy the gonb that it relays to, and what makes programs of
+// cells.
+func (p *Proxy) Connect(b *Back, cells Cells) {
 	p.mu.Lock()
-	p.back = b
+	p.back, p.cells = b, cells
 	p.mu.Unlock()
 	go p.relayPublished(b)
 	go p.relayPrompts(b)

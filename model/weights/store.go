@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,6 +27,7 @@ type Store struct {
 type file struct {
 	name    string
 	data    []byte
+	info    fs.FileInfo // when it was mapped; nil if it is not
 	tensors map[string]View
 	unmap   func() error // nil if it is not mapped
 }
@@ -81,36 +83,43 @@ func Parse(name string, data []byte) (*Store, error) {
 }
 
 // Mapped is a file in memory, for readers of other formats.
-type Mapped struct {
-	data  []byte
-	unmap func() error
-}
+type Mapped struct{ file }
 
 // Map maps a file for reading.
 func Map(path string) (*Mapped, error) {
-	data, unmap, err := mapFile(path)
-	return &Mapped{data, unmap}, err
+	data, info, unmap, err := mapFile(path)
+	return &Mapped{file{name: path, data: data, info: info, unmap: unmap}}, err
 }
 
-// Bytes are the file's, not to be written.
+// Bytes are the file's, not to be written. A file that shrinks while they are read
+// ends the process, except in what [Mapped.Guarded] does.
 func (m *Mapped) Bytes() []byte { return m.data }
+
+// Guarded reads the bytes, and fails if the file shrank.
+func (m *Mapped) Guarded(read func(data []byte) error) (err error) {
+	if fault := guarded(func() { err = read(m.data) }); fault != nil {
+		return fault
+	}
+	return err
+}
 
 // Close gives the map back.
 func (m *Mapped) Close() error { return m.unmap() }
 
 // Store is the tensors of the file, which are parts of its bytes. It gives the
 // map back when it is closed.
-func (m *Mapped) Store(path string, tensors map[string]View) (*Store, error) {
+func (m *Mapped) Store(tensors map[string]View) (*Store, error) {
 	s := &Store{where: map[string]int{}}
-	return s, s.enter(file{name: path, data: m.data, tensors: tensors, unmap: m.unmap})
+	m.tensors = tensors
+	return s, s.enter(m.file)
 }
 
 func openFiles(paths []string) (*Store, error) {
 	s := &Store{where: map[string]int{}}
 	for _, path := range paths {
-		data, unmap, err := mapFile(path)
+		data, info, unmap, err := mapFile(path)
 		if err == nil {
-			err = s.add(file{name: path, data: data, unmap: unmap})
+			err = s.add(file{name: path, data: data, info: info, unmap: unmap})
 		}
 		if err != nil {
 			s.Close()
@@ -122,8 +131,12 @@ func openFiles(paths []string) (*Store, error) {
 
 // add reads a file's header.
 func (s *Store) add(f file) (err error) {
-	if f.tensors, err = readHeader(f.data); err != nil {
-		err = fmt.Errorf("%s: %w", f.name, Mistaken(f.data, err))
+	fault := guarded(func() { f.tensors, err = readHeader(f.data) })
+	if err != nil {
+		err = Mistaken(f.data, err)
+	}
+	if err = cmp.Or(fault, err); err != nil {
+		err = fmt.Errorf("%s: %w", f.name, err)
 	}
 	return errors.Join(err, s.enter(f))
 }

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // A View is a tensor as it lies in its file.
@@ -41,7 +44,8 @@ func (v View) Float32() ([]float32, error) {
 	n := v.Len()
 	if v.DType == "F32" && littleEndian && n > 0 && uintptr(unsafe.Pointer(&v.Bytes[0]))%4 == 0 {
 		out := unsafe.Slice((*float32)(unsafe.Pointer(&v.Bytes[0])), n)
-		return out, v.finite(parallel(n, func(from, to int) int { return notFinite(out, from, to) }), out, 0)
+		bad, err := parallel(n, func(from, to int) int { return notFinite(out, from, to) })
+		return out, v.broken(err, bad, out, 0)
 	}
 	out := make([]float32, n)
 	return out, v.Read(out, 0)
@@ -58,14 +62,15 @@ func (v View) Read(dst []float32, from int) error {
 	if n := v.Len(); from < 0 || from > n || len(dst) > n-from {
 		return fmt.Errorf("%s: tensor %s %v: values %d to %d are asked for, of %d", v.File, v.Name, v.Shape, from, from+len(dst), n)
 	}
-	return v.finite(parallel(len(dst), func(start, end int) int {
+	bad, err := parallel(len(dst), func(start, end int) int {
 		if blocked {
 			b.read(dst[start:end], v.Bytes, from+start)
 		} else {
 			convert(dst[start:end], v.Bytes[(from+start)*width:(from+end)*width])
 		}
 		return notFinite(dst, start, end)
-	}), dst, from)
+	})
+	return v.broken(err, bad, dst, from)
 }
 
 // unread is the error of a type that is not read.
@@ -74,9 +79,13 @@ func (v View) unread() error {
 		strings.Join(slices.Sorted(maps.Keys(blocks)), ", "))
 }
 
-// finite is the error of a value that is none, which lies at bad of the values
-// that begin with the from-th; bad is negative if there is none.
-func (v View) finite(bad int, values []float32, from int) error {
+// broken is the error of values that cannot be read, or of a value that is none,
+// which lies at bad of the values that begin with the from-th; bad is negative
+// if there is none.
+func (v View) broken(err error, bad int, values []float32, from int) error {
+	if err != nil {
+		return fmt.Errorf("%s: tensor %s %v: %w", v.File, v.Name, v.Shape, err)
+	}
 	if bad < 0 {
 		return nil
 	}
@@ -152,25 +161,26 @@ func notFinite(x []float32, from, to int) int {
 }
 
 // parallel cuts [0, n) among the processors and gives the smallest result that
-// is not negative, or -1.
-func parallel(n int, work func(from, to int) int) int {
+// is not negative, or -1. The work reads mapped memory.
+func parallel(n int, work func(from, to int) int) (first int, err error) {
 	const least = 1 << 16 // below this a goroutine costs more than it saves
 	parts := min(runtime.GOMAXPROCS(0), n/least)
 	if parts <= 1 {
-		return work(0, n)
+		err = guarded(func() { first = work(0, n) })
+		return first, err
 	}
-	results := make([]int, parts)
-	var wg sync.WaitGroup
+	results, faults := make([]int, parts), make([]error, parts)
+	var wg crew.Group
 	for p := range parts {
-		wg.Go(func() { results[p] = work(n*p/parts, n*(p+1)/parts) })
+		wg.Go(func() { faults[p] = guarded(func() { results[p] = work(n*p/parts, n*(p+1)/parts) }) })
 	}
 	wg.Wait()
 	for _, r := range results {
 		if r >= 0 {
-			return r
+			return r, cmp.Or(faults...)
 		}
 	}
-	return -1
+	return -1, cmp.Or(faults...)
 }
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1

@@ -2,13 +2,13 @@ package exec
 
 import (
 	"math"
-	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // answer is the empty array that a capture of the whole job will fill.
@@ -30,7 +30,7 @@ func answer(c config.Config, p hook.Point, rows, longest int) *array.Array {
 func (f *frame) collect(c config.Config, p hook.Point, t *tensors.Tensor, to *array.Array) error {
 	dims := c.Dims(p.Kind, f.pos)
 	return tensors.ConstFlatData(t, func(from []float32) {
-		var wg sync.WaitGroup
+		var wg crew.Group
 		for _, g := range f.regions(p, dims, true) {
 			if len(from) < manyValues {
 				copyRow(g, dims, from, to)

@@ -35,10 +35,12 @@ func Open(path string) (*File, error) {
 }
 
 func read(path string, data *weights.Mapped) (*File, error) {
-	if !bytes.HasPrefix(data.Bytes(), []byte("GGUF")) {
-		return nil, weights.Mistaken(data.Bytes(), fmt.Errorf("not a GGUF file: it does not begin with GGUF"))
-	}
-	if err := walk(data.Bytes()[4:]); err != nil {
+	if err := data.Guarded(func(b []byte) error {
+		if !bytes.HasPrefix(b, []byte("GGUF")) {
+			return weights.Mistaken(b, fmt.Errorf("not a GGUF file: it does not begin with GGUF"))
+		}
+		return walk(b[4:])
+	}); err != nil {
 		return nil, err
 	}
 	header, err := lib.Open(path)
@@ -88,7 +90,7 @@ func read(path string, data *weights.Mapped) (*File, error) {
 		}
 		views[t.Name] = v
 	}
-	f.Weights, err = data.Store(path, views)
+	f.Weights, err = data.Store(views)
 	return f, err
 }
 
