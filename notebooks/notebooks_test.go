@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/golens/golens/interp/bench"
-	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/ioi"
 	"github.com/golens/golens/kernel/notebook"
 	"github.com/golens/golens/model/random"
 	"github.com/golens/golens/plotting/script"
@@ -99,7 +99,7 @@ func TestPaperBesideMeasured(t *testing.T) {
 	if strings.Contains(there, "are not here") {
 		t.Errorf("with weights it shows\n%s", there)
 	}
-	for _, n := range circuit.GPT2IOINumbers() {
+	for _, n := range ioi.PaperNumbers() {
 		name, err := json.Marshal(n.Name)
 		if err != nil {
 			t.Fatal(err)
