@@ -144,6 +144,9 @@ func (p *Proxy) before(b *Back, r *request, req gonbExecute, list []cell.Magic) 
 			if m.Name() == "%goflags" {
 				p.goflags = len(strings.Fields(m.Text)) > 1
 			}
+			if strings.HasPrefix(m.Name(), "%with_") { // gonb asks for the input itself
+				os.Remove(filepath.Join(p.cells.Dir, shim.StdinFile))
+			}
 			forGonb = append(forGonb, m.Text)
 			continue
 		}

@@ -66,7 +66,9 @@ func (p *Proxy) execute(m *wire.Message) {
 		return
 	}
 	p.inputEcho(r, req)
+	endInput := p.openInput(r, req.AllowStdin)
 	f, alive := p.runCell(b, r, req)
+	endInput()
 	r.mu.Lock()
 	interrupted := r.interrupted
 	r.mu.Unlock()

@@ -14,6 +14,8 @@ import (
 type Hooks struct {
 	// Interrupt stops what gonb runs at the moment: a build, a cell, a ! line.
 	Interrupt func()
+	// Group is the process group of gonb and of what it runs.
+	Group func() int
 	// Shutdown ends gonb and the host. It returns when they are gone.
 	Shutdown func(restart bool)
 	// ShellStatus returns the exit status that a failing ! line of the running
@@ -54,6 +56,7 @@ type Proxy struct {
 	ready   chan struct{} // closed once back or failure is set
 	failure error         // why there is no back
 	running *request      // what gonb works on, nil between requests
+	input   *input        // its standard input, nil if nothing can be typed
 	notices []string      // lines for people who wait for the first cell
 
 	ended   chan struct{} // closed after a shutdown was answered

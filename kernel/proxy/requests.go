@@ -57,6 +57,9 @@ func (p *Proxy) provenance(m *wire.Message) {
 
 // onStdin takes an answer to a prompt of gonb's.
 func (p *Proxy) onStdin(m *wire.Message) {
+	if p.typed(m) {
+		return
+	}
 	if b := p.current(); b != nil {
 		_ = b.stdin.Send(m)
 	}

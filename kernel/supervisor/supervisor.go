@@ -79,6 +79,7 @@ func Run(ctx context.Context, cfg Config) error {
 	s.tools = tools
 	s.proxy, err = proxy.Listen(ctx, front, proxy.Hooks{
 		Interrupt:   s.interrupt,
+		Group:       s.group,
 		Shutdown:    func(bool) { s.stop() },
 		ShellStatus: s.shellStatus,
 		Provenance:  s.provenance,
@@ -239,6 +240,16 @@ func (s *supervisor) interrupt() {
 	if s.gonb != nil && !s.stopping {
 		s.gonb.interrupt()
 	}
+}
+
+// group is the process group of gonb.
+func (s *supervisor) group() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gonb == nil {
+		return 0
+	}
+	return s.gonb.cmd.Process.Pid
 }
 
 // shellStatus returns and forgets what a failing ! line left.
