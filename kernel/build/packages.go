@@ -64,6 +64,9 @@ func New(cfg Config) *Builder {
 	return &Builder{cfg: cfg, pkgs: map[string]*pkg{}, names: map[string][]string{}}
 }
 
+// Dir is the folder of the cells' go.mod.
+func (b *Builder) Dir() (string, error) { return b.cfg.Dir() }
+
 // env is the environment of the go command, compiler and linker.
 func env(dir string) []string {
 	return append(os.Environ(), "CGO_ENABLED=0", "PWD="+dir, shim.Workspace(dir))

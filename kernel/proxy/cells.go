@@ -21,7 +21,9 @@ import (
 // Cells is by what the proxy makes programs of cells.
 type Cells struct {
 	Builder *build.Builder
-	Dir     string // where cells, builder, shims and proxy leave each other files
+	Dir     string          // where cells, builder, shims and proxy leave each other files
+	Gopls   bool            // gonb starts a language server
+	Models  func() []string // names of models that need no download
 }
 
 // own are the magics that the proxy answers itself, with what each does.

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/golens/golens/kernel/cell"
+	"github.com/golens/golens/kernel/gopls"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -43,6 +44,7 @@ type Proxy struct {
 
 	// What follows is of the goroutine that answers the shell's requests.
 	cells   Cells
+	helper  *gopls.Client // nil if there is none; set before helped is closed
 	state   *cell.State
 	told    map[string]int // variables made again of which it was told, and their cells
 	goflags bool           // %goflags has set some
@@ -59,6 +61,7 @@ type Proxy struct {
 	input   *input        // its standard input, nil if nothing can be typed
 	notices []string      // lines for people who wait for the first cell
 
+	helped  chan struct{} // closed once the language server answers, or will not
 	ended   chan struct{} // closed after a shutdown was answered
 	endOnce sync.Once
 }
@@ -78,7 +81,7 @@ func Listen(ctx context.Context, conn wire.Connection, hooks Hooks) (*Proxy, err
 		queue: newQueue(),
 		state: cell.NewState(), told: map[string]int{},
 		ready: make(chan struct{}),
-		ended: make(chan struct{}),
+		ended: make(chan struct{}), helped: make(chan struct{}),
 	}
 	p.history.session = 1
 	go p.receive(f.shell, p.onShell)
@@ -107,6 +110,9 @@ func (p *Proxy) Connect(b *Back, cells Cells) {
 	p.mu.Unlock()
 	go p.relayPublished(b)
 	go p.relayPrompts(b)
+	if cells.Gopls {
+		go p.dialGopls()
+	}
 	close(p.ready)
 }
 

@@ -194,7 +194,7 @@ func (s *supervisor) cellTools() proxy.Cells {
 		},
 	})
 	go b.Refresh(s.ctx) // the first cell waits for the rest of it
-	return proxy.Cells{Builder: b, Dir: s.cells()}
+	return proxy.Cells{Builder: b, Dir: s.cells(), Gopls: !s.cfg.NoGopls, Models: s.tools.Models}
 }
 
 // spawn starts the host and gonb, unless the kernel is ending already.
