@@ -51,6 +51,9 @@ func fileURI(path string) string { return (&url.URL{Scheme: "file", Path: path})
 // Close ends the connection. The server goes on.
 func (c *Client) Close() error { return c.conn.rw.Close() }
 
+// Pid is the id of the server's process, 0 if the system does not tell.
+func (c *Client) Pid() int { return peer(c.conn.rw) }
+
 // set makes text the file's.
 func (c *Client) set(text string) error {
 	c.version++

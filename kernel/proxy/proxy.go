@@ -59,6 +59,7 @@ type Proxy struct {
 	failure error         // why there is no back
 	running *request      // what gonb works on, nil between requests
 	input   *input        // its standard input, nil if nothing can be typed
+	endDial func()        // ends the wait for the language server, nil without one
 	notices []string      // lines for people who wait for the first cell
 
 	helped  chan struct{} // closed once the language server answers, or will not
@@ -111,7 +112,11 @@ func (p *Proxy) Connect(b *Back, cells Cells) {
 	go p.relayPublished(b)
 	go p.relayPrompts(b)
 	if cells.Gopls {
-		go p.dialGopls()
+		ctx, cancel := context.WithCancel(p.ctx)
+		p.mu.Lock()
+		p.endDial = cancel
+		p.mu.Unlock()
+		go p.dialGopls(ctx)
 	}
 	close(p.ready)
 }

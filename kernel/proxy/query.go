@@ -13,6 +13,7 @@ import (
 
 	"github.com/golens/golens/kernel/cell"
 	"github.com/golens/golens/kernel/gopls"
+	"github.com/golens/golens/kernel/internal/proc"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -25,9 +26,9 @@ const (
 
 // dialGopls connects to the language server that gonb starts, and has it look at
 // a first file: the first question is answered as fast as the next.
-func (p *Proxy) dialGopls() {
+func (p *Proxy) dialGopls(ctx context.Context) {
 	defer close(p.helped)
-	ctx, cancel := context.WithTimeout(p.ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for ctx.Err() == nil {
 		dir, err := p.cells.Builder.Dir()
@@ -40,12 +41,33 @@ func (p *Proxy) dialGopls() {
 			time.Sleep(between)
 			continue
 		}
+		p.helper = c
 		const first = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.P\n}\n"
 		if _, err := c.Complete(ctx, first, strings.Index(first, "P\n")+1); err != nil {
 			p.hooks.Log("completion: %v", err)
 		}
-		p.helper = c
 		return
+	}
+}
+
+// EndHelper ends the language server, with the go commands that it runs: gonb
+// ends the server alone.
+func (p *Proxy) EndHelper() {
+	p.mu.Lock()
+	end := p.endDial
+	p.mu.Unlock()
+	if end == nil {
+		return // there is none
+	}
+	end()
+	<-p.helped
+	if p.helper == nil {
+		return
+	}
+	pid := p.helper.Pid()
+	p.helper.Close()
+	if pid > 0 {
+		proc.End(pid, 0)
 	}
 }
 

@@ -65,6 +65,7 @@ func program(args []string) (done bool, err error) {
 	if err != nil {
 		return false, nil // gonb's own cell
 	}
+	os.Remove(out) // the go command does not write over a script
 	name := "main.go"
 	if args[0] == "test" {
 		name = "main_test.go"

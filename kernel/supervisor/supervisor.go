@@ -39,6 +39,7 @@ type supervisor struct {
 	mu       sync.Mutex // guards what follows
 	host     *hostProcess
 	gonb     *gonbProcess
+	builder  *build.Builder
 	stopping bool // nothing more may be started
 
 	building   context.Context // ends when builds are to stop
@@ -194,6 +195,9 @@ func (s *supervisor) cellTools() proxy.Cells {
 		},
 	})
 	go b.Refresh(s.ctx) // the first cell waits for the rest of it
+	s.mu.Lock()
+	s.builder = b
+	s.mu.Unlock()
 	return proxy.Cells{Builder: b, Dir: s.cells(), Gopls: !s.cfg.NoGopls, Models: s.tools.Models}
 }
 
@@ -223,11 +227,15 @@ func (s *supervisor) stop() {
 		defer s.mu.Unlock()
 		s.stopping = true
 		os.Remove(s.guardFile()) // from here on the host need not clean up
+		s.proxy.EndHelper()
 		if s.gonb != nil {
 			s.gonb.end()
 		}
 		if s.host != nil {
 			s.host.end()
+		}
+		if s.builder != nil {
+			s.builder.Close()
 		}
 	})
 	<-s.everything
