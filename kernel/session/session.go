@@ -230,7 +230,7 @@ func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		defer s.dir.Remove()
 		defer s.cancel()
-		if s.control != nil {
+		if s.control != nil && s.ctx.Err() == nil { // else the way to it is closed: a signal must do
 			_ = s.control.Send(wire.New("shutdown_request", s.id, nil, map[string]any{"restart": false}))
 			select {
 			case <-s.exited:
