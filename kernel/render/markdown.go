@@ -35,7 +35,7 @@ type markdown struct {
 func newMarkdown() *markdown {
 	m := &markdown{ids: make(map[string]bool)}
 	m.md = goldmark.New(
-		goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList),
+		goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList, mathExtension{}),
 		goldmark.WithRendererOptions(
 			gmhtml.WithUnsafe(), // notebooks use HTML in markdown
 			renderer.WithNodeRenderers(util.Prioritized(codeBlocks{}, 1)),
@@ -79,6 +79,8 @@ func plain(n ast.Node, src []byte) string {
 				}
 			case *ast.String:
 				b.Write(t.Value)
+			case *formula:
+				b.WriteString(t.tex)
 			}
 		}
 		return ast.WalkContinue, nil

@@ -89,6 +89,8 @@ func (p *page) form(mime string, b notebook.Bundle) (string, error) {
 	case mime == "text/markdown":
 		markup, err := newMarkdown().html(text)
 		return `<div class="prose">` + markup + "</div>", err
+	case mime == "text/latex":
+		return `<div class="prose">` + mathHTML(bare(text), true) + "</div>", nil
 	case mime == "application/json":
 		data, err := json.MarshalIndent(b[mime], "", "  ")
 		if err != nil {

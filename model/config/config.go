@@ -78,6 +78,7 @@ type Config struct {
 	EmbedScale float64 // the embedding is multiplied by this; 0 for 1
 	EmbedNorm  bool    // the sum of the embeddings is normalized
 	NoFinal    bool    // the unembedding reads the residual stream as it is
+	Headless   bool    // there is no unembedding: no logits, and nothing that needs them
 	Encoder    bool    // every position sees every other; the head is BERT's for masked words
 
 	Rotary      Rotary // with PosRotary
@@ -87,6 +88,10 @@ type Config struct {
 
 	BOS *int // token that begins a sequence, nil if the model has none
 	EOS *int // token that ends a sequence, nil if the model has none
+
+	// Warnings are what the model's files say and golens does not heed, and what
+	// is computed otherwise than somebody might think.
+	Warnings []string `json:",omitempty"`
 }
 
 // AttnOnly tells whether the blocks have no MLP.

@@ -23,6 +23,17 @@ func Find(ref Ref, c Config) (dir string, err error) {
 	return c.repo(ref).find(ref)
 }
 
+// Whole tells whether a model in the cache came with its tokenizer, or is known
+// to have none.
+func Whole(ref Ref, c Config) bool {
+	dir, err := Find(ref, c)
+	if err != nil {
+		return false
+	}
+	c, err = c.filled()
+	return err == nil && c.repo(ref).whole(filepath.Base(dir))
+}
+
 // repo is a model's folder in the cache.
 type repo struct {
 	root  string // models--ORGANIZATION--NAME

@@ -128,6 +128,11 @@ func each(ctx context.Context, n int, job func(ctx context.Context, i int) error
 			if ctx.Err() != nil {
 				return
 			}
+			defer func() { // the host and its models must not end with a download
+				if p := recover(); p != nil {
+					stop(fmt.Errorf("internal error: %v", p))
+				}
+			}()
 			if err := job(ctx, i); err != nil {
 				stop(err)
 			}

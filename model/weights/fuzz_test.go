@@ -66,7 +66,9 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		frugal(t, before, len(data))
-		s.Hash()
+		if _, err := s.Hash(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

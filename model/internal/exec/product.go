@@ -38,8 +38,9 @@ type operand struct {
 
 // Products multiplies chains of weights, each in the order with the fewest
 // multiplications. A pair of neighbours that many chains share (W_U W_E, say)
-// is multiplied once if that is cheaper.
-func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Array, error) {
+// is multiplied once if that is cheaper. Products of more bytes than the budget
+// are refused before anything is multiplied.
+func (e *Engine) Products(ctx context.Context, chains [][]Factor, budget int64) ([]*array.Array, error) {
 	all := map[string]operand{} // by the factor's text: equal factors are one operand
 	defer func() {
 		for _, o := range all {
@@ -66,6 +67,13 @@ func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Arra
 			}
 			work[i] = append(work[i], o)
 		}
+	}
+	size := 0.0
+	for _, chain := range work {
+		size += 4 * float64(chain[0].rows) * float64(chain[len(chain)-1].cols)
+	}
+	if size > float64(budget) {
+		return nil, fmt.Errorf("products of %.2f GB are over the budget of %.2f GB; select heads or tokens, or ask for fewer at once", size/1e9, float64(budget)/1e9)
 	}
 	shared, err := e.share(work)
 	defer func() {
