@@ -42,7 +42,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		})
 	}()
 	defer func() { <-hashed }() // also before an error gives the files back
-	plan, err := s.plan(p)
+	plan, err := s.processed(p)
 	if err != nil {
 		return nil, err
 	}

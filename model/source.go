@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hub"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/gguf"
 	"github.com/golens/golens/model/tokenizer"
 	"github.com/golens/golens/model/weights"
 	"github.com/golens/golens/model/zoo"
@@ -22,7 +24,6 @@ import (
 type source struct {
 	name        string
 	config      config.Config
-	family      arch.Family
 	store       *weights.Store
 	raw         arch.Plan            // the weights as they are
 	tokens      *tokenizer.Tokenizer // nil if there is none
@@ -36,11 +37,18 @@ const zooPrefix = "zoo:"
 func openSource(ctx context.Context, name string) (*source, error) {
 	short, shipped := strings.CutPrefix(name, zooPrefix)
 	if !shipped {
-		dir, err := locate(ctx, name)
+		path, err := locate(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		return readSource(&source{name: name}, os.DirFS(dir), func() (*weights.Store, error) { return weights.Open(dir) })
+		s := &source{name: name}
+		if file, err := quantized(path); file != "" || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return s, s.readGGUF(file)
+		}
+		return readSource(s, os.DirFS(path), func() (*weights.Store, error) { return weights.Open(path) })
 	}
 	files, err := zoo.Files(short)
 	if err != nil {
@@ -62,23 +70,65 @@ func readSource(s *source, files fs.FS, open func() (*weights.Store, error)) (*s
 	if err != nil {
 		return nil, fmt.Errorf("a model is a folder with config.json and weights: %w%s", err, s.shadowed())
 	}
-	if s.config, s.family, err = arch.Parse(raw); err != nil {
+	var family arch.Family
+	if s.config, family, err = arch.Parse(raw); err != nil {
 		return nil, err
 	}
 	s.readTokens(files)
 	if s.store, err = open(); err != nil {
 		return nil, err
 	}
-	if s.raw, err = s.family.Load(&s.config, s.store); err == nil {
-		err = s.raw.Check(s.config)
+	return s, s.plan(family.Load(&s.config, s.store))
+}
+
+// readGGUF reads a model that is one file into s.
+func (s *source) readGGUF(path string) error {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return err
+	}
+	s.store = f.Weights
+	raw, architecture, err := f.Config()
+	if err == nil {
+		s.config, _, err = arch.Parse(raw)
+	}
+	if err != nil {
+		return errors.Join(err, s.store.Close())
+	}
+	tokens, err := tokenizer.FromPieces(f.Tokens())
+	s.takeTokens(tokens, err)
+	return s.plan(arch.LoadGGUF(architecture, &s.config, s.store))
+}
+
+// quantized is the GGUF file that a path is or, without a config.json beside it,
+// holds alone.
+func quantized(path string) (string, error) {
+	if strings.HasSuffix(path, ".gguf") {
+		return path, nil
+	}
+	if _, err := os.Stat(filepath.Join(path, "config.json")); err == nil {
+		return "", nil
+	}
+	found, err := filepath.Glob(filepath.Join(path, "*.gguf"))
+	if err != nil || len(found) < 2 {
+		return strings.Join(found, ""), nil // a path that is no pattern holds none that is meant
+	}
+	return "", fmt.Errorf("%s holds %d GGUF files; open one of them: %s", path, len(found), strings.Join(found, ", "))
+}
+
+// plan takes over where the weights come from.
+func (s *source) plan(plan arch.Plan, err error) error {
+	if err == nil {
+		err = plan.Check(s.config)
 	}
 	if err == nil && os.Getenv(StrictEnv) != "" && len(s.config.Warnings) > 0 {
 		err = fmt.Errorf("%s is set, and: %s", StrictEnv, strings.Join(s.config.Warnings, "; "))
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.store.Close())
+		return errors.Join(err, s.store.Close())
 	}
-	return s, nil
+	s.raw = plan
+	return nil
 }
 
 // StrictEnv names the environment variable that makes warnings of a model's
@@ -89,6 +139,19 @@ const StrictEnv = "GOLENS_STRICT"
 // token ids.
 func (s *source) readTokens(files fs.FS) {
 	t, err := tokenizer.Open(files)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "tokenizer.model"} {
+			if data, unread := fs.ReadFile(files, name); unread == nil {
+				if what := weights.Mistaken(data, nil); what != nil {
+					err = fmt.Errorf("tokenizer: %s: %w", name, what)
+				}
+			}
+		}
+	}
+	s.takeTokens(t, err)
+}
+
+func (s *source) takeTokens(t *tokenizer.Tokenizer, err error) {
 	if err == nil {
 		err = fits(t, s.config.Vocab)
 	}
@@ -98,13 +161,6 @@ func (s *source) readTokens(files fs.FS) {
 	case errors.Is(err, fs.ErrNotExist):
 		s.noTokens = s.lacking()
 	default:
-		for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "tokenizer.model"} {
-			if data, unread := fs.ReadFile(files, name); unread == nil {
-				if what := weights.Mistaken(data, nil); what != nil {
-					err = fmt.Errorf("tokenizer: %s: %w", name, what)
-				}
-			}
-		}
 		s.noTokens = fmt.Errorf("this model's tokenizer cannot be read, so it takes token ids alone: %w", err)
 		s.config.Warnings = append(s.config.Warnings, s.noTokens.Error())
 	}
@@ -161,8 +217,8 @@ func fits(t *tokenizer.Tokenizer, vocab int) error {
 	return nil
 }
 
-// plan is where the weights come from, processed. Only processing reads them.
-func (s *source) plan(p Processing) (arch.Plan, error) {
+// processed is where the weights come from, processed. Only processing reads them.
+func (s *source) processed(p Processing) (arch.Plan, error) {
 	if p == (Processing{}) {
 		return s.raw, nil
 	}

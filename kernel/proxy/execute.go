@@ -25,6 +25,8 @@ type request struct {
 	interrupted bool
 	seen        outcome
 	held        []*wire.Message // lines that the error may tell better: gonb's remark, a panic
+	heldSize    int             // of their content
+	shown       shown
 }
 
 func newRequest(m *wire.Message) *request {

@@ -113,7 +113,13 @@ func parse(data []byte, s *settings) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return assemble(v, m, &f, s)
+}
+
+// assemble makes a tokenizer of a model and a file's other parts.
+func assemble(v *vocab, m model, f *file, s *settings) (*Tokenizer, error) {
 	t := newTokenizer(v, m)
+	var err error
 	if t.normalizers, err = parseNormalizer(f.Normalizer); err != nil {
 		return nil, err
 	}

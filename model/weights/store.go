@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -81,6 +82,38 @@ func Parse(name string, data []byte) (*Store, error) {
 	return s, s.add(file{name: name, data: data})
 }
 
+// Mapped is a file in memory, for readers of other formats.
+type Mapped struct{ file }
+
+// Map maps a file for reading.
+func Map(path string) (*Mapped, error) {
+	data, info, unmap, err := mapFile(path)
+	return &Mapped{file{name: path, data: data, info: info, unmap: unmap}}, err
+}
+
+// Bytes are the file's, not to be written. A file that shrinks while they are read
+// ends the process, except in what [Mapped.Guarded] does.
+func (m *Mapped) Bytes() []byte { return m.data }
+
+// Guarded reads the bytes, and fails if the file shrank.
+func (m *Mapped) Guarded(read func(data []byte) error) (err error) {
+	if fault := guarded(func() { err = read(m.data) }); fault != nil {
+		return fault
+	}
+	return err
+}
+
+// Close gives the map back.
+func (m *Mapped) Close() error { return m.unmap() }
+
+// Store is the tensors of the file, which are parts of its bytes. It gives the
+// map back when it is closed.
+func (m *Mapped) Store(tensors map[string]View) (*Store, error) {
+	s := &Store{where: map[string]int{}}
+	m.tensors = tensors
+	return s, s.enter(m.file)
+}
+
 func openFiles(paths []string) (*Store, error) {
 	s := &Store{where: map[string]int{}}
 	for _, path := range paths {
@@ -98,14 +131,19 @@ func openFiles(paths []string) (*Store, error) {
 
 // add reads a file's header.
 func (s *Store) add(f file) (err error) {
-	s.files = append(s.files, f) // so that Close unmaps it, whatever comes
-	if fault := guarded(func() { f.tensors, err = readHeader(f.data) }); fault != nil {
-		return fmt.Errorf("%s: %w", f.name, fault)
-	}
+	fault := guarded(func() { f.tensors, err = readHeader(f.data) })
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.name, Mistaken(f.data, err))
+		err = Mistaken(f.data, err)
 	}
-	s.files[len(s.files)-1] = f
+	if err = cmp.Or(fault, err); err != nil {
+		err = fmt.Errorf("%s: %w", f.name, err)
+	}
+	return errors.Join(err, s.enter(f))
+}
+
+// enter takes a file over, so that Close unmaps it whatever comes.
+func (s *Store) enter(f file) error {
+	s.files = append(s.files, f)
 	for name, v := range f.tensors {
 		if other, ok := s.where[name]; ok {
 			return fmt.Errorf("%s: tensor %s is in %s too", f.name, name, s.files[other].name)

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -16,22 +19,29 @@ import (
 type View struct {
 	File  string
 	Name  string
-	DType string // F32, F16, BF16, F64, ...
+	DType string // F32, F16, BF16, F64, Q4_K, ...
 	Shape []int
 	Bytes []byte // little-endian, row-major; not to be written
 
 	mapped bool // from a file
 }
 
+// Len is the number of values, 0 for a type that is not read.
+func (v View) Len() int {
+	if b, ok := blocks[v.DType]; ok {
+		return len(v.Bytes) / b.bytes * b.values
+	}
+	if width, _ := v.converter(); width > 0 {
+		return len(v.Bytes) / width
+	}
+	return 0
+}
+
 // Float32 is the values as float32: a view of the file where they are aligned
 // float32, else a converted copy. A value that is NaN or infinite, or becomes
 // so, is an error.
 func (v View) Float32() ([]float32, error) {
-	width, convert := v.converter()
-	if convert == nil {
-		return nil, v.unread()
-	}
-	n := len(v.Bytes) / width
+	n := v.Len()
 	if v.DType == "F32" && littleEndian && n > 0 && uintptr(unsafe.Pointer(&v.Bytes[0]))%4 == 0 {
 		out := unsafe.Slice((*float32)(unsafe.Pointer(&v.Bytes[0])), n)
 		bad, err := parallel(n, func(from, to int) int { return notFinite(out, from, to) })
@@ -45,22 +55,28 @@ func (v View) Float32() ([]float32, error) {
 // does.
 func (v View) Read(dst []float32, from int) error {
 	width, convert := v.converter()
-	if convert == nil {
+	b, blocked := blocks[v.DType]
+	if convert == nil && !blocked {
 		return v.unread()
 	}
-	if n := len(v.Bytes) / width; from < 0 || from > n || len(dst) > n-from {
+	if n := v.Len(); from < 0 || from > n || len(dst) > n-from {
 		return fmt.Errorf("%s: tensor %s %v: values %d to %d are asked for, of %d", v.File, v.Name, v.Shape, from, from+len(dst), n)
 	}
-	bad, err := parallel(len(dst), func(a, b int) int {
-		convert(dst[a:b], v.Bytes[(from+a)*width:(from+b)*width])
-		return notFinite(dst, a, b)
+	bad, err := parallel(len(dst), func(start, end int) int {
+		if blocked {
+			b.read(dst[start:end], v.Bytes, from+start)
+		} else {
+			convert(dst[start:end], v.Bytes[(from+start)*width:(from+end)*width])
+		}
+		return notFinite(dst, start, end)
 	})
 	return v.broken(err, bad, dst, from)
 }
 
 // unread is the error of a type that is not read.
 func (v View) unread() error {
-	return fmt.Errorf("%s: tensor %s has type %s, which is not read; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
+	return fmt.Errorf("%s: tensor %s has type %s, which is not read; weights are F32, F16, BF16, F64 or, in GGUF files, %s", v.File, v.Name, v.DType,
+		strings.Join(slices.Sorted(maps.Keys(blocks)), ", "))
 }
 
 // broken is the error of values that cannot be read, or of a value that is none,

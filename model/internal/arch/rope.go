@@ -8,20 +8,21 @@ import (
 
 // ropeScaling is a config's rope_scaling, or the newer rope_parameters.
 type ropeScaling struct {
-	Type      string   `json:"rope_type"`
-	OldType   string   `json:"type"`
-	Theta     *float64 `json:"rope_theta"`
-	Share     *float64 `json:"partial_rotary_factor"`
-	Factor    float64  `json:"factor"`
-	Low       float64  `json:"low_freq_factor"`
-	High      float64  `json:"high_freq_factor"`
-	BetaFast  float64  `json:"beta_fast"`
-	BetaSlow  float64  `json:"beta_slow"`
-	Attention float64  `json:"attention_factor"`
-	MScale    float64  `json:"mscale"`
-	MScaleAll float64  `json:"mscale_all_dim"`
-	Truncate  *bool    `json:"truncate"`
-	Original  int      `json:"original_max_position_embeddings"`
+	Type      string    `json:"rope_type"`
+	OldType   string    `json:"type"`
+	Theta     *float64  `json:"rope_theta"`
+	Share     *float64  `json:"partial_rotary_factor"`
+	Factor    float64   `json:"factor"`
+	Low       float64   `json:"low_freq_factor"`
+	High      float64   `json:"high_freq_factor"`
+	BetaFast  float64   `json:"beta_fast"`
+	BetaSlow  float64   `json:"beta_slow"`
+	Attention float64   `json:"attention_factor"`
+	MScale    float64   `json:"mscale"`
+	MScaleAll float64   `json:"mscale_all_dim"`
+	Truncate  *bool     `json:"truncate"`
+	Original  int       `json:"original_max_position_embeddings"`
+	Factors   []float64 `json:"factors"`
 }
 
 // rope reads how rotary positions are stretched. What rope_parameters says of
@@ -81,7 +82,7 @@ func (f *fields) layerRopes(key string, raw map[string]json.RawMessage) map[stri
 func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share *float64, context int) config.Scaling {
 	known := map[string]bool{"rope_type": true, "type": true, "rope_theta": true, "partial_rotary_factor": true, "factor": true,
 		"low_freq_factor": true, "high_freq_factor": true, "beta_fast": true, "beta_slow": true, "attention_factor": true,
-		"mscale": true, "mscale_all_dim": true, "truncate": true,
+		"factors": true, "mscale": true, "mscale_all_dim": true, "truncate": true,
 		"original_max_position_embeddings": true}
 	for name, value := range raw {
 		if !known[name] && string(value) != "null" {
@@ -103,7 +104,7 @@ func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share
 		*share = *r.Share
 	}
 	s := config.Scaling{Type: r.Type, Factor: r.Factor, LowFactor: r.Low, HighFactor: r.High, BetaFast: r.BetaFast,
-		BetaSlow: r.BetaSlow, Attention: r.Attention, Original: r.Original, Smooth: r.Truncate != nil && !*r.Truncate}
+		BetaSlow: r.BetaSlow, Attention: r.Attention, Original: r.Original, Factors: r.Factors, Smooth: r.Truncate != nil && !*r.Truncate}
 	if s.Attention == 0 && r.MScale != 0 && r.MScaleAll != 0 {
 		s.Attention = yarnSize(s.Factor, r.MScale) / yarnSize(s.Factor, r.MScaleAll)
 	}
