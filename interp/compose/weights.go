@@ -22,7 +22,7 @@ func weightsOf(m *model.Model, p graph.Part) (weights, error) {
 	}
 	layer, head := p.Layer, p.Index
 	kv := c.KVHead(head)
-	return weights{model.WQ(layer).H(head), model.WK(layer).H(kv), model.WV(layer).H(kv), model.WO(layer).H(head).AfterNorm()}, nil
+	return weights{model.WQ(layer).Head(head), model.WK(layer).Head(kv), model.WV(layer).Head(kv), model.WO(layer).Head(head).AfterNorm()}, nil
 }
 
 // bilinear refuses models whose scores are no product of two embeddings with one
