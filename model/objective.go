@@ -23,6 +23,9 @@ func (k *checker) objective(m Metric, rows [][]int32) (plan.Objective, error) {
 		}
 		return plan.Objective{Linear: &m.Functional}, fitsIn(m.Functional, shape)
 	}
+	if k.Headless {
+		return plan.Objective{}, fmt.Errorf("%s: %w", what, errHeadless)
+	}
 	if err := k.positions(what, m.At, nil); err != nil {
 		return plan.Objective{}, err
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // A Baseline is a score of a circuit beside the same score of random circuits of
-// its size: what of it is there by chance. Made by [RandomFaithfulness],
-// [RandomCompleteness] and [RandomMinimality].
+// its size: what of it is there by chance. Made by [Test.RandomFaithfulness],
+// [Test.RandomCompleteness] and [Test.RandomMinimality].
 type Baseline struct {
 	*interp.Result        // the scores of the random circuits [circuit]
 	Score          string // what it is: recovered, largest gap, least change
@@ -74,11 +74,11 @@ func (b *Baseline) String() string {
 	return s.String()
 }
 
-// ofModel is the unit of shares of the model's metric.
-const ofModel = "of F(M)"
+// ofGap is the unit of shares of what there is to lose.
+const ofGap = "of F(M) − F(∅)"
 
 func (b *Baseline) format(v float64) string {
-	if b.Unit() == ofModel {
+	if b.Unit() == ofGap {
 		return fmt.Sprintf("%.1f%%", 100*v)
 	}
 	return fmt.Sprintf("%.3f", v)

@@ -57,6 +57,9 @@ func (p *Proxy) provenance(m *wire.Message) {
 
 // onStdin takes an answer to a prompt of gonb's.
 func (p *Proxy) onStdin(m *wire.Message) {
+	if p.typed(m) {
+		return
+	}
 	if b := p.current(); b != nil {
 		_ = b.stdin.Send(m)
 	}
@@ -129,11 +132,7 @@ func (p *Proxy) shutdown(on *wire.Socket, m *wire.Message) {
 	p.reply(on, "shutdown_reply", m, answer)
 	p.publish("status", m, status{"idle"})
 	p.queue.close()
-	select {
-	case <-p.ended: // asked twice
-	default:
-		close(p.ended)
-	}
+	p.endOnce.Do(func() { close(p.ended) }) // it may be asked on both channels
 }
 
 // ok is the content of a reply that says no more.
@@ -158,14 +157,9 @@ func (p *Proxy) work() {
 				p.execute(m)
 			}
 		case "complete_request":
-			if own, ok := completeCommand(m); ok {
-				p.reply(p.front.shell, "complete_reply", m, own)
-			} else {
-				p.relayQuery(m, "complete_reply", emptyCompletion(m))
-			}
+			p.reply(p.front.shell, "complete_reply", m, p.complete(m))
 		case "inspect_request":
-			p.relayQuery(m, "inspect_reply", map[string]any{
-				"status": "ok", "found": false, "data": map[string]any{}, "metadata": map[string]any{}})
+			p.reply(p.front.shell, "inspect_reply", m, p.inspect(m))
 		case "kernel_info_request":
 			p.reply(p.front.shell, "kernel_info_reply", m, p.kernelInfo())
 		case "is_complete_request":

@@ -13,11 +13,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/go-zeromq/zmq4"
-
 	"github.com/golens/golens/kernel/internal/proc"
 	"github.com/golens/golens/kernel/internal/rundir"
 	"github.com/golens/golens/kernel/wire"
+	"github.com/golens/golens/kernel/wire/zmtp"
 )
 
 // Config says which kernel to start and how.
@@ -43,9 +42,11 @@ type Session struct {
 	cancel              context.CancelFunc
 	id                  string
 	shell, control      *wire.Socket
+	stdin               *wire.Socket
 	iopub               *wire.Socket
 	published           chan *wire.Message
 	replies, ctlReplies chan *wire.Message
+	prompts             chan *wire.Message
 	closeOnce           sync.Once
 	Info                Info // what the kernel says of itself
 }
@@ -116,21 +117,19 @@ func (s *Session) connect(conn wire.Connection, ready time.Duration) error {
 	if err := s.listening(conn, deadline); err != nil {
 		return err
 	}
-	opts := []zmq4.Option{zmq4.WithLogger(quiet), zmq4.WithID(zmq4.SocketIdentity(s.id))}
-	shell, control, iopub := zmq4.NewDealer(s.ctx, opts...), zmq4.NewDealer(s.ctx, opts...), zmq4.NewSub(s.ctx, opts...)
-	s.shell, s.control, s.iopub = wire.Wrap(s.ctx, shell, conn.Key), wire.Wrap(s.ctx, control, conn.Key), wire.Wrap(s.ctx, iopub, conn.Key)
 	for _, d := range []struct {
-		socket zmq4.Socket
-		port   int
-	}{{iopub, conn.IOPubPort}, {shell, conn.ShellPort}, {control, conn.ControlPort}} {
-		if err := d.socket.Dial(conn.Endpoint(d.port)); err != nil {
+		to   **wire.Socket
+		kind zmtp.Kind
+		port int
+	}{{&s.iopub, zmtp.Sub, conn.IOPubPort}, {&s.shell, zmtp.Dealer, conn.ShellPort}, {&s.control, zmtp.Dealer, conn.ControlPort},
+		{&s.stdin, zmtp.Dealer, conn.StdinPort}} {
+		socket, err := conn.Dial(s.ctx, d.kind, d.port, s.id, ready)
+		if err != nil {
 			return s.dead(fmt.Errorf("connecting to the kernel: %w", err))
 		}
+		*d.to = socket
 	}
-	if err := iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
-		return err
-	}
-	s.published, s.replies, s.ctlReplies = s.pump(s.iopub), s.pump(s.shell), s.pump(s.control)
+	s.published, s.replies, s.ctlReplies, s.prompts = s.pump(s.iopub), s.pump(s.shell), s.pump(s.control), s.pump(s.stdin)
 	asked, answered, heard := 0, 0, false
 	tick := time.NewTicker(between)
 	defer tick.Stop()
@@ -231,7 +230,7 @@ func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		defer s.dir.Remove()
 		defer s.cancel()
-		if s.control != nil {
+		if s.control != nil && s.ctx.Err() == nil { // else the way to it is closed: a signal must do
 			_ = s.control.Send(wire.New("shutdown_request", s.id, nil, map[string]any{"restart": false}))
 			select {
 			case <-s.exited:

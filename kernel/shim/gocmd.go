@@ -3,9 +3,12 @@ package shim
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/golens/golens/kernel/nb/keep"
 )
 
 // goCommand acts as the go command.
@@ -24,21 +27,80 @@ func goCommand(args []string) error {
 		if err := shellFailure(); err != nil {
 			return err
 		}
+		if done, err := program(args); done || err != nil {
+			return err
+		}
 		args = CellFlags(args)
 	}
-	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", workspace()))
+	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", Workspace(os.Getenv(envCellDir))))
 }
 
-// workspace is the go.work of the cell's own folder, if it has one. One in a
+// Workspace sets the go.work of the cells' own folder, if it has one. One in a
 // folder above is not obeyed: anybody may put it into the temporary folder, and
 // with it choose the code that cells are built from.
-func workspace() string {
-	own := filepath.Join(os.Getenv(envCellDir), "go.work")
+func Workspace(dir string) string {
+	own := filepath.Join(dir, "go.work")
 	if _, err := os.Stat(own); err == nil && filepath.IsAbs(own) {
 		return "GOWORK=" + own
 	}
 	return "GOWORK=off"
 }
+
+// program puts the cell's program where gonb wants what it builds of its stub:
+// the program that is built already, or one that the go command builds.
+func program(args []string) (done bool, err error) {
+	dir := os.Getenv(keep.Env)
+	if dir == "" {
+		return false, nil
+	}
+	i := slices.Index(args, "-o")
+	if i < 0 || i+1 == len(args) {
+		return false, nil
+	}
+	out := args[i+1]
+	if _, err := os.Stat(filepath.Join(dir, ProgramFile)); err == nil {
+		return true, launch(out, filepath.Join(dir, ProgramFile))
+	}
+	source, err := os.ReadFile(filepath.Join(dir, SourceFile))
+	if err != nil {
+		return false, nil // gonb's own cell
+	}
+	os.Remove(out) // the go command does not write over a script
+	name := "main.go"
+	if args[0] == "test" {
+		name = "main_test.go"
+	}
+	if err := os.WriteFile(name, source, 0o600); err != nil {
+		return true, err
+	}
+	cmd := exec.Command(os.Getenv(EnvGo), CellFlags(args)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PATH="+os.Getenv(EnvBasePath), Workspace(os.Getenv(envCellDir)))
+	said, err := cmd.CombinedOutput()
+	if err == nil {
+		return true, launch(out, out)
+	}
+	said = append(said, "\n"+err.Error()...)
+	if e := os.WriteFile(filepath.Join(dir, ErrorsFile), said, 0o600); e != nil {
+		return true, e
+	}
+	return true, err
+}
+
+// launch puts the program, and in its place a script that starts it with the
+// cell's standard input: gonb gives it a pipe that never ends.
+func launch(out, program string) error {
+	to := out + ".program"
+	if err := os.Rename(program, to); err != nil {
+		return err
+	}
+	stdin := filepath.Join(os.Getenv(keep.Env), StdinFile)
+	script := fmt.Sprintf("#!/bin/sh\nif [ -e %[2]s ]; then exec %[1]s \"$@\" <%[2]s; fi\nexec %[1]s \"$@\"\n", quote(to), quote(stdin))
+	os.Remove(out)
+	return os.WriteFile(out, []byte(script), 0o700)
+}
+
+// quote writes a path for the shell.
+func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
 // inCellDir tells whether the working directory is where gonb builds cells.
 func inCellDir() bool {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/golens/golens/kernel/host"
 	"github.com/golens/golens/kernel/internal/proc"
+	"github.com/golens/golens/kernel/nb/keep"
 	"github.com/golens/golens/kernel/shim"
 	"github.com/golens/golens/kernel/toolchain"
 	"github.com/golens/golens/kernel/wire"
@@ -77,19 +78,20 @@ func startGonb(s *supervisor) (*gonbProcess, error) {
 
 // bashEnv is what every bash reads first: those started by gonb leave their
 // exit status behind when they fail, and do nothing if an earlier one of the
-// same cell has failed.
+// same cell has failed. The command of a ! line has the cell's standard input.
 func bashEnv(gonb int) string {
 	return fmt.Sprintf(`unset BASH_ENV
 if [ "$PPID" = %d ]; then
   if [ -s "$%[2]s" ]; then exit 1; fi
+  case $- in *c*) [ -e "$%[3]s/%[4]s" ] && exec <"$%[3]s/%[4]s" ;; esac
   trap '__golens=$?; [ $__golens -eq 0 ] || echo -n $__golens > "$%[2]s"' EXIT
 fi
-`, gonb, shim.EnvShellFailed)
+`, gonb, shim.EnvShellFailed, keep.Env, shim.StdinFile)
 }
 
 // prepare fills the work folder.
 func (s *supervisor) prepare() error {
-	for _, dir := range []string{s.shims(), s.cellModule(), s.temp()} {
+	for _, dir := range []string{s.shims(), s.cellModule(), s.temp(), s.cells()} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
@@ -98,7 +100,7 @@ func (s *supervisor) prepare() error {
 	if err != nil {
 		return err
 	}
-	links := map[string]string{"go": self, "goimports": s.tools.Path(toolchain.Goimports)}
+	links := map[string]string{"go": self, "goimports": self}
 	if !s.cfg.NoGopls {
 		links["gopls"] = self
 	}
@@ -127,6 +129,8 @@ func (s *supervisor) gonbEnv() []string {
 		host.SocketEnv+"="+s.hostSocket(),
 		toolchain.SourceEnv+"="+s.tools.Source.Dir,
 		shim.EnvGo+"="+s.tools.Go,
+		shim.EnvGoimports+"="+s.tools.Path(toolchain.Goimports),
+		keep.Env+"="+s.cells(),
 		shim.EnvGopls+"="+s.tools.Path(toolchain.Gopls),
 		shim.EnvCellModule+"="+s.cellModule(),
 		shim.EnvShellFailed+"="+s.shellFailed(),

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/golens/golens/kernel/build"
 	"github.com/golens/golens/kernel/internal/rundir"
 	"github.com/golens/golens/kernel/proxy"
 	"github.com/golens/golens/kernel/toolchain"
@@ -38,6 +39,7 @@ type supervisor struct {
 	mu       sync.Mutex // guards what follows
 	host     *hostProcess
 	gonb     *gonbProcess
+	builder  *build.Builder
 	stopping bool // nothing more may be started
 
 	building   context.Context // ends when builds are to stop
@@ -78,6 +80,7 @@ func Run(ctx context.Context, cfg Config) error {
 	s.tools = tools
 	s.proxy, err = proxy.Listen(ctx, front, proxy.Hooks{
 		Interrupt:   s.interrupt,
+		Group:       s.group,
 		Shutdown:    func(bool) { s.stop() },
 		ShellStatus: s.shellStatus,
 		Provenance:  s.provenance,
@@ -175,8 +178,27 @@ func (s *supervisor) start() error {
 	if err != nil {
 		return fmt.Errorf("%w%s", err, g.tail())
 	}
-	s.proxy.Connect(back)
+	s.proxy.Connect(back, s.cellTools())
 	return nil
+}
+
+// cellTools is by what the proxy makes programs of cells.
+func (s *supervisor) cellTools() proxy.Cells {
+	b := build.New(build.Config{
+		Go: s.tools.Go, Work: s.cells(), Warm: s.tools.CellImports(), Stamp: s.tools.CellStamp,
+		Dir: func() (string, error) {
+			found, _ := filepath.Glob(filepath.Join(s.temp(), "gonb_*", "go.mod"))
+			if len(found) == 0 {
+				return "", errors.New("gonb has no folder for cells")
+			}
+			return filepath.Dir(found[0]), nil
+		},
+	})
+	go b.Refresh(s.ctx) // the first cell waits for the rest of it
+	s.mu.Lock()
+	s.builder = b
+	s.mu.Unlock()
+	return proxy.Cells{Builder: b, Dir: s.cells(), Gopls: !s.cfg.NoGopls, Models: s.tools.Models}
 }
 
 // spawn starts the host and gonb, unless the kernel is ending already.
@@ -205,11 +227,15 @@ func (s *supervisor) stop() {
 		defer s.mu.Unlock()
 		s.stopping = true
 		os.Remove(s.guardFile()) // from here on the host need not clean up
+		s.proxy.EndHelper()
 		if s.gonb != nil {
 			s.gonb.end()
 		}
 		if s.host != nil {
 			s.host.end()
+		}
+		if s.builder != nil {
+			s.builder.Close()
 		}
 	})
 	<-s.everything
@@ -222,6 +248,16 @@ func (s *supervisor) interrupt() {
 	if s.gonb != nil && !s.stopping {
 		s.gonb.interrupt()
 	}
+}
+
+// group is the process group of gonb.
+func (s *supervisor) group() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gonb == nil {
+		return 0
+	}
+	return s.gonb.cmd.Process.Pid
 }
 
 // shellStatus returns and forgets what a failing ! line left.
@@ -252,4 +288,5 @@ func (s *supervisor) shellFailed() string { return filepath.Join(s.work.Path, "s
 func (s *supervisor) bashEnv() string     { return filepath.Join(s.work.Path, "bash-env") }
 func (s *supervisor) shims() string       { return filepath.Join(s.work.Path, "shims") }
 func (s *supervisor) cellModule() string  { return filepath.Join(s.work.Path, "module") }
+func (s *supervisor) cells() string       { return filepath.Join(s.work.Path, "cells") }
 func (s *supervisor) temp() string        { return filepath.Join(s.work.Path, "tmp") }

@@ -408,7 +408,7 @@ func allByGraph(hook.Kind) making { return byGraph }
 func (c *chunk) meets(k hook.Kind, b plan.Block) bool {
 	switch part := plan.PartOf(c.Config, k); {
 	case part > plan.PartIn && part <= plan.PartBoth:
-		return b.Attends || c.normsForMLP(k, b)
+		return b.Attends
 	case part == plan.PartZ:
 		return b.Attends || b.GivenZ
 	case part == plan.PartMLP:

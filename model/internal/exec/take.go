@@ -2,11 +2,11 @@ package exec
 
 import (
 	"slices"
-	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/crew"
 	"github.com/golens/golens/model/internal/place"
 )
 
@@ -20,7 +20,7 @@ func (c *chunk) take(out []*tensors.Tensor, reads []label, layer int, l layout) 
 	for i, at := range reads {
 		p := hook.Point{ID: hook.ID{Kind: at.kind, Layer: layer}, Value: at.name}
 		err := tensors.ConstFlatData(out[i], func(x []float32) {
-			var wg sync.WaitGroup
+			var wg crew.Group
 			defer wg.Wait()
 			if at.name == "" && c.isFar(p.ID) {
 				c.keepFar(p.ID, x, l)
