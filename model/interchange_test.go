@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -204,5 +205,58 @@ func TestFitEqualsPyvene(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Three steps of the tuned lens, its translators fitted together, are those of its
+// authors' program: each reads the stream into a block and stands in front of the
+// unembedding, and only the last block is run.
+func TestFitEqualsTunedLens(t *testing.T) {
+	for _, name := range []string{"gpt2", "llama"} {
+		t.Run(name, func(t *testing.T) {
+			dir := modeltest.Families(t)[name]
+			m, err := model.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, start := modeltest.OracleIn(t, dir, "tuned_lens.safetensors"), modeltest.OracleIn(t, dir, "tuned_lens_start.safetensors")
+			d, layers, n := m.Config().DModel, m.Config().Layers, want["tokens"].Shape()[1]
+			fit := model.Fit{
+				// The mean over all rows is a third of the sum of the layers' means.
+				Loss: []model.Loss{{Weight: float64(layers)}}, Clip: 1, Steps: 3,
+				Optimizer: model.Optimizer{Kind: "sgd", Rate: .1, Momentum: .9, Nesterov: true, Decay: 1e-3, Schedule: "linear"},
+			}
+			for l := range layers { // rows 2l and 2l+1 are layer l's
+				for i := range 2 {
+					row := make([]int32, n)
+					for k := range row {
+						row[k] = int32(want["tokens"].Values()[i*n+k])
+					}
+					fit.Base.Rows = append(fit.Base.Rows, row)
+				}
+				W, b := fmt.Sprint(l, ".weight"), fmt.Sprint(l, ".bias")
+				h := formula.At(hook.ResidPre(l).String())
+				lens := h.Add(h.Dot(formula.Free(W, d, d).Transpose())).Add(formula.Free(b, d))
+				fit.Base = fit.Base.Edit(hook.ResidPost(layers-1).Row(2*l, 2*l+1).Compute(lens))
+				fit.Find = append(fit.Find, model.Find{Name: W, Start: start[W]}, model.Find{Name: b, Start: start[b]})
+			}
+			fit.Base = fit.Base.Metric(model.KL(nil).AtPositions(upTo(n)...))
+			got, err := m.Fit(fit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			loss := 0.0
+			for l := range layers {
+				loss += float64(want[fmt.Sprint("tuned_lens.kl.", l)].Values()[0])
+			}
+			if abs(got.Curve[0].Loss-loss) > 1e-5 || abs(got.Curve[0].Norm-float64(want["grad_norm"].Values()[0])) > 1e-4 {
+				t.Errorf("first loss %g and norm %g, want %g and %g", got.Curve[0].Loss, got.Curve[0].Norm, loss, want["grad_norm"].Values()[0])
+			}
+			for _, f := range got.Tensors {
+				if d := modeltest.MaxDiff(f.Array, want["after_step3."+f.Name]); !(d < 1e-5) {
+					t.Errorf("%s differs by %.1e", f.Name, d)
+				}
+			}
+		})
 	}
 }
