@@ -34,17 +34,15 @@ func asks[Q Ask, A any]() {
 	verbs[q.Verb()] = verb{reflect.TypeFor[Q](), reflect.TypeFor[A]()}
 }
 
-// do asks a model, and gives the answer as the type that it has.
+// do asks a model, and gives the answer as the type that it has. With an error there
+// may be what was done of it.
 func do[A any](ctx context.Context, m *Model, ask Ask) (answer A, err error) {
 	got, err := m.runner.Do(ctx, ask)
-	if err != nil {
-		return answer, err
-	}
 	answer, ok := got.(A)
-	if !ok {
-		return answer, fmt.Errorf("%s: the runner answers with a %T; it must be a %T", ask.Verb(), got, answer)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s: the runner answers with a %T; it must be a %T", ask.Verb(), got, answer)
 	}
-	return answer, nil
+	return answer, err
 }
 
 // hashed is an ask that came by a socket, and so knows its hash.

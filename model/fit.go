@@ -38,8 +38,8 @@ type Fit struct {
 	Batch int    `json:",omitempty"` // rows of a step, drawn; 0: all, every step
 	Seed  uint64 `json:",omitempty"` // of starts, batches and noise
 
-	// Cache bounds the bytes of what lies below the formulas; 0 means 1 GiB. What does
-	// not fit is computed again for each step.
+	// Cache bounds the bytes of what lies below the formulas; 0 means 1 GiB. If all of
+	// it does not fit, it is computed again for each step.
 	Cache int64 `json:",omitempty"`
 
 	// From is an earlier fit of the same tensors, from which this one goes on, up to
@@ -57,7 +57,8 @@ type Find struct {
 	Scale float64      `json:",omitempty"`
 
 	// Orthogonal keeps the columns orthonormal: by the Cayley transform for a square
-	// matrix, by Householder reflections for one with fewer columns.
+	// matrix, which remains a rotation if it starts as one, by Householder reflections
+	// for one with fewer columns.
 	Orthogonal bool `json:",omitempty"`
 
 	Rate float64 `json:",omitempty"` // times the optimizer's; 0 means 1

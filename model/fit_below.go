@@ -3,6 +3,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,12 +17,11 @@ import (
 const defaultFitCache = 1 << 30
 
 // below computes what the steps of a fit read of blocks and runs that do not change,
-// row by row, and keeps it as long as there is room.
+// row by row, and keeps it if there is room for all of it.
 type below struct {
 	*local
 	*fitting
-	rows  map[int]*belowRow
-	room  int64
+	rows  []*belowRow // nil if there is no room
 	wants []want
 }
 
@@ -33,16 +33,14 @@ type want struct {
 }
 
 // belowRow is what one row needs, without padding.
-type belowRow struct {
-	parts map[string][]float32
-	bytes int64
-}
+type belowRow map[string][]float32
+
+// belowTogether is how many rows are computed side by side for the cache: always the
+// same ones, since sums of float32 hang on that.
+const belowTogether = 64
 
 func (l *local) below(t *fitting) *below {
-	b := &below{local: l, fitting: t, rows: map[int]*belowRow{}, room: t.Cache}
-	if b.room == 0 {
-		b.room = defaultFitCache
-	}
+	b := &below{local: l, fitting: t}
 	under := Request{Rows: t.Base.Rows, Edits: t.below}
 	var points []hook.Point
 	if t.lowest > 0 {
@@ -63,7 +61,31 @@ func (l *local) below(t *fitting) *below {
 	}
 	b.want("own ", plain, points)
 	b.want("source ", t.Source, wholes(t.ofSource))
+	if b.bytes() <= cmp.Or(t.Cache, defaultFitCache) {
+		b.rows = make([]*belowRow, len(t.Base.Rows))
+	}
 	return b
+}
+
+// bytes is what all rows need.
+func (b *below) bytes() (n int64) {
+	for _, w := range b.wants {
+		for _, row := range w.of.Rows {
+			for _, p := range w.points {
+				n += 4 * int64(product(b.dims(p, len(row))))
+			}
+		}
+	}
+	return n
+}
+
+// dims is the shape of what a point reads of a row.
+func (b *below) dims(p hook.Point, n int) []int {
+	dims := b.config.Dims(p.Kind, n)
+	if !p.Pos.All() {
+		dims[0] = len(p.Pos.Rows[0])
+	}
+	return dims
 }
 
 func wholes(ids []hook.ID) (points []hook.Point) {
@@ -95,31 +117,44 @@ func (b *below) want(name string, of Request, points []hook.Point) {
 	}
 }
 
-// take gives what the rows need, and computes what is not kept.
+// take gives what the rows need, from the cache or not.
 func (b *below) take(ctx context.Context, rows []int) ([]*belowRow, error) {
+	if b.rows == nil {
+		return b.compute(ctx, rows)
+	}
 	out := make([]*belowRow, len(rows))
-	var missing []int
 	for i, row := range rows {
-		if out[i] = b.rows[row]; out[i] == nil {
-			out[i] = &belowRow{parts: map[string][]float32{}}
-			missing = append(missing, i)
+		if b.rows[row] == nil {
+			first := row / belowTogether * belowTogether
+			var some []int
+			for r := first; r < min(first+belowTogether, len(b.rows)); r++ {
+				some = append(some, r)
+			}
+			got, err := b.compute(ctx, some)
+			if err != nil {
+				return nil, err
+			}
+			copy(b.rows[first:], got)
 		}
+		out[i] = b.rows[row]
 	}
-	if len(missing) == 0 {
-		return out, nil
-	}
-	some := make([]int, len(missing))
-	for k, i := range missing {
-		some[k] = rows[i]
+	return out, nil
+}
+
+// compute computes what rows need.
+func (b *below) compute(ctx context.Context, rows []int) ([]*belowRow, error) {
+	out := make([]*belowRow, len(rows))
+	for i := range out {
+		out[i] = &belowRow{}
 	}
 	for _, w := range b.wants {
-		r := w.of.pick(some)
+		r := w.of.pick(rows)
 		r.Metrics = nil
 		for _, p := range w.points {
-			p, _, _ := (picker{of: len(w.of.Rows), rows: some}).point(p)
+			p, _, _ := (picker{of: len(w.of.Rows), rows: rows}).point(p)
 			r.Captures = append(r.Captures, p)
 		}
-		r.Budget = 1 << 50 // what does not fit is not kept
+		r.Budget = 1 << 50 // it was seen whether there is room
 		job, _, err := r.job(b.config, b.encode)
 		if err != nil {
 			return nil, err
@@ -129,22 +164,9 @@ func (b *below) take(ctx context.Context, rows []int) ([]*belowRow, error) {
 			return nil, err
 		}
 		for p, point := range w.points {
-			for k, i := range missing {
-				n := len(r.Rows[k])
-				dims := b.config.Dims(point.Kind, n)
-				if !point.Pos.All() {
-					dims[0] = res.Captures[p].Shape()[1]
-				}
-				values := cutTo(res.Captures[p], k, dims)
-				out[i].parts[w.key(p)] = values
-				out[i].bytes += 4 * int64(len(values))
+			for i := range rows {
+				(*out[i])[w.key(p)] = cutTo(res.Captures[p], i, b.dims(point, len(r.Rows[i])))
 			}
-		}
-	}
-	for k, i := range missing {
-		if out[i].bytes <= b.room {
-			b.room -= out[i].bytes
-			b.rows[some[k]] = out[i]
 		}
 	}
 	return out, nil
@@ -190,7 +212,7 @@ func (b *below) joined(rows []*belowRow, key string, kind hook.Kind, lens []int)
 	a := array.New(axes...)
 	for r, row := range rows {
 		to := a.Values()[r*product(whole):]
-		visit(b.config.Dims(kind, lens[r]), whole, 0, 0, func(at, from, n int) { copy(to[from:][:n], row.parts[key][at:]) })
+		visit(b.config.Dims(kind, lens[r]), whole, 0, 0, func(at, from, n int) { copy(to[from:][:n], (*row)[key][at:]) })
 	}
 	return a
 }
@@ -227,10 +249,10 @@ func (b *below) step(ctx context.Context, rows []int) (r Request, left plan.Job,
 		left.Source = leave("source ", b.ofSource, 0, sources)
 	}
 	for i, m := range b.own {
-		n := len(have[0].parts[fmt.Sprint("own ", i)])
+		n := len((*have[0])[fmt.Sprint("own ", i)])
 		ref := array.New(array.Dim(hook.Batch, len(rows)), array.Dim(hook.Pos, n/b.config.Vocab), array.Dim("vocab", b.config.Vocab))
 		for k, row := range have {
-			copy(ref.Values()[k*n:], row.parts[fmt.Sprint("own ", i)])
+			copy(ref.Values()[k*n:], (*row)[fmt.Sprint("own ", i)])
 		}
 		r.Metrics[m].Reference = ref
 	}

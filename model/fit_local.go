@@ -134,17 +134,11 @@ func (v *found) start(s *steps, i int) (err error) {
 	}
 	free := v.values
 	if v.Orthogonal {
-		start := v.values
-		if kept := s.memory(v.Name + " start"); kept != nil {
-			start = kept.Array.Values()
-		}
-		if v.orth, err = fit.NewOrthogonal(v.shape[0], v.shape[1], start, rng); err != nil {
+		if v.orth, err = fit.NewOrthogonal(v.shape[0], v.shape[1], v.values, rng); err != nil {
 			return err
 		}
 		if kept := s.memory(v.Name + " free"); kept != nil {
-			if err := v.orth.Set(kept.Array.Values()); err != nil {
-				return err
-			}
+			v.orth.Restore(kept.Array.Values())
 		}
 		free, v.values = v.orth.Free(), v.orth.Value()
 	}
@@ -384,9 +378,6 @@ func (s *steps) fitted() (*Fitted, error) {
 		out.Tensors = append(out.Tensors, keep(v.Name, v.Name, v.shape, v.values))
 		if v.orth != nil {
 			out.Memory = append(out.Memory, keep(v.Name+" free", "", v.shape, v.orth.Free()))
-			if start := v.orth.Start(); start != nil {
-				out.Memory = append(out.Memory, keep(v.Name+" start", "", v.shape, start))
-			}
 		}
 		memory, err := v.rule.State()
 		if err != nil {

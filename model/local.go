@@ -114,11 +114,7 @@ func executes[Q Ask, A any](verb string, do func(l *local, ctx context.Context, 
 		if !ok {
 			return nil, fmt.Errorf("%s: a %T cannot be asked for; it must be a %T", verb, ask, q)
 		}
-		a, err := do(l, ctx, q, hash)
-		if err != nil {
-			return nil, err
-		}
-		return a, nil
+		return do(l, ctx, q, hash)
 	}
 }
 

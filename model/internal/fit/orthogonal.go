@@ -11,17 +11,19 @@ import (
 // An Orthogonal is a matrix Q [n, k] with orthonormal columns as a function of a
 // free matrix, so that steps of any optimizer keep it one.
 //
-// A square one is Q = S (I+A)⁻¹(I-A), the Cayley transform of A = X - Xᵀ, from a
-// start S. One with fewer columns is the first k columns of k Householder
+// A square one is Q = S (I+A)⁻¹(I-A), the Cayley transform of A = D - Dᵀ, where D is
+// how far X moved in its last step and S was Q before it: the transform is then
+// always that of a small matrix, at which it has no preferred directions. It keeps
+// its determinant; one that is drawn is a rotation. One with fewer columns is the
+// first k columns of k Householder
 // reflections, Q = H(v₁)···H(v_k) I[:, :k] with H(v) = I - 2vvᵀ/vᵀv, where v_i are the
 // columns of X.
 type Orthogonal struct {
-	n, k  int
-	start *mat.Dense // of a square one
+	n, k   int
+	square bool
 
-	x    *mat.Dense
-	q    *mat.Dense
-	half *mat.Dense // (I+A)⁻¹ of a square one
+	x *mat.Dense
+	q *mat.Dense
 }
 
 // NewOrthogonal starts from Q, whose columns must be orthonormal, or, if that is
@@ -36,10 +38,13 @@ func NewOrthogonal(n, k int, q []float32, rng *rand.Rand) (*Orthogonal, error) {
 			start.RawMatrix().Data[i] = rng.NormFloat64()
 		}
 		start = reflected(reflectionsTo(start), n, k) // the Q of a QR decomposition of a normal matrix
-	} else {
-		for i, v := range q {
-			start.RawMatrix().Data[i] = float64(v)
+		if n == k && mat.Det(start) < 0 {
+			for i := range n {
+				start.Set(i, n-1, -start.At(i, n-1))
+			}
 		}
+	} else {
+		set(start, q)
 		var gram mat.Dense
 		gram.Mul(start.T(), start)
 		for i := range k {
@@ -54,80 +59,91 @@ func NewOrthogonal(n, k int, q []float32, rng *rand.Rand) (*Orthogonal, error) {
 			}
 		}
 	}
-	o := &Orthogonal{n: n, k: k}
-	if n == k {
-		o.start, o.x = start, mat.NewDense(n, n, nil)
+	o := &Orthogonal{n: n, k: k, square: n == k}
+	if o.square {
+		o.x, o.q = mat.NewDense(n, n, nil), start
 	} else {
-		o.x, o.start = reflectionsTo(start), nil
+		o.x = reflectionsTo(start)
+		round(o.x)
+		o.q = reflected(o.x, n, k)
 	}
-	for _, m := range []*mat.Dense{start, o.x} { // what is kept between runs is float32: nothing may hang on more
-		for i, v := range m.RawMatrix().Data {
-			m.RawMatrix().Data[i] = float64(float32(v))
-		}
-	}
-	return o, o.update()
+	round(o.q)
+	return o, nil
 }
 
-// Start is the matrix that a square one starts from, nil for others. With it and
-// [Orthogonal.Free] it can be made again.
-func (o *Orthogonal) Start() []float32 {
-	if o.start == nil {
-		return nil
+// round leaves what float32 keeps, so that nothing hangs on more when a fit goes on
+// from what was kept of another.
+func round(m *mat.Dense) {
+	for i, v := range m.RawMatrix().Data {
+		m.RawMatrix().Data[i] = float64(float32(v))
 	}
-	return values(o.start)
 }
 
 // Free is a copy of the free matrix X [n, k].
 func (o *Orthogonal) Free() []float32 { return values(o.x) }
 
-// Set sets the free matrix.
-func (o *Orthogonal) Set(x []float32) error {
-	for i, v := range x {
-		o.x.RawMatrix().Data[i] = float64(v)
+// Restore sets the free matrix beside a Q that was reached with it.
+func (o *Orthogonal) Restore(x []float32) {
+	set(o.x, x)
+	if !o.square {
+		o.q = reflected(o.x, o.n, o.k)
+		round(o.q)
 	}
-	return o.update()
 }
 
-// Value is Q [n, k].
-func (o *Orthogonal) Value() []float32 { return values(o.q) }
-
-func (o *Orthogonal) update() error {
-	if o.start == nil {
-		o.q = reflected(o.x, o.n, o.k)
+// Set moves the free matrix.
+func (o *Orthogonal) Set(x []float32) error {
+	before := mat.DenseCopyOf(o.x)
+	o.Restore(x)
+	if !o.square {
 		return nil
 	}
-	var plus, minus, half mat.Dense
-	plus.Sub(o.x, o.x.T())
+	var moved, plus, minus, inverse, next mat.Dense
+	moved.Sub(o.x, before)
+	plus.Sub(&moved, moved.T())
 	minus.Scale(-1, &plus)
 	for i := range o.n {
 		plus.Set(i, i, 1)
 		minus.Set(i, i, 1)
 	}
-	if err := half.Inverse(&plus); err != nil { // I+A of a skew A is never singular, but may be of huge numbers
+	if err := inverse.Inverse(&plus); err != nil { // I+A of a skew A is never singular, but may be of huge numbers
 		return fmt.Errorf("orthogonal matrix: %w; take a smaller rate", err)
 	}
-	o.half, o.q = &half, mat.NewDense(o.n, o.n, nil)
-	o.q.Product(o.start, &half, &minus)
+	next.Product(o.q, &inverse, &minus)
+	// Half a step towards the nearest orthogonal matrix makes up for the rounding.
+	var gram mat.Dense
+	gram.Mul(next.T(), &next)
+	gram.Scale(-.5, &gram)
+	for i := range o.n {
+		gram.Set(i, i, gram.At(i, i)+1.5)
+	}
+	o.q = mat.NewDense(o.n, o.n, nil)
+	o.q.Mul(&next, &gram)
+	round(o.q)
 	return nil
 }
+
+func set(m *mat.Dense, x []float32) {
+	for i, v := range x {
+		m.RawMatrix().Data[i] = float64(v)
+	}
+}
+
+// Value is Q [n, k].
+func (o *Orthogonal) Value() []float32 { return values(o.q) }
 
 // Gradient is that with respect to X, from that with respect to Q.
 func (o *Orthogonal) Gradient(byQ []float64) []float64 {
 	g := mat.NewDense(o.n, o.k, byQ)
-	if o.start == nil {
+	if !o.square {
 		return o.reflectBack(g)
 	}
-	// With C = (I+A)⁻¹(I-A): dC = -(I+A)⁻¹ dA (C+I).
-	var byC, c, byA mat.Dense
-	byC.Mul(o.start.T(), g)
-	c.Mul(o.start.T(), o.q)
-	for i := range o.n {
-		c.Set(i, i, c.At(i, i)+1)
-	}
-	byA.Product(o.half.T(), &byC, c.T())
-	byA.Scale(-1, &byA)
+	// dQ = -2 Q dA at A = 0, and A = dX - dXᵀ.
+	var byA mat.Dense
+	byA.Mul(o.q.T(), g)
 	byX := mat.NewDense(o.n, o.n, nil)
-	byX.Sub(&byA, byA.T())
+	byX.Sub(byA.T(), &byA)
+	byX.Scale(2, byX)
 	return byX.RawMatrix().Data
 }
 
