@@ -15,7 +15,7 @@ import (
 const engine = "xla-cpu"
 
 func getCommand(ctx context.Context, args []string) error {
-	f := flags("get", `usage: golens get MODEL[@REVISION]
+	f := flags("get", `usage: golens get MODEL[/FILE.gguf][@REVISION]
        golens get xla-cpu
 
 Brings a model of the Hugging Face Hub, such as gpt2 or
@@ -49,6 +49,9 @@ home. It makes models several times as fast as the engine that is built in.`)
 		return fmt.Errorf("get: %w", err)
 	}
 	commit := filepath.Base(dir)
+	if ref.File != "" {
+		commit = filepath.Base(filepath.Dir(dir))
+	}
 	fmt.Printf("%s, commit %.12s, is in %s\n", ref, commit, dir)
 	return nil
 }
