@@ -11,6 +11,8 @@ func starcoder2Config(f *fields) (config.Config, error) {
 		tied: true, norm: "norm_epsilon", eps: 1e-5, act: "hidden_act"})
 	c.Norm, c.Gated = config.NormLayer, false
 	f.flag("use_bias")
+	// Published beside the keys that count, with values that say nothing else.
+	f.ignored("activation_function", "layer_norm_epsilon", "mlp_type", "norm_type", "scale_attn_weights")
 	f.locals(&c, f.int("sliding_window", 0), func(int) bool { return true })
 	return c, f.done()
 }
