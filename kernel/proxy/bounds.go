@@ -11,7 +11,7 @@ import (
 // minute;
 // figures of a whole sweep have room. What is beyond is dropped, and said so.
 const (
-	textLimit = 1 << 20
+	textLimit = 2 << 20
 	showLimit = 256 << 20
 	// heldLimit bounds the lines that are held back because an error may tell
 	// them better: a panic with the stacks of thousands of goroutines.
