@@ -60,7 +60,9 @@ func (b *Builder) prepare(ctx context.Context, imports []string) (cfg string, er
 		}
 	}
 	if b.tools == "" {
-		out, err := exec.CommandContext(ctx, b.cfg.Go, "env", "GOTOOLDIR").Output()
+		cmd := exec.CommandContext(ctx, b.cfg.Go, "env", "GOTOOLDIR")
+		cmd.Dir, cmd.Env = b.cfg.Work, env(b.cfg.Work) // not where a notebook's go.mod may ask for another Go
+		out, err := cmd.Output()
 		if err != nil {
 			return "", fmt.Errorf("go env: %w", err)
 		}
