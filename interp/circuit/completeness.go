@@ -127,6 +127,17 @@ func (r *Completeness) measure(w *withoutSets) error {
 	return nil
 }
 
+// WorstOf is the largest gap of sets of one kind, such as greedy; 0 if there are
+// none.
+func (r *Completeness) WorstOf(kind string) (gap float64) {
+	for _, s := range r.Sets {
+		if s.Kind == kind {
+			gap = max(gap, s.Gap.Value)
+		}
+	}
+	return gap
+}
+
 // Alone is F(C\K) of every set [set], the vertical axis of the paper's figure.
 func (r *Completeness) Alone() *array.Array {
 	return r.values(`F(C\K)`, func(w SetGap) float64 { return w.Alone.Value })

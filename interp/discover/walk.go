@@ -12,7 +12,6 @@ import (
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
-	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -123,10 +122,7 @@ func (w *Walk) ToInputs(heads []graph.Part, at hook.Positions, inputs []graph.Re
 	if len(heads) == 0 || len(inputs) == 0 {
 		return nil, nil
 	}
-	p := patch.Paths{Senders: senders(heads, at), Apart: apart, Base: w.base}
-	for _, r := range inputs {
-		p.Receivers = append(p.Receivers, Point(w.m.Config(), r).In(to))
-	}
+	p := patch.Paths{Senders: senders(heads, at), Receivers: Points(w.m, inputs, to), Apart: apart, Base: w.base}
 	e, err := p.Patch(w.m, w.t)
 	if err != nil {
 		return nil, err
@@ -138,16 +134,22 @@ func (w *Walk) ToInputs(heads []graph.Part, at hook.Positions, inputs []graph.Re
 	return changes(e, heads, inputs), nil
 }
 
-// Point is where an input of a head arrives: its query, or the key or value that it
-// shares with others.
-func Point(c config.Config, r graph.Receiver) hook.Point {
-	switch r.Input {
-	case graph.ToKey:
-		return hook.K(r.Part.Layer).Head(c.KVHead(r.Part.Index))
-	case graph.ToValue:
-		return hook.V(r.Part.Layer).Head(c.KVHead(r.Part.Index))
+// Points are where inputs of heads arrive, at some positions: their queries, or the
+// keys and values that they share with others. For [patch.Paths].
+func Points(m *model.Model, inputs []graph.Receiver, at hook.Positions) []hook.Point {
+	points := make([]hook.Point, len(inputs))
+	for i, r := range inputs {
+		shared := m.Config().KVHead(r.Part.Index)
+		switch r.Input {
+		case graph.ToKey:
+			points[i] = hook.K(r.Part.Layer).Head(shared).In(at)
+		case graph.ToValue:
+			points[i] = hook.V(r.Part.Layer).Head(shared).In(at)
+		default:
+			points[i] = hook.Q(r.Part.Layer).Head(r.Part.Index).In(at)
+		}
 	}
-	return hook.Q(r.Part.Layer).Head(r.Part.Index)
+	return points
 }
 
 // changes are effects [receiver, head], sender by sender, without those that there

@@ -141,8 +141,9 @@ func (p Paths) prepare(m *model.Model, t task.Paired) (j *journey, err error) {
 	return j, nil
 }
 
-// held is how many values that receivers get are held at once: 256 MB.
-const held = 64 << 20
+// held is how many values that receivers get are held at once: 256 MB. Tests make
+// it less.
+var held = 64 << 20
 
 // size is how many values one sender's message to all receivers has.
 func (j *journey) size() int {

@@ -41,7 +41,7 @@ on is installed in your home, if its hash is right.`)
 	}
 	ref, err := hub.Parse(rest[0])
 	if err != nil {
-		return fmt.Errorf("get: %w", err)
+		return wrong("get: %w", err)
 	}
 	bar := &bar{out: os.Stderr, live: isTerminal(os.Stderr)}
 	dir, err := hub.Get(ctx, ref, hub.Config{Update: true, Progress: bar.draw})
