@@ -61,7 +61,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		return nil, err
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
-		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
+		Name: s.name, Folder: s.folder, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
 		Checkpoints: s.checkpoints,
 	}}
 	l.info.Begin, l.info.End = s.around()
@@ -194,7 +194,7 @@ func (l *local) products(ctx context.Context, p Products, _ string) ([]*array.Ar
 	work := make([][]exec.Factor, len(p.Chains))
 	for i, chain := range p.Chains {
 		for _, f := range chain {
-			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
+			work[i] = append(work[i], exec.Factor{Name: f.Name, Heads: f.Heads, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
 		}
 	}
 	return l.engine.Products(ctx, work, defaultBudget)

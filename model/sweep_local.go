@@ -10,6 +10,7 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 func init() {
@@ -107,12 +108,12 @@ func (l *local) explain(_ context.Context, e Explain, _ string) (*Plan, error) {
 	return &p, nil
 }
 
-func planOf(s Sweep, p exec.SweepPlan) Plan {
-	plan := Plan{Variants: len(s.Variants), Rows: p.Rows, Same: p.Same, FLOPs: p.FLOPs, Base: p.Base, Naive: p.Naive, Memory: p.Memory}
-	for _, g := range p.Groups {
-		plan.Groups = append(plan.Groups, PlanGroup(g))
+func planOf(s Sweep, c plan.Cost) Plan {
+	p := Plan{Variants: len(s.Variants), Rows: c.Rows, Same: c.Same, FLOPs: c.FLOPs, Base: c.Base, Naive: c.Naive, Memory: c.Memory}
+	for _, g := range c.Groups {
+		p.Groups = append(p.Groups, PlanGroup(g))
 	}
-	return plan
+	return p
 }
 
 // leftover is what the last cancelled sweep left.

@@ -56,7 +56,7 @@ func (p *Proxy) relayOne(m *wire.Message) {
 	case "comm_open", "comm_close":
 		p.comms.note(m)
 	}
-	p.broadcast(m)
+	p.show(r, m)
 }
 
 // becomesIdle notes that gonb has published all of what it was asked last.
@@ -89,6 +89,9 @@ func (r *request) take(m *wire.Message) bool {
 		}
 		r.seen.stderr.add(s.Text)
 		if len(r.held) > 0 || remark.MatchString(s.Text) || panicLine.MatchString(s.Text) {
+			if r.heldSize += len(m.Content); r.heldSize > heldLimit {
+				return true // no error tells of so much
+			}
 			r.held = append(r.held, m)
 			return false
 		}
@@ -126,10 +129,10 @@ func (r *request) forget(all bool) {
 func (p *Proxy) release(r *request) {
 	r.mu.Lock()
 	held := r.held
-	r.held = nil
+	r.held, r.heldSize = nil, 0
 	r.mu.Unlock()
 	for _, m := range held {
-		p.broadcast(m)
+		p.show(r, m)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golens/golens/kernel/notebook"
@@ -30,6 +31,9 @@ type Limits struct {
 	// Grace is how long an interrupted cell may take to end before the kernel
 	// is given up; 0: 15 seconds, thrice what gonb grants a cell.
 	Grace time.Duration
+	// Input answers a program that asks for a line of input; nil: it finds its
+	// input at an end.
+	Input func(prompt string) string
 }
 
 // Outputs collects what a cell shows, in order.
@@ -37,7 +41,14 @@ type Outputs struct {
 	List  []notebook.Output
 	Count int  // execution count
 	clear bool // clear when the next output comes
+
+	open strings.Builder // text of the last output, if that is a stream
+	text int             // bytes of all streams
 }
+
+// textLimit bounds the text of a cell: twice what golens' kernel shows of one,
+// which says so itself.
+const textLimit = 32 << 20
 
 // Execute runs code and returns what it showed. show, which may be nil, is
 // called after each change of the outputs. The error is a *CellError if the
@@ -46,7 +57,7 @@ func (s *Session) Execute(ctx context.Context, code string, limits Limits, show 
 	out := &Outputs{}
 	req := wire.New("execute_request", s.id, nil, map[string]any{
 		"code": code, "silent": false, "store_history": true,
-		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": true,
+		"user_expressions": map[string]any{}, "allow_stdin": limits.Input != nil, "stop_on_error": true,
 	})
 	if err := s.shell.Send(req); err != nil {
 		return out, s.dead(err)
@@ -82,6 +93,15 @@ func (s *Session) Execute(ctx context.Context, code string, limits Limits, show 
 		case m := <-s.replies:
 			if m.ParentID() == req.Header.MsgID {
 				reply = m
+			}
+		case m := <-s.prompts:
+			var c struct{ Prompt string }
+			if limits.Input == nil || m.ParentID() != req.Header.MsgID || m.Decode(&c) != nil {
+				break
+			}
+			answer := wire.New("input_reply", s.id, m, map[string]any{"value": limits.Input(c.Prompt)})
+			if err := s.stdin.Send(answer); err != nil {
+				return out, s.dead(err)
 			}
 		case <-deadline:
 			timedOut = true
@@ -173,7 +193,7 @@ func (o *Outputs) take(m *wire.Message) bool {
 			o.clear = true
 			return false
 		}
-		o.List = nil
+		o.List, o.text = nil, 0
 	default:
 		return false
 	}
@@ -182,11 +202,23 @@ func (o *Outputs) take(m *wire.Message) bool {
 
 // stream adds text to the last output if that is the same stream's.
 func (o *Outputs) stream(name, text string) {
-	if n := len(o.List); !o.clear && n > 0 && o.List[n-1].Type == notebook.Stream && o.List[n-1].Name == name {
-		o.List[n-1].Text += text
+	if o.clear {
+		o.text = 0
+	}
+	if o.text > textLimit {
 		return
 	}
-	o.add(notebook.Output{Type: notebook.Stream, Name: name, Text: text})
+	if o.text += len(text); o.text > textLimit {
+		name, text = "stderr", fmt.Sprintf("\ngolens: this cell has printed more than %d MB; the rest is not shown\n", textLimit>>20)
+	}
+	n := len(o.List)
+	if o.clear || n == 0 || o.List[n-1].Type != notebook.Stream || o.List[n-1].Name != name {
+		o.open.Reset()
+		o.add(notebook.Output{Type: notebook.Stream, Name: name})
+		n = len(o.List)
+	}
+	o.open.WriteString(text)
+	o.List[n-1].Text = o.open.String()
 }
 
 func (o *Outputs) add(out notebook.Output) {

@@ -1,0 +1,105 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/golens/golens/model/hook"
+)
+
+// NewPass is the batch of a run: one variant, which has the run's edits.
+func NewPass(m Machine, job Job) *Batch {
+	edits, captures := job.Edits, job.Captures
+	job.Edits = nil
+	b := NewBatch(m, Sweep{Base: job, Variants: []Variant{{Edits: edits}}})
+	b.Points = append(b.Points, captures...)
+	b.whole = b.readsWholeLogits() || slices.ContainsFunc(job.Grads, func(p hook.Point) bool { return p.ID == hook.Logits().ID })
+	return b
+}
+
+// Pass is all rows of a run, in the blocks that it runs, cut into chunks.
+func (b *Batch) Pass() *Group {
+	job := b.Job.Base
+	blocks := attending(job.From, job.Until)
+	g := &Group{Width: b.passWidth(b.Longest), Lane: 1}
+	g.Batch = b.passRows(len(b.Lens), g.Width, job.Most)
+	for i, n := range b.Lens {
+		g.Rows = append(g.Rows, Row{Index: i, Embeds: job.From == 0, Blocks: blocks, Final: b.readOfFinal(i), End: n})
+	}
+	g.cut(b.Machine)
+	return g
+}
+
+// A PassCost is what a run takes.
+type PassCost struct {
+	Rows, Chunks, Blocks int
+	FLOPs                int64
+	Kept, Memory         int64 // bytes: of what is given back; at the peak
+}
+
+// PassCost is what the run takes. The way back computes every block again and
+// twice its products, down to the lowest point whose gradient is taken.
+func (b *Batch) PassCost() PassCost {
+	g, job := b.Pass(), b.Job.Base
+	c := PassCost{Rows: len(g.Rows), Chunks: len(g.Chunks), Blocks: len(g.Rows[0].Blocks), Kept: b.held()}
+	lowest := job.Until
+	for _, p := range job.Grads {
+		if !Final(p.Kind) {
+			lowest = min(lowest, p.Layer)
+		}
+	}
+	for _, chunk := range g.Chunks {
+		read := 0
+		for _, r := range chunk.Rows {
+			read += len(r.Final)
+		}
+		logits := 2 * int64(read*b.DModel) * int64(b.columns())
+		c.FLOPs += logits
+		for _, t := range g.Rows[0].Blocks {
+			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0)
+			c.FLOPs += n
+			if t.Layer >= lowest {
+				c.FLOPs += n + 2*int64(len(job.GradOf))*n
+			}
+		}
+		c.FLOPs += 2 * int64(len(job.GradOf)) * logits
+	}
+	c.Memory = c.Kept + b.passBytes(job.Most)
+	return c
+}
+
+// attending are blocks that compute attention for all positions.
+func attending(from, until int) []Block {
+	blocks := make([]Block, 0, max(0, until-from))
+	for l := from; l < until; l++ {
+		blocks = append(blocks, Block{Layer: l, Attends: true})
+	}
+	return blocks
+}
+
+// cut makes chunks of neighbouring rows.
+func (g *Group) cut(m Machine) {
+	for rows := range slices.Chunk(g.Rows, g.Batch) {
+		size := g.Batch
+		if m.Exact {
+			size = len(rows)
+		}
+		g.Chunks = append(g.Chunks, Chunk{rows, size})
+	}
+}
+
+// readOfFinal are the positions of a row whose unembedding something reads or
+// differentiates.
+func (b *Batch) readOfFinal(row int) []int {
+	reads := b.wanted(row, func(id hook.ID) bool { return Final(id.Kind) })
+	for _, p := range b.Job.Base.Grads {
+		if Final(p.Kind) {
+			reads = union(reads, b.at(p, row))
+		}
+	}
+	for _, m := range b.Job.Base.Metrics {
+		if m.Linear == nil {
+			reads = union(reads, sorted(m.At(row)))
+		}
+	}
+	return reads
+}
