@@ -39,7 +39,7 @@ func number(t *testing.T, variable string, otherwise uint64) uint64 {
 }
 
 // clear matches an error that says to a person what happened.
-var clear = regexp.MustCompile(`kernel ended|signal: killed|model host|was killed|gonb|exit status|compile|build|interrupted|program`)
+var clear = regexp.MustCompile(`kernel ended|signal: killed|model host|was killed|gonb|exit status|compile|build|interrupted|program|undefined: m\b`) // m: the cell that declares it was killed
 
 // load is what the cells of a trial do: build, ask the model, print, run a shell
 // and programs, and fail.
