@@ -172,8 +172,12 @@ func TestPlantedPaths(t *testing.T) {
 			}
 		}
 	}
-	if got := must(keys.In(patch.Relative))(t).At(0, 0); math.IsNaN(got) {
-		t.Error("no relative effect")
+	if got := must(keys.In(patch.Normalised))(t).At(0, 0); !(got < 0.2) {
+		t.Errorf("on the scale from the corrupted to the clean run the path leaves %g", got)
+	}
+	// A log probability is negative: a share of it would have the wrong sign.
+	if _, err := keys.In(patch.Relative); err == nil || !strings.Contains(err.Error(), "wrong sign") {
+		t.Errorf("error %v", err)
 	}
 }
 
