@@ -25,14 +25,7 @@ type pass struct {
 
 func (e *Engine) pass(ctx context.Context, job Job, f *frame, out *Outcome) error {
 	p := &pass{Engine: e, frame: f, job: job, out: out}
-	defer func() {
-		free(p.saved...)
-		for _, s := range p.sights {
-			if s != nil {
-				free(s.mask, s.cos, s.sin)
-			}
-		}
-	}()
+	defer p.close()
 	if err := p.forward(ctx); err != nil {
 		return err
 	}
@@ -40,6 +33,16 @@ func (e *Engine) pass(ctx context.Context, job Job, f *frame, out *Outcome) erro
 		return p.backward(ctx)
 	}
 	return nil
+}
+
+// close frees what the pass made for itself.
+func (p *pass) close() {
+	free(p.saved...)
+	for _, s := range p.sights {
+		if s != nil {
+			free(s.mask, s.cos, s.sin)
+		}
+	}
 }
 
 // forward runs the blocks from job.From up to job.Until and, if somebody reads

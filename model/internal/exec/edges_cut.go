@@ -1,0 +1,214 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// cutting is variants of a chunk of rows that share what lies below a layer. The
+// batch is [row, variant].
+type cutting struct {
+	*edgeRun
+	pass  *pass
+	of    *frame // of the rows
+	list  []int  // variants
+	n     int    // variants of the batch, padding included
+	start int    // first layer that lacks anything
+	uses  *uses
+	base  *traced
+	own   []*tensors.Tensor // groups that these variants wrote, nil where nobody reads them
+	free  []*tensors.Tensor
+}
+
+// cut measures variants of a chunk of rows.
+func (s *edgeRun) cut(ctx context.Context, f *frame, list []int, base *traced, reference []*tensors.Tensor) error {
+	n := len(list)
+	if !s.Backend.Go() {
+		n = s.most
+	}
+	w := &cutting{edgeRun: s, of: f, list: list, n: n, uses: s.usesOf(list), base: base, own: make([]*tensors.Tensor, s.Config.Layers+1)}
+	w.start = s.starts[list[0]]
+	lens := make([]int, f.rows*n)
+	for i := range lens {
+		lens[i] = f.lens[f.first+i/n]
+	}
+	wide := &frame{rows: f.rows * n, batch: f.batch * n, pos: f.pos, lens: lens, longest: f.longest}
+	w.pass = &pass{Engine: s.Engine, frame: wide, job: Job{Metrics: w.metrics()}, out: s.outcome(len(lens))}
+	defer w.pass.close()
+	defer func() { free(w.own...) }()
+	x, err := s.one(fmt.Sprint("repeat ", n), repeatGraph(n), []any{base.resid[w.start]})
+	if err != nil {
+		return err
+	}
+	for l := w.start; l < s.Config.Layers; l++ {
+		if err := ctx.Err(); err != nil {
+			free(x)
+			return err
+		}
+		y, err := w.layer(l, x, reference)
+		free(x)
+		if err != nil {
+			return err
+		}
+		x = y
+	}
+	defer func() { free(x) }()
+	if w.uses.any(2 * s.Config.Layers) {
+		y, err := w.final(x)
+		if err != nil {
+			return err
+		}
+		free(x)
+		x = y
+	}
+	if err := w.pass.logits(x); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, m := range w.pass.out.Metrics {
+		for i := range f.rows {
+			for j, v := range list {
+				s.out.Metrics[k][v][f.first+i] = m[i*n+j]
+			}
+		}
+	}
+	s.done(len(list) * f.rows)
+	return nil
+}
+
+// metrics are the job's, of rows that stand there once for every variant.
+func (w *cutting) metrics() (all []Objective) {
+	row := func(r int) int { return w.of.first + r/w.n }
+	for _, m := range w.Base.Metrics {
+		o := Objective{
+			At: func(r int) []int { return m.At(row(r)) },
+			Eval: func(r, i int, logits []float32, grad func(int, float64)) float64 {
+				return m.Eval(row(r), i, logits, grad)
+			},
+		}
+		if m.Tokens != nil {
+			o.Tokens = func(r int) []int32 { return m.Tokens(row(r)) }
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// layer runs one block with what its receivers lack.
+func (w *cutting) layer(l int, x *tensors.Tensor, reference []*tensors.Tensor) (*tensors.Tensor, error) {
+	u := w.uses
+	f := cutForm{attention: u.any(2 * l), siblings: u.at[2*l+1][l+1], writes: u.later(l)}
+	f.mlp = u.any(2*l + 1)
+	f.reference = f.writes && reference != nil
+	first, n := l*w.Graph.Reads(), w.Graph.Reads()
+	if !f.attention {
+		first, n = first+n-1, 1
+	} else if !f.mlp && !w.Config.AttnOnly() {
+		n--
+	}
+	var more []any
+	var err error
+	if f.attention || f.mlp {
+		more, err = w.lack(&f, []int{2 * l, 2*l + 1}, l+1, first, n)
+	}
+	if err == nil && f.siblings {
+		var m *tensors.Tensor
+		m, err = w.mask((l+1)*w.Graph.Reads()-1, 1, heads(l, w.Graph.Writes(), w.Config.Heads))
+		more = append(more, m)
+	}
+	defer func() { free(w.free...); w.free = nil }()
+	if err != nil {
+		return nil, err
+	}
+	if f.reference {
+		more = append(more, reference[l+1])
+	}
+	y, group, err := w.block(w.pass, l, x, f, more)
+	w.own[l+1] = group
+	return y, err
+}
+
+// heads are the indices of a layer's heads among the senders.
+func heads(l, writes, n int) []int { return from(upTo(1+l*writes+n), 1+l*writes) }
+
+// final is the last residual stream without what is cut of it.
+func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
+	var f cutForm
+	more, err := w.lack(&f, []int{2 * w.Config.Layers}, w.Config.Layers+1, len(w.Graph.Receivers)-1, 1)
+	defer func() { free(w.free...); w.free = nil }()
+	if err != nil {
+		return nil, err
+	}
+	return w.one("final "+f.name(), cutFinalGraph(f), append([]any{x}, more...))
+}
+
+// lack are the inputs by which receivers first..first+n-1 lack what was cut of the
+// groups before a given one.
+func (w *cutting) lack(f *cutForm, sections []int, before, first, n int) (args []any, err error) {
+	var shared, own []int // senders
+	var owns []any
+	for g := range before {
+		read := false
+		for _, s := range sections {
+			read = read || w.uses.at[s][g]
+		}
+		if !read {
+			continue
+		}
+		senders := []int{0}
+		if g > 0 {
+			senders = heads(g-1, w.Graph.Writes(), w.Graph.Writes())
+		}
+		if g <= w.start {
+			args, shared = append(args, w.base.groups[g]), append(shared, senders...)
+			f.shared++
+		} else {
+			owns, own = append(owns, w.own[g]), append(own, senders...)
+			f.own++
+		}
+	}
+	args = append(args, owns...)
+	for _, senders := range [][]int{shared, own} {
+		if len(senders) > 0 {
+			m, err := w.mask(first, n, senders)
+			if args = append(args, m); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return args, nil
+}
+
+// mask is how much receivers first..first+n-1 lack of senders
+// [row or 1, pos or 1, variant, receiver, sender].
+func (w *cutting) mask(first, n int, senders []int) (*tensors.Tensor, error) {
+	rows, pos := 1, 1
+	for _, v := range w.list {
+		if w.Cuts[v].ByPosition() {
+			pos = w.of.pos
+		}
+		if w.Cuts[v].ByRow() {
+			rows = w.of.batch
+		}
+	}
+	t, err := fill(w.Engine, func(x []float32) {
+		for row := range min(rows, w.of.rows) {
+			for p := range min(pos, w.of.longest) {
+				for j, v := range w.list {
+					c := w.Cuts[v]
+					to := x[((row*pos+p)*w.n+j)*n*len(senders):]
+					for r := range n {
+						for i, s := range senders {
+							to[r*len(senders)+i] = w.Graph.At(c, w.of.first+row, p, first+r, s)
+						}
+					}
+				}
+			}
+		}
+	}, rows, pos, w.n, n, len(senders))
+	w.free = append(w.free, t)
+	return t, err
+}

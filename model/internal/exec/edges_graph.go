@@ -1,0 +1,299 @@
+package exec
+
+import (
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/arch"
+)
+
+// A cutForm is which inputs the graph of a block has whose receivers lack what
+// senders wrote.
+type cutForm struct {
+	attention, mlp bool // whether queries, keys and values, and the MLP's input, lack anything
+	shared, own    int  // groups of earlier senders: the base run's, and of these rows themselves
+	writes         bool // what this layer writes is wanted
+	reference      bool // less what the reference writes
+	siblings       bool // the MLP's input lacks heads of its own layer
+}
+
+func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
+
+// cutTap cuts edges while a block is built. What senders wrote before it lies in
+// groups [rows, pos, sender, d_model], as differences from the reference; masks
+// lie as [rows or 1, pos or 1, variant, receiver, sender]. The batch is
+// [row, variant], and base runs' groups have rows alone.
+type cutTap struct {
+	*taps
+	c    config.Config
+	w    arch.Nodes
+	form cutForm
+	lack *Node // [batch, pos, receiver, d_model]: queries, keys, values, the MLP's input
+	mask *Node // of the MLP's input by the layer's own heads, if they feed it
+	ref  *Node // [rows or 1, pos, sender, d_model] of this layer's senders
+
+	result, divisor *Node // of the heads; of a norm on what attention writes
+	senders         *Node // [batch, pos, sender, d_model], less the reference
+}
+
+// At implements arch.Tap.
+func (t *cutTap) At(kind hook.Kind, x *Node) *Node {
+	x = t.taps.At(kind, x)
+	heads, kv := t.c.Heads, t.c.KVHeads
+	switch kind {
+	case hook.KindQInput:
+		return t.less(x, t.form.attention, 0, heads)
+	case hook.KindKInput:
+		return t.less(x, t.form.attention, heads, kv)
+	case hook.KindVInput:
+		return t.less(x, t.form.attention, heads+kv, kv)
+	case hook.KindMLPIn:
+		return t.mlpIn(x)
+	case hook.KindResult:
+		t.result = x
+	case outputScale(t.c):
+		t.divisor = x
+	case hook.KindAttnOut:
+		if t.form.writes {
+			t.senders = t.minus(t.contribution(), 0, heads)
+		}
+	case hook.KindMLPOut:
+		if t.form.writes {
+			t.senders = Concatenate([]*Node{t.senders, t.minus(ExpandAxes(x, 2), heads, 1)}, 2)
+		}
+	}
+	return x
+}
+
+// outputScale is the scale of the norm on what attention writes, in families
+// that have one.
+func outputScale(c config.Config) hook.Kind {
+	switch c.NormAt {
+	case config.NormAfter:
+		return hook.KindLN1
+	case config.NormSandwich:
+		return hook.KindLN1Post
+	}
+	return ""
+}
+
+// contribution is what each head adds to the residual stream: its result, through
+// the norm on the layer's output with the scale of this run.
+func (t *cutTap) contribution() *Node {
+	if t.divisor == nil {
+		return t.result
+	}
+	name := "ln1_post.w"
+	if t.c.NormAt == config.NormAfter {
+		name = "ln1.w"
+	}
+	y := Div(t.result, ExpandAxes(t.divisor, 2))
+	if w := t.w[name]; w != nil {
+		y = Mul(y, ExpandLeftToRank(w, 4))
+	}
+	return y
+}
+
+// minus takes the reference's part of senders first..first+n-1 of the layer.
+func (t *cutTap) minus(x *Node, first, n int) *Node {
+	if t.ref == nil {
+		return x
+	}
+	ref := Slice(t.ref, AxisRange(), AxisRange(), AxisRange(first, first+n))
+	return Sub(x, perVariant(ref, x.Shape().Dimensions[0]))
+}
+
+// less is a split input [batch, pos, head, d_model] without what it lacks.
+func (t *cutTap) less(x *Node, lacks bool, first, n int) *Node {
+	if !lacks {
+		return x
+	}
+	return Sub(x, Slice(t.lack, AxisRange(), AxisRange(), AxisRange(first, first+n)))
+}
+
+// mlpIn is the MLP's input without what it lacks.
+func (t *cutTap) mlpIn(x *Node) *Node {
+	if !t.form.mlp {
+		return x
+	}
+	last := 0
+	if t.form.attention {
+		last = t.c.Heads + 2*t.c.KVHeads
+	}
+	var lack *Node
+	if t.lack != nil {
+		lack = Slice(t.lack, AxisRange(), AxisRange(), AxisRange(last, last+1))
+	}
+	if t.form.siblings {
+		lack = add(lack, lackOfOwn(t.mask, t.senders))
+	}
+	return Sub(x, Squeeze(lack, 2))
+}
+
+func add(a, b *Node) *Node {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return Add(a, b)
+}
+
+// Reads implements arch.Tap.
+func (t *cutTap) Reads(kind hook.Kind) bool {
+	return t.taps.Reads(kind) || t.form.writes && (kind == hook.KindResult || kind == outputScale(t.c)) || t.Writes(kind)
+}
+
+// Writes implements arch.Tap.
+func (t *cutTap) Writes(kind hook.Kind) bool {
+	switch kind {
+	case hook.KindQInput, hook.KindKInput, hook.KindVInput:
+		return t.form.attention || t.taps.Writes(kind)
+	case hook.KindMLPIn:
+		return t.form.mlp || t.taps.Writes(kind)
+	case hook.KindResult: // the heads' results are summed, and not multiplied out twice
+		return t.form.writes || t.taps.Writes(kind)
+	}
+	return t.taps.Writes(kind)
+}
+
+// perVariant repeats rows of x [rows or 1, ...] for the variants of a batch.
+func perVariant(x *Node, batch int) *Node {
+	d := x.Shape().Dimensions
+	if d[0] == batch {
+		return x
+	}
+	wide := append([]int{d[0], batch / d[0]}, d[1:]...)
+	all := append([]int{batch}, d[1:]...)
+	return Reshape(BroadcastToDims(ExpandAxes(x, 1), wide...), all...)
+}
+
+// lackOfShared is what a mask [row or 1, pos or 1, variant, receiver, sender] cuts
+// of senders that all variants of a row share [row, pos, sender, d_model]:
+// [batch, pos, receiver, d_model]. One product serves all variants.
+func lackOfShared(mask, senders *Node) *Node {
+	m, s := mask.Shape().Dimensions, senders.Shape().Dimensions
+	rows, pos, d, variants, receivers := s[0], s[1], s[3], m[2], m[3]
+	mask = BroadcastToDims(mask, rows, pos, variants, receivers, s[2])
+	y := DotGeneral(Reshape(mask, rows, pos, variants*receivers, s[2]), []int{3}, []int{0, 1}, senders, []int{2}, []int{0, 1})
+	y = TransposeAllAxes(Reshape(y, rows, pos, variants, receivers, d), 0, 2, 1, 3, 4)
+	return Reshape(y, rows*variants, pos, receivers, d)
+}
+
+// lackOfOwn is the same of senders that differ between variants [batch, pos,
+// sender, d_model].
+func lackOfOwn(mask, senders *Node) *Node {
+	m, s := mask.Shape().Dimensions, senders.Shape().Dimensions
+	batch, pos, variants, receivers := s[0], s[1], m[2], m[3]
+	mask = BroadcastToDims(mask, batch/variants, pos, variants, receivers, s[2])
+	mask = Reshape(TransposeAllAxes(mask, 0, 2, 1, 3, 4), batch, pos, receivers, s[2])
+	return DotGeneral(mask, []int{3}, []int{0, 1}, senders, []int{2}, []int{0, 1})
+}
+
+// lacks reads groups of senders and their masks off a graph's inputs: what the
+// receivers lack, nil if nothing.
+func (f cutForm) lacks(next func() *Node) (lack *Node) {
+	groups := func(n int) (all []*Node) {
+		for range n {
+			all = append(all, next())
+		}
+		return all
+	}
+	shared, own := groups(f.shared), groups(f.own)
+	if f.shared > 0 {
+		lack = lackOfShared(next(), cat(shared))
+	}
+	if f.own > 0 {
+		lack = add(lack, lackOfOwn(next(), cat(own)))
+	}
+	return lack
+}
+
+// inputs is how many inputs the graph has beside those of any block.
+func (f cutForm) inputs() int {
+	return f.shared + f.own + count([]bool{f.shared > 0, f.own > 0, f.siblings, f.reference})
+}
+
+// cutGraph is a block whose receivers lack what a mask cuts: resid_post, and what
+// its senders wrote.
+func cutGraph(e *Engine, t *taps, f cutForm) graphFn {
+	names := e.layerNames()
+	return func(in []*Node) []*Node {
+		n := e.blockInputs()
+		lead, w, slots, _ := inputs(in, n+f.inputs(), names, t)
+		block, rest := lead[:n], lead[n:]
+		next := func() *Node { x := rest[0]; rest = rest[1:]; return x }
+		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f, lack: f.lacks(next)}
+		if f.siblings {
+			c.mask = next()
+		}
+		if f.reference {
+			c.ref = next()
+		}
+		out := []*Node{arch.Block(e.Config, w, c, block[0], around(block))}
+		if f.writes {
+			out = append(out, c.senders)
+		}
+		return append(out, c.outputs()...)
+	}
+}
+
+// cutFinalGraph is the residual stream after the last block [batch, pos, d_model]
+// without what a mask of one receiver cuts.
+func cutFinalGraph(f cutForm) graphFn {
+	return func(in []*Node) []*Node {
+		x, rest := in[0], in[1:]
+		lack := f.lacks(func() *Node { y := rest[0]; rest = rest[1:]; return y })
+		return []*Node{Sub(x, Squeeze(lack, 2))}
+	}
+}
+
+// lessGraph is a sender [row, pos, d_model] less the reference's [row or 1, pos,
+// 1, d_model], if there is one, as a group.
+func lessGraph(reference bool) graphFn {
+	return func(in []*Node) []*Node {
+		x := ExpandAxes(in[0], 2)
+		if reference {
+			x = Sub(x, perVariant(in[1], x.Shape().Dimensions[0]))
+		}
+		return []*Node{x}
+	}
+}
+
+// meanGraph adds rows of a group [row, pos, sender, d_model] to a mean, by weights
+// [row, pos].
+func meanGraph(in []*Node) []*Node {
+	x, weight := in[0], in[1]
+	return []*Node{Add(in[2], ReduceAndKeep(Mul(x, ExpandAxes(weight, 2, 3)), ReduceSum, 0))}
+}
+
+// pickGraph takes rows of a group that lies in several parts, one after another.
+func pickGraph(in []*Node) []*Node {
+	x, parts := in[0], in[1:]
+	all := parts[0]
+	if len(parts) > 1 {
+		all = Concatenate(parts, 0)
+	}
+	return []*Node{Gather(all, ExpandAxes(x, -1))}
+}
+
+// repeatGraph repeats rows for the variants of a batch.
+func repeatGraph(variants int) graphFn {
+	return func(in []*Node) []*Node {
+		return []*Node{perVariant(in[0], in[0].Shape().Dimensions[0]*variants)}
+	}
+}
+
+// cat joins groups of senders along the sender axis.
+func cat(groups []*Node) *Node {
+	if len(groups) == 1 {
+		return groups[0]
+	}
+	return Concatenate(groups, 2)
+}
+
+var _ arch.Tap = (*cutTap)(nil)
