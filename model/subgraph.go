@@ -32,8 +32,19 @@ type Subgraphs struct {
 	// Base is the batch and the metrics of logits that are read of every variant.
 	Base Request
 
-	// Source, if it has rows, is the reference run, with its edits. Without rows
-	// the reference is that nothing is written.
+	Reference Reference `json:",omitzero"`
+
+	// Cuts are the variants. Rows of shares are those of Base.
+	Cuts []edge.Cut
+
+	// Budget bounds the bytes that are held, beside the weights; 0 means 4 GiB.
+	Budget int64 `json:",omitempty"`
+}
+
+// A Reference says what takes the place of what a sender writes where its edge is
+// cut. The zero value is nothing: zeros.
+type Reference struct {
+	// Source, if it has rows, is the reference run, with its edits.
 	Source Request `json:",omitzero"`
 
 	// Donors are, for each row of the base, the row of the source that it takes
@@ -48,12 +59,6 @@ type Subgraphs struct {
 	// it is the embedding of the token, and that of the position is never cut.
 	// Where the sum of the two is normalized it is always whole.
 	WholeEmbedding bool `json:",omitempty"`
-
-	// Cuts are the variants. Rows of shares are those of Base.
-	Cuts []edge.Cut
-
-	// Budget bounds the bytes that are held, beside the weights; 0 means 4 GiB.
-	Budget int64 `json:",omitempty"`
 }
 
 // A SubgraphResult is what [Subgraphs] gave.
@@ -137,81 +142,90 @@ func (m *Model) SubgraphsContext(ctx context.Context, s Subgraphs) (*SubgraphRes
 
 // check finds what is wrong, as far as the config tells.
 func (s Subgraphs) check(c config.Config) error {
-	g, err := edge.Of(c)
+	g, err := s.Reference.check(c, s.Base)
 	if err != nil {
 		return fmt.Errorf("subgraphs: %w", err)
 	}
-	if err := s.Base.check(); err != nil {
-		return fmt.Errorf("subgraphs: %w", err)
-	}
-	if err := s.Source.check(); err != nil && !(errors.Is(err, errNoRows) && s.Source.Rows == nil) {
-		return fmt.Errorf("subgraphs: source: %w", err)
-	}
-	switch {
-	case len(s.Cuts) == 0:
+	if len(s.Cuts) == 0 {
 		return errors.New("subgraphs: no cuts; give at least one")
-	case len(s.Base.Metrics) == 0:
-		return errors.New("subgraphs: nothing is read; give the base a metric")
-	case len(s.Base.Edits)+len(s.Base.Captures)+len(s.Base.Grads) > 0 || len(s.Source.Captures)+len(s.Source.Metrics)+len(s.Source.Grads) > 0:
-		return errors.New("subgraphs: the base takes metrics alone, the source edits alone; captures and gradients are those of a run")
-	case s.Mean && s.Source.Rows == nil:
-		return errors.New("subgraphs: a mean over the rows of the source, but the source has none")
-	case s.Mean && s.Donors != nil:
-		return errors.New("subgraphs: a mean is over all rows of the source; leave the donors out")
-	case s.Base.Mask != nil || s.Source.Mask != nil:
-		return errors.New("subgraphs: padded rows; give rows of their own lengths instead")
-	}
-	for _, r := range []Request{s.Base, s.Source} {
-		if r.From != 0 || r.Until != 0 || r.Resid != nil {
-			return errors.New("subgraphs: the base and the source run from the embedding to the end; leave From, Resid and Until out")
-		}
-	}
-	longest := 0
-	for _, row := range s.Base.Rows {
-		longest = max(longest, len(row))
-	}
-	for _, m := range s.Base.Metrics {
-		if m.Kind == KindLinear {
-			return errors.New("subgraphs: metrics are of logits; one that is linear in an activation is not read here")
-		}
 	}
 	for i, cut := range s.Cuts {
-		if err := g.Check(cut, len(s.Base.Rows), longest); err != nil {
+		if err := g.Check(cut, len(s.Base.Rows), longest(s.Base.Rows)); err != nil {
 			return fmt.Errorf("subgraphs: cut %d %s: %w", i, cut.Name, err)
 		}
 	}
-	return s.pairs(longest)
+	return nil
+}
+
+// check finds what is wrong with a reference for a base, and gives the edges.
+func (f Reference) check(c config.Config, base Request) (*edge.Graph, error) {
+	g, err := edge.Of(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := base.check(); err != nil {
+		return nil, err
+	}
+	if err := f.Source.check(); err != nil && !(errors.Is(err, errNoRows) && f.Source.Rows == nil) {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	switch {
+	case len(base.Metrics) == 0:
+		return nil, errors.New("nothing is read; give the base a metric")
+	case len(base.Edits)+len(base.Captures)+len(base.Grads) > 0 || len(f.Source.Captures)+len(f.Source.Metrics)+len(f.Source.Grads) > 0:
+		return nil, errors.New("the base takes metrics alone, the source edits alone; captures and gradients are those of a run")
+	case f.Mean && f.Source.Rows == nil:
+		return nil, errors.New("a mean over the rows of the source, but the source has none")
+	case f.Mean && f.Donors != nil:
+		return nil, errors.New("a mean is over all rows of the source; leave the donors out")
+	case base.Mask != nil || f.Source.Mask != nil:
+		return nil, errors.New("padded rows; give rows of their own lengths instead")
+	}
+	for _, r := range []Request{base, f.Source} {
+		if r.From != 0 || r.Until != 0 || r.Resid != nil {
+			return nil, errors.New("the base and the source run from the embedding to the end; leave From, Resid and Until out")
+		}
+	}
+	for _, m := range base.Metrics {
+		if m.Kind == KindLinear {
+			return nil, errors.New("metrics are of logits; one that is linear in an activation is not read here")
+		}
+	}
+	return g, f.pairs(base.Rows)
 }
 
 // pairs checks that each row has one to take from.
-func (s Subgraphs) pairs(longest int) error {
-	if s.Source.Rows == nil {
+func (f Reference) pairs(rows [][]int32) error {
+	switch {
+	case f.Source.Rows == nil:
 		return nil
-	}
-	if s.Mean {
-		n := 0
-		for _, row := range s.Source.Rows {
-			n = max(n, len(row))
-		}
-		if n < longest {
-			return fmt.Errorf("subgraphs: the longest row of the source has %d tokens, that of the base %d; no mean exists beyond", n, longest)
+	case f.Mean:
+		if have, want := longest(f.Source.Rows), longest(rows); have < want {
+			return fmt.Errorf("the longest row of the source has %d tokens, that of the base %d; no mean exists beyond", have, want)
 		}
 		return nil
+	case f.Donors != nil:
+		return donorsOf(f.Donors, rows, f.Source.Rows)
 	}
-	if s.Donors == nil {
-		return sameLengths(s.Base.Rows, s.Source.Rows)
-	}
-	return donorsOf(s.Donors, s.Base.Rows, s.Source.Rows)
+	return sameLengths(rows, f.Source.Rows)
 }
 
-// longestOf is cut to the base's positions where a mean has more.
-func (s Subgraphs) sourceRows(longest int) [][]int32 {
-	if !s.Mean {
-		return s.Source.Rows
+// rows are the source's, as far as a base of so many positions reads them.
+func (f Reference) rows(longest int) [][]int32 {
+	if !f.Mean {
+		return f.Source.Rows
 	}
-	rows := slices.Clone(s.Source.Rows)
+	rows := slices.Clone(f.Source.Rows)
 	for i, row := range rows {
 		rows[i] = row[:min(len(row), longest)]
 	}
 	return rows
+}
+
+func longest(rows [][]int32) int {
+	n := 0
+	for _, row := range rows {
+		n = max(n, len(row))
+	}
+	return n
 }

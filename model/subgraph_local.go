@@ -14,10 +14,11 @@ import (
 
 // subgraphs runs subgraphs in this process.
 func (l *local) subgraphs(ctx context.Context, s Subgraphs) (*SubgraphResult, error) {
-	job, err := l.edgeJob(s)
+	job, err := l.edgeJob(s.Base, s.Reference)
 	if err != nil {
 		return nil, fmt.Errorf("subgraphs: %w", err)
 	}
+	job.Cuts, job.Budget = s.Cuts, s.Budget
 	done, total := 0, len(s.Cuts)*len(s.Base.Rows)
 	job.Done = func(rows int) {
 		done += rows
@@ -48,29 +49,25 @@ func (l *local) subgraphs(ctx context.Context, s Subgraphs) (*SubgraphResult, er
 	return res, nil
 }
 
-// edgeJob resolves checked subgraphs.
-func (l *local) edgeJob(s Subgraphs) (job exec.EdgeJob, err error) {
+// edgeJob resolves a checked base and its reference.
+func (l *local) edgeJob(base Request, f Reference) (job exec.EdgeJob, err error) {
 	if job.Graph, err = edge.Of(l.config); err != nil {
 		return job, err
 	}
-	if job.Base, _, err = l.job(s.Base); err != nil {
+	if job.Base, _, err = l.job(base); err != nil {
 		return job, err
 	}
 	job.Base.Until = l.config.Layers
-	if s.Source.Rows != nil {
-		longest := 0
-		for _, row := range s.Base.Rows {
-			longest = max(longest, len(row))
-		}
-		source := s.Source
-		source.Rows = s.sourceRows(longest)
+	if f.Source.Rows != nil {
+		source := f.Source
+		source.Rows = f.rows(longest(base.Rows))
 		r, _, err := l.job(source)
 		if err != nil {
 			return job, fmt.Errorf("source: %w", err)
 		}
 		job.Source = &r
 	}
-	job.Donors, job.Mean, job.WholeEmbedding, job.Cuts, job.Budget = s.Donors, s.Mean, s.WholeEmbedding, s.Cuts, s.Budget
+	job.Donors, job.Mean, job.WholeEmbedding = f.Donors, f.Mean, f.WholeEmbedding
 	return job, nil
 }
 

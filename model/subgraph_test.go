@@ -36,13 +36,18 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 				return all
 			}
 			base := model.Request{Rows: rows(6, 4, 6), Metrics: []model.Metric{model.LogitDiff(model.IDs(3), model.IDs(7))}}
-			for _, s := range []model.Subgraphs{
+			references := []model.Reference{
 				{Source: model.Request{Rows: rows(6, 4, 6)}},
 				{Source: model.Request{Rows: rows(4, 6)}, Donors: []int{1, 0, 1}, WholeEmbedding: true},
 				{},
 				{Source: model.Request{Rows: rows(7, 3)}, Mean: true},
-			} {
-				s.Base = base
+			}
+			if name != "gpt2" && name != "llama_gqa" && name != "gemma2" { // one is enough for most
+				i := rng.IntN(len(references))
+				references = references[i : i+1]
+			}
+			for _, reference := range references {
+				s := model.Subgraphs{Base: base, Reference: reference}
 				s.Cuts = []edge.Cut{g.Cut("none"), g.All(), cutRandom(g, rng, 0.5), cutRandom(g, rng, 0.05), cutShares(g, rng, 0, 0), cutShares(g, rng, 0, 6), cutShares(g, rng, 3, 6)}
 				got, err := m.Subgraphs(s)
 				if err != nil {
@@ -53,19 +58,19 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 					t.Fatal(err)
 				}
 				// float32 sums of up to 16 senders at each of 40 receivers; where nothing is left
-				// of a stream, a norm makes what rounding left a hundred times larger
+				// of a stream, a norm makes what rounding left in the twin a hundred times larger
 				bound := 1e-4
-				if s.Source.Rows == nil {
+				if reference.Source.Rows == nil {
 					bound = 2e-3
 				}
 				if d := modeltest.MaxDiff(got.PerRow(0), want); d > bound {
-					t.Errorf("source %d rows, mean %t: %.2g off the naive twin\n%v\n%v", len(s.Source.Rows), s.Mean, d, got.PerRow(0), want)
+					t.Errorf("source %d rows, mean %t: %.2g off the naive twin\n%v\n%v", len(reference.Source.Rows), reference.Mean, d, got.PerRow(0), want)
 				}
 				if d := modeltest.MaxDiff(got.PerRow(0).Pick("variant", 0), got.Base[0]); d != 0 {
 					t.Errorf("nothing is cut: %.2g off the model", d)
 				}
-				if s.Source.Rows != nil && !s.Mean && s.Donors == nil {
-					r := s.Source
+				if reference.Source.Rows != nil && !reference.Mean && reference.Donors == nil {
+					r := reference.Source
 					r.Metrics = base.Metrics
 					ref, err := m.Run(r)
 					if err != nil {

@@ -78,9 +78,12 @@ func floats(view safetensors.TensorView) []float32 {
 	width := int(view.DType().Size())
 	out := make([]float32, len(data)/width)
 	for i := range out {
-		if width == 8 {
+		switch width {
+		case 8:
 			out[i] = float32(int64(binary.LittleEndian.Uint64(data[8*i:])))
-		} else {
+		case 1:
+			out[i] = float32(data[i])
+		default:
 			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
 		}
 	}

@@ -123,20 +123,20 @@ func float64s(x []float32) []float64 {
 
 // first is what enters the first block as a sender.
 func (n *naiveEdges) first(r *model.Result) []float64 {
-	if n.s.WholeEmbedding || n.m.Config().EmbedNorm {
+	if n.s.Reference.WholeEmbedding || n.m.Config().EmbedNorm {
 		return float64s(r.At(hook.ResidPre(0)).Values())
 	}
 	return float64s(r.At(hook.Embed()).Values())
 }
 
 func (n *naiveEdges) reference() error {
-	if n.s.Source.Rows == nil {
+	if n.s.Reference.Source.Rows == nil {
 		return nil
 	}
-	source := n.s.Source
-	if !n.s.Mean && n.s.Donors != nil {
+	source := n.s.Reference.Source
+	if !n.s.Reference.Mean && n.s.Reference.Donors != nil {
 		rows := make([][]int32, len(n.s.Base.Rows))
-		for i, d := range n.s.Donors {
+		for i, d := range n.s.Reference.Donors {
 			rows[i] = source.Rows[d]
 		}
 		source.Rows = rows
@@ -154,7 +154,7 @@ func (n *naiveEdges) reference() error {
 	for l := range layers {
 		n.ref = append(n.ref, n.written(r, l)...)
 	}
-	if n.s.Mean {
+	if n.s.Reference.Mean {
 		for i, u := range n.ref {
 			n.ref[i] = n.mean(u)
 		}
@@ -164,7 +164,7 @@ func (n *naiveEdges) reference() error {
 
 // mean is the mean over the source's rows, for every row of the base.
 func (n *naiveEdges) mean(u []float64) []float64 {
-	rows, d := n.s.Source.Rows, n.m.Config().DModel
+	rows, d := n.s.Reference.Source.Rows, n.m.Config().DModel
 	long := len(u) / len(rows) / d
 	out := make([]float64, len(n.s.Base.Rows)*n.pos*d)
 	for p := range n.pos {

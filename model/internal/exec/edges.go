@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,8 +9,10 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/arch"
 )
 
 // An EdgeJob is a checked request for runs in which edges are cut.
@@ -44,7 +47,7 @@ type edgeRun struct {
 	EdgeJob
 	edgePlan
 	out  *EdgeOutcome
-	mean []*tensors.Tensor // groups of the reference that all rows share
+	mean *traced // the reference, if all rows share it
 	mu   sync.Mutex
 }
 
@@ -64,7 +67,7 @@ func (e *Engine) Edges(ctx context.Context, job EdgeJob) (*EdgeOutcome, error) {
 		}
 		s.out.Metrics = append(s.out.Metrics, all)
 	}
-	defer func() { free(s.mean...) }()
+	defer func() { s.mean.free() }()
 	if job.Mean {
 		if s.mean, err = s.meanOf(ctx); err != nil {
 			return nil, err
@@ -75,8 +78,10 @@ func (e *Engine) Edges(ctx context.Context, job EdgeJob) (*EdgeOutcome, error) {
 
 // rows does all variants of a chunk of rows.
 func (s *edgeRun) rows(ctx context.Context, f *frame) error {
-	reference, own, err := s.reference(ctx, f)
-	defer func() { free(own...) }()
+	reference, err := s.reference(ctx, f)
+	if reference != s.mean {
+		defer reference.free()
+	}
 	if err != nil {
 		return fmt.Errorf("reference: %w", err)
 	}
@@ -123,18 +128,23 @@ func (s *edgeRun) outcome(rows int) *Outcome {
 type traced struct {
 	resid  []*tensors.Tensor // resid_pre of each layer, and the last resid_post
 	groups []*tensors.Tensor
+	mid    []*tensors.Tensor // resid_mid of each layer, of a reference
 }
+
+// writes tells whether anything is written in a reference.
+func (r *traced) writes() bool { return r != nil && r.groups != nil }
 
 func (r *traced) free() {
 	if r != nil {
 		free(r.resid...)
 		free(r.groups...)
+		free(r.mid...)
 	}
 }
 
-// through runs every block and keeps what senders wrote, less the reference if
-// there is one.
-func (s *edgeRun) through(ctx context.Context, p *pass, reference []*tensors.Tensor) (*traced, error) {
+// through runs every block and keeps what senders wrote, less what they write in
+// the reference if they do.
+func (s *edgeRun) through(ctx context.Context, p *pass, reference *traced) (*traced, error) {
 	r := &traced{}
 	x, first, err := s.embed(p, reference)
 	if err != nil {
@@ -145,10 +155,10 @@ func (s *edgeRun) through(ctx context.Context, p *pass, reference []*tensors.Ten
 		if err := ctx.Err(); err != nil {
 			return r, err
 		}
-		f := cutForm{writes: true, reference: reference != nil}
+		f := cutForm{writes: true, reference: reference.writes()}
 		var more []any
 		if f.reference {
-			more = append(more, reference[l+1])
+			more = append(more, reference.groups[l+1])
 		}
 		y, group, err := s.block(p, l, r.resid[l], f, more)
 		if err != nil {
@@ -160,7 +170,7 @@ func (s *edgeRun) through(ctx context.Context, p *pass, reference []*tensors.Ten
 }
 
 // embed is the residual stream into the first block, and the first sender.
-func (s *edgeRun) embed(p *pass, reference []*tensors.Tensor) (x, group *tensors.Tensor, err error) {
+func (s *edgeRun) embed(p *pass, reference *traced) (x, group *tensors.Tensor, err error) {
 	ids, err := s.tensor(p.tokens(p.job), p.batch, p.pos)
 	if err != nil {
 		return nil, nil, err
@@ -177,10 +187,10 @@ func (s *edgeRun) embed(p *pass, reference []*tensors.Tensor) (x, group *tensors
 	if s.wholeEmbedding() {
 		args[0] = out[0]
 	}
-	if reference != nil {
-		args = append(args, reference[0])
+	if reference.writes() {
+		args = append(args, reference.groups[0])
 	}
-	group, err = s.one(fmt.Sprint("less ", reference != nil), lessGraph(reference != nil), args)
+	group, err = s.one(fmt.Sprint("less ", reference.writes()), lessGraph(reference.writes()), args)
 	return out[0], group, err
 }
 
@@ -218,64 +228,133 @@ func (s *edgeRun) one(name string, g graphFn, args []any) (*tensors.Tensor, erro
 	return out[0], nil
 }
 
-// reference is what senders write in the reference run for the rows of a chunk,
-// nil if that is nothing. own are the tensors to free.
-func (s *edgeRun) reference(ctx context.Context, f *frame) (groups, own []*tensors.Tensor, err error) {
-	if s.Source == nil || s.mean != nil {
-		return s.mean, nil, nil
+// reference is the reference run for the rows of a chunk: of all rows together, or
+// of each.
+func (s *edgeRun) reference(ctx context.Context, f *frame) (r *traced, err error) {
+	if s.mean != nil {
+		return s.mean, nil
 	}
+	if s.Source == nil {
+		r, err = s.nothing(f)
+	} else {
+		r, err = s.taken(ctx, f)
+	}
+	if err == nil {
+		err = s.addMids(r)
+	}
+	return r, err
+}
+
+// addMids finds the stream behind attention of each layer whose MLP reads there.
+func (s *edgeRun) addMids(r *traced) error {
+	if s.Config.AttnOnly() || s.Config.Parallel {
+		return nil
+	}
+	for l := range s.Config.Layers {
+		name, g, args := "repeat 1", repeatGraph(1), []any{r.resid[l+1]}
+		if r.writes() {
+			name, g, args = "mid", midGraph, append(args, r.groups[l+1])
+		}
+		t, err := s.one(name, g, args)
+		if r.mid = append(r.mid, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// taken is the source's run of the rows that a chunk takes from.
+func (s *edgeRun) taken(ctx context.Context, f *frame) (*traced, error) {
 	index := make([]int32, f.batch)
 	var parts []*frame
 	at := map[int]int{}
-	rows := 0
 	for _, row := range s.donors(f) { // ascending
 		if n := len(parts); n > 0 && parts[n-1].first+parts[n-1].rows == row {
 			parts[n-1].rows++
 		} else {
 			parts = append(parts, &frame{first: row, rows: 1, pos: f.pos, lens: lengths(s.Source.Tokens), longest: f.longest})
 		}
-		at[row] = rows
-		rows++
+		at[row] = len(at)
 	}
-	straight := len(parts) == 1 && rows == f.rows
+	straight := len(parts) == 1 && len(at) == f.rows
 	for i := range f.rows {
 		index[i] = int32(at[s.donor(f.first+i)])
 		straight = straight && int(index[i]) == i
 	}
 	if straight {
 		parts[0].batch = f.batch
-		r, err := s.traceSource(ctx, parts[0])
-		if r == nil {
-			return nil, nil, err
-		}
-		free(r.resid...)
-		return r.groups, r.groups, err
+		return s.traceSource(ctx, parts[0])
 	}
-	lists := make([][]any, s.Config.Layers+1)
 	ids, err := s.tensor(index, f.batch)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer free(ids)
+	var runs []*traced
 	for _, part := range parts {
 		part.batch = part.rows
 		r, err := s.traceSource(ctx, part)
 		defer r.free()
-		if err != nil {
-			return nil, nil, err
-		}
-		for g, t := range r.groups {
-			lists[g] = append(lists[g], t)
+		if runs = append(runs, r); err != nil {
+			return nil, err
 		}
 	}
-	for _, list := range lists {
-		g, err := s.one("pick", pickGraph, append([]any{ids}, list...))
-		own = append(own, g)
+	picked := &traced{}
+	pick := func(to *[]*tensors.Tensor, of func(r *traced) []*tensors.Tensor) error {
+		for i := range of(runs[0]) {
+			args := []any{ids}
+			for _, r := range runs {
+				args = append(args, of(r)[i])
+			}
+			t, err := s.one("pick", pickGraph, args)
+			if *to = append(*to, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := pick(&picked.groups, func(r *traced) []*tensors.Tensor { return r.groups }); err != nil {
+		return picked, err
+	}
+	return picked, pick(&picked.resid, func(r *traced) []*tensors.Tensor { return r.resid })
+}
+
+// nothing is a reference in which no sender writes: what is left are the positions'
+// embeddings and the biases of heads.
+func (s *edgeRun) nothing(f *frame) (*traced, error) {
+	r := &traced{}
+	var err error
+	add := func(t *tensors.Tensor, bad error) { r.resid, err = append(r.resid, t), cmp.Or(err, bad) }
+	if s.Config.Position == config.PosLearned && !s.wholeEmbedding() {
+		t := &taps{reads: []hook.Kind{hook.KindPosEmbed}}
+		ids, bad := s.tensor(make([]int32, f.pos), 1, f.pos)
+		defer free(ids)
+		p, bad2 := s.program("embed "+t.name(), embedGraph(s.Engine, t))
+		if err := cmp.Or(bad, bad2); err != nil {
+			return r, err
+		}
+		out, bad := call("embed", p, (&pass{Engine: s.Engine}).with([]any{ids}, s.embedNames()))
+		if bad != nil {
+			return r, bad
+		}
+		free(out[0])
+		add(out[1], nil)
+	} else {
+		add(fill(s.Engine, func([]float32) {}, 1, f.pos, s.Config.DModel))
+	}
+	for l := range s.Config.Layers {
 		if err != nil {
-			return nil, own, err
+			return r, err
+		}
+		args := []any{r.resid[l]}
+		if b := s.weights[arch.LayerName(l, "attn.b_O")]; b != nil {
+			args = append(args, b)
+			add(s.one("rest", restGraph, args))
+		} else {
+			add(s.one("repeat 1", repeatGraph(1), args))
 		}
 	}
-	return own, own, nil
+	return r, err
 }
 
 // traceSource runs rows of the source.
@@ -305,7 +384,8 @@ func (s *edgeRun) donors(f *frame) []int {
 
 // meanOf is the mean of what senders write over the source's rows, at each
 // position of those that have it.
-func (s *edgeRun) meanOf(ctx context.Context) (sum []*tensors.Tensor, err error) {
+func (s *edgeRun) meanOf(ctx context.Context) (sum *traced, err error) {
+	sum = &traced{}
 	lens := lengths(s.Source.Tokens)
 	pos := s.pieces[0].pos
 	have := make([]float32, pos)
@@ -316,7 +396,9 @@ func (s *edgeRun) meanOf(ctx context.Context) (sum []*tensors.Tensor, err error)
 	}
 	for g := range s.Config.Layers + 1 {
 		zero, err := fill(s.Engine, func([]float32) {}, 1, pos, s.width(g), s.Config.DModel)
-		if sum = append(sum, zero); err != nil {
+		rest, bad := fill(s.Engine, func([]float32) {}, 1, pos, s.Config.DModel)
+		sum.groups, sum.resid = append(sum.groups, zero), append(sum.resid, rest)
+		if err := cmp.Or(err, bad); err != nil {
 			return sum, err
 		}
 	}
@@ -333,10 +415,10 @@ func (s *edgeRun) meanOf(ctx context.Context) (sum []*tensors.Tensor, err error)
 			return sum, err
 		}
 	}
-	return sum, nil
+	return sum, s.addMids(sum)
 }
 
-func (s *edgeRun) addMean(f *frame, r *traced, have []float32, sum []*tensors.Tensor) error {
+func (s *edgeRun) addMean(f *frame, r *traced, have []float32, sum *traced) error {
 	w := make([]float32, f.batch*f.pos)
 	for i := range f.rows {
 		for j := range f.length(i) {
@@ -348,13 +430,15 @@ func (s *edgeRun) addMean(f *frame, r *traced, have []float32, sum []*tensors.Te
 		return err
 	}
 	defer free(weights)
-	for g := range sum {
-		next, err := s.one("mean of senders", meanGraph, []any{r.groups[g], weights, sum[g]})
-		if err != nil {
-			return err
+	for _, list := range [][2][]*tensors.Tensor{{sum.groups, r.groups}, {sum.resid, r.resid}} {
+		for i, t := range list[0] {
+			next, err := s.one("mean", meanGraph, []any{list[1][i], weights, t})
+			if err != nil {
+				return err
+			}
+			free(t)
+			list[0][i] = next
 		}
-		free(sum[g])
-		sum[g] = next
 	}
 	return nil
 }

@@ -18,17 +18,18 @@ type cutting struct {
 	start int    // first layer that lacks anything
 	uses  *uses
 	base  *traced
+	ref   *traced
 	own   []*tensors.Tensor // groups that these variants wrote, nil where nobody reads them
 	free  []*tensors.Tensor
 }
 
 // cut measures variants of a chunk of rows.
-func (s *edgeRun) cut(ctx context.Context, f *frame, list []int, base *traced, reference []*tensors.Tensor) error {
+func (s *edgeRun) cut(ctx context.Context, f *frame, list []int, base, reference *traced) error {
 	n := len(list)
 	if !s.Backend.Go() {
 		n = s.most
 	}
-	w := &cutting{edgeRun: s, of: f, list: list, n: n, uses: s.usesOf(list), base: base, own: make([]*tensors.Tensor, s.Config.Layers+1)}
+	w := &cutting{edgeRun: s, of: f, list: list, n: n, uses: s.usesOf(list), base: base, ref: reference, own: make([]*tensors.Tensor, s.Config.Layers+1)}
 	w.start = s.starts[list[0]]
 	lens := make([]int, f.rows*n)
 	for i := range lens {
@@ -47,7 +48,7 @@ func (s *edgeRun) cut(ctx context.Context, f *frame, list []int, base *traced, r
 			free(x)
 			return err
 		}
-		y, err := w.layer(l, x, reference)
+		y, err := w.layer(l, x)
 		free(x)
 		if err != nil {
 			return err
@@ -98,11 +99,11 @@ func (w *cutting) metrics() (all []Objective) {
 }
 
 // layer runs one block with what its receivers lack.
-func (w *cutting) layer(l int, x *tensors.Tensor, reference []*tensors.Tensor) (*tensors.Tensor, error) {
+func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	u := w.uses
 	f := cutForm{attention: u.any(2 * l), siblings: u.at[2*l+1][l+1], writes: u.later(l)}
 	f.mlp = u.any(2*l + 1)
-	f.reference = f.writes && reference != nil
+	f.reference = f.writes && w.ref.writes()
 	first, n := l*w.Graph.Reads(), w.Graph.Reads()
 	if !f.attention {
 		first, n = first+n-1, 1
@@ -112,7 +113,7 @@ func (w *cutting) layer(l int, x *tensors.Tensor, reference []*tensors.Tensor) (
 	var more []any
 	var err error
 	if f.attention || f.mlp {
-		more, err = w.lack(&f, []int{2 * l, 2*l + 1}, l+1, first, n)
+		more, err = w.stream(&f, []int{2 * l, 2*l + 1}, l, first, n)
 	}
 	if err == nil && f.siblings {
 		var m *tensors.Tensor
@@ -124,7 +125,7 @@ func (w *cutting) layer(l int, x *tensors.Tensor, reference []*tensors.Tensor) (
 		return nil, err
 	}
 	if f.reference {
-		more = append(more, reference[l+1])
+		more = append(more, w.ref.groups[l+1])
 	}
 	y, group, err := w.block(w.pass, l, x, f, more)
 	w.own[l+1] = group
@@ -137,7 +138,7 @@ func heads(l, writes, n int) []int { return from(upTo(1+l*writes+n), 1+l*writes)
 // final is the last residual stream without what is cut of it.
 func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
 	var f cutForm
-	more, err := w.lack(&f, []int{2 * w.Config.Layers}, w.Config.Layers+1, len(w.Graph.Receivers)-1, 1)
+	more, err := w.stream(&f, []int{2 * w.Config.Layers}, w.Config.Layers, len(w.Graph.Receivers)-1, 1)
 	defer func() { free(w.free...); w.free = nil }()
 	if err != nil {
 		return nil, err
@@ -145,12 +146,12 @@ func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
 	return w.one("final "+f.name(), cutFinalGraph(f), append([]any{x}, more...))
 }
 
-// lack are the inputs by which receivers first..first+n-1 lack what was cut of the
-// groups before a given one.
-func (w *cutting) lack(f *cutForm, sections []int, before, first, n int) (args []any, err error) {
+// stream are the inputs by which receivers first..first+n-1 read what is left of
+// the residual stream into a layer.
+func (w *cutting) stream(f *cutForm, sections []int, layer, first, n int) (args []any, err error) {
 	var shared, own []int // senders
 	var owns []any
-	for g := range before {
+	for g := range layer + 1 {
 		read := false
 		for _, s := range sections {
 			read = read || w.uses.at[s][g]
@@ -179,11 +180,47 @@ func (w *cutting) lack(f *cutForm, sections []int, before, first, n int) (args [
 			}
 		}
 	}
+	for _, s := range sections {
+		switch {
+		case !w.uses.rest[s]:
+		case s%2 == 1 && !w.Config.Parallel:
+			f.mid = true
+		default:
+			f.rest = true
+		}
+	}
+	if f.rest {
+		args = append(args, w.ref.resid[layer])
+	}
+	if f.mid {
+		args = append(args, w.ref.mid[layer])
+	}
+	if f.rest || f.mid {
+		live, err := w.live(first, n)
+		return append(args, live), err
+	}
 	return args, nil
 }
 
+// live is 1 for receivers that start from the run's own stream, 0 for those that
+// start from the reference's [variant, receiver].
+func (w *cutting) live(first, n int) (*tensors.Tensor, error) {
+	t, err := fill(w.Engine, func(x []float32) {
+		for j := range w.n {
+			for r := range n {
+				if j >= len(w.list) || !w.sections[w.list[j]].inverse[first+r] {
+					x[j*n+r] = 1
+				}
+			}
+		}
+	}, w.n, n)
+	w.free = append(w.free, t)
+	return t, err
+}
+
 // mask is how much receivers first..first+n-1 lack of senders
-// [row or 1, pos or 1, variant, receiver, sender].
+// [row or 1, pos or 1, variant, receiver, sender]; what those that start from the
+// reference's stream keep counts negative.
 func (w *cutting) mask(first, n int, senders []int) (*tensors.Tensor, error) {
 	rows, pos := 1, 1
 	for _, v := range w.list {
@@ -201,8 +238,14 @@ func (w *cutting) mask(first, n int, senders []int) (*tensors.Tensor, error) {
 					c := w.Cuts[v]
 					to := x[((row*pos+p)*w.n+j)*n*len(senders):]
 					for r := range n {
+						less := float32(0)
+						if w.sections[v].inverse[first+r] {
+							less = 1
+						}
 						for i, s := range senders {
-							to[r*len(senders)+i] = w.Graph.At(c, w.of.first+row, p, first+r, s)
+							if s < w.Graph.Before(first+r) {
+								to[r*len(senders)+i] = w.Graph.At(c, w.of.first+row, p, first+r, s) - less
+							}
 						}
 					}
 				}

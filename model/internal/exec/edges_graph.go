@@ -18,6 +18,8 @@ type cutForm struct {
 	writes         bool // what this layer writes is wanted
 	reference      bool // less what the reference writes
 	siblings       bool // the MLP's input lacks heads of its own layer
+	rest           bool // some receivers start from the reference's stream, and what is kept is added
+	mid            bool // the MLP among them, from the stream behind attention
 }
 
 func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
@@ -31,12 +33,35 @@ type cutTap struct {
 	c    config.Config
 	w    arch.Nodes
 	form cutForm
-	lack *Node // [batch, pos, receiver, d_model]: queries, keys, values, the MLP's input
+	stream
 	mask *Node // of the MLP's input by the layer's own heads, if they feed it
 	ref  *Node // [rows or 1, pos, sender, d_model] of this layer's senders
 
 	result, divisor *Node // of the heads; of a norm on what attention writes
 	senders         *Node // [batch, pos, sender, d_model], less the reference
+}
+
+// A stream is what receivers read in place of the residual stream.
+type stream struct {
+	lack *Node // [batch, pos, receiver, d_model]: queries, keys, values, the MLP's input
+	rest *Node // of the reference [row or 1, pos, d_model]; nil if no receiver starts from it
+	mid  *Node // likewise behind attention, if the MLP reads there and starts from it
+	live *Node // [batch, 1, receiver, 1]: 1 for receivers that start from this run's, 0 for others
+}
+
+// of receivers first..first+n-1 is what they read of x [batch, pos, receiver,
+// d_model], or of the rest.
+func (s stream) of(x, rest *Node, first, n int) *Node {
+	mine := func(y *Node) *Node { return Slice(y, AxisRange(), AxisRange(), AxisRange(first, first+n)) }
+	if rest != nil {
+		live := mine(s.live)
+		rest := ExpandAxes(perVariant(rest, x.Shape().Dimensions[0]), 2)
+		x = Add(Mul(x, live), Mul(rest, OneMinus(live)))
+	}
+	if s.lack != nil {
+		x = Sub(x, mine(s.lack))
+	}
+	return x
 }
 
 // At implements arch.Tap.
@@ -106,15 +131,15 @@ func (t *cutTap) minus(x *Node, first, n int) *Node {
 	return Sub(x, perVariant(ref, x.Shape().Dimensions[0]))
 }
 
-// less is a split input [batch, pos, head, d_model] without what it lacks.
+// less is a split input [batch, pos, head, d_model] as its receivers read it.
 func (t *cutTap) less(x *Node, lacks bool, first, n int) *Node {
 	if !lacks {
 		return x
 	}
-	return Sub(x, Slice(t.lack, AxisRange(), AxisRange(), AxisRange(first, first+n)))
+	return t.of(x, t.rest, first, n)
 }
 
-// mlpIn is the MLP's input without what it lacks.
+// mlpIn is the MLP's input as it is read.
 func (t *cutTap) mlpIn(x *Node) *Node {
 	if !t.form.mlp {
 		return x
@@ -123,14 +148,15 @@ func (t *cutTap) mlpIn(x *Node) *Node {
 	if t.form.attention {
 		last = t.c.Heads + 2*t.c.KVHeads
 	}
-	var lack *Node
-	if t.lack != nil {
-		lack = Slice(t.lack, AxisRange(), AxisRange(), AxisRange(last, last+1))
+	rest := t.rest
+	if !t.c.Parallel {
+		rest = t.mid
 	}
+	x = t.of(ExpandAxes(x, 2), rest, last, 1)
 	if t.form.siblings {
-		lack = add(lack, lackOfOwn(t.mask, t.senders))
+		x = Sub(x, lackOfOwn(t.mask, t.senders))
 	}
-	return Sub(x, Squeeze(lack, 2))
+	return Squeeze(x, 2)
 }
 
 func add(a, b *Node) *Node {
@@ -159,6 +185,15 @@ func (t *cutTap) Writes(kind hook.Kind) bool {
 		return t.form.writes || t.taps.Writes(kind)
 	}
 	return t.taps.Writes(kind)
+}
+
+// restGraph is the stream of a reference in which nothing is written, after one
+// more layer: the bias of its heads is added.
+func restGraph(in []*Node) []*Node {
+	if len(in) == 1 {
+		return in
+	}
+	return []*Node{Add(in[0], ExpandLeftToRank(in[1], 3))}
 }
 
 // perVariant repeats rows of x [rows or 1, ...] for the variants of a batch.
@@ -194,9 +229,8 @@ func lackOfOwn(mask, senders *Node) *Node {
 	return DotGeneral(mask, []int{3}, []int{0, 1}, senders, []int{2}, []int{0, 1})
 }
 
-// lacks reads groups of senders and their masks off a graph's inputs: what the
-// receivers lack, nil if nothing.
-func (f cutForm) lacks(next func() *Node) (lack *Node) {
+// stream reads groups of senders, their masks and the rest off a graph's inputs.
+func (f cutForm) stream(next func() *Node, batch int) (s stream) {
 	groups := func(n int) (all []*Node) {
 		for range n {
 			all = append(all, next())
@@ -205,17 +239,28 @@ func (f cutForm) lacks(next func() *Node) (lack *Node) {
 	}
 	shared, own := groups(f.shared), groups(f.own)
 	if f.shared > 0 {
-		lack = lackOfShared(next(), cat(shared))
+		s.lack = lackOfShared(next(), cat(shared))
 	}
 	if f.own > 0 {
-		lack = add(lack, lackOfOwn(next(), cat(own)))
+		s.lack = add(s.lack, lackOfOwn(next(), cat(own)))
 	}
-	return lack
+	if f.rest {
+		s.rest = next()
+	}
+	if f.mid {
+		s.mid = next()
+	}
+	if f.rest || f.mid {
+		live := next() // [variant, receiver]
+		v, r := live.Shape().Dimensions[0], live.Shape().Dimensions[1]
+		s.live = Reshape(BroadcastToDims(ExpandAxes(live, 0), batch/v, v, r), batch, 1, r, 1)
+	}
+	return s
 }
 
 // inputs is how many inputs the graph has beside those of any block.
 func (f cutForm) inputs() int {
-	return f.shared + f.own + count([]bool{f.shared > 0, f.own > 0, f.siblings, f.reference})
+	return f.shared + f.own + count([]bool{f.shared > 0, f.own > 0, f.siblings, f.reference, f.rest, f.mid, f.rest || f.mid})
 }
 
 // cutGraph is a block whose receivers lack what a mask cuts: resid_post, and what
@@ -227,7 +272,7 @@ func cutGraph(e *Engine, t *taps, f cutForm) graphFn {
 		lead, w, slots, _ := inputs(in, n+f.inputs(), names, t)
 		block, rest := lead[:n], lead[n:]
 		next := func() *Node { x := rest[0]; rest = rest[1:]; return x }
-		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f, lack: f.lacks(next)}
+		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f, stream: f.stream(next, block[0].Shape().Dimensions[0])}
 		if f.siblings {
 			c.mask = next()
 		}
@@ -247,8 +292,8 @@ func cutGraph(e *Engine, t *taps, f cutForm) graphFn {
 func cutFinalGraph(f cutForm) graphFn {
 	return func(in []*Node) []*Node {
 		x, rest := in[0], in[1:]
-		lack := f.lacks(func() *Node { y := rest[0]; rest = rest[1:]; return y })
-		return []*Node{Sub(x, Squeeze(lack, 2))}
+		s := f.stream(func() *Node { y := rest[0]; rest = rest[1:]; return y }, x.Shape().Dimensions[0])
+		return []*Node{Squeeze(s.of(ExpandAxes(x, 2), s.rest, 0, 1), 2)}
 	}
 }
 
@@ -264,11 +309,20 @@ func lessGraph(reference bool) graphFn {
 	}
 }
 
-// meanGraph adds rows of a group [row, pos, sender, d_model] to a mean, by weights
-// [row, pos].
+// midGraph is the stream behind attention, from that behind the MLP and what the
+// layer wrote.
+func midGraph(in []*Node) []*Node {
+	n := in[1].Shape().Dimensions[2]
+	return []*Node{Sub(in[0], Squeeze(Slice(in[1], AxisRange(), AxisRange(), AxisRange(n-1, n)), 2))}
+}
+
+// meanGraph adds rows of x [row, pos, ..., d_model] to a mean, by weights [row, pos].
 func meanGraph(in []*Node) []*Node {
 	x, weight := in[0], in[1]
-	return []*Node{Add(in[2], ReduceAndKeep(Mul(x, ExpandAxes(weight, 2, 3)), ReduceSum, 0))}
+	for weight.Rank() < x.Rank() {
+		weight = ExpandAxes(weight, -1)
+	}
+	return []*Node{Add(in[2], ReduceAndKeep(Mul(x, weight), ReduceSum, 0))}
 }
 
 // pickGraph takes rows of a group that lies in several parts, one after another.

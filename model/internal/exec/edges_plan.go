@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/edge"
+	"github.com/golens/golens/model/hook"
 )
 
 // edgeTokens bounds batch*pos of one call: what senders write takes two hundred
@@ -38,10 +39,12 @@ type edgePlan struct {
 // uses says which groups of senders the sections lack anything of. Sections are
 // the attention and the MLP of each layer, and the final residual stream.
 type uses struct {
-	at [][]bool // [section][group]
+	at      [][]bool // [section][group]
+	rest    []bool   // [section]: some receiver starts from the reference's stream
+	inverse []bool   // [receiver]: it does, since more than half of its edges are cut; of one variant
 }
 
-func (u *uses) any(section int) bool { return slices.Contains(u.at[section], true) }
+func (u *uses) any(section int) bool { return u.rest[section] || slices.Contains(u.at[section], true) }
 
 // later tells whether anything that reads after a layer's attention lacks what the
 // layer writes.
@@ -58,8 +61,9 @@ func (u *uses) later(layer int) bool {
 func (p *edgePlan) usesOf(list []int) *uses {
 	u := &uses{}
 	for i, section := range p.sections[list[0]].at {
-		u.at = append(u.at, slices.Clone(section))
+		u.at, u.rest = append(u.at, slices.Clone(section)), append(u.rest, p.sections[list[0]].rest[i])
 		for _, v := range list[1:] {
+			u.rest[i] = u.rest[i] || p.sections[v].rest[i]
 			for g, has := range p.sections[v].at[i] {
 				u.at[i][g] = u.at[i][g] || has
 			}
@@ -133,23 +137,37 @@ func (e *Engine) planEdges(job EdgeJob) (p edgePlan, plan EdgePlan, err error) {
 // sectionsOf is what a cut uses, and the first layer that lacks anything: the
 // number of layers where only the final stream does, one more for nothing.
 func sectionsOf(g *edge.Graph, layers int, c edge.Cut) (*uses, int) {
-	u, start := &uses{}, layers+1
+	u, start := &uses{rest: make([]bool, 2*layers+1), inverse: make([]bool, len(g.Receivers))}, layers+1
 	for range 2*layers + 1 {
 		u.at = append(u.at, make([]bool, layers+1))
 	}
-	for r := range g.Receivers {
-		section := 2 * layers
-		if r < len(g.Receivers)-1 {
-			section = r / g.Reads() * 2
-			if r%g.Reads() == g.Reads()-1 && g.Senders[len(g.Senders)-1].Kind != g.Senders[len(g.Senders)-2].Kind {
-				section++ // the MLP's input
+	for r, p := range g.Receivers {
+		section := 2 * p.Layer
+		switch p.Kind {
+		case hook.KindMLPIn:
+			section++
+		case hook.KindResidPost:
+			section = 2 * layers
+		}
+		gone, any := 0, false
+		for s := range g.Before(r) {
+			if g.Has(c, r, s) {
+				any = true
+				if !g.Keeps(c, r, s) {
+					gone++
+				}
 			}
 		}
+		if !any {
+			continue
+		}
+		start = min(start, section/2)
+		if 2*gone > g.Before(r) {
+			u.inverse[r], u.rest[section] = true, true
+		}
 		for s := range g.Before(r) {
-			group := (s + g.Writes() - 1) / g.Writes()
-			if (!u.at[section][group]) && g.Has(c, r, s) {
-				u.at[section][group] = true
-				start = min(start, section/2)
+			if u.inverse[r] && g.Keeps(c, r, s) || !u.inverse[r] && g.Has(c, r, s) {
+				u.at[section][(s+g.Writes()-1)/g.Writes()] = true
 			}
 		}
 	}
