@@ -40,7 +40,7 @@ type EdgeOutcome struct {
 // edgeRun is the work on an EdgeJob.
 //
 // Senders lie in groups, the embedding and one for each layer, as tensors
-// [rows, pos, sender, d_model]. What a variant's senders wrote below its first
+// [row, sender, pos, d_model]. What a variant's senders wrote below its first
 // receiver that lacks something is the base run's, and is shared.
 type edgeRun struct {
 	*Engine
@@ -49,11 +49,14 @@ type edgeRun struct {
 	out  *EdgeOutcome
 	mean *traced // the reference, if all rows share it
 	mu   sync.Mutex
+
+	scratch *scratch
 }
 
 // Edges does an EdgeJob. It stops with the context's error between two blocks.
 func (e *Engine) Edges(ctx context.Context, job EdgeJob) (*EdgeOutcome, error) {
-	s := &edgeRun{Engine: e, EdgeJob: job, out: &EdgeOutcome{}}
+	s := &edgeRun{Engine: e, EdgeJob: job, out: &EdgeOutcome{}, scratch: newScratch(e)}
+	defer s.scratch.close()
 	var err error
 	if s.edgePlan, s.out.Plan, err = e.planEdges(job); err != nil {
 		return nil, err
@@ -395,7 +398,7 @@ func (s *edgeRun) meanOf(ctx context.Context) (sum *traced, err error) {
 		}
 	}
 	for g := range s.Config.Layers + 1 {
-		zero, err := fill(s.Engine, func([]float32) {}, 1, pos, s.width(g), s.Config.DModel)
+		zero, err := fill(s.Engine, func([]float32) {}, 1, s.width(g), pos, s.Config.DModel)
 		rest, bad := fill(s.Engine, func([]float32) {}, 1, pos, s.Config.DModel)
 		sum.groups, sum.resid = append(sum.groups, zero), append(sum.resid, rest)
 		if err := cmp.Or(err, bad); err != nil {

@@ -1,8 +1,11 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -110,6 +113,7 @@ func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	} else if !f.mlp && !w.Config.AttnOnly() {
 		n--
 	}
+	f.places = w.places()
 	var more []any
 	var err error
 	if f.attention || f.mlp {
@@ -117,10 +121,10 @@ func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	}
 	if err == nil && f.siblings {
 		var m *tensors.Tensor
-		m, err = w.mask((l+1)*w.Graph.Reads()-1, 1, heads(l, w.Graph.Writes(), w.Config.Heads))
+		m, err = w.mask((l+1)*w.Graph.Reads()-1, 1, heads(l, w.Graph.Writes(), w.Config.Heads), w.Config.Heads)
 		more = append(more, m)
 	}
-	defer func() { free(w.free...); w.free = nil }()
+	defer func() { w.scratch.back(w.free...); w.free = nil }()
 	if err != nil {
 		return nil, err
 	}
@@ -137,9 +141,9 @@ func heads(l, writes, n int) []int { return from(upTo(1+l*writes+n), 1+l*writes)
 
 // final is the last residual stream without what is cut of it.
 func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
-	var f cutForm
+	f := cutForm{places: w.places()}
 	more, err := w.stream(&f, []int{2 * w.Config.Layers}, w.Config.Layers, len(w.Graph.Receivers)-1, 1)
-	defer func() { free(w.free...); w.free = nil }()
+	defer func() { w.scratch.back(w.free...); w.free = nil }()
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +153,8 @@ func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
 // stream are the inputs by which receivers first..first+n-1 read what is left of
 // the residual stream into a layer.
 func (w *cutting) stream(f *cutForm, sections []int, layer, first, n int) (args []any, err error) {
-	var shared, own []int // senders
-	var owns []any
+	var senders [2][]int // shared and own
+	var groups [2][]*tensors.Tensor
 	for g := range layer + 1 {
 		read := false
 		for _, s := range sections {
@@ -159,25 +163,27 @@ func (w *cutting) stream(f *cutForm, sections []int, layer, first, n int) (args 
 		if !read {
 			continue
 		}
-		senders := []int{0}
+		all, which, group := []int{0}, 0, w.base.groups[g]
 		if g > 0 {
-			senders = heads(g-1, w.Graph.Writes(), w.Graph.Writes())
+			all = heads(g-1, w.Graph.Writes(), w.Graph.Writes())
 		}
-		if g <= w.start {
-			args, shared = append(args, w.base.groups[g]), append(shared, senders...)
-			f.shared++
-		} else {
-			owns, own = append(owns, w.own[g]), append(own, senders...)
-			f.own++
+		if g > w.start {
+			which, group = 1, w.own[g]
 		}
+		senders[which], groups[which] = append(senders[which], all...), append(groups[which], group)
 	}
-	args = append(args, owns...)
-	for _, senders := range [][]int{shared, own} {
-		if len(senders) > 0 {
-			m, err := w.mask(first, n, senders)
-			if args = append(args, m); err != nil {
-				return nil, err
-			}
+	f.shared, f.own = senders[0] != nil, senders[1] != nil
+	for i, list := range senders {
+		if list == nil {
+			continue
+		}
+		stack, err := w.stack(groups[i], len(list))
+		if err != nil {
+			return nil, err
+		}
+		m, err := w.mask(first, n, list, stack.Shape().Dimensions[1])
+		if args = append(args, stack, m); err != nil {
+			return nil, err
 		}
 	}
 	for _, s := range sections {
@@ -218,40 +224,81 @@ func (w *cutting) live(first, n int) (*tensors.Tensor, error) {
 	return t, err
 }
 
-// mask is how much receivers first..first+n-1 lack of senders
-// [row or 1, pos or 1, variant, receiver, sender]; what those that start from the
-// reference's stream keep counts negative.
-func (w *cutting) mask(first, n int, senders []int) (*tensors.Tensor, error) {
+// stack is groups of so many senders side by side, rounded up where graphs take
+// long to compile.
+func (w *cutting) stack(groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
+	size := n
+	if quarter := (len(w.Graph.Senders) + 3) / 4; !w.Backend.Go() && n > 1 {
+		size = min((n+quarter-1)/quarter*quarter, len(w.Graph.Senders))
+	}
+	shape := groups[0].Shape().Dimensions
+	one := shape[2] * shape[3]
+	var err error
+	t, bad := reuse(w.scratch, func(to []float32) {
+		at := 0
+		for _, g := range groups {
+			width := g.Shape().Dimensions[1] * one
+			err = cmp.Or(err, tensors.ConstFlatData(g, func(from []float32) {
+				var wg sync.WaitGroup
+				for half := range 2 { // memory is faster than one processor
+					wg.Go(func() {
+						for row := half * shape[0] / 2; row < (half+1)*shape[0]/2; row++ {
+							copy(to[row*size*one+at:], from[row*width:][:width])
+						}
+					})
+				}
+				wg.Wait()
+			}))
+			at += width
+		}
+	}, shape[0], size, shape[2], shape[3])
+	w.free = append(w.free, t)
+	return t, cmp.Or(bad, err)
+}
+
+// places tells whether a variant's masks differ between positions.
+func (w *cutting) places() bool {
+	return slices.ContainsFunc(w.list, func(v int) bool { return w.Cuts[v].ByPosition() })
+}
+
+// mask is how much receivers first..first+n-1 lack of senders, of which there are
+// width in all [row or 1, (pos,) variant, receiver, sender]; what those that start
+// from the reference's stream keep counts negative.
+func (w *cutting) mask(first, n int, senders []int, width int) (*tensors.Tensor, error) {
+	dims := []int{1, w.n, n, width}
 	rows, pos := 1, 1
-	for _, v := range w.list {
-		if w.Cuts[v].ByPosition() {
-			pos = w.of.pos
-		}
-		if w.Cuts[v].ByRow() {
-			rows = w.of.batch
-		}
+	if w.places() {
+		pos = w.of.pos
+		dims = slices.Insert(dims, 1, pos)
+	}
+	if slices.ContainsFunc(w.list, func(v int) bool { return w.Cuts[v].ByRow() }) {
+		rows, dims[0] = w.of.batch, w.of.batch
 	}
 	t, err := fill(w.Engine, func(x []float32) {
 		for row := range min(rows, w.of.rows) {
 			for p := range min(pos, w.of.longest) {
 				for j, v := range w.list {
-					c := w.Cuts[v]
-					to := x[((row*pos+p)*w.n+j)*n*len(senders):]
+					to := x[((row*pos+p)*w.n+j)*n*width:]
 					for r := range n {
-						less := float32(0)
-						if w.sections[v].inverse[first+r] {
-							less = 1
-						}
-						for i, s := range senders {
-							if s < w.Graph.Before(first+r) {
-								to[r*len(senders)+i] = w.Graph.At(c, w.of.first+row, p, first+r, s) - less
-							}
-						}
+						w.fillMask(to[r*width:], v, w.of.first+row, p, first+r, senders)
 					}
 				}
 			}
 		}
-	}, rows, pos, w.n, n, len(senders))
+	}, dims...)
 	w.free = append(w.free, t)
 	return t, err
+}
+
+// fillMask is one receiver's part of a mask.
+func (w *cutting) fillMask(to []float32, variant, row, pos, receiver int, senders []int) {
+	less := float32(0)
+	if w.sections[variant].inverse[receiver] {
+		less = 1
+	}
+	for i, s := range senders {
+		if s < w.Graph.Before(receiver) {
+			to[i] = w.Graph.At(w.Cuts[variant], row, pos, receiver, s) - less
+		}
+	}
 }

@@ -14,7 +14,8 @@ import (
 // senders wrote.
 type cutForm struct {
 	attention, mlp bool // whether queries, keys and values, and the MLP's input, lack anything
-	shared, own    int  // groups of earlier senders: the base run's, and of these rows themselves
+	shared, own    bool // earlier senders: the base run's, and of these rows themselves
+	places         bool // masks differ between positions
 	writes         bool // what this layer writes is wanted
 	reference      bool // less what the reference writes
 	siblings       bool // the MLP's input lacks heads of its own layer
@@ -25,9 +26,9 @@ type cutForm struct {
 func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
 
 // cutTap cuts edges while a block is built. What senders wrote before it lies in
-// groups [rows, pos, sender, d_model], as differences from the reference; masks
-// lie as [rows or 1, pos or 1, variant, receiver, sender]. The batch is
-// [row, variant], and base runs' groups have rows alone.
+// groups [row, sender, pos, d_model], as differences from the reference; masks lie
+// as [row or 1, variant, receiver, sender], or [row or 1, pos, variant, receiver,
+// sender]. The batch is [row, variant], and base runs' groups have rows alone.
 type cutTap struct {
 	*taps
 	c    config.Config
@@ -35,10 +36,10 @@ type cutTap struct {
 	form cutForm
 	stream
 	mask *Node // of the MLP's input by the layer's own heads, if they feed it
-	ref  *Node // [rows or 1, pos, sender, d_model] of this layer's senders
+	ref  *Node // [row or 1, sender, pos, d_model] of this layer's senders
 
 	result, divisor *Node // of the heads; of a norm on what attention writes
-	senders         *Node // [batch, pos, sender, d_model], less the reference
+	senders         *Node // [batch, sender, pos, d_model], less the reference
 }
 
 // A stream is what receivers read in place of the residual stream.
@@ -83,11 +84,11 @@ func (t *cutTap) At(kind hook.Kind, x *Node) *Node {
 		t.divisor = x
 	case hook.KindAttnOut:
 		if t.form.writes {
-			t.senders = t.minus(t.contribution(), 0, heads)
+			t.senders = t.minus(headFirst(t.contribution()), 0, heads)
 		}
 	case hook.KindMLPOut:
 		if t.form.writes {
-			t.senders = Concatenate([]*Node{t.senders, t.minus(ExpandAxes(x, 2), heads, 1)}, 2)
+			t.senders = Concatenate([]*Node{t.senders, t.minus(ExpandAxes(x, 1), heads, 1)}, 1)
 		}
 	}
 	return x
@@ -127,7 +128,7 @@ func (t *cutTap) minus(x *Node, first, n int) *Node {
 	if t.ref == nil {
 		return x
 	}
-	ref := Slice(t.ref, AxisRange(), AxisRange(), AxisRange(first, first+n))
+	ref := Slice(t.ref, AxisRange(), AxisRange(first, first+n))
 	return Sub(x, perVariant(ref, x.Shape().Dimensions[0]))
 }
 
@@ -154,7 +155,7 @@ func (t *cutTap) mlpIn(x *Node) *Node {
 	}
 	x = t.of(ExpandAxes(x, 2), rest, last, 1)
 	if t.form.siblings {
-		x = Sub(x, lackOfOwn(t.mask, t.senders))
+		x = Sub(x, lacking(t.mask, t.senders, t.form.places, true))
 	}
 	return Squeeze(x, 2)
 }
@@ -207,42 +208,44 @@ func perVariant(x *Node, batch int) *Node {
 	return Reshape(BroadcastToDims(ExpandAxes(x, 1), wide...), all...)
 }
 
-// lackOfShared is what a mask [row or 1, pos or 1, variant, receiver, sender] cuts
-// of senders that all variants of a row share [row, pos, sender, d_model]:
-// [batch, pos, receiver, d_model]. One product serves all variants.
-func lackOfShared(mask, senders *Node) *Node {
-	m, s := mask.Shape().Dimensions, senders.Shape().Dimensions
-	rows, pos, d, variants, receivers := s[0], s[1], s[3], m[2], m[3]
-	mask = BroadcastToDims(mask, rows, pos, variants, receivers, s[2])
-	y := DotGeneral(Reshape(mask, rows, pos, variants*receivers, s[2]), []int{3}, []int{0, 1}, senders, []int{2}, []int{0, 1})
-	y = TransposeAllAxes(Reshape(y, rows, pos, variants, receivers, d), 0, 2, 1, 3, 4)
-	return Reshape(y, rows*variants, pos, receivers, d)
-}
+// headFirst swaps pos and head: [batch, pos, head, d_model] to [batch, head, pos,
+// d_model] and back.
+func headFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 1, 3) }
 
-// lackOfOwn is the same of senders that differ between variants [batch, pos,
-// sender, d_model].
-func lackOfOwn(mask, senders *Node) *Node {
-	m, s := mask.Shape().Dimensions, senders.Shape().Dimensions
-	batch, pos, variants, receivers := s[0], s[1], m[2], m[3]
-	mask = BroadcastToDims(mask, batch/variants, pos, variants, receivers, s[2])
-	mask = Reshape(TransposeAllAxes(mask, 0, 2, 1, 3, 4), batch, pos, receivers, s[2])
+// lacking is what a mask cuts of senders [row or batch, sender, pos, d_model]: what
+// each receiver lacks [batch, pos, receiver, d_model]. One product serves all
+// variants of a row that share their senders; own tells that they do not.
+func lacking(mask, senders *Node, places, own bool) *Node {
+	s, m := senders.Shape().Dimensions, mask.Shape().Dimensions
+	rows, pos, d := s[0], s[2], s[3]
+	variants, receivers := m[len(m)-3], m[len(m)-2]
+	if own {
+		rows /= variants
+	}
+	if !places {
+		mask = BroadcastToDims(mask, rows, variants, receivers, s[1])
+		mask = Reshape(mask, s[0], rows*variants/s[0]*receivers, s[1])
+		y := DotGeneral(mask, []int{2}, []int{0}, Reshape(senders, s[0], s[1], pos*d), []int{1}, []int{0})
+		return headFirst(Reshape(y, rows*variants, receivers, pos, d))
+	}
+	mask = TransposeAllAxes(BroadcastToDims(mask, rows, pos, variants, receivers, s[1]), 0, 2, 1, 3, 4)
+	senders = headFirst(senders)
+	if !own {
+		senders = Reshape(BroadcastToDims(ExpandAxes(senders, 1), rows, variants, pos, s[1], d), rows*variants, pos, s[1], d)
+	}
+	mask = Reshape(mask, rows*variants, pos, receivers, s[1])
 	return DotGeneral(mask, []int{3}, []int{0, 1}, senders, []int{2}, []int{0, 1})
 }
 
-// stream reads groups of senders, their masks and the rest off a graph's inputs.
+// stream reads senders, their masks and the rest off a graph's inputs.
 func (f cutForm) stream(next func() *Node, batch int) (s stream) {
-	groups := func(n int) (all []*Node) {
-		for range n {
-			all = append(all, next())
-		}
-		return all
+	if f.shared {
+		senders := next()
+		s.lack = lacking(next(), senders, f.places, false)
 	}
-	shared, own := groups(f.shared), groups(f.own)
-	if f.shared > 0 {
-		s.lack = lackOfShared(next(), cat(shared))
-	}
-	if f.own > 0 {
-		s.lack = add(s.lack, lackOfOwn(next(), cat(own)))
+	if f.own {
+		senders := next()
+		s.lack = add(s.lack, lacking(next(), senders, f.places, true))
 	}
 	if f.rest {
 		s.rest = next()
@@ -260,7 +263,7 @@ func (f cutForm) stream(next func() *Node, batch int) (s stream) {
 
 // inputs is how many inputs the graph has beside those of any block.
 func (f cutForm) inputs() int {
-	return f.shared + f.own + count([]bool{f.shared > 0, f.own > 0, f.siblings, f.reference, f.rest, f.mid, f.rest || f.mid})
+	return count([]bool{f.shared, f.shared, f.own, f.own, f.siblings, f.reference, f.rest, f.mid, f.rest || f.mid})
 }
 
 // cutGraph is a block whose receivers lack what a mask cuts: resid_post, and what
@@ -297,11 +300,11 @@ func cutFinalGraph(f cutForm) graphFn {
 	}
 }
 
-// lessGraph is a sender [row, pos, d_model] less the reference's [row or 1, pos,
-// 1, d_model], if there is one, as a group.
+// lessGraph is a sender [row, pos, d_model] less the reference's [row or 1, 1, pos,
+// d_model], if there is one, as a group.
 func lessGraph(reference bool) graphFn {
 	return func(in []*Node) []*Node {
-		x := ExpandAxes(in[0], 2)
+		x := ExpandAxes(in[0], 1)
 		if reference {
 			x = Sub(x, perVariant(in[1], x.Shape().Dimensions[0]))
 		}
@@ -312,15 +315,16 @@ func lessGraph(reference bool) graphFn {
 // midGraph is the stream behind attention, from that behind the MLP and what the
 // layer wrote.
 func midGraph(in []*Node) []*Node {
-	n := in[1].Shape().Dimensions[2]
-	return []*Node{Sub(in[0], Squeeze(Slice(in[1], AxisRange(), AxisRange(), AxisRange(n-1, n)), 2))}
+	n := in[1].Shape().Dimensions[1]
+	return []*Node{Sub(in[0], Squeeze(Slice(in[1], AxisRange(), AxisRange(n-1, n)), 1))}
 }
 
-// meanGraph adds rows of x [row, pos, ..., d_model] to a mean, by weights [row, pos].
+// meanGraph adds rows of x [row, (sender,) pos, d_model] to a mean, by weights
+// [row, pos].
 func meanGraph(in []*Node) []*Node {
-	x, weight := in[0], in[1]
-	for weight.Rank() < x.Rank() {
-		weight = ExpandAxes(weight, -1)
+	x, weight := in[0], ExpandAxes(in[1], -1)
+	if x.Rank() == 4 {
+		weight = ExpandAxes(weight, 1)
 	}
 	return []*Node{Add(in[2], ReduceAndKeep(Mul(x, weight), ReduceSum, 0))}
 }
@@ -340,14 +344,6 @@ func repeatGraph(variants int) graphFn {
 	return func(in []*Node) []*Node {
 		return []*Node{perVariant(in[0], in[0].Shape().Dimensions[0]*variants)}
 	}
-}
-
-// cat joins groups of senders along the sender axis.
-func cat(groups []*Node) *Node {
-	if len(groups) == 1 {
-		return groups[0]
-	}
-	return Concatenate(groups, 2)
 }
 
 var _ arch.Tap = (*cutTap)(nil)

@@ -265,18 +265,24 @@ func (s *scoring) contract(p *pass, gradient *tensors.Tensor, groups []*tensors.
 	})
 }
 
-// scoreGraph is the products of gradients with senders [row, receiver, sender], or
-// [row, pos, receiver, sender].
+// scoreGraph is the products of gradients [row, pos, (receiver,) d_model] with
+// senders [row, receiver, sender], or [row, pos, receiver, sender].
 func scoreGraph(flat, byPosition bool) graphFn {
 	return func(in []*Node) []*Node {
-		g, senders := in[0], cat(in[1:])
+		g, senders := in[0], in[1]
+		if len(in) > 2 {
+			senders = Concatenate(in[1:], 1)
+		}
 		if flat {
 			g = ExpandAxes(g, 2)
 		}
-		y := DotGeneral(g, []int{3}, []int{0, 1}, senders, []int{3}, []int{0, 1}) // [row, pos, receiver, sender]
-		if !byPosition {
-			y = ReduceSum(y, 1)
+		if byPosition {
+			return []*Node{DotGeneral(g, []int{3}, []int{0, 1}, headFirst(senders), []int{3}, []int{0, 1})}
 		}
-		return []*Node{y}
+		flatten := func(x *Node) *Node {
+			d := x.Shape().Dimensions
+			return Reshape(x, d[0], d[1], d[2]*d[3])
+		}
+		return []*Node{DotGeneral(flatten(headFirst(g)), []int{2}, []int{0}, flatten(senders), []int{2}, []int{0})}
 	}
 }
