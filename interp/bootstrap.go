@@ -33,7 +33,8 @@ func (b Bootstrap) defaults() (Bootstrap, error) {
 // drawn from these again, with replacement: the percentiles that leave out
 // equally much on both sides. Unlike [Result.Band] it need not be symmetric,
 // and stays inside of what the values can be, such as 0 to 1. All values of a
-// sample are drawn together. Without samples it fails.
+// sample are drawn together. A sample in which a value is NaN does not count for
+// that value, as in its mean. Without samples it fails.
 //
 // It says how far the mean depends on which prompts were drawn, and nothing of
 // prompts of another kind. Source: Efron 1979.
@@ -43,18 +44,26 @@ func (r *Result) Interval(b Bootstrap) (lo, hi *array.Array, err error) {
 		return nil, nil, fmt.Errorf("bootstrap: the result has no samples to draw from")
 	}
 	values := r.Samples.Values()
+	counts := make([]float64, size)
 	return r.Resample(b, len(values)/size, func(draw []int, out []float64) {
+		clear(counts)
 		for _, s := range draw {
 			for i, v := range values[s*size : (s+1)*size] {
-				out[i] += float64(v) / float64(len(draw))
+				if v == v { // NaN: a value that this sample does not have
+					out[i], counts[i] = out[i]+float64(v), counts[i]+1
+				}
 			}
+		}
+		for i, n := range counts {
+			out[i] /= n
 		}
 	})
 }
 
 // Resample is [Result.Interval] of another statistic than the mean, such as a
 // ratio of means. It is given which of the n samples were drawn and adds to out,
-// which is zero, one value for each of the result's.
+// which is zero, one value for each of the result's. Draws for which it gives NaN
+// are left out; where that is all of them, the interval is NaN.
 func (r *Result) Resample(b Bootstrap, n int, statistic func(draw []int, out []float64)) (lo, hi *array.Array, err error) {
 	if b, err = b.defaults(); err != nil {
 		return nil, nil, err
@@ -88,4 +97,16 @@ func (r *Result) Resample(b Bootstrap, n int, statistic func(draw []int, out []f
 		lo.Values()[i], hi.Values()[i] = float32(v[cut]), float32(v[len(v)-1-cut])
 	}
 	return lo, hi, nil
+}
+
+// Size is the interval of how large a value is, whatever its sign, from the
+// interval of the value itself: where that holds 0, so does this. Sizes that are
+// drawn again never fall below 0, so that their own percentiles would make any
+// difference look as if it were there.
+func Size(lo, hi float64) (float64, float64) {
+	least, most := min(math.Abs(lo), math.Abs(hi)), max(math.Abs(lo), math.Abs(hi))
+	if lo <= 0 && hi >= 0 {
+		least = 0
+	}
+	return least, most
 }

@@ -30,8 +30,9 @@ func (r *Result) Of(values *array.Array) *Result {
 }
 
 // Band is the values less and plus two standard errors of the mean over
-// samples: where a repetition with other samples would mostly fall. Without at
-// least two samples both are NaN.
+// samples: where a repetition with other samples would mostly fall. Samples in
+// which a value is NaN do not count for it; without at least two that do, both
+// ends are NaN.
 func (r *Result) Band() (lo, hi *array.Array) {
 	lo, hi = array.New(r.Axes()...), array.New(r.Axes()...)
 	size, n := len(r.Values()), 0
@@ -39,14 +40,15 @@ func (r *Result) Band() (lo, hi *array.Array) {
 		n = len(r.Samples.Values()) / size
 	}
 	for i, mean := range r.Values() {
-		sum := 0.0
+		sum, count := 0.0, 0
 		for s := range n {
-			d := float64(r.Samples.Values()[s*size+i] - mean)
-			sum += d * d
+			if d := float64(r.Samples.Values()[s*size+i] - mean); d == d {
+				sum, count = sum+d*d, count+1
+			}
 		}
 		off := float32(math.NaN())
-		if n > 1 {
-			off = 2 * float32(math.Sqrt(sum/float64(n*(n-1))))
+		if count > 1 {
+			off = 2 * float32(math.Sqrt(sum/float64(count*(count-1))))
 		}
 		lo.Values()[i], hi.Values()[i] = mean-off, mean+off
 	}

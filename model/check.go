@@ -1,5 +1,3 @@
-//go:build !golens_cell
-
 package model
 
 import (
@@ -9,15 +7,14 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
-	"github.com/golens/golens/model/internal/exec"
 )
 
 // checker holds a request against a model. Everything that can be wrong with a
 // request is found here, before anything runs.
 type checker struct {
 	config.Config
-	lens []int // tokens of each row
+	lens   []int                              // tokens of each row
+	encode func(text string) ([]int32, error) // nil where no tokenizer is at hand
 }
 
 // strip takes the padding off the rows. left is how much stood before each.
@@ -75,11 +72,11 @@ func (k *checker) point(p hook.Point) error { return k.pointIn(p, nil) }
 
 // pointIn is point for those rows of the batch, or all.
 func (k *checker) pointIn(p hook.Point, rows []int) error {
-	if !arch.Exists(k.Config, p.ID) {
+	if !k.Has(p.ID) {
 		return k.noSuch(p)
 	}
 	axes := p.Kind.Axes()
-	dims := arch.Dims(k.Config, p.Kind, slices.Max(k.lens))
+	dims := k.Config.Dims(p.Kind, slices.Max(k.lens))
 	if axis := p.Kind.HeadAxis(); p.Heads != nil {
 		if axis < 0 {
 			return fmt.Errorf("hook %s has no heads; its axes are %v", p.ID, axes)
@@ -147,7 +144,7 @@ func (k *checker) noSuch(p hook.Point) error {
 
 func inside(p hook.Point, axis string, indices []int, n int) error {
 	if len(indices) == 0 {
-		return fmt.Errorf("hook %s: an empty list of %s indices; leave it out to mean all", p.ID, axis)
+		return fmt.Errorf("hook %s: a selection of nothing, no %s; leave it out to mean all", p.ID, axis)
 	}
 	for i, v := range indices {
 		if v < 0 || v >= n {
@@ -187,7 +184,7 @@ func (k *checker) editIn(e hook.Edit, rows []int) error {
 	case hook.OpReplace, hook.OpAdd:
 		return k.fits(e)
 	case hook.OpProject:
-		dims := arch.Dims(k.Config, e.Kind, slices.Max(k.lens))
+		dims := k.Config.Dims(e.Kind, slices.Max(k.lens))
 		last := dims[len(dims)-1]
 		if e.Coords != nil || len(e.Values) != last || len(e.Shape) != 1 {
 			return fmt.Errorf("edit %s: a direction is one vector of length %d over the whole last axis", e, last)
@@ -209,7 +206,7 @@ func (k *checker) fits(e hook.Edit) error {
 	if n != len(e.Values) || len(e.Values) == 0 {
 		return fmt.Errorf("edit %s: %d values do not have shape %v", e, len(e.Values), e.Shape)
 	}
-	want := exec.Selected(k.Config, e.Point, len(k.lens), slices.Max(k.lens))
+	want := k.Selected(e.Point, len(k.lens), slices.Max(k.lens))
 	if len(e.Shape) > len(want) {
 		return fmt.Errorf("edit %s: values of shape %v do not broadcast to the selection %v", e, e.Shape, want)
 	}

@@ -1,21 +1,19 @@
-//go:build !golens_cell
-
 package model
 
 import (
 	"fmt"
 	"math"
 
-	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // contrast are the metrics that hold some tokens against others.
-func (k *checker) contrast(what string, m Metric, o exec.Objective, encode func(string) ([]int32, error)) (exec.Objective, error) {
-	answer, err := k.choices(what+": answer", m.Answer, encode)
+func (k *checker) contrast(what string, m Metric, o plan.Objective) (plan.Objective, error) {
+	answer, err := k.choices(what+": answer", m.Answer)
 	if err != nil {
 		return o, err
 	}
-	wrong, err := k.choices(what+": wrong tokens", m.Wrong, encode)
+	wrong, err := k.choices(what+": wrong tokens", m.Wrong)
 	if err != nil {
 		return o, err
 	}
@@ -44,9 +42,9 @@ func (k *checker) contrast(what string, m Metric, o exec.Objective, encode func(
 }
 
 // choices resolves any number of tokens per row, at least one.
-func (k *checker) choices(what string, c Choice, encode func(string) ([]int32, error)) (func(row int) []int32, error) {
+func (k *checker) choices(what string, c Choice) (func(row int) []int32, error) {
 	if c.Sets == nil {
-		one, err := k.choice(what, c, encode)
+		one, err := k.choice(what, c)
 		return func(row int) []int32 { return []int32{one(row)} }, err
 	}
 	if c.IDs != nil || c.Texts != nil {

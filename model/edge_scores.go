@@ -8,6 +8,7 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // EdgeScores estimates for every edge of the residual stream, at once, how much a
@@ -66,31 +67,46 @@ func (m *Model) EdgeScores(s EdgeScores) (*EdgeScoresResult, error) {
 
 // EdgeScoresContext is [Model.EdgeScores] that stops when the context ends.
 func (m *Model) EdgeScoresContext(ctx context.Context, s EdgeScores) (*EdgeScoresResult, error) {
-	if err := s.check(m.Config()); err != nil {
-		return nil, err
-	}
-	return m.runner.(*local).edgeScores(ctx, s)
+	return do[*EdgeScoresResult](ctx, m, s)
 }
 
-// check finds what is wrong, as far as the config tells.
+func init() { asks[EdgeScores, *EdgeScoresResult]() }
+
+// Verb implements [Ask].
+func (EdgeScores) Verb() string { return "edge scores" }
+
 func (s EdgeScores) check(c config.Config) error {
-	if _, err := s.Reference.check(c, s.Base); err != nil {
-		return fmt.Errorf("edge scores: %w", err)
-	}
-	for _, m := range s.Base.Metrics[:1] {
-		if !m.differentiable() {
-			return fmt.Errorf("edge scores: the metric %s has no gradient; take the logit difference or a log probability", m)
+	_, err := s.job(c, nil)
+	return err
+}
+
+// job checks edge scores and resolves them, encode as in Request.job.
+func (s EdgeScores) job(c config.Config, encode func(text string) ([]int32, error)) (job plan.EdgeJob, err error) {
+	base := s.Base
+	if len(base.Metrics) > 0 {
+		base.Metrics = base.Metrics[:1]
+		if m := base.Metrics[0]; !m.differentiable() {
+			return job, fmt.Errorf("edge scores: the metric %s has no gradient; take the logit difference or a log probability", m)
 		}
+	}
+	if job, err = s.Reference.job(c, base, encode); err != nil {
+		return job, fmt.Errorf("edge scores: %w", err)
+	}
+	job.Base.GradOf = []int{0}
+	job.Budget = s.Budget
+	k, err := newChecker(c, job.Base.Tokens)
+	if err != nil {
+		return job, fmt.Errorf("edge scores: %w", err)
 	}
 	for i, edits := range s.Runs {
 		for _, e := range edits {
 			if e.Op == hook.OpSource || e.Op == hook.OpFreeze {
-				return fmt.Errorf("edge scores: run %d: edit %s: values of another run are given here as values", i, e)
+				return job, fmt.Errorf("edge scores: run %d: edit %s: values of another run are given here as values", i, e)
 			}
-			if err := nothing(e.Point); err != nil {
-				return fmt.Errorf("edge scores: run %d: %w", i, err)
+			if err := k.edit(e); err != nil {
+				return job, fmt.Errorf("edge scores: run %d: %w", i, err)
 			}
 		}
 	}
-	return nil
+	return job, nil
 }

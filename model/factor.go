@@ -1,10 +1,12 @@
 package model
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
 )
 
 // A Factor is a weight matrix in a product, in TransformerLens' orientation:
@@ -15,6 +17,7 @@ type Factor struct {
 	Head      int     // counted from 1; 0 means all heads side by side
 	Tokens    []int32 // of W_E, W_U or W_pos; nil means all
 	Mean      bool    // the mean over all tokens in place of each
+	Normed    bool    // of W_O: times the weight of the norm behind the attention
 	Transpose bool
 }
 
@@ -49,7 +52,25 @@ func WPos() Factor { return Factor{Name: "pos_embed.W_pos"} }
 // WU is the unembedding [d_model, vocab].
 func WU() Factor { return Factor{Name: "unembed.W_U"} }
 
-// H is the part of one head, from 0: WQ(1).H(3) is [d_model, d_head].
+// LN1 is the weight of a block's first norm [1, d_model]; ones where it was
+// folded into the matrices that read it.
+func LN1(layer int) Factor { return block(layer, "ln1.w") }
+
+// LN1Post is the weight of the norm on the attention's output [1, d_model], in
+// families with a norm on both sides, such as Gemma 2 and 3.
+func LN1Post(layer int) Factor { return block(layer, "ln1_post.w") }
+
+// LNFinal is the weight of the final norm [1, d_model], likewise.
+func LNFinal() Factor { return Factor{Name: "ln_final.w"} }
+
+// AfterNorm is W_O with the weight of the norm that stands behind the attention
+// multiplied in, in families that have one (Gemma 2 and 3, OLMo 2); in others it
+// is W_O. The norm's divisor, which depends on the input, is left out.
+func (f Factor) AfterNorm() Factor { f.Normed = true; return f }
+
+// H is the part of one head, from 0: WQ(1).H(3) is [d_model, d_head]. Keys and
+// values have heads of their own, which groups of query heads share
+// (config.Config.KVHead).
 func (f Factor) H(head int) Factor { f.Head = head + 1; return f }
 
 // Of is the part of some tokens, or positions: WE().Of(3, 5) is [2, d_model],
@@ -67,6 +88,9 @@ func (f Factor) String() string {
 	s := f.Name
 	if f.Head > 0 {
 		s += fmt.Sprintf("[%d]", f.Head-1)
+	}
+	if f.Normed {
+		s += "[normed]"
 	}
 	switch {
 	case f.Mean:
@@ -92,6 +116,34 @@ func (c Chain) String() string {
 		parts[i] = f.String()
 	}
 	return strings.Join(parts, " ")
+}
+
+// Products asks for products of weight matrices. The answer is an array for each
+// chain.
+type Products struct{ Chains []Chain }
+
+func init() { asks[Products, []*array.Array]() }
+
+// Verb implements [Ask].
+func (Products) Verb() string { return "products" }
+
+func (p Products) check(config.Config) error {
+	for i, chain := range p.Chains {
+		if len(chain) == 0 {
+			return fmt.Errorf("product %d has no factors", i)
+		}
+		for _, f := range chain {
+			if f.Tokens != nil && len(f.Tokens) == 0 {
+				return fmt.Errorf("product %s: no tokens are selected of %s", chain, f.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// Products are products of weight matrices.
+func (m *Model) Products(chains ...Chain) ([]*array.Array, error) {
+	return do[[]*array.Array](context.Background(), m, Products{chains})
 }
 
 // Product is one product of weight matrices.

@@ -2,9 +2,6 @@ package model
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math"
 	"slices"
 
 	"github.com/golens/golens/model/hook"
@@ -80,7 +77,12 @@ func (g Generation) Until(tokens ...int32) Generation {
 }
 
 // Hash identifies the generation: those of equal content have equal hashes.
-func (g Generation) Hash() string { return hash(g) }
+func (g Generation) Hash() string { return hashOf(g) }
+
+func init() { asks[Generation, *Generated]() }
+
+// Verb implements [Ask].
+func (Generation) Verb() string { return "generate" }
 
 // Complete does a generation. Nothing runs if any part of it is wrong.
 func (m *Model) Complete(g Generation) (*Generated, error) {
@@ -89,10 +91,7 @@ func (m *Model) Complete(g Generation) (*Generated, error) {
 
 // CompleteContext is [Model.Complete] that stops when the context ends.
 func (m *Model) CompleteContext(ctx context.Context, g Generation) (*Generated, error) {
-	if err := g.check(); err != nil {
-		return nil, err
-	}
-	return m.runner.Generate(ctx, g)
+	return do[*Generated](ctx, m, g)
 }
 
 // Generate continues every prompt by n tokens, each time the likeliest one,
@@ -109,29 +108,4 @@ func (m *Model) Generate(p Prompts, n int, edits ...hook.Edit) (Prompts, error) 
 	out := g.Prompts
 	out.BOS = p.BOS
 	return out, nil
-}
-
-// check finds what a model host could not see, and what needs no model.
-func (g Generation) check() error {
-	if err := (Request{Rows: g.Rows, Captures: g.Captures, Edits: g.Edits, err: g.err}).check(); err != nil {
-		return err
-	}
-	switch {
-	case g.New < 1:
-		return fmt.Errorf("generation: %d new tokens; ask for at least 1", g.New)
-	case !(g.Temperature >= 0) || math.IsInf(g.Temperature, 1):
-		return fmt.Errorf("generation: temperature %g; it must be 0, for the likeliest token, or positive and finite", g.Temperature)
-	case g.TopK < 0:
-		return fmt.Errorf("generation: the %d likeliest tokens; 0 leaves all of them", g.TopK)
-	case !(g.TopP >= 0 && g.TopP <= 1):
-		return fmt.Errorf("generation: a share of %g of the probability; it must lie between 0 and 1", g.TopP)
-	case g.Temperature == 0 && (g.TopK > 0 || g.TopP > 0):
-		return errors.New("generation: TopK and TopP choose among draws, but at temperature 0 nothing is drawn; set Temperature")
-	}
-	for _, e := range g.Edits {
-		if e.Op == hook.OpFreeze || e.Op == hook.OpSource {
-			return fmt.Errorf("generation: edit %s: only the variants of a sweep have a base and a source to take values from", e)
-		}
-	}
-	return nil
 }

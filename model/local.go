@@ -6,13 +6,13 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // local is a Runner in this process.
@@ -56,6 +56,11 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	}}
 	if s.tokens != nil {
 		l.info.Begin, l.info.End = s.tokens.Template()
+		for id := range int32(s.config.Vocab) {
+			if !s.tokens.Ordinary(id) {
+				l.info.Special = append(l.info.Special, id)
+			}
+		}
 	}
 	if raw == nil {
 		l.raw, l.views = l, map[Processing]*local{p: l}
@@ -85,37 +90,47 @@ func (l *local) Close() error {
 	return nil
 }
 
-func (l *local) Encode(_ context.Context, texts []string) ([][]int32, error) {
-	rows := make([][]int32, len(texts))
-	for i, text := range texts {
-		ids, err := l.encode(text)
+// executors do asks in this process, by verb.
+var executors = map[string]func(ctx context.Context, l *local, ask Ask, hash string) (any, error){}
+
+// executes makes do what is done for a verb. hash identifies the ask.
+func executes[Q Ask, A any](verb string, do func(l *local, ctx context.Context, ask Q, hash string) (A, error)) {
+	executors[verb] = func(ctx context.Context, l *local, ask Ask, hash string) (any, error) {
+		q, ok := ask.(Q)
+		if !ok {
+			return nil, fmt.Errorf("%s: a %T cannot be asked for; it must be a %T", verb, ask, q)
+		}
+		a, err := do(l, ctx, q, hash)
 		if err != nil {
-			return nil, fmt.Errorf("model %s: text %d: %w", l.name, i, err)
+			return nil, err
 		}
-		rows[i] = ids
+		return a, nil
 	}
-	return rows, nil
 }
 
-func (l *local) Decode(_ context.Context, ids []int32) (string, []string, error) {
-	return l.decode(ids)
-}
-
-func (l *local) Products(ctx context.Context, chains []Chain) ([]*array.Array, error) {
-	work := make([][]exec.Factor, len(chains))
-	for i, chain := range chains {
-		if len(chain) == 0 {
-			return nil, fmt.Errorf("product %d has no factors", i)
-		}
-		for _, f := range chain {
-			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Transpose: f.Transpose})
-		}
+// Do implements [Runner].
+func (l *local) Do(ctx context.Context, ask Ask) (any, error) {
+	execute := executors[ask.Verb()]
+	if execute == nil {
+		return nil, fmt.Errorf("%s: nothing does that", ask.Verb())
 	}
-	return l.engine.Products(ctx, work)
+	hash := hashOf(ask)
+	if h, ok := ask.(hashed); ok {
+		ask = h.Ask
+	}
+	return execute(ctx, l, ask, hash)
 }
 
-func (l *local) Do(ctx context.Context, r Request) (*Result, error) {
-	job, left, err := l.job(r)
+func init() {
+	executes("run", (*local).run)
+	executes("encode", (*local).encodeAll)
+	executes("decode", (*local).decodeAll)
+	executes("products", (*local).products)
+}
+
+// run does a request.
+func (l *local) run(ctx context.Context, r Request, hash string) (*Result, error) {
+	job, left, err := r.job(l.config, l.encode)
 	if err != nil {
 		return nil, err
 	}
@@ -128,59 +143,50 @@ func (l *local) Do(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.result(r, job, left, out)
+	return l.result(r, job, left, out, hash)
 }
 
-// job checks a request and resolves it.
-func (l *local) job(r Request) (job exec.Job, left []int, err error) {
-	fail := func(err error) (exec.Job, []int, error) { return exec.Job{}, nil, err }
-	rows, left, err := strip(r)
-	if err != nil {
-		return fail(err)
-	}
-	k, err := newChecker(l.config, rows)
-	if err != nil {
-		return fail(err)
-	}
-	var shapes [][]int
-	kept := slices.Clone(r.Captures)
-	for range r.gradOf() {
-		kept = append(kept, r.Grads...)
-	}
-	for _, p := range kept {
-		if err := k.point(p); err != nil {
-			return fail(err)
-		}
-		shapes = append(shapes, exec.Selected(k.Config, p, len(k.lens), slices.Max(k.lens)))
-	}
-	if err := within(r.Budget, shapes, "Request.Budget"); err != nil {
-		return fail(fmt.Errorf("request: %w", err))
-	}
-	for _, e := range r.Edits {
-		if err := k.edit(e); err != nil {
-			return fail(err)
-		}
-	}
-	job = exec.Job{Tokens: rows, Captures: r.Captures, Edits: r.Edits, From: r.From, Resid: r.Resid, Grads: r.Grads, GradOf: r.gradOf()}
-	for _, m := range r.Metrics {
-		o, err := k.objective(m, rows, l.encode)
+func (l *local) encodeAll(_ context.Context, e Encode, _ string) ([][]int32, error) {
+	rows := make([][]int32, len(e.Texts))
+	for i, text := range e.Texts {
+		ids, err := l.encode(text)
 		if err != nil {
-			return fail(err)
+			return nil, fmt.Errorf("model %s: text %d: %w", l.name, i, err)
 		}
-		job.Metrics = append(job.Metrics, o)
+		rows[i] = ids
 	}
-	if job.Until, err = k.span(r); err != nil {
-		return fail(err)
+	return rows, nil
+}
+
+func (l *local) decodeAll(_ context.Context, d Decode, _ string) (*Decoded, error) {
+	out := &Decoded{}
+	for _, row := range d.Rows {
+		text, labels, err := l.decode(row)
+		if err != nil {
+			return nil, err
+		}
+		out.Texts, out.Labels = append(out.Texts, text), append(out.Labels, labels)
 	}
-	return job, left, k.gradients(r)
+	return out, nil
+}
+
+func (l *local) products(ctx context.Context, p Products, _ string) ([]*array.Array, error) {
+	if err := p.check(l.config); err != nil {
+		return nil, err
+	}
+	work := make([][]exec.Factor, len(p.Chains))
+	for i, chain := range p.Chains {
+		for _, f := range chain {
+			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
+		}
+	}
+	return l.engine.Products(ctx, work)
 }
 
 // result gives arrays their axes' names and labels.
-func (l *local) result(r Request, job exec.Job, left []int, out *exec.Outcome) (*Result, error) {
-	res := &Result{Provenance: Provenance{
-		Model: l.info.Name, Weights: l.info.Weights, Processing: l.info.Processing,
-		Backend: l.info.Backend, Version: l.info.Version, Request: r.Hash(),
-	}}
+func (l *local) result(r Request, job plan.Job, left []int, out *exec.Outcome, hash string) (*Result, error) {
+	res := &Result{Provenance: l.info.Provenance()}
+	res.Request = hash
 	for _, row := range job.Tokens {
 		_, labels, err := l.decode(row)
 		if err != nil {

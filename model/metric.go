@@ -18,8 +18,8 @@ const (
 	KindProb      MetricKind = "probability"      // of Answer
 	KindNLL       MetricKind = "NLL"              // of the row's own next token, in nats
 	KindKL        MetricKind = "KL divergence"    // of the run from Reference, in nats
-	KindTop1      MetricKind = "top-1"            // 1 if Answer has the largest logit, else 0
-	KindRank      MetricKind = "rank"             // of Answer by logit: 1 is the largest of the vocabulary
+	KindTop1      MetricKind = "top-1"            // 1 if the logit of Answer is above all others, else 0
+	KindRank      MetricKind = "rank"             // of Answer by logit, the mean of equal ones: 1 is the largest
 
 	// These take several tokens for a row.
 	KindMargin   MetricKind = "logit margin"           // logit of Answer minus the largest of Wrong
@@ -85,12 +85,14 @@ func LogProbOf(ids ...int32) Metric { return Metric{Kind: KindLogProb, Answer: I
 // Prob is the probability of a token at the last position.
 func Prob(answer Choice) Metric { return Metric{Kind: KindProb, Answer: answer} }
 
-// Top1 is 1 where the token has the largest logit at the last position. Its
-// mean over rows is the accuracy. It has no gradient.
+// Top1 is 1 where the token's logit at the last position is above all others. Its
+// mean over rows is the accuracy. Where logits are equal, none is above: a model
+// that says the same of all tokens is never right. It has no gradient.
 func Top1(answer Choice) Metric { return Metric{Kind: KindTop1, Answer: answer} }
 
 // Rank is the place of the token among all, by logit at the last position: 1 is
-// the likeliest. It has no gradient.
+// the likeliest. Tokens with equal logits share the mean of their places, so that
+// where all are equal each has (vocab + 1)/2; NaN comes last. It has no gradient.
 func Rank(answer Choice) Metric { return Metric{Kind: KindRank, Answer: answer} }
 
 // Margin is the logit of an answer minus the largest of the wrong tokens' at

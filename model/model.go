@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 )
 
@@ -38,22 +37,7 @@ func (m *Model) Run(r Request) (*Result, error) { return m.RunContext(context.Ba
 
 // RunContext is [Model.Run] that stops when the context ends.
 func (m *Model) RunContext(ctx context.Context, r Request) (*Result, error) {
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	return m.runner.Do(ctx, r)
-}
-
-// Products are products of weight matrices.
-func (m *Model) Products(chains ...Chain) ([]*array.Array, error) {
-	for _, chain := range chains {
-		for _, f := range chain {
-			if f.Tokens != nil && len(f.Tokens) == 0 {
-				return nil, fmt.Errorf("product %s: no tokens are selected of %s", chain, f.Name)
-			}
-		}
-	}
-	return m.runner.Products(context.Background(), chains)
+	return do[*Result](ctx, m, r)
 }
 
 // Process is the same model with its weights processed from the raw ones. The
@@ -106,9 +90,31 @@ func (m *Model) Tokens(texts ...string) Prompts {
 	return p
 }
 
+// Ordinary are the ids that texts are made of: all of the vocabulary but begin and
+// end tokens, other special ones, and those that are not in use.
+func (m *Model) Ordinary() []int32 {
+	info := m.Info()
+	out := map[int32]bool{}
+	for _, id := range info.Special {
+		out[id] = true
+	}
+	for _, id := range []*int{info.Config.BOS, info.Config.EOS} {
+		if id != nil {
+			out[int32(*id)] = true
+		}
+	}
+	var ids []int32
+	for id := range int32(info.Config.Vocab) {
+		if !out[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Continue tokenizes texts without the tokens around them.
 func (m *Model) Continue(texts ...string) Prompts {
-	ids, err := m.runner.Encode(context.Background(), texts)
+	ids, err := m.Encode(texts...)
 	if err != nil {
 		return Prompts{err: err}
 	}
@@ -117,19 +123,18 @@ func (m *Model) Continue(texts ...string) Prompts {
 
 // Rows are prompts made of token ids.
 func (m *Model) Rows(ids [][]int32) Prompts {
-	p := Prompts{IDs: ids}
-	for _, row := range ids {
-		_, labels, err := m.runner.Decode(context.Background(), row)
-		if err != nil {
-			return Prompts{err: err}
-		}
-		p.Labels = append(p.Labels, labels)
+	d, err := m.Decode(ids...)
+	if err != nil {
+		return Prompts{err: err}
 	}
-	return p
+	return Prompts{IDs: ids, Labels: d.Labels}
 }
 
 // Text is the text of a row of tokens.
 func (m *Model) Text(ids []int32) (string, error) {
-	text, _, err := m.runner.Decode(context.Background(), ids)
-	return text, err
+	d, err := m.Decode(ids)
+	if err != nil {
+		return "", err
+	}
+	return d.Texts[0], nil
 }

@@ -1,5 +1,3 @@
-//go:build !golens_cell
-
 package model
 
 import (
@@ -8,21 +6,21 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // objective checks a metric and turns it into what the executor evaluates.
 // Logits come as float32; sums over the vocabulary are taken in float64.
-func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) ([]int32, error)) (exec.Objective, error) {
+func (k *checker) objective(m Metric, rows [][]int32) (plan.Objective, error) {
 	what := "metric " + string(m.Kind)
 	if m.Kind == KindLinear {
 		if m.Functional.Op != hook.OpAdd {
-			return exec.Objective{}, fmt.Errorf("%s: make it with model.Linear", what)
+			return plan.Objective{}, fmt.Errorf("%s: make it with model.Linear", what)
 		}
-		return exec.Objective{Linear: &m.Functional}, k.edit(m.Functional)
+		return plan.Objective{Linear: &m.Functional}, k.edit(m.Functional)
 	}
 	if err := k.positions(what, m.At, nil); err != nil {
-		return exec.Objective{}, err
+		return plan.Objective{}, err
 	}
 	at := func(row int) []int {
 		list := m.At.In(row)
@@ -35,19 +33,19 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		}
 		return out
 	}
-	o := exec.Objective{At: at}
+	o := plan.Objective{At: at}
 	switch m.Kind {
 	case KindNLL:
 		return k.nll(m, o, rows)
 	case KindKL:
 		return k.kl(m, o)
 	case KindMargin, KindAccuracy, KindProbDiff:
-		return k.contrast(what, m, o, encode)
+		return k.contrast(what, m, o)
 	case KindLogit, KindLogitDiff, KindLogProb, KindProb, KindTop1, KindRank:
 	default:
 		return o, fmt.Errorf("%s is not known", what)
 	}
-	answer, err := k.choice(what+": answer", m.Answer, encode)
+	answer, err := k.choice(what+": answer", m.Answer)
 	if err != nil {
 		return o, err
 	}
@@ -56,7 +54,7 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		o.Tokens = func(row int) []int32 { return []int32{answer(row)} }
 		o.Eval = logit
 	case KindLogitDiff:
-		wrong, err := k.choice(what+": wrong token", m.Wrong, encode)
+		wrong, err := k.choice(what+": wrong token", m.Wrong)
 		o.Tokens = func(row int) []int32 { return []int32{answer(row), wrong(row)} }
 		o.Eval = logitDiff
 		return o, err
@@ -74,23 +72,34 @@ func (k *checker) objective(m Metric, rows [][]int32, encode func(text string) (
 		}
 	case KindTop1:
 		o.Eval = func(row, _ int, x []float32, _ func(int, float64)) float64 {
-			if x[answer(row)] >= slices.Max(x) {
+			if above, level := standing(x, answer(row)); above+level == 0 {
 				return 1
 			}
 			return 0
 		}
 	case KindRank:
 		o.Eval = func(row, _ int, x []float32, _ func(int, float64)) float64 {
-			rank := 1.0
-			for _, v := range x {
-				if v > x[answer(row)] {
-					rank++
-				}
-			}
-			return rank
+			above, level := standing(x, answer(row))
+			return 1 + float64(above) + float64(level)/2
 		}
 	}
 	return o, nil
+}
+
+// standing is how many other tokens have a larger logit, and how many an equal
+// one. NaN is below all numbers.
+func standing(x []float32, id int32) (above, level int) {
+	own := x[id]
+	for i, v := range x {
+		switch {
+		case i == int(id):
+		case v > own, own != own && v == v:
+			above++
+		case v == own, own != own: // both NaN
+			level++
+		}
+	}
+	return above, level
 }
 
 // differentiable tells whether the metric has a gradient.
@@ -99,13 +108,17 @@ func (m Metric) differentiable() bool {
 }
 
 // choice resolves one token per row.
-func (k *checker) choice(what string, c Choice, encode func(string) ([]int32, error)) (func(row int) int32, error) {
+func (k *checker) choice(what string, c Choice) (func(row int) int32, error) {
 	if c.Sets != nil {
 		return nil, fmt.Errorf("%s: the metric takes one token per row, not sets of them", what)
 	}
 	ids := slices.Clone(c.IDs)
 	for _, text := range c.Texts {
-		got, err := encode(text)
+		if k.encode == nil {
+			ids = append(ids, 0) // whoever has the tokenizer checks the text
+			continue
+		}
+		got, err := k.encode(text)
 		if err != nil {
 			return nil, fmt.Errorf("%s %q: %w", what, text, err)
 		}
@@ -143,7 +156,7 @@ func logitDiff(_, _ int, x []float32, grad func(int, float64)) float64 {
 }
 
 // nll reads every position that has a next token, or the positions given.
-func (k *checker) nll(m Metric, o exec.Objective, rows [][]int32) (exec.Objective, error) {
+func (k *checker) nll(m Metric, o plan.Objective, rows [][]int32) (plan.Objective, error) {
 	at := make([][]int, len(k.lens))
 	for r, n := range k.lens {
 		if n < 2 {
@@ -168,7 +181,7 @@ func (k *checker) nll(m Metric, o exec.Objective, rows [][]int32) (exec.Objectiv
 }
 
 // kl is the divergence from reference logits [batch, pos, vocab].
-func (k *checker) kl(m Metric, o exec.Objective) (exec.Objective, error) {
+func (k *checker) kl(m Metric, o plan.Objective) (plan.Objective, error) {
 	want := []int{len(k.lens), len(o.At(0)), k.Vocab}
 	if err := m.Reference.Err(); err != nil {
 		return o, fmt.Errorf("metric KL: reference: %w", err)

@@ -1,10 +1,30 @@
 package model
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/golens/golens/model/config"
 )
+
+// Explain asks how a sweep would be run and what it would cost, without running
+// it. The answer is a [Plan].
+type Explain struct{ Sweep Sweep }
+
+func init() { asks[Explain, *Plan]() }
+
+// Verb implements [Ask].
+func (Explain) Verb() string { return "explain" }
+
+func (e Explain) check(c config.Config) error { return e.Sweep.check(c) }
+
+// Explain is how a sweep would be run and what it would cost, without running
+// it.
+func (m *Model) Explain(s Sweep) (*Plan, error) {
+	return do[*Plan](context.Background(), m, Explain{s})
+}
 
 // A Plan is how a sweep is run and what that costs. FLOPs count the
 // multiplications and additions of matrix products, padding included.

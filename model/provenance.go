@@ -1,11 +1,6 @@
 package model
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // Provenance says how a result came about.
 type Provenance struct {
@@ -14,7 +9,7 @@ type Provenance struct {
 	Processing Processing // of the weights
 	Backend    string     // engine that ran it
 	Version    string     // of golens
-	Request    string     // hash of the request, if one was run
+	Request    string     // hash of what was asked, if it was a run
 }
 
 // String is one line.
@@ -24,18 +19,6 @@ func (p Provenance) String() string {
 		s += fmt.Sprintf(", request %.12s", p.Request)
 	}
 	return s
-}
-
-// Hash identifies the request: requests of equal content have equal hashes.
-func (r Request) Hash() string { return hash(r) }
-
-func hash(request any) string {
-	data, err := json.Marshal(request)
-	if err != nil { // NaN in an edit, say: JSON has no word for it
-		data = fmt.Appendf(nil, "%#v", request)
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // Provenance is that of something which no request made, such as a product of

@@ -2,10 +2,10 @@ package model
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -41,42 +41,18 @@ type Request struct {
 	err error // of the prompts that it was made from
 }
 
-// check finds selections of nothing. They are no part of what crosses to a
-// model host, where they would read as selections of everything.
-func (r Request) check() error {
-	if r.err != nil {
-		return r.err
-	}
-	if len(r.Rows) == 0 {
-		return errNoRows
-	}
-	points := slices.Concat(r.Captures, r.Grads)
-	for _, e := range r.Edits {
-		points = append(points, e.Point)
-	}
-	for _, m := range r.Metrics {
-		points = append(points, m.Functional.Point, hook.Point{ID: hook.ID{Kind: hook.KindLogits}, Pos: m.At})
-	}
-	for _, p := range points {
-		if err := nothing(p); err != nil {
-			return err
-		}
-	}
-	return nil
+func init() { asks[Request, *Result]() }
+
+// Verb implements [Ask].
+func (Request) Verb() string { return "run" }
+
+func (r Request) check(c config.Config) error {
+	_, _, err := r.job(c, nil)
+	return err
 }
 
-// nothing finds a selection of nothing.
-func nothing(p hook.Point) error {
-	for _, list := range [][]int{p.Heads, p.Batch, p.Coords} {
-		if list != nil && len(list) == 0 {
-			return fmt.Errorf("hook %s: a selection of nothing; leave it out to mean all", p)
-		}
-	}
-	if p.Pos.Rows != nil && len(p.Pos.Rows) == 0 {
-		return fmt.Errorf("hook %s: positions of no rows; leave them out to mean all", p)
-	}
-	return nil
-}
+// Hash identifies the request: requests of equal content have equal hashes.
+func (r Request) Hash() string { return hashOf(r) }
 
 var errNoRows = errors.New("request: no rows; give at least one prompt")
 

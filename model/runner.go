@@ -4,24 +4,16 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 )
 
-// A Runner does requests on one model: in this process, or in the model host
-// of a notebook kernel. It may be used from several goroutines. Programs use
-// it through a [Model].
+// A Runner does what a model can be asked: in this process, or in the model host
+// of a notebook kernel. It may be used from several goroutines. Programs use it
+// through a [Model].
 type Runner interface {
 	Info() Info
-	Do(ctx context.Context, r Request) (*Result, error)
-	Sweep(ctx context.Context, s Sweep) (*SweepResult, error)
-	Explain(ctx context.Context, s Sweep) (*Plan, error)
-	Generate(ctx context.Context, g Generation) (*Generated, error)
-	Products(ctx context.Context, chains []Chain) ([]*array.Array, error)
-	// Encode tokenizes texts, without a begin token.
-	Encode(ctx context.Context, texts []string) ([][]int32, error)
-	// Decode is the text of a row of tokens, and each token as a label.
-	Decode(ctx context.Context, ids []int32) (text string, labels []string, err error)
+	// Do does an ask. The type of the answer follows from that of the ask.
+	Do(ctx context.Context, ask Ask) (answer any, err error)
 	// Process is the same model under other processing of its weights.
 	Process(ctx context.Context, p Processing) (Runner, error)
 	Close() error
@@ -38,6 +30,9 @@ type Info struct {
 	// Begin and End are the tokens that the tokenizer puts around a text, such
 	// as BERT's [CLS] and [SEP]; most put none, or one before it.
 	Begin, End []int32
+	// Special are the ids that no text is made of: special tokens, places kept
+	// for later use, and rows of the embedding beyond the vocabulary.
+	Special []int32
 	// Checkpoints are the training steps whose weights can be opened too.
 	Checkpoints []int
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // Subgraphs are runs of one batch in which edges of the residual stream are cut:
@@ -39,26 +39,6 @@ type Subgraphs struct {
 
 	// Budget bounds the bytes that are held, beside the weights; 0 means 4 GiB.
 	Budget int64 `json:",omitempty"`
-}
-
-// A Reference says what takes the place of what a sender writes where its edge is
-// cut. The zero value is nothing: zeros.
-type Reference struct {
-	// Source, if it has rows, is the reference run, with its edits.
-	Source Request `json:",omitzero"`
-
-	// Donors are, for each row of the base, the row of the source that it takes
-	// from, of as many tokens; nil means the row of the same number.
-	Donors []int `json:",omitempty"`
-
-	// Mean makes the reference the mean of what is written over the source's rows,
-	// at each position of those that have it.
-	Mean bool `json:",omitempty"`
-
-	// WholeEmbedding makes the first sender all that enters the first block; else
-	// it is the embedding of the token, and that of the position is never cut.
-	// Where the sum of the two is normalized it is always whole.
-	WholeEmbedding bool `json:",omitempty"`
 }
 
 // A SubgraphResult is what [Subgraphs] gave.
@@ -134,98 +114,48 @@ func (m *Model) Subgraphs(s Subgraphs) (*SubgraphResult, error) {
 
 // SubgraphsContext is [Model.Subgraphs] that stops when the context ends.
 func (m *Model) SubgraphsContext(ctx context.Context, s Subgraphs) (*SubgraphResult, error) {
-	if err := s.check(m.Config()); err != nil {
-		return nil, err
-	}
-	return m.runner.(*local).subgraphs(ctx, s)
+	return do[*SubgraphResult](ctx, m, s)
 }
 
-// check finds what is wrong, as far as the config tells.
+// ExplainSubgraphs is how subgraphs would be run and what that would cost, without
+// running them.
+func (m *Model) ExplainSubgraphs(s Subgraphs) (*SubgraphPlan, error) {
+	return do[*SubgraphPlan](context.Background(), m, explainSubgraphs{s})
+}
+
+type explainSubgraphs struct{ Subgraphs Subgraphs }
+
+func init() {
+	asks[Subgraphs, *SubgraphResult]()
+	asks[explainSubgraphs, *SubgraphPlan]()
+}
+
+// Verb implements [Ask].
+func (Subgraphs) Verb() string { return "subgraphs" }
+
+// Verb implements [Ask].
+func (explainSubgraphs) Verb() string { return "explain subgraphs" }
+
 func (s Subgraphs) check(c config.Config) error {
-	g, err := s.Reference.check(c, s.Base)
-	if err != nil {
-		return fmt.Errorf("subgraphs: %w", err)
+	_, err := s.job(c, nil)
+	return err
+}
+
+func (e explainSubgraphs) check(c config.Config) error { return e.Subgraphs.check(c) }
+
+// job checks subgraphs and resolves them, encode as in Request.job.
+func (s Subgraphs) job(c config.Config, encode func(text string) ([]int32, error)) (job plan.EdgeJob, err error) {
+	if job, err = s.Reference.job(c, s.Base, encode); err != nil {
+		return job, fmt.Errorf("subgraphs: %w", err)
 	}
 	if len(s.Cuts) == 0 {
-		return errors.New("subgraphs: no cuts; give at least one")
+		return job, errors.New("subgraphs: no cuts; give at least one")
 	}
 	for i, cut := range s.Cuts {
-		if err := g.Check(cut, len(s.Base.Rows), longest(s.Base.Rows)); err != nil {
-			return fmt.Errorf("subgraphs: cut %d %s: %w", i, cut.Name, err)
+		if err := job.Graph.Check(cut, len(s.Base.Rows), longest(s.Base.Rows)); err != nil {
+			return job, fmt.Errorf("subgraphs: cut %d %s: %w", i, cut.Name, err)
 		}
 	}
-	return nil
-}
-
-// check finds what is wrong with a reference for a base, and gives the edges.
-func (f Reference) check(c config.Config, base Request) (*edge.Graph, error) {
-	g, err := edge.Of(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := base.check(); err != nil {
-		return nil, err
-	}
-	if err := f.Source.check(); err != nil && !(errors.Is(err, errNoRows) && f.Source.Rows == nil) {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	switch {
-	case len(base.Metrics) == 0:
-		return nil, errors.New("nothing is read; give the base a metric")
-	case len(base.Edits)+len(base.Captures)+len(base.Grads) > 0 || len(f.Source.Captures)+len(f.Source.Metrics)+len(f.Source.Grads) > 0:
-		return nil, errors.New("the base takes metrics alone, the source edits alone; captures and gradients are those of a run")
-	case f.Mean && f.Source.Rows == nil:
-		return nil, errors.New("a mean over the rows of the source, but the source has none")
-	case f.Mean && f.Donors != nil:
-		return nil, errors.New("a mean is over all rows of the source; leave the donors out")
-	case base.Mask != nil || f.Source.Mask != nil:
-		return nil, errors.New("padded rows; give rows of their own lengths instead")
-	}
-	for _, r := range []Request{base, f.Source} {
-		if r.From != 0 || r.Until != 0 || r.Resid != nil {
-			return nil, errors.New("the base and the source run from the embedding to the end; leave From, Resid and Until out")
-		}
-	}
-	for _, m := range base.Metrics {
-		if m.Kind == KindLinear {
-			return nil, errors.New("metrics are of logits; one that is linear in an activation is not read here")
-		}
-	}
-	return g, f.pairs(base.Rows)
-}
-
-// pairs checks that each row has one to take from.
-func (f Reference) pairs(rows [][]int32) error {
-	switch {
-	case f.Source.Rows == nil:
-		return nil
-	case f.Mean:
-		if have, want := longest(f.Source.Rows), longest(rows); have < want {
-			return fmt.Errorf("the longest row of the source has %d tokens, that of the base %d; no mean exists beyond", have, want)
-		}
-		return nil
-	case f.Donors != nil:
-		return donorsOf(f.Donors, rows, f.Source.Rows)
-	}
-	return sameLengths(rows, f.Source.Rows)
-}
-
-// rows are the source's, as far as a base of so many positions reads them.
-func (f Reference) rows(longest int) [][]int32 {
-	if !f.Mean {
-		return f.Source.Rows
-	}
-	rows := slices.Clone(f.Source.Rows)
-	for i, row := range rows {
-		rows[i] = row[:min(len(row), longest)]
-	}
-	return rows
-}
-
-func longest(rows [][]int32) int {
-	n := 0
-	for _, row := range rows {
-		n = max(n, len(row))
-	}
-	return n
+	job.Cuts, job.Budget = s.Cuts, s.Budget
+	return job, nil
 }

@@ -7,29 +7,36 @@ import (
 	"fmt"
 
 	"github.com/golens/golens/model/array"
-	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/plan"
 )
 
+func init() {
+	executes("subgraphs", (*local).subgraphs)
+	executes("explain subgraphs", (*local).explainSubgraphs)
+}
+
 // subgraphs runs subgraphs in this process.
-func (l *local) subgraphs(ctx context.Context, s Subgraphs) (*SubgraphResult, error) {
-	job, err := l.edgeJob(s.Base, s.Reference)
+func (l *local) subgraphs(ctx context.Context, s Subgraphs, hash string) (*SubgraphResult, error) {
+	job, err := s.job(l.config, l.encode)
 	if err != nil {
-		return nil, fmt.Errorf("subgraphs: %w", err)
+		return nil, err
 	}
-	job.Cuts, job.Budget = s.Cuts, s.Budget
 	done, total := 0, len(s.Cuts)*len(s.Base.Rows)
 	job.Done = func(rows int) {
 		done += rows
 		report(ctx, done, total)
 	}
-	out, err := l.engine.Edges(ctx, job)
+	p, cost, err := l.engine.PlanEdges(job)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("subgraphs: %w", err)
 	}
-	res := &SubgraphResult{Provenance: l.info.Provenance(), Plan: subgraphPlan(s, out.Plan)}
-	res.Request = hash(s)
+	out, err := l.engine.CutEdges(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("subgraphs: %w", err)
+	}
+	res := &SubgraphResult{Provenance: l.info.Provenance(), Plan: subgraphPlan(s, cost)}
+	res.Request = hash
 	variants := array.Dim(hook.Variant, len(s.Cuts))
 	names := make([]string, len(s.Cuts))
 	for i, c := range s.Cuts {
@@ -49,31 +56,23 @@ func (l *local) subgraphs(ctx context.Context, s Subgraphs) (*SubgraphResult, er
 	return res, nil
 }
 
-// edgeJob resolves a checked base and its reference.
-func (l *local) edgeJob(base Request, f Reference) (job exec.EdgeJob, err error) {
-	if job.Graph, err = edge.Of(l.config); err != nil {
-		return job, err
+// explainSubgraphs is the plan of subgraphs.
+func (l *local) explainSubgraphs(_ context.Context, e explainSubgraphs, _ string) (*SubgraphPlan, error) {
+	job, err := e.Subgraphs.job(l.config, l.encode)
+	if err != nil {
+		return nil, err
 	}
-	if job.Base, _, err = l.job(base); err != nil {
-		return job, err
+	_, cost, err := l.engine.PlanEdges(job)
+	if err != nil {
+		return nil, fmt.Errorf("subgraphs: %w", err)
 	}
-	job.Base.Until = l.config.Layers
-	if f.Source.Rows != nil {
-		source := f.Source
-		source.Rows = f.rows(longest(base.Rows))
-		r, _, err := l.job(source)
-		if err != nil {
-			return job, fmt.Errorf("source: %w", err)
-		}
-		job.Source = &r
-	}
-	job.Donors, job.Mean, job.WholeEmbedding = f.Donors, f.Mean, f.WholeEmbedding
-	return job, nil
+	p := subgraphPlan(e.Subgraphs, cost)
+	return &p, nil
 }
 
-func subgraphPlan(s Subgraphs, p exec.EdgePlan) SubgraphPlan {
-	return SubgraphPlan{Variants: len(s.Cuts), Rows: p.Rows, Same: p.Same, Starts: p.Starts, RowsPerCall: p.RowsPerCall, VariantsPerCall: p.TimesPerCall,
-		Calls: p.Chunks, FLOPs: p.FLOPs, Base: p.Base, Naive: p.Naive, Memory: p.Memory}
+func subgraphPlan(s Subgraphs, c plan.EdgeCost) SubgraphPlan {
+	return SubgraphPlan{Variants: len(s.Cuts), Rows: c.Rows, Same: c.Same, Starts: c.Starts, RowsPerCall: c.RowsPerCall,
+		VariantsPerCall: c.VariantsPerCall, Calls: c.Calls, FLOPs: c.FLOPs, Base: c.Base, Naive: c.Naive, Memory: c.Memory}
 }
 
 func float32s(x []float64) []float32 {

@@ -2,10 +2,10 @@ package model
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -55,54 +55,25 @@ type Variant struct {
 	Donors []int `json:",omitempty"`
 }
 
+func init() { asks[Sweep, *SweepResult]() }
+
+// Verb implements [Ask].
+func (Sweep) Verb() string { return "sweep" }
+
+func (s Sweep) check(c config.Config) error {
+	_, _, err := s.job(c, nil)
+	return err
+}
+
+// Hash identifies the sweep: sweeps of equal content have equal hashes.
+func (s Sweep) Hash() string { return hashOf(s) }
+
 // Sweep runs the variants of a sweep. Nothing runs if any part of it is wrong.
 func (m *Model) Sweep(s Sweep) (*SweepResult, error) { return m.SweepContext(context.Background(), s) }
 
 // SweepContext is [Model.Sweep] that stops when the context ends.
 func (m *Model) SweepContext(ctx context.Context, s Sweep) (*SweepResult, error) {
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	return m.runner.Sweep(ctx, s)
-}
-
-// Explain is how a sweep would be run and what it would cost, without running
-// it.
-func (m *Model) Explain(s Sweep) (*Plan, error) {
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	return m.runner.Explain(context.Background(), s)
-}
-
-// check finds what a model host could not see: selections of nothing, which
-// would reach it as selections of everything.
-func (s Sweep) check() error {
-	if err := s.Base.check(); err != nil {
-		return err
-	}
-	if err := s.Source.check(); err != nil && !(errors.Is(err, errNoRows) && s.Source.Rows == nil) {
-		return fmt.Errorf("sweep: source: %w", err)
-	}
-	if len(s.Variants) == 0 {
-		return errors.New("sweep: no variants; give at least one list of edits")
-	}
-	for _, p := range s.Captures {
-		if err := nothing(p); err != nil {
-			return err
-		}
-	}
-	for i, v := range s.Variants {
-		if v.Rows != nil && len(v.Rows) == 0 {
-			return fmt.Errorf("sweep: %s has no rows; leave them out to mean all", v.name(i))
-		}
-		for _, e := range v.Edits {
-			if err := nothing(e.Point); err != nil {
-				return fmt.Errorf("sweep: %s: %w", v.name(i), err)
-			}
-		}
-	}
-	return nil
+	return do[*SweepResult](ctx, m, s)
 }
 
 // name is what errors call the i-th variant.
@@ -115,6 +86,3 @@ func (v Variant) name(i int) string {
 
 // runs tells whether the variant runs a row of the batch.
 func (v Variant) runs(row int) bool { return v.Rows == nil || slices.Contains(v.Rows, row) }
-
-// Hash identifies the sweep: sweeps of equal content have equal hashes.
-func (s Sweep) Hash() string { return hash(s) }

@@ -10,12 +10,18 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/exec"
+	"github.com/golens/golens/model/internal/plan"
 )
 
-// Sweep runs a sweep in this process. The last one that was cancelled goes on
+func init() {
+	executes("sweep", (*local).sweep)
+	executes("explain", (*local).explain)
+}
+
+// sweep runs a sweep in this process. The last one that was cancelled goes on
 // where it stopped if it is asked for again.
-func (l *local) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
-	job, left, err := l.sweepJob(s)
+func (l *local) sweep(ctx context.Context, s Sweep, hash string) (*SweepResult, error) {
+	job, left, err := s.job(l.config, l.encode)
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +35,7 @@ func (l *local) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
 		done += rows
 		report(ctx, done, total)
 	}
-	hash := s.Hash()
-	job.Left = l.left.take(hash)
-	out, err := l.engine.Sweep(ctx, job)
+	out, err := l.engine.Sweep(ctx, job, l.left.take(hash))
 	if err != nil {
 		if ctx.Err() != nil {
 			l.left.put(hash, out)
@@ -40,12 +44,12 @@ func (l *local) Sweep(ctx context.Context, s Sweep) (*SweepResult, error) {
 	}
 	res := &SweepResult{Provenance: l.info.Provenance(), Plan: planOf(s, out.Plan)}
 	res.Request = hash
-	if res.Base, err = l.result(s.Base, job.Base, left, out.Base); err != nil {
+	if res.Base, err = l.result(s.Base, job.Base, left, out.Base, hash); err != nil {
 		return nil, err
 	}
 	if job.Source != nil {
 		_, sourceLeft, _ := strip(s.Source) // checked with the job
-		if res.Source, err = l.result(s.Source, *job.Source, sourceLeft, out.Source); err != nil {
+		if res.Source, err = l.result(s.Source, *job.Source, sourceLeft, out.Source, hash); err != nil {
 			return nil, err
 		}
 	}
@@ -89,9 +93,10 @@ func shiftEach(a *array.Array, p hook.Point, left []int, r Request) *array.Array
 	return array.Of(values, append([]array.Axis{a.Axes()[0]}, one.Axes()...)...).Named(a.Title(), a.Unit())
 }
 
-// Explain is the plan of a sweep.
-func (l *local) Explain(_ context.Context, s Sweep) (*Plan, error) {
-	job, _, err := l.sweepJob(s)
+// explain is the plan of a sweep.
+func (l *local) explain(_ context.Context, e Explain, _ string) (*Plan, error) {
+	s := e.Sweep
+	job, _, err := s.job(l.config, l.encode)
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +108,12 @@ func (l *local) Explain(_ context.Context, s Sweep) (*Plan, error) {
 	return &p, nil
 }
 
-func planOf(s Sweep, p exec.SweepPlan) Plan {
-	plan := Plan{Variants: len(s.Variants), Rows: p.Rows, Same: p.Same, FLOPs: p.FLOPs, Base: p.Base, Naive: p.Naive, Memory: p.Memory}
-	for _, g := range p.Groups {
-		plan.Groups = append(plan.Groups, PlanGroup(g))
+func planOf(s Sweep, c plan.Cost) Plan {
+	p := Plan{Variants: len(s.Variants), Rows: c.Rows, Same: c.Same, FLOPs: c.FLOPs, Base: c.Base, Naive: c.Naive, Memory: c.Memory}
+	for _, g := range c.Groups {
+		p.Groups = append(p.Groups, PlanGroup(g))
 	}
-	return plan
+	return p
 }
 
 // leftover is what the last cancelled sweep left.

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 
@@ -17,16 +18,22 @@ type around struct {
 
 func (a around) Info() Info { return a.info }
 
-func (a around) Encode(_ context.Context, texts []string) ([][]int32, error) {
-	rows := make([][]int32, len(texts))
-	for i := range rows {
-		rows[i] = []int32{7}
+func (a around) Do(_ context.Context, ask Ask) (any, error) {
+	switch ask := ask.(type) {
+	case Encode:
+		rows := make([][]int32, len(ask.Texts))
+		for i := range rows {
+			rows[i] = []int32{7}
+		}
+		return rows, nil
+	case Decode:
+		d := &Decoded{Texts: make([]string, len(ask.Rows))}
+		for _, row := range ask.Rows {
+			d.Labels = append(d.Labels, make([]string, len(row)))
+		}
+		return d, nil
 	}
-	return rows, nil
-}
-
-func (a around) Decode(_ context.Context, ids []int32) (string, []string, error) {
-	return "", make([]string, len(ids)), nil
+	return nil, errors.New("only tokens")
 }
 
 func TestTokensStandBetweenTheEnds(t *testing.T) {

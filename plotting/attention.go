@@ -22,7 +22,7 @@ import (
 // kept.
 func Attention(x Labeled, opts ...Option) *Figure {
 	return build("Attention", opts, func(o options) (parts, error) {
-		g, err := read(x, "[query key]", "[head query key]", "[layer head query key]")
+		g, err := readMasked(x, "[query key]", "[head query key]", "[layer head query key]")
 		if err != nil {
 			return parts{}, err
 		}
@@ -59,7 +59,7 @@ func (g grid) attention(o options) (parts, error) {
 		return fmt.Sprintf("%s → %s: %s", h.rows.label(r), h.cols.label(c), withUnit(h.val(p, r, c), g.unit))
 	}
 	for i := 0; i < len(g.vals); i += size {
-		h.panels = append(h.panels, panel{headTitle(heads, i/size), g.vals[i : i+size]})
+		h.panels = append(h.panels, panel{headTitle(heads, i/size), g.vals[i : i+size], g.mask(i, size)})
 	}
 	if len(heads) == 2 && heads[0].n > 1 {
 		h.align = heads[1].n // a row of panels for each layer
@@ -67,7 +67,15 @@ func (g grid) attention(o options) (parts, error) {
 	if h.causal() {
 		h.hidden = func(r, c int) bool { return c > r }
 	}
-	return parts{o.title, h.describe(o.title), h.text(g, o.title), h.draw(o)}, nil
+	s := h.draw(o)
+	p := parts{title: o.title, desc: h.describe(o.title), text: h.text(g, o.title), scene: s, data: g.records(o.title), coloured: &h.scale}
+	if l, ok := h.live("attention").(*liveHeat); ok {
+		if len(heads) == 2 && heads[0].n > 1 {
+			l.Layers, l.Heads = heads[0].all(), heads[1].all()
+		}
+		p.live = l
+	}
+	return p, nil
 }
 
 // headTitle is "head 1.3" for head 3 of layer 1, "head 3" where the layer is
@@ -115,7 +123,7 @@ func (h *heat) strongest(p panel, first, n int) []pair {
 	for r := first; r < h.rows.n; r++ {
 		for c := range h.cols.n {
 			v := h.val(p, r, c)
-			if !h.shown(r, c) || math.IsNaN(v) || len(top) == n && v <= top[n-1].v {
+			if !h.shown(p, r, c) || math.IsNaN(v) || len(top) == n && v <= top[n-1].v {
 				continue
 			}
 			i, _ := slices.BinarySearchFunc(top, v, func(q pair, v float64) int {
@@ -128,6 +136,15 @@ func (h *heat) strongest(p panel, first, n int) []pair {
 		}
 	}
 	return top
+}
+
+// first is the first query that has a choice: of a causal pattern the first token
+// can only attend to itself.
+func (h *heat) first() int {
+	if h.hidden != nil && h.rows.n > 1 {
+		return 1
+	}
+	return 0
 }
 
 // describe is the alternative text of a pattern.
@@ -143,7 +160,7 @@ func (h *heat) describe(title string) string {
 	var best panel
 	top := pair{v: math.Inf(-1)}
 	for _, p := range h.panels {
-		if q := h.strongest(p, 0, 1); len(q) > 0 && q[0].v > top.v {
+		if q := h.strongest(p, h.first(), 1); len(q) > 0 && q[0].v > top.v {
 			best, top = p, q[0]
 		}
 	}
@@ -163,11 +180,7 @@ func (h *heat) text(g grid, title string) string {
 	var rows [][]string
 	for _, p := range h.panels {
 		row := []string{p.title}
-		first := 0
-		if h.hidden != nil && h.rows.n > 1 {
-			first = 1 // the first token can only attend to itself
-		}
-		for _, q := range h.strongest(p, first, pairs) {
+		for _, q := range h.strongest(p, h.first(), pairs) {
 			row = append(row, h.tip(p, q.r, q.c))
 		}
 		rows = append(rows, row)

@@ -139,7 +139,7 @@ func (g grid) bars(o options) parts {
 		s.add(hline(a.left, a.left+a.pw, a.py(0), line))
 	}
 	s.footer(o.caption)
-	return parts{o.title, g.describe("Bar chart", o.title), g.barTable(o.title, order), s}
+	return parts{title: o.title, desc: g.describe("Bar chart", o.title), text: g.barTable(o.title, order), scene: s, data: g.records(o.title)}
 }
 
 // barTable is the text form: a line for each category, as drawn.

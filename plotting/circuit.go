@@ -51,7 +51,7 @@ func Circuit(g Graph, opts ...Option) *Figure {
 			o.title = n.title
 		}
 		n.place()
-		return parts{o.title, n.describe(o.title), n.table(o.title), n.draw(o)}, nil
+		return parts{title: o.title, desc: n.describe(o.title), text: n.table(o.title), scene: n.draw(o), live: n.live(), data: n.records(o.title)}, nil
 	})
 }
 
@@ -227,4 +227,34 @@ func (n *network) table(title string) string {
 		fmt.Fprintf(&b, "and %d more links\n", more)
 	}
 	return b.String()
+}
+
+// liveGraph is a graph as the script reads it: links and nodes in the order of
+// their marks.
+type liveGraph struct {
+	Version int      `json:"v"`
+	Kind    string   `json:"kind"` // "graph"
+	Unit    string   `json:"unit"`
+	What    string   `json:"what"`
+	Links   [][3]any `json:"links"` // from, to, effect; the strongest first
+	Texts   []int    `json:"texts"` // marks that belong to a node and follow it
+}
+
+func (n *network) live() any {
+	l := &liveGraph{Version: 1, Kind: "graph", Unit: n.unit, What: "edges", Links: [][3]any{}}
+	for _, k := range n.strongest() {
+		l.Links = append(l.Links, [3]any{k.from, k.to, float32(k.effect)})
+	}
+	for _, v := range n.nodes {
+		l.Texts = append(l.Texts, 1+len(v.ports))
+	}
+	return l
+}
+
+// records are the links.
+func (n *network) records(title string) records {
+	return records{title: title, unit: n.unit, columns: []string{"from", "to", "input", "effect"}, n: len(n.links), row: func(i int) []any {
+		l := n.links[i]
+		return []any{n.nodes[l.from].label, n.nodes[l.to].label, l.kind, float32(l.effect)}
+	}}
 }

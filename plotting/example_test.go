@@ -35,7 +35,7 @@ func ExampleHeadMap() {
 	// layer\head     0     1     2     3
 	// 0           0.02  0.05  0.01  0.04
 	// 1           0.03  0.07  0.02  0.98
-	// Heat map “attention to the token after the last copy”: 2 layer × 4 head. Lowest 0.010 at layer 0, head 2, highest 0.98 at layer 1, head 3.
+	// Heat map “attention to the token after the last copy”: 2 layers × 4 heads. Lowest 0.010 at layer 0, head 2, highest 0.98 at layer 1, head 3.
 }
 
 func ExampleHeatmap() {

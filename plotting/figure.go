@@ -3,9 +3,9 @@ package plotting
 import (
 	"errors"
 	"fmt"
-	"html"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +17,12 @@ type Figure struct {
 	desc  string
 	text  string
 	scene *scene
+	live  any // what the script of figures makes of it; nil: no more than hover
+	data  records
 	err   error
+
+	lo, hi float64                      // the values that colours stand for; lo > hi: none
+	again  func(more ...Option) *Figure // the same figure with other options
 }
 
 // errNil is what the methods of a nil Figure return.
@@ -27,12 +32,17 @@ var errNil = errors.New("plotting: nil Figure")
 type parts struct {
 	title, desc, text string
 	scene             *scene
+	live              any
+	data              records
+	coloured          *scale // the colours of a heat map
 }
 
 // build is the one boundary where panics, ours, gonum's or the data's, become
 // errors.
 func build(name string, opts []Option, body func(o options) (parts, error)) (f *Figure) {
-	f = &Figure{name: name}
+	f = &Figure{name: name, lo: 1, again: func(more ...Option) *Figure {
+		return build(name, append(slices.Clone(opts), more...), body)
+	}}
 	defer func() {
 		if r := recover(); r != nil {
 			f.err = fmt.Errorf("plotting.%s: cannot draw: %v", name, r)
@@ -42,7 +52,10 @@ func build(name string, opts []Option, body func(o options) (parts, error)) (f *
 	if err == nil {
 		var p parts
 		p, err = body(o)
-		f.title, f.desc, f.text, f.scene = p.title, p.desc, p.text, p.scene
+		f.title, f.desc, f.text, f.scene, f.live, f.data = p.title, p.desc, p.text, p.scene, p.live, p.data
+		if p.coloured != nil {
+			f.lo, f.hi = p.coloured.lo, p.coloured.hi
+		}
 	}
 	if err != nil {
 		f.err = fmt.Errorf("plotting.%s: %w", name, err)
@@ -105,15 +118,6 @@ func (f *Figure) PNG() ([]byte, error) { return f.render("PNG", (*scene).png) }
 // PDF is the figure as a one-page PDF document of the figure's size.
 func (f *Figure) PDF() ([]byte, error) { return f.render("PDF", (*scene).pdf) }
 
-// HTML is the figure as a fragment for a page: the inline SVG in a <figure>.
-func (f *Figure) HTML() ([]byte, error) {
-	svg, err := f.SVG()
-	if err != nil {
-		return nil, err
-	}
-	return fmt.Appendf(nil, "<figure style=\"margin:0\">\n%s</figure>\n", svg), nil
-}
-
 // Text is the figure for a terminal or a screen reader: a small aligned table
 // or a summary, with units. A figure that failed says so.
 func (f *Figure) Text() string {
@@ -126,38 +130,17 @@ func (f *Figure) Text() string {
 // String is Text.
 func (f *Figure) String() string { return f.Text() }
 
-// MIME is the figure for a notebook: image/svg+xml and text/plain.
-//
-// JupyterLab and Notebook 7 show image/svg+xml as an image, in which hover
-// titles do not work; HTML, sent as text/html, has them there. It is not part
-// of the bundle: a notebook that its reader has not trusted strips the SVG out
-// of it and shows what is left instead of the text form.
-func (f *Figure) MIME() (map[string][]byte, error) {
-	svg, err := f.SVG()
-	if err != nil {
-		return nil, err
-	}
-	return map[string][]byte{"image/svg+xml": svg, "text/plain": []byte(f.Text())}, nil
-}
-
-// page is the HTML document that Save writes.
-func (f *Figure) page() ([]byte, error) {
-	b, err := f.HTML()
-	if err != nil {
-		return nil, err
-	}
-	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>%s</title>\n%s</html>\n", html.EscapeString(f.title), b), nil
-}
-
 // Save writes the figure to path in the format of its extension: .svg, .png,
-// .pdf, .html or .txt. The file appears whole or not at all.
+// .pdf, .html or .txt; its data as .csv, .tex or .json. The file appears whole or
+// not at all.
 func (f *Figure) Save(path string) error {
 	write := map[string]func() ([]byte, error){
 		".svg": f.SVG, ".png": f.PNG, ".pdf": f.PDF, ".html": f.page,
 		".txt": func() ([]byte, error) { return []byte(f.Text()), f.Err() },
+		".csv": f.CSV, ".tex": f.LaTeX, ".json": f.JSON,
 	}[strings.ToLower(filepath.Ext(path))]
 	if write == nil {
-		return fmt.Errorf("plotting: cannot save %q: the extension must be .svg, .png, .pdf, .html or .txt", path)
+		return fmt.Errorf("plotting: cannot save %q: the extension must be .svg, .png, .pdf, .html or .txt, or .csv, .tex or .json for the data", path)
 	}
 	b, err := write()
 	if err != nil {

@@ -9,7 +9,7 @@ import "fmt"
 // shows "layer 1, head 3: 0.98".
 func HeadMap(x Labeled, opts ...Option) *Figure {
 	return build("HeadMap", opts, func(o options) (parts, error) {
-		g, err := read(x, "[layer head]")
+		g, err := readMasked(x, "[layer head]")
 		if err != nil {
 			return parts{}, err
 		}
@@ -34,11 +34,12 @@ func (g grid) heatmap(o options, square bool) parts {
 	}
 	size := rows.n * cols.n
 	for i := 0; i < len(g.vals); i += size {
-		p := panel{vals: g.vals[i : i+size]}
+		p := panel{vals: g.vals[i : i+size], masked: g.mask(i, size)}
 		if rank == 3 {
 			p.title = g.axes[0].named(i / size)
 		}
 		h.panels = append(h.panels, p)
 	}
-	return parts{o.title, g.describe("Heat map", o.title), g.table(o.title), h.draw(o)}
+	s := h.draw(o)
+	return parts{title: o.title, desc: g.describe("Heat map", o.title), text: g.table(o.title), scene: s, live: h.live("heat"), data: g.records(o.title), coloured: &h.scale}
 }

@@ -26,6 +26,8 @@ const (
 type panel struct {
 	title string
 	vals  []float64 // rows × cols
+	// masked cells cannot have a value; nil: none are.
+	masked []bool
 }
 
 // heat is a figure of one or more heat maps with the same axes and colours.
@@ -51,11 +53,14 @@ type heat struct {
 	upright     bool                 // column labels are turned
 	format      func(float64) string // of printed values
 	values      bool
+	places      []point // of the panels, set by draw
 }
 
 func (h *heat) val(p panel, r, c int) float64 { return p.vals[r*h.cols.n+c] }
 
-func (h *heat) shown(r, c int) bool { return h.hidden == nil || !h.hidden(r, c) }
+func (h *heat) shown(p panel, r, c int) bool {
+	return (h.hidden == nil || !h.hidden(r, c)) && (p.masked == nil || !p.masked[r*h.cols.n+c])
+}
 
 // Distances between panels.
 const (
@@ -85,6 +90,7 @@ func (h *heat) draw(o options) *scene {
 	for i, p := range h.panels {
 		x := h.left + float64(i%n)*(pw+panelGap)
 		y := top + float64(i/n)*(ph+h.headRoom()+panelGap) + h.headRoom()
+		h.places = append(h.places, point{x, y})
 		if p.title != "" {
 			s.add(text{x: x, y: y - 5, s: fit(p.title, textSize, pw+panelGap-2), size: textSize, fill: ink})
 		}

@@ -16,7 +16,7 @@ func (h *heat) cells(s *scene, p panel, x, y float64) {
 	}
 	for r := range h.rows.n {
 		for c := range h.cols.n {
-			if !h.shown(r, c) {
+			if !h.shown(p, r, c) {
 				continue
 			}
 			v := h.val(p, r, c)
@@ -47,7 +47,7 @@ func (h *heat) raster(s *scene, p panel, x, y float64) {
 	peak := make([]float64, len(img.Pix))
 	for r := range h.rows.n {
 		for c := range h.cols.n {
-			if !h.shown(r, c) {
+			if !h.shown(p, r, c) {
 				continue
 			}
 			i := img.PixOffset(c/kc, r/kr)

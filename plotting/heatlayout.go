@@ -140,7 +140,7 @@ func (h *heat) shownValues() [][]float64 {
 	for i, p := range h.panels {
 		for r := range h.rows.n {
 			for c := range h.cols.n {
-				if h.shown(r, c) {
+				if h.shown(p, r, c) {
 					out[i] = append(out[i], h.val(p, r, c))
 				}
 			}

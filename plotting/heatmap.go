@@ -10,7 +10,7 @@ import "fmt"
 // a raster, where only the largest value has a hover title.
 func Heatmap(x Labeled, opts ...Option) *Figure {
 	return build("Heatmap", opts, func(o options) (parts, error) {
-		g, err := read(x, "[row column]", "[panel row column]")
+		g, err := readMasked(x, "[row column]", "[panel row column]")
 		if err != nil {
 			return parts{}, err
 		}

@@ -103,7 +103,7 @@ func (g grid) hist(bins int, o options) parts {
 	} else {
 		t += quantiles(sorted)
 	}
-	return parts{o.title, desc, t, s}
+	return parts{title: o.title, desc: desc, text: t, scene: s, data: g.records(o.title)}
 }
 
 // wholeTicks are ticks for counts: no fractions.

@@ -75,15 +75,18 @@ func (a axis) numbers() ([]float64, bool) {
 
 // grid is a checked copy of a Labeled.
 type grid struct {
-	axes  []axis
-	vals  []float64
-	title string
-	unit  string
+	axes   []axis
+	vals   []float64 // NaN where masked
+	masked []bool    // cells that cannot have a value; nil: none
+	title  string
+	unit   string
 }
 
 // read checks x and copies it. want are the accepted shapes in words, such as
 // "[layer head]"; the number of words in each is an accepted rank.
-func read(x Labeled, want ...string) (grid, error) {
+func read(x Labeled, want ...string) (grid, error) { return readAs(x, false, want...) }
+
+func readAs(x Labeled, masks bool, want ...string) (grid, error) {
 	if x == nil {
 		return grid{}, fmt.Errorf("no data: got nil, want %s", strings.Join(want, " or "))
 	}
@@ -130,8 +133,28 @@ func read(x Labeled, want ...string) (grid, error) {
 	g.vals = make([]float64, size)
 	for i, v := range vals {
 		g.vals[i] = float64(v)
+		if masks && math.IsInf(g.vals[i], -1) {
+			if g.masked == nil {
+				g.masked = make([]bool, size)
+			}
+			g.masked[i], g.vals[i] = true, math.NaN()
+		}
 	}
 	return g, g.drawable()
+}
+
+// readMasked is read for figures in which -Inf, what a mask writes into attention
+// scores, stands for a cell that cannot have a value.
+func readMasked(x Labeled, want ...string) (grid, error) {
+	return readAs(x, true, want...)
+}
+
+// mask is the part of the mask for n cells from the i-th on.
+func (g grid) mask(i, n int) []bool {
+	if g.masked == nil {
+		return nil
+	}
+	return g.masked[i : i+n]
 }
 
 // drawable reports values that no axis can show.
@@ -139,12 +162,12 @@ func (g grid) drawable() error {
 	seen := false
 	for i, v := range g.vals {
 		if math.IsInf(v, 0) {
-			return fmt.Errorf("value at %s is %v: a figure needs finite values (NaN means no value)", g.where(i), v)
+			return fmt.Errorf("value at %s is %v: a figure needs finite values (NaN means no value, and -Inf a masked cell of a heat map)", g.where(i), v)
 		}
 		seen = seen || !math.IsNaN(v)
 	}
 	if !seen {
-		return fmt.Errorf("shape %v: every value is NaN, there is nothing to draw", g.shape())
+		return fmt.Errorf("shape %v: every value is NaN or masked, there is nothing to draw", g.shape())
 	}
 	return nil
 }

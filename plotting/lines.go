@@ -81,7 +81,7 @@ func (g grid) lines(o options) (parts, error) {
 		}
 	}
 	s.footer(o.caption)
-	return parts{o.title, g.describe("Line chart", o.title), g.table(o.title), s}, nil
+	return parts{title: o.title, desc: g.describe("Line chart", o.title), text: g.table(o.title), scene: s, data: g.records(o.title)}, nil
 }
 
 // band reads the limits of the band, nil if there is none.

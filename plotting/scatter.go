@@ -115,7 +115,7 @@ func scatter(gx, gy grid, o options) (parts, error) {
 	if title == "" {
 		title = strings.TrimSpace(cmp.Or(gy.title, "y") + " against " + cmp.Or(gx.title, "x"))
 	}
-	return parts{title, "Scatter plot: " + head + ".", t, s}, nil
+	return parts{title: title, desc: "Scatter plot: " + head + ".", text: t, scene: s, data: pairs(gx, gy, title)}, nil
 }
 
 // faded is the colour of a group of points. Points that cover each other show
@@ -195,4 +195,13 @@ func correlation(x, y []float64, keep []int) float64 {
 		syy += (y[i] - my) * (y[i] - my)
 	}
 	return sxy / math.Sqrt(sxx*syy)
+}
+
+// pairs are the points with their labels.
+func pairs(gx, gy grid, title string) records {
+	r := gx.records(title)
+	r.unit = ""
+	r.columns = append(r.columns[:len(r.columns)-1], cmp.Or(gx.quantity(), "x"), cmp.Or(gy.quantity(), "y"))
+	r.row = func(i int) []any { return append(gx.labels(i), gx.value(i), gy.value(i)) }
+	return r
 }

@@ -22,7 +22,7 @@ const (
 func (g grid) describe(kind, title string) string {
 	names := make([]string, len(g.axes))
 	for i, a := range g.axes {
-		names[i] = fmt.Sprintf("%d %s", a.n, cmp.Or(a.name, "positions"))
+		names[i] = counted(a.n, cmp.Or(a.name, "position"))
 	}
 	s := kind
 	if title != "" {
@@ -31,6 +31,17 @@ func (g grid) describe(kind, title string) string {
 	lo, hi := g.extremes()
 	return fmt.Sprintf("%s: %s. Lowest %s at %s, highest %s at %s.", s, strings.Join(names, " × "),
 		withUnit(g.vals[lo], g.unit), g.where(lo), withUnit(g.vals[hi], g.unit), g.where(hi))
+}
+
+// counted is n things of the name: "1 layer", "12 heads".
+func counted(n int, name string) string {
+	if n == 1 || strings.HasSuffix(name, "s") {
+		return fmt.Sprintf("%d %s", n, name)
+	}
+	if stem, ok := strings.CutSuffix(name, "ry"); ok { // query, category
+		return fmt.Sprintf("%d %sries", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, name)
 }
 
 // extremes are the indices of the smallest and the largest value.

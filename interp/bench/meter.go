@@ -16,26 +16,23 @@ type meter struct {
 }
 
 // Do implements [model.Runner].
-func (m *meter) Do(ctx context.Context, r model.Request) (*model.Result, error) {
-	m.mu.Lock()
-	m.stage.Passes++
-	m.mu.Unlock()
-	return m.Runner.Do(ctx, r)
-}
-
-// Sweep implements [model.Runner].
-func (m *meter) Sweep(ctx context.Context, s model.Sweep) (*model.SweepResult, error) {
-	r, err := m.Runner.Sweep(ctx, s)
+func (m *meter) Do(ctx context.Context, ask model.Ask) (any, error) {
+	answer, err := m.Runner.Do(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.stage.Sweeps++
-	m.stage.Variants += r.Plan.Variants
-	m.stage.FLOPs += r.Plan.FLOPs + r.Plan.Base
-	m.stage.Naive += r.Plan.Naive
-	return r, nil
+	switch a := answer.(type) {
+	case *model.Result:
+		m.stage.Passes++
+	case *model.SweepResult:
+		m.stage.Sweeps++
+		m.stage.Variants += a.Plan.Variants
+		m.stage.FLOPs += a.Plan.FLOPs + a.Plan.Base
+		m.stage.Naive += a.Plan.Naive
+	}
+	return answer, nil
 }
 
 // measure runs a stage and says what it cost.

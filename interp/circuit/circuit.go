@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 )
 
@@ -34,18 +35,6 @@ type Node struct {
 	Class string   `json:"class,omitempty"` // what it does, such as "name mover"
 }
 
-// An Input is what of a part an edge leads to.
-type Input string
-
-// The inputs of parts.
-const (
-	ToQuery  Input = "q"      // of a head
-	ToKey    Input = "k"      // of a head
-	ToValue  Input = "v"      // of a head
-	ToMLP    Input = "mlp"    // of an MLP
-	ToLogits Input = "logits" // of the unembedding
-)
-
 // An Edge says that a part reads what an earlier one writes.
 type Edge struct {
 	From  Part  `json:"from"`
@@ -57,12 +46,7 @@ type Edge struct {
 }
 
 // String is the edge as "7.3 → 9.9 q".
-func (e Edge) String() string {
-	if e.Input == ToLogits || e.Input == ToMLP {
-		return fmt.Sprintf("%s → %s", e.From, e.To)
-	}
-	return fmt.Sprintf("%s → %s %s", e.From, e.To, e.Input)
-}
+func (e Edge) String() string { return e.ends().String() }
 
 // Parts are those of the nodes, in their order.
 func (c *Circuit) Parts() []Part {
@@ -121,56 +105,61 @@ func (c *Circuit) Check(m *model.Model) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("circuit %q: %w", c.Name, fmt.Errorf(format, args...))
 	}
+	nodes := make(map[Part]bool, len(c.Nodes))
 	for i, n := range c.Nodes {
 		switch {
 		case n.Part.Kind != KindHead && n.Part.Kind != KindMLP:
 			return fail("node %d is %q; a node is a head or an MLP", i, n.Part)
-		case slices.Contains(c.Parts()[:i], n.Part):
+		case nodes[n.Part]:
 			return fail("node %s stands there twice; list all its positions in one", n.Part)
 		}
+		nodes[n.Part] = true
 		for k, at := range n.At {
 			if at == "" || slices.Contains(n.At[:k], at) {
 				return fail("node %s: position %q is empty or stands there twice", n.Part, at)
 			}
 		}
 	}
+	edges := make(map[graph.Edge]bool, len(c.Edges))
 	for i, e := range c.Edges {
-		if err := c.checkEdge(e); err != nil {
+		if err := e.check(nodes); err != nil {
 			return fail("edge %d, %s: %w", i, e, err)
 		}
-		if slices.ContainsFunc(c.Edges[:i], e.same) {
+		if edges[e.ends()] {
 			return fail("edge %s stands there twice", e)
 		}
+		edges[e.ends()] = true
 	}
 	if m == nil {
 		return nil
 	}
 	for _, p := range c.Parts() {
-		if err := p.in(m.Config()); err != nil {
+		if err := p.In(m.Config()); err != nil {
 			return fail("node %w", err)
 		}
 	}
 	return nil
 }
 
-func (e Edge) same(o Edge) bool { return e.From == o.From && e.To == o.To && e.Input == o.Input }
+// ends are the edge without its effect.
+func (e Edge) ends() graph.Edge {
+	return graph.Edge{From: e.From, To: graph.Receiver{Part: e.To, Input: e.Input}}
+}
 
-func (c *Circuit) checkEdge(e Edge) error {
-	inputs := map[Kind][]Input{
-		KindHead: {ToQuery, ToKey, ToValue}, KindMLP: {ToMLP}, KindLogits: {ToLogits},
-	}[e.To.Kind]
+func (e Edge) check(nodes map[Part]bool) error {
+	inputs := e.To.Inputs()
 	switch {
 	case inputs == nil:
 		return fmt.Errorf("nothing leads to %s", e.To)
 	case !slices.Contains(inputs, e.Input):
 		return fmt.Errorf("%s has no input %q; it has %q", e.To, e.Input, inputs)
-	case e.From.Kind == KindLogits || e.From.rank() >= e.To.rank():
+	case e.From.Kind == KindLogits || !e.From.Before(e.To):
 		return fmt.Errorf("%s does not come before %s", e.From, e.To)
 	case math.IsNaN(e.Effect) || math.IsInf(e.Effect, 0):
 		return fmt.Errorf("the effect is %g", e.Effect)
 	}
 	for _, p := range []Part{e.From, e.To} {
-		if (p.Kind == KindHead || p.Kind == KindMLP) && c.find(p) == nil {
+		if (p.Kind == KindHead || p.Kind == KindMLP) && !nodes[p] {
 			return fmt.Errorf("%s is not among the nodes", p)
 		}
 	}

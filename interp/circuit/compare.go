@@ -3,9 +3,10 @@ package circuit
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/golens/golens/interp/graph"
 )
 
 // A Comparison holds one circuit against another.
@@ -34,8 +35,8 @@ func (c *Circuit) Compare(truth *Circuit) (*Comparison, error) {
 	}
 	r := &Comparison{Circuit: c.Title(), Truth: truth.Title()}
 	text := func(p Part) string { return p.String() }
-	r.Nodes = overlap(c.Parts(), truth.Parts(), func(a, b Part) bool { return a == b }, text)
-	r.Edges = overlap(c.Edges, truth.Edges, Edge.same, Edge.String)
+	r.Nodes = overlap(c.Parts(), truth.Parts(), text)
+	r.Edges = overlap(c.ends(), truth.ends(), graph.Edge.String)
 	for _, n := range c.Nodes {
 		if other := truth.find(n.Part); other != nil && other.Class == n.Class {
 			r.Classes++
@@ -44,16 +45,32 @@ func (c *Circuit) Compare(truth *Circuit) (*Comparison, error) {
 	return r, nil
 }
 
-func overlap[T any](a, b []T, same func(a, b T) bool, text func(T) string) (o Overlap) {
+// ends are the edges without their effects.
+func (c *Circuit) ends() []graph.Edge {
+	all := make([]graph.Edge, len(c.Edges))
+	for i, e := range c.Edges {
+		all[i] = e.ends()
+	}
+	return all
+}
+
+func overlap[T comparable](a, b []T, text func(T) string) (o Overlap) {
+	inA, inB := map[T]bool{}, map[T]bool{}
 	for _, x := range a {
-		if slices.ContainsFunc(b, func(y T) bool { return same(x, y) }) {
+		inA[x] = true
+	}
+	for _, y := range b {
+		inB[y] = true
+	}
+	for _, x := range a {
+		if inB[x] {
 			o.Both = append(o.Both, text(x))
 		} else {
 			o.Extra = append(o.Extra, text(x))
 		}
 	}
 	for _, y := range b {
-		if !slices.ContainsFunc(a, func(x T) bool { return same(x, y) }) {
+		if !inA[y] {
 			o.Missing = append(o.Missing, text(y))
 		}
 	}

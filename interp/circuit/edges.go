@@ -3,8 +3,8 @@ package circuit
 import (
 	"errors"
 	"fmt"
-	"slices"
 
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/config"
 )
@@ -16,14 +16,9 @@ import (
 // Hanna et al. 2024; Conmy et al. 2023 also count an edge from each head's
 // queries, keys and values to its output.
 func EdgesOf(m *model.Model) []Edge {
-	c := m.Config()
 	var all []Edge
-	for _, r := range receiversOf(c) {
-		for _, p := range sendersOf(c) {
-			if feeds(c, p, r.part) {
-				all = append(all, Edge{From: p, To: r.part, Input: r.input})
-			}
-		}
+	for e := range graph.Of(m.Config()).All().ByHead() {
+		all = append(all, Edge{From: e.From, To: e.To.Part, Input: e.To.Input})
 	}
 	return all
 }
@@ -64,7 +59,7 @@ func feeds(c config.Config, from, to Part) bool {
 	if c.Parallel && from.Kind == KindHead && to.Kind == KindMLP && from.Layer == to.Layer {
 		return false
 	}
-	return from.rank() < to.rank()
+	return from.Before(to)
 }
 
 // cuts tells whether an ablation of edges can cut what a part sends.
@@ -95,6 +90,10 @@ func (b *bench) checkEdges(c *Circuit) error {
 // outsideEdges are the edges that are cut when a circuit is all that is left.
 func (b *bench) outsideEdges(c *Circuit) []gone {
 	conf := b.m.Config()
+	kept := make(map[graph.Edge]bool, len(c.Edges))
+	for _, e := range c.ends() {
+		kept[e] = true
+	}
 	var list []gone
 	for _, p := range b.a.parts(b.m) {
 		n := c.find(p)
@@ -104,7 +103,7 @@ func (b *bench) outsideEdges(c *Circuit) []gone {
 		}
 		var from []receiver
 		for _, r := range receiversOf(conf) {
-			if b.a.cuts(p, r.part) && feeds(conf, p, r.part) && !slices.ContainsFunc(c.Edges, Edge{From: p, To: r.part, Input: r.input}.same) {
+			if b.a.cuts(p, r.part) && feeds(conf, p, r.part) && !kept[graph.Edge{From: p, To: graph.Receiver{Part: r.part, Input: r.input}}] {
 				from = append(from, r)
 			}
 		}

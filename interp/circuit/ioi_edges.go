@@ -49,7 +49,7 @@ func (s *finder) edges() error {
 // twice the larger effect counts.
 func (s *finder) join(effects []effect) {
 	for _, e := range s.tr.edges(effects, s.Options.Edge) {
-		i := slices.IndexFunc(s.Edges, e.same)
+		i := slices.IndexFunc(s.Edges, func(o Edge) bool { return o.ends() == e.ends() })
 		switch {
 		case i < 0:
 			s.Edges = append(s.Edges, e)

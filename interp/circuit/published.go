@@ -47,7 +47,7 @@ func (c *Circuit) follow(from, to string, inputs ...Input) {
 	for _, a := range c.Of(from) {
 		for _, b := range c.Of(to) {
 			for _, input := range inputs {
-				if a.rank() < b.rank() {
+				if a.Before(b) {
 					c.Edges = append(c.Edges, Edge{From: a, To: b, Input: input})
 				}
 			}

@@ -43,7 +43,7 @@ func signals(m *model.Model, t *task.IOITask, heads []Part) (*SignalTable, error
 	}
 	var edits []hook.Edit
 	for _, p := range heads {
-		if err := p.in(m.Config()); err != nil || p.Kind != KindHead {
+		if err := p.In(m.Config()); err != nil || p.Kind != KindHead {
 			return nil, fmt.Errorf("%s is no head of this model", p)
 		}
 		edits = append(edits, hook.Z(p.Layer).Head(p.Index).In(t.End).FromSource())

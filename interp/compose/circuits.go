@@ -18,7 +18,9 @@ const elhage = "Elhage et al. 2021"
 // QK circuits".
 func OV(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error) {
 	return circuit(m, fmt.Sprintf("OV circuit of head %d.%d", layer, head), "logits", tokens, "source", "output",
-		model.WE().Of(tokens...), model.WV(layer).H(head), model.WO(layer).H(head), model.WU().Of(tokens...))
+		[]at{{layer, head}}, func(w []weights) model.Chain {
+			return model.Chain{model.WE().Of(tokens...), w[0].v, w[0].o, model.WU().Of(tokens...)}
+		})
 }
 
 // QK is the QK circuit of a head on some tokens, W_E W_QK W_Eᵀ times the scale
@@ -26,8 +28,13 @@ func OV(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error
 // key [query, key]. Positions are left out. No passes; two thin products.
 // Source: Elhage et al. 2021.
 func QK(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error) {
-	r, err := circuit(m, fmt.Sprintf("QK circuit of head %d.%d", layer, head), "score", tokens, "query", "key",
-		model.WE().Of(tokens...), model.WQ(layer).H(head), model.WK(layer).H(head).T(), model.WE().Of(tokens...).T())
+	title := fmt.Sprintf("QK circuit of head %d.%d", layer, head)
+	if err := bilinear(m); err != nil {
+		return nil, fmt.Errorf("%s: %w", title, err)
+	}
+	r, err := circuit(m, title, "score", tokens, "query", "key", []at{{layer, head}}, func(w []weights) model.Chain {
+		return model.Chain{model.WE().Of(tokens...), w[0].q, w[0].k.T(), model.WE().Of(tokens...).T()}
+	})
 	return scaled(m, r), err
 }
 
@@ -42,17 +49,29 @@ func KComposed(m *model.Model, earlierLayer, earlierHead, layer, head int, token
 	if earlierLayer >= layer {
 		return nil, fmt.Errorf("%s: layer %d does not come before layer %d", title, earlierLayer, layer)
 	}
-	r, err := circuit(m, title, "score", tokens, "query", "key before",
-		model.WE().Of(tokens...), model.WQ(layer).H(head), model.WK(layer).H(head).T(),
-		model.WO(earlierLayer).H(earlierHead).T(), model.WV(earlierLayer).H(earlierHead).T(), model.WE().Of(tokens...).T())
+	if err := bilinear(m); err != nil {
+		return nil, fmt.Errorf("%s: %w", title, err)
+	}
+	r, err := circuit(m, title, "score", tokens, "query", "key before", []at{{earlierLayer, earlierHead}, {layer, head}}, func(w []weights) model.Chain {
+		return model.Chain{model.WE().Of(tokens...), w[1].q, w[1].k.T(), w[0].o.T(), w[0].v.T(), model.WE().Of(tokens...).T()}
+	})
 	return scaled(m, r), err
 }
 
-// circuit multiplies a chain whose ends are tokens.
-func circuit(m *model.Model, title, unit string, tokens []int32, from, to string, factors ...model.Factor) (*interp.Result, error) {
+// circuit multiplies a chain of some heads' weights whose ends are tokens.
+func circuit(m *model.Model, title, unit string, tokens []int32, from, to string, heads []at, chain func([]weights) model.Chain) (*interp.Result, error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("%s: no tokens; name those to look at", title)
 	}
+	var all []weights
+	for _, h := range heads {
+		w, err := weightsOf(m, h.layer, h.head)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", title, err)
+		}
+		all = append(all, w)
+	}
+	factors := chain(all)
 	product, err := m.Product(factors...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
@@ -69,7 +88,7 @@ func circuit(m *model.Model, title, unit string, tokens []int32, from, to string
 	if to != from {
 		values = values.Label(to, words)
 	}
-	return result(m, values.Named(title, unit), model.Chain(factors).String()), values.Err()
+	return result(m, values.Named(title, unit), factors.String()), values.Err()
 }
 
 func scaled(m *model.Model, r *interp.Result) *interp.Result {

@@ -167,8 +167,8 @@ func TestErrors(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{"head", func() error { _, err := compose.OV(m, 0, 9, 1); return err }, "has no head 9"},
-		{"layer", func() error { _, err := compose.QK(m, 7, 0, 1); return err }, "no weight matrix blocks.7"},
+		{"head", func() error { _, err := compose.OV(m, 0, 9, 1); return err }, "no head 0.9; layers are 0 to 1, heads 0 to 2"},
+		{"layer", func() error { _, err := compose.QK(m, 7, 0, 1); return err }, "no head 7.0"},
 		{"token", func() error { _, err := compose.QK(m, 0, 0, 64); return err }, "no token 64"},
 		{"no tokens", func() error { _, err := compose.OV(m, 0, 0); return err }, "no tokens"},
 		{"order", func() error { _, err := compose.KComposed(m, 1, 0, 1, 1, 1); return err }, "does not come before"},

@@ -28,7 +28,8 @@ func (s Side) String() string { return [...]string{"Q", "K", "V"}[s] }
 // queries, keys or values: ‖W_OV X‖ / (‖W_OV‖ ‖X‖) in the Frobenius norm, with
 // X = W_QK, W_QKᵀ or W_OV of the later head [from, to], where from and to count
 // the heads layer by layer. NaN where the one does not come before the other.
-// [Baseline] is what two random heads have.
+// [Baseline] is what two random heads have. Heads that share keys and values
+// are told apart by their queries and outputs.
 //
 // It compares directions in weights; heads that compose may never be active
 // together, and norms between them are left out.
@@ -41,11 +42,11 @@ func Composition(m *model.Model, side Side) (*interp.Result, error) {
 		return nil, fmt.Errorf("composition: side %d is none of Q, K, V", int(side))
 	}
 	c := m.Config()
-	if c.KVHeads != c.Heads {
-		return nil, fmt.Errorf("composition: %d key heads are shared by %d query heads; this is not supported yet", c.KVHeads, c.Heads)
-	}
 	title := fmt.Sprintf("%s-composition", side)
 	fail := func(err error) (*interp.Result, error) { return nil, fmt.Errorf("%s: %w", title, err) }
+	if err := bilinear(m); err != nil && side != V {
+		return fail(err)
+	}
 	f, err := factorise(m)
 	if err != nil {
 		return fail(err)
@@ -60,7 +61,7 @@ func Composition(m *model.Model, side Side) (*interp.Result, error) {
 	}
 	for later := 1; later < c.Layers; later++ {
 		for earlier := range later {
-			middle, err := m.Product(model.WO(earlier), reader(side, later))
+			middle, err := m.Product(model.WO(earlier).AfterNorm(), reader(side, later))
 			if err != nil {
 				return fail(err)
 			}
@@ -68,7 +69,11 @@ func Composition(m *model.Model, side Side) (*interp.Result, error) {
 			for h := range c.Heads {
 				for g := range c.Heads {
 					from, to := earlier*c.Heads+h, later*c.Heads+g
-					part := between.Slice(h*c.DHead, (h+1)*c.DHead, g*c.DHead, (g+1)*c.DHead)
+					read := g // the head of queries, or of keys and values
+					if side != Q {
+						read = c.KVHead(g)
+					}
+					part := between.Slice(h*c.DHead, (h+1)*c.DHead, read*c.DHead, (read+1)*c.DHead)
 					scores.Set(f.score(side, from, to, part), from, to)
 				}
 			}
@@ -86,7 +91,7 @@ func reader(side Side, layer int) model.Factor {
 	return [...]model.Factor{model.WQ(layer), model.WK(layer), model.WV(layer)}[side]
 }
 
-// factors are, per head, small matrices with the norms of the large ones:
+// factors are, per query head, small matrices with the norms of the large ones:
 // ‖A B Cᵀ‖ = ‖R_A B R_Cᵀ‖ where R is the triangle of the QR decomposition.
 type factors struct {
 	q, k, v, o []mat.Matrix // [d_head, d_head]; o is of W_Oᵀ
@@ -100,8 +105,11 @@ func factorise(m *model.Model) (factors, error) {
 		// factors are the triangles of QR.
 		var chains []model.Chain
 		for h := range c.Heads {
-			q, k, v, o := model.WQ(l).H(h), model.WK(l).H(h), model.WV(l).H(h), model.WO(l).H(h)
-			chains = append(chains, model.Chain{q.T(), q}, model.Chain{k.T(), k}, model.Chain{v.T(), v}, model.Chain{o, o.T()})
+			w, err := weightsOf(m, l, h)
+			if err != nil {
+				return f, err
+			}
+			chains = append(chains, model.Chain{w.q.T(), w.q}, model.Chain{w.k.T(), w.k}, model.Chain{w.v.T(), w.v}, model.Chain{w.o, w.o.T()})
 		}
 		grams, err := m.Products(chains...)
 		if err != nil {

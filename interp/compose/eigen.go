@@ -18,14 +18,15 @@ import (
 //
 // Copying alone does not make an induction head: many heads of GPT-2 small have
 // it. Where the embedding is not what heads read (GPT-2's first MLP rewrites
-// it), the score misjudges heads.
+// it), the score misjudges heads. Heads that share values are judged each by
+// its own output.
 //
 // No passes. The eigenvalues are those of the small W_O W_U W_E W_V
 // [d_head, d_head], which are the same but for zeros. Source: Elhage et al.
 // 2021, "summarizing OV/QK matrices: copying".
 func EigenvalueCopying(m *model.Model) (*interp.Result, error) {
-	return eigenvalues(m, "eigenvalue copying score", "Σλ/Σ|λ| of W_E W_OV W_U", func(l, h int) model.Chain {
-		return model.Chain{model.WO(l).H(h), model.WU(), model.WE(), model.WV(l).H(h)}
+	return eigenvalues(m, "eigenvalue copying score", "Σλ/Σ|λ| of W_E W_OV W_U", 0, func(w weights) model.Chain {
+		return model.Chain{w.o, model.WU(), model.WE(), w.v}
 	})
 }
 
@@ -36,25 +37,34 @@ func EigenvalueCopying(m *model.Model) (*interp.Result, error) {
 // passes. Source: Elhage et al. 2021, "how induction heads work".
 func EigenvalueMatching(m *model.Model, earlierLayer, earlierHead int) (*interp.Result, error) {
 	title := fmt.Sprintf("eigenvalue matching score through the keys from head %d.%d", earlierLayer, earlierHead)
-	return eigenvalues(m, title, "Σλ/Σ|λ| of W_E W_QK (W_OV)ᵀ W_Eᵀ", func(l, h int) model.Chain {
-		if l <= earlierLayer {
-			return nil
-		}
-		return model.Chain{
-			model.WK(l).H(h).T(), model.WO(earlierLayer).H(earlierHead).T(), model.WV(earlierLayer).H(earlierHead).T(),
-			model.WE().T(), model.WE(), model.WQ(l).H(h),
-		}
+	if err := bilinear(m); err != nil {
+		return nil, fmt.Errorf("%s: %w", title, err)
+	}
+	earlier, err := weightsOf(m, earlierLayer, earlierHead)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", title, err)
+	}
+	return eigenvalues(m, title, "Σλ/Σ|λ| of W_E W_QK (W_OV)ᵀ W_Eᵀ", earlierLayer+1, func(w weights) model.Chain {
+		return model.Chain{w.k.T(), earlier.o.T(), earlier.v.T(), model.WE().T(), model.WE(), w.q}
 	})
 }
 
-func eigenvalues(m *model.Model, title, method string, chain func(layer, head int) model.Chain) (*interp.Result, error) {
+// eigenvalues are those of a chain for each head from a layer on.
+func eigenvalues(m *model.Model, title, method string, layer int, chain func(weights) model.Chain) (*interp.Result, error) {
 	scores := interp.Heads(m, title, "")
+	c := m.Config()
+	first := layer * c.Heads
 	var chains []model.Chain
 	for i := range scores.Values() {
 		scores.Values()[i] = nan
-		if c := chain(i/m.Config().Heads, i%m.Config().Heads); c != nil {
-			chains = append(chains, c)
+		if i < first {
+			continue
 		}
+		w, err := weightsOf(m, i/c.Heads, i%c.Heads)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", title, err)
+		}
+		chains = append(chains, chain(w))
 	}
 	if len(chains) == 0 {
 		return nil, fmt.Errorf("%s: no head comes after it", title)
@@ -63,7 +73,6 @@ func eigenvalues(m *model.Model, title, method string, chain func(layer, head in
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}
-	first := len(scores.Values()) - len(products) // heads without a chain are the first ones
 	for i, p := range products {
 		share, err := traceShare(p)
 		if err != nil {

@@ -15,8 +15,8 @@ type Attended int
 
 const (
 	// Strongest is the token with the largest attention, and what the head
-	// writes is its whole output there. A head that rests on the first token
-	// when it finds nothing is judged by that token.
+	// writes is its whole output there. Where that is the begin token, on which
+	// heads rest that find nothing, the query does not count.
 	Strongest Attended = iota
 	// Weighted is every token in turn, weighted by its attention, and what the
 	// head writes is what it carries from that token alone.
@@ -31,19 +31,23 @@ func (a Attended) String() string {
 	return "the token attended to most"
 }
 
-// Copying is the copying score: on random tokens without repetition, how much
-// of what a head adds to the logits of the sample's tokens goes to the very
-// token that it attends to. The head's output goes straight through the
-// unembedding (no norm); the mean over the vocabulary is subtracted and only
-// raised logits count. 1 means that the attended token alone is raised, -1 that
-// it never is; NaN that the head raises none.
+// Copying is a copying score: on random tokens without repetition, how much of
+// what a head adds to the logits of the sample's tokens goes to the very token
+// that it attends to. The head's output goes straight through the unembedding (no
+// final norm; the weight of a norm behind the attention counts); the mean over
+// the vocabulary is subtracted and only raised logits count. The begin token is
+// neither a key nor one of the tokens. Of the share r of the raise that goes to
+// the attended token the score is 2r - 1: 1 means that the attended token alone
+// is raised, -1 that it never is; NaN that the head raises none.
 //
 // It shows what a head writes where it looks; whether it looks where copying
 // helps is another matter (see [Induction]).
 //
 // Times of data is taken as 1. One pass, and per head a product [d_head, tokens].
-// Source: Olsson et al. 2022, appendix; their ratio runs from 0 to 0.5, and
-// 4 ratio - 1 is this score. Which token counts as attended is not said there.
+// Source: after Olsson et al. 2022, appendix. Their ratio is said to run from 0
+// to 0.5 before it is scaled to -1 to 1, which a share of all raised tokens, the
+// attended one among them, does not: only the sign and the two ends can be held
+// against their scores. Which token counts as attended is not said there.
 func Copying(m *model.Model, data Repeated, attended Attended) (*interp.Result, error) {
 	data.Times = 1
 	prompts, err := data.Prompts(m)
@@ -66,8 +70,8 @@ func Copying(m *model.Model, data Repeated, attended Attended) (*interp.Result, 
 		var chains []model.Chain
 		for h := range c.Heads {
 			chains = append(chains,
-				model.Chain{model.WO(l).H(h), model.WU().Of(tokens...)},
-				model.Chain{model.WO(l).H(h), model.WU().Average()})
+				model.Chain{model.WO(l).H(h).AfterNorm(), model.WU().Of(tokens...)},
+				model.Chain{model.WO(l).H(h).AfterNorm(), model.WU().Average()})
 		}
 		products, err := m.Products(chains...)
 		if err != nil {
@@ -79,7 +83,9 @@ func Copying(m *model.Model, data Repeated, attended Attended) (*interp.Result, 
 			for i, row := range prompts.IDs {
 				of := make([]int, len(row)) // the column of each token of the row
 				for p, id := range row {
-					of[p] = columns[id]
+					if of[p] = columns[id]; p == 0 && prompts.BOS {
+						of[p] = begin
+					}
 				}
 				at := func(q, k int) float64 { return pattern.At(i, h, q, k) }
 				if attended == Weighted {
@@ -92,7 +98,7 @@ func Copying(m *model.Model, data Repeated, attended Attended) (*interp.Result, 
 	}
 	return &interp.Result{
 		Array:   samples.Mean("sample").Named("copying score", ""),
-		Samples: samples, Method: fmt.Sprintf("copying score of %s, %s", attended, data), Source: olsson, Provenance: run.Provenance,
+		Samples: samples, Method: fmt.Sprintf("copying score of %s, %s", attended, data), Source: "after " + olsson, Provenance: run.Provenance,
 	}, samples.Err()
 }
 
@@ -119,6 +125,9 @@ func vectors(a *array.Array, row, head int) [][]float32 {
 	return all
 }
 
+// begin stands for the column of the begin token, which does not count.
+const begin = -1
+
 // writer is what a head's output does to logits.
 type writer struct {
 	out, mean []float32 // [d_head, token] and [d_head]
@@ -136,6 +145,9 @@ func (w writer) copies(of []int, z [][]float32, attention func(q, k int) float64
 				most = k
 			}
 		}
+		if of[most] == begin {
+			continue
+		}
 		raised, sum := w.raise(z[q], of, most)
 		attended, all = attended+raised, all+sum
 	}
@@ -146,6 +158,9 @@ func (w writer) copies(of []int, z [][]float32, attention func(q, k int) float64
 func (w writer) copiesEach(of []int, v [][]float32, attention func(q, k int) float64) float64 {
 	attended, all := 0.0, 0.0
 	for k := range of {
+		if of[k] == begin {
+			continue
+		}
 		weight := 0.0
 		for q := k; q < len(of); q++ {
 			weight += attention(q, k)
@@ -160,6 +175,9 @@ func (w writer) copiesEach(of []int, v [][]float32, attention func(q, k int) flo
 // of all of them.
 func (w writer) raise(x []float32, of []int, one int) (raised, all float64) {
 	for k, column := range of {
+		if column == begin {
+			continue
+		}
 		r := max(0, w.logit(x, column))
 		if all += r; k == one {
 			raised = r

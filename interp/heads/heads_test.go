@@ -130,6 +130,56 @@ func TestCopying(t *testing.T) {
 	}
 }
 
+// The begin token is no key and no output: a head that rests on it has no score,
+// and one that copies is not worse for raising it too. A norm behind the heads
+// counts with its weight.
+func TestCopyingLeavesOutTheBeginToken(t *testing.T) {
+	const vocab, context = 10, 8
+	rest := vocab // a coordinate that tells the first position
+	h := modeltest.ByHand(t, map[string]any{
+		"n_head": 3, "d_head": vocab + 1, "n_embd": vocab + 1, "vocab_size": vocab, "n_positions": context, "bos_token_id": 0,
+		"norm": "rmsnorm", "norm_at": "after",
+	})
+	h.Add("pos_embed.W_pos", 1, 0, rest)
+	for id := range vocab {
+		h.Add("embed.W_E", 1, id, id).Add("unembed.W_U", 1, id, id)
+		h.Add("blocks.0.ln1.w", 1, id)
+		h.Head(0, 0, "W_Q", id, 0, 30).Head(0, 0, "W_V", id, id, 1).Head(0, 0, "W_O", id, id, 1)
+		// Heads 0.1 and 0.2 attend to the token itself and copy it; 0.1 raises the
+		// begin token as much. The norm's weight turns the raise of even tokens
+		// into its opposite.
+		h.Head(0, 1, "W_Q", id, id, 30).Head(0, 1, "W_K", id, id, 1).Head(0, 1, "W_V", id, id, 1).Head(0, 1, "W_O", id, id, 1).Head(0, 1, "W_O", 0, id, 1)
+		h.Head(0, 2, "W_Q", id, id, 30).Head(0, 2, "W_K", id, id, 1).Head(0, 2, "W_V", id, id, 1).Head(0, 2, "W_O", id, id, 1)
+	}
+	h.Head(0, 0, "W_K", rest, 0, 1)
+	for id := 2; id < vocab; id += 2 {
+		h.Add("blocks.0.ln1.w", -2, id)
+	}
+	m, err := model.Open(h.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, attended := range []heads.Attended{heads.Strongest, heads.Weighted} {
+		odd, err := heads.Copying(m, heads.Repeated{Len: 5, Samples: 2, From: []int32{1, 3, 5, 7, 9}}, attended)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := odd.At(0, 0); !math.IsNaN(got) && attended == heads.Strongest {
+			t.Errorf("%s: the head that rests on the begin token scores %g", attended, got)
+		}
+		if got := odd.At(0, 1); math.Abs(got-1) > tight {
+			t.Errorf("%s: the head that raises the begin token beside the attended one scores %g, want 1", attended, got)
+		}
+		even, err := heads.Copying(m, heads.Repeated{Len: 4, Samples: 2, From: []int32{2, 4, 6, 8}}, attended)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := even.At(0, 2); math.Abs(got+1) > tight {
+			t.Errorf("%s: behind a norm with negative weights the head scores %g, want -1", attended, got)
+		}
+	}
+}
+
 // On a model with random weights every score must agree with its definition,
 // written out naively.
 func TestDetectAgainstDefinition(t *testing.T) {
@@ -187,6 +237,33 @@ func TestInContext(t *testing.T) {
 	}
 	if got := score.Scalar(); math.Abs(got-want) > tight || got > -3 {
 		t.Errorf("score %.4f; the losses give %.4f, and a perfect head less than -3", got, want)
+	}
+}
+
+// Only the paper's own positions make the paper's score.
+func TestInContextIsCalledByWhatItIs(t *testing.T) {
+	dir := modeltest.ByHand(t, map[string]any{"d_head": 1, "n_embd": 1, "vocab_size": 4, "n_positions": 512}).Dir()
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		tokens int
+		at     heads.InContextPositions
+		title  string
+		source string
+	}{
+		{512, heads.InContextPositions{}, "in-context-learning score", "Olsson et al. 2022"},
+		{512, heads.InContextPositions{Early: 40}, "loss at position 500 less loss at 40", "after Olsson et al. 2022"},
+		{100, heads.InContextPositions{}, "loss at position 98 less loss at 10", "after Olsson et al. 2022"},
+	} {
+		r, err := heads.InContext(m, m.Rows([][]int32{make([]int32, c.tokens)}), c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Title() != c.title || r.Source != c.source {
+			t.Errorf("%d tokens, %+v: %q of %q, want %q of %q", c.tokens, c.at, r.Title(), r.Source, c.title, c.source)
+		}
 	}
 }
 

@@ -48,6 +48,10 @@ func (p InContextPositions) window(end int) []int {
 // the loss early in it, in nats, averaged over rows. Negative means that the
 // model predicts better for having read. All rows must reach the late position.
 //
+// Where rows are too short for the paper's positions, or others are given, the
+// result is called by what it is, the late loss less the early one: it is no
+// score to hold against published ones. Positions are counted from 0.
+//
 // The score says that the context is used, not how: induction heads are one
 // way. One pass, and the loss at a few positions. Source: Olsson et al. 2022,
 // section "in-context learning score" (500th less 50th token of 512).
@@ -74,10 +78,14 @@ func InContext(m *model.Model, prompts model.Prompts, at InContextPositions) (*i
 	for i := range late {
 		samples.Values()[i] = late[i] - early[i]
 	}
+	title, source := "in-context-learning score", olsson
+	if at != (InContextPositions{Early: 50, Late: 500, Window: 1}) {
+		title, source = fmt.Sprintf("loss at position %d less loss at %d", at.Late, at.Early), "after "+olsson
+	}
 	return &interp.Result{
-		Array: samples.Mean("sample").Named("in-context-learning score", "nats"), Samples: samples,
+		Array: samples.Mean("sample").Named(title, "nats"), Samples: samples,
 		Method: fmt.Sprintf("loss at position %d less loss at %d, window %d, %d rows", at.Late, at.Early, at.Window, len(late)),
-		Source: olsson, Provenance: run.Provenance,
+		Source: source, Provenance: run.Provenance,
 	}, nil
 }
 

@@ -15,7 +15,7 @@ type Repeated struct {
 	Times   int     // how often the period stands there; 0 means 4
 	Samples int     // sequences; 0 means 10
 	Seed    uint64  // of the draw
-	From    []int32 // tokens to draw from; nil means all but the begin and end tokens
+	From    []int32 // tokens to draw from; nil means model.Model.Ordinary: all that texts are made of
 	NoBOS   bool    // leave the model's begin token out
 }
 
@@ -62,7 +62,7 @@ func (r Repeated) rows(m *model.Model) ([][]int32, error) {
 	c := m.Config()
 	from := r.From
 	if from == nil {
-		from = ordinary(m)
+		from = m.Ordinary()
 	}
 	switch {
 	case r.Len < 1 || r.Times < 1 || r.Samples < 1:
@@ -89,16 +89,4 @@ func (r Repeated) rows(m *model.Model) ([][]int32, error) {
 		rows[i] = row
 	}
 	return rows, nil
-}
-
-// ordinary are the tokens that are neither begin nor end token.
-func ordinary(m *model.Model) []int32 {
-	c := m.Config()
-	var ids []int32
-	for id := range c.Vocab {
-		if (c.BOS == nil || id != *c.BOS) && (c.EOS == nil || id != *c.EOS) {
-			ids = append(ids, int32(id))
-		}
-	}
-	return ids
 }

@@ -17,75 +17,99 @@ type Attributed struct {
 	*interp.Result                // contribution of each component [component], mean over rows; Samples holds the rows
 	Heads          *interp.Result // those of the heads [layer, head]
 	Bias           float64        // what no component writes: biases of the final norm and the unembedding
-	Metric         float64        // the metric itself, which is the sum of all contributions and Bias
+	Metric         float64        // the metric, as the model gives it
+	Raw            float64        // the metric before the soft cap on logits: the sum of all contributions and Bias
 }
 
 // Attribution splits a metric that is linear in the logits into what each
 // component of the model writes to it directly: the embeddings, every head, the
-// attention biases, every MLP. The final norm's scale is frozen at what it was,
-// so that contributions add up: their sum and the bias terms are the metric, to
-// float accuracy.
+// attention biases, every MLP. The scales of the final norm and of norms behind
+// attention layers are frozen at what they were, so that contributions add up:
+// their sum and Bias, which is found by itself, are the metric, to float
+// accuracy. Where logits are soft capped (Gemma 2) they are the metric before the
+// cap, which is not linear.
 //
-// It shows who says the answer at the end, not who worked it out: a head that
-// lets another one find the answer contributes nothing here.
+// Contributions are relative: a head that raises all logits alike contributes to
+// model.Logit and nothing to model.LogitDiff. It shows who says the answer at the
+// end, not who worked it out: a head that lets another one find the answer
+// contributes nothing here.
 //
-// The metric is model.Logit or model.LogitDiff, at one position per row.
-// Two passes, one of them with gradients of the unembedding alone; memory of
-// every head's output at that position. Source: Elhage et al. 2021; Wang et al.
-// 2022, section 3.1; TransformerLens, logit_attrs.
+// Models whose residual stream is normed after each sum (BERT, OPT-350m) are
+// refused: there what a component wrote is divided again in every later block.
+//
+// The metric is model.Logit or model.LogitDiff, at one position per row. One
+// pass, and two of the unembedding; memory of every head's output at that
+// position. Source: Elhage et al. 2021; Wang et al. 2022, section 3.1;
+// TransformerLens, logit_attrs.
 func Attribution(m *model.Model, prompts model.Prompts, metric model.Metric) (*Attributed, error) {
-	fail := func(err error) (*Attributed, error) { return nil, fmt.Errorf("logit attribution: %w", err) }
+	a, err := attribution(m, prompts, metric)
+	if err != nil {
+		return nil, fmt.Errorf("logit attribution: %w", err)
+	}
+	return a, nil
+}
+
+func attribution(m *model.Model, prompts model.Prompts, metric model.Metric) (*Attributed, error) {
 	if metric.Kind != model.KindLogit && metric.Kind != model.KindLogitDiff {
-		return fail(fmt.Errorf("%s is not linear in the logits; use model.Logit or model.LogitDiff", metric.Kind))
+		return nil, fmt.Errorf("%s is not linear in the logits; use model.Logit or model.LogitDiff", metric.Kind)
+	}
+	c := m.Config()
+	if c.NormAt == config.NormOnSum || c.EmbedNorm || c.Encoder {
+		return nil, fmt.Errorf("this model (%s) norms its residual stream after each sum, so that no component's output reaches the logits as it was written; change the output instead (package patch)", c.Family)
 	}
 	at := metric.At
 	if at.All() {
 		at = hook.Positions{Rows: [][]int{{-1}}}
 	}
 	if slices.ContainsFunc(at.Rows, func(row []int) bool { return len(row) != 1 }) {
-		return fail(fmt.Errorf("the metric must be read at one position per row"))
+		return nil, fmt.Errorf("the metric must be read at one position per row")
 	}
-	c := m.Config()
 	request := prompts.Metric(metric)
 	for _, p := range writers(c) {
 		request = request.Capture(p.In(at))
 	}
-	if c.Norm != config.NormNone {
+	if finalNorm(c) {
 		request = request.Capture(hook.LNFinalScale().In(at))
 	}
 	run, err := m.Run(request)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	directions, err := frozen(m, run, prompts, metric, at)
+	d, err := newDirect(m, run, prompts, metric, at)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-
 	names := components(c)
 	samples := array.New(array.Dim("sample", len(prompts.IDs)), array.Labels("component", names))
 	for i := range prompts.IDs {
-		direction := directions.Values()[i*c.DModel : (i+1)*c.DModel]
-		for k, v := range contributions(c, run, at, i, direction) {
+		for k, v := range d.contributions(i) {
 			samples.Set(v, i, k)
 		}
 	}
 	if err := samples.Err(); err != nil {
-		return fail(err)
+		return nil, err
 	}
-	title := "direct attribution of " + metric.String()
+	bias, err := d.bias(m, prompts, metric)
+	if err != nil {
+		return nil, err
+	}
+	title, method := "direct attribution of "+metric.String(), "direct logit attribution, scales of norms frozen"
+	if c.LogitCap != 0 {
+		method += fmt.Sprintf(", before the soft cap of %g on logits", c.LogitCap)
+	}
 	result := &interp.Result{
 		Array: samples.Mean("sample").Named(title, "logits"), Samples: samples,
-		Method: "direct logit attribution, final norm's scale frozen", Source: "Elhage et al. 2021", Provenance: run.Provenance,
+		Method: method, Source: "Elhage et al. 2021", Provenance: run.Provenance,
 	}
-	sum := 0.0
+	raw := bias
 	for _, v := range result.Values() {
-		sum += float64(v)
+		raw += float64(v)
 	}
-	return &Attributed{Result: result, Heads: headsOf(m, result, title), Bias: run.Metric() - sum, Metric: run.Metric()}, nil
+	return &Attributed{Result: result, Heads: headsOf(m, result, title), Bias: bias, Metric: run.Metric(), Raw: raw}, nil
 }
 
-// writers are the points whose values add up to the final residual stream.
+// writers are the points whose values add up to the final residual stream, and
+// the scales on the way.
 func writers(c config.Config) []hook.Point {
 	points := []hook.Point{hook.Embed()}
 	if c.Position == config.PosLearned {
@@ -93,6 +117,9 @@ func writers(c config.Config) []hook.Point {
 	}
 	for l := range c.Layers {
 		points = append(points, hook.HeadResult(l), hook.AttnOut(l))
+		if scale, ok := postScale(c, l); ok {
+			points = append(points, scale)
+		}
 		if !c.AttnOnly() {
 			points = append(points, hook.MLPOut(l))
 		}
@@ -117,53 +144,6 @@ func components(c config.Config) []string {
 		}
 	}
 	return names
-}
-
-// frozen is, per row, the direction in the final residual stream that the
-// metric grows along while the norm's scale stays [batch, 1, d_model]: its
-// gradient, with the scale replaced by itself.
-func frozen(m *model.Model, run *model.Result, prompts model.Prompts, metric model.Metric, at hook.Positions) (*array.Array, error) {
-	last := hook.ResidPost(m.Config().Layers - 1).In(at)
-	request := prompts.Metric(metric).Grad(last)
-	if m.Config().Norm != config.NormNone {
-		scale := hook.LNFinalScale().In(at)
-		request = request.Edit(scale.Replace(run.At(scale)))
-	}
-	back, err := m.Run(request)
-	if err != nil {
-		return nil, err
-	}
-	g := back.Grad(last)
-	return g, g.Err()
-}
-
-// contributions are the dot products of one row's components with a direction.
-func contributions(c config.Config, run *model.Result, at hook.Positions, row int, direction []float32) []float64 {
-	dot := func(p hook.Point, part int) float64 { // part is a head, 0 for points without heads
-		values := run.At(p.In(at)).Values()
-		perRow := len(values) / len(run.Labels)
-		sum := 0.0
-		for i, d := range direction {
-			sum += float64(d) * float64(values[row*perRow+part*len(direction)+i])
-		}
-		return sum
-	}
-	all := []float64{dot(hook.Embed(), 0)}
-	if c.Position == config.PosLearned {
-		all = append(all, dot(hook.PosEmbed(), 0))
-	}
-	for l := range c.Layers {
-		rest := dot(hook.AttnOut(l), 0)
-		for h := range c.Heads {
-			v := dot(hook.HeadResult(l), h)
-			all, rest = append(all, v), rest-v
-		}
-		all = append(all, rest)
-		if !c.AttnOnly() {
-			all = append(all, dot(hook.MLPOut(l), 0))
-		}
-	}
-	return all
 }
 
 // headsOf picks the heads out of all components.

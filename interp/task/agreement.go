@@ -17,6 +17,12 @@ type AgreementOptions struct {
 	// Same gives the noun in between the number of the subject. Otherwise it
 	// has the other one, which tempts.
 	Same bool
+	// Both changes the number of the noun in between with that of the subject in
+	// the corrupted prompts. Otherwise it stays, so that a noun that tempts in the
+	// clean prompt agrees with the corrupted subject: then the corrupted prompt is
+	// the easier one, and what tells them apart is both the subject's number and
+	// whether the nouns agree.
+	Both bool
 }
 
 // AgreementTask is what [Agreement] makes.
@@ -29,8 +35,9 @@ type AgreementTask struct {
 
 // Agreement makes prompts that go on with a verb in the number of their
 // subject: "The keys near the cabinet" goes on with " are", not " is". The
-// corrupted prompts have the subject in the other number. Half of the rows have
-// one in the singular.
+// corrupted prompts have the subject in the other number, and the noun in between
+// too if o.Both says so; the task's name says whether the two agree there. Half
+// of the rows have a subject in the singular.
 //
 // Nouns are used whose two numbers are single tokens.
 //
@@ -84,7 +91,11 @@ func agreement(m *model.Model, o AgreementOptions) (*AgreementTask, error) {
 		return nil, x.few("noun", len(nouns), 2)
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
-	d := Data{Name: "subject-verb agreement", Source: "Linzen et al. 2016", NoBOS: o.NoBOS, Positions: []string{"SUBJECT", "BETWEEN"}}
+	corrupted := "differs from"
+	if o.Same == o.Both {
+		corrupted = "agrees with"
+	}
+	d := Data{Name: "subject-verb agreement, the corrupted subject " + corrupted + " the noun in between", Source: "Linzen et al. 2016", NoBOS: o.NoBOS, Positions: []string{"SUBJECT", "BETWEEN"}}
 	number := func(noun string, plural bool) string {
 		if plural {
 			return noun + "s"
@@ -100,11 +111,10 @@ func agreement(m *model.Model, o AgreementOptions) (*AgreementTask, error) {
 		if plural {
 			right, wrong = wrong, right
 		}
-		middle := number(between, plural == o.Same)
 		d.Rows = append(d.Rows, Row{
 			Template: template, Frame: agreementFrames[template],
-			Clean:     map[string]string{"SUBJECT": number(subject, plural), "BETWEEN": middle},
-			Corrupted: map[string]string{"SUBJECT": number(subject, !plural), "BETWEEN": middle},
+			Clean:     map[string]string{"SUBJECT": number(subject, plural), "BETWEEN": number(between, plural == o.Same)},
+			Corrupted: map[string]string{"SUBJECT": number(subject, !plural), "BETWEEN": number(between, (plural == o.Same) != o.Both)},
 			Answer:    []string{right}, Wrong: []string{wrong},
 		})
 	}

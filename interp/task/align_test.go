@@ -26,7 +26,22 @@ func (p *pieces) Info() model.Info {
 	return model.Info{Config: config.Config{Vocab: 1 << 20}}
 }
 
-func (p *pieces) Encode(_ context.Context, texts []string) ([][]int32, error) {
+func (p *pieces) Do(_ context.Context, ask model.Ask) (any, error) {
+	switch ask := ask.(type) {
+	case model.Encode:
+		return p.encode(ask.Texts), nil
+	case model.Decode:
+		d := &model.Decoded{}
+		for _, ids := range ask.Rows {
+			text, labels := p.decode(ids)
+			d.Texts, d.Labels = append(d.Texts, text), append(d.Labels, labels)
+		}
+		return d, nil
+	}
+	return nil, errNoWeights
+}
+
+func (p *pieces) encode(texts []string) [][]int32 {
 	rows := make([][]int32, len(texts))
 	for i, text := range texts {
 		for _, w := range pieceWords.FindAllString(strings.ToLower(text), -1) {
@@ -43,15 +58,15 @@ func (p *pieces) Encode(_ context.Context, texts []string) ([][]int32, error) {
 			}
 		}
 	}
-	return rows, nil
+	return rows
 }
 
-func (p *pieces) Decode(_ context.Context, ids []int32) (string, []string, error) {
+func (p *pieces) decode(ids []int32) (string, []string) {
 	labels := make([]string, len(ids))
 	for i, id := range ids {
 		labels[i] = p.texts[id]
 	}
-	return strings.ReplaceAll(strings.Join(labels, " "), " ##", ""), labels, nil
+	return strings.ReplaceAll(strings.Join(labels, " "), " ##", ""), labels
 }
 
 // Tables are right also where labels are not the tokens' texts.
@@ -81,7 +96,7 @@ func TestTablesUnderWordPieces(t *testing.T) {
 			if s1 != s2 || io == s1 || next != ioi.S1.In(i)[0]+1 || labels[ioi.End.In(i)[0]] != "to" {
 				t.Errorf("row %d: IO %s, S1 %s, S2 %s, after S1 %d: %v", i, io, s1, s2, next, labels)
 			}
-			if answer, _, _ := m.Runner().Decode(t.Context(), []int32{ioi.Answer.IDs[i]}); !strings.HasPrefix(io, answer) {
+			if answer, _ := m.Text([]int32{ioi.Answer.IDs[i]}); !strings.HasPrefix(io, answer) {
 				t.Errorf("row %d: the answer is %q, IO is %q", i, answer, io)
 			}
 		}

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -76,5 +75,5 @@ func encode(m *model.Model, texts []string) ([][]int32, error) {
 	if len(texts) == 0 {
 		return nil, nil
 	}
-	return m.Runner().Encode(context.Background(), texts)
+	return m.Encode(texts...)
 }

@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -20,7 +21,8 @@ type Scores struct {
 
 // Evaluate measures how well a model does the task: the task's metrics and the
 // divergence from the clean predictions, on the clean and on the corrupted
-// prompts, both held against the clean answers. Intervals are 95% by bootstrap
+// prompts, both held against the clean answers. Rows that are Open do not count
+// for the answer's probability and rank. Intervals are 95% by bootstrap
 // over rows.
 //
 // High scores say that the model does the task on these prompts, not how.
@@ -43,7 +45,11 @@ func (t *Task) Evaluate(m *model.Model) (*Scores, error) {
 			return fail(err)
 		}
 		for k := range s.Metrics {
+			alone := s.Metrics[k].Kind == model.KindProb || s.Metrics[k].Kind == model.KindRank // of the answer, among all tokens
 			for row, v := range run.PerRow(k).Values() {
+				if alone && row < len(t.Open) && t.Open[row] {
+					v = float32(math.NaN())
+				}
 				samples.Set(float64(v), row, side, k)
 			}
 		}
@@ -51,6 +57,9 @@ func (t *Task) Evaluate(m *model.Model) (*Scores, error) {
 	}
 	s.Array, s.Samples = samples.Mean("sample").Named(t.Name, ""), samples
 	s.Method, s.Source = fmt.Sprintf("means over %d prompts", t.Len()), orGolens(t.Source)
+	if n := t.closed(); n < t.Len() {
+		s.Method += fmt.Sprintf(" (probability and rank over the %d that do not invite another answer)", n)
+	}
 	if s.Lo, s.Hi, err = s.Interval(interp.Bootstrap{}); err != nil {
 		return fail(err)
 	}
@@ -82,6 +91,17 @@ func (s *Scores) String() string {
 	w.Flush()
 	fmt.Fprintf(&b, "%s, 95%% intervals by bootstrap (%s)\n%s\n", s.Method, s.Source, s.Provenance)
 	return b.String()
+}
+
+// closed is how many rows are not Open.
+func (t *Task) closed() int {
+	n := t.Len()
+	for _, open := range t.Open {
+		if open {
+			n--
+		}
+	}
+	return n
 }
 
 func orGolens(source string) string {

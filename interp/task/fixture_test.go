@@ -13,7 +13,6 @@ import (
 	"testing/fstest"
 
 	"github.com/golens/golens/model"
-	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/tokenizer"
 	"github.com/golens/golens/model/zoo"
@@ -29,38 +28,33 @@ func (w words) Info() model.Info {
 	return model.Info{Config: config.Config{Vocab: w.Size(), BOS: w.bos}}
 }
 
-func (w words) Encode(_ context.Context, texts []string) ([][]int32, error) {
-	rows := make([][]int32, len(texts))
-	for i, text := range texts {
-		var err error
-		if rows[i], err = w.Tokenizer.Encode(text); err != nil {
-			return nil, err
-		}
-	}
-	return rows, nil
-}
-
-func (w words) Decode(_ context.Context, ids []int32) (string, []string, error) {
-	labels := make([]string, len(ids))
-	for i, id := range ids {
-		labels[i] = w.Label(id)
-	}
-	return w.Tokenizer.Decode(ids), labels, nil
-}
-
 var errNoWeights = errors.New("only a tokenizer")
 
-func (w words) Do(context.Context, model.Request) (*model.Result, error) { return nil, errNoWeights }
-func (w words) Sweep(context.Context, model.Sweep) (*model.SweepResult, error) {
+func (w words) Do(_ context.Context, ask model.Ask) (any, error) {
+	switch ask := ask.(type) {
+	case model.Encode:
+		rows := make([][]int32, len(ask.Texts))
+		for i, text := range ask.Texts {
+			var err error
+			if rows[i], err = w.Encode(text); err != nil {
+				return nil, err
+			}
+		}
+		return rows, nil
+	case model.Decode:
+		d := &model.Decoded{}
+		for _, ids := range ask.Rows {
+			labels := make([]string, len(ids))
+			for i, id := range ids {
+				labels[i] = w.Label(id)
+			}
+			d.Texts, d.Labels = append(d.Texts, w.Tokenizer.Decode(ids)), append(d.Labels, labels)
+		}
+		return d, nil
+	}
 	return nil, errNoWeights
 }
-func (w words) Explain(context.Context, model.Sweep) (*model.Plan, error) { return nil, errNoWeights }
-func (w words) Generate(context.Context, model.Generation) (*model.Generated, error) {
-	return nil, errNoWeights
-}
-func (w words) Products(context.Context, []model.Chain) ([]*array.Array, error) {
-	return nil, errNoWeights
-}
+
 func (w words) Process(context.Context, model.Processing) (model.Runner, error) {
 	return nil, errNoWeights
 }

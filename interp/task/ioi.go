@@ -60,7 +60,8 @@ const templates = 2 * len(BABA)
 //
 // Names, places and objects are words that the tokenizer keeps whole, so that
 // all rows of a template have their tokens at the same places. Templates are
-// used equally often, as far as N allows, in random order.
+// used equally often, as far as N allows, in random order. Sentences of some
+// invite somebody else than the two ([ThirdParty]); their rows are Open.
 //
 // Source: Wang et al. 2022, "Interpretability in the Wild". Theirs are 15
 // templates of these forms and twins; the sentences here are not theirs, so
@@ -223,6 +224,9 @@ func makeIOI(m *model.Model, o IOIOptions, rows []ioiRow, dropped []Dropped) (*I
 		return nil, err
 	}
 	base.Dropped = dropped
+	for _, r := range rows {
+		base.Open = append(base.Open, ThirdParty(r.template))
+	}
 	t := &IOITask{Task: base, m: m, options: o, rows: rows}
 	for name, at := range map[string]*hook.Positions{"IO": &t.IO, "S1": &t.S1, "S1+1": &t.S1Next, "S2": &t.S2, "END": &t.End} {
 		*at = t.place(name)

@@ -35,7 +35,7 @@ func TestGreaterThan(t *testing.T) {
 		}
 		tok := m.Runner().(words).Tokenizer
 		for i := range g.Len() {
-			text, _, _ := m.Runner().Decode(t.Context(), g.Clean.IDs[i])
+			text, _ := m.Text(g.Clean.IDs[i])
 			century, yy := label(g.Clean, g.Century, i), label(g.Clean, g.Year, i)
 			noun := label(g.Clean, g.Noun, i)
 			if want := "The " + noun + " lasted from the year " + century + yy + " to the year " + century; !strings.HasSuffix(text, want) {
@@ -83,7 +83,7 @@ func TestDocstring(t *testing.T) {
 	for i := range d.Len() {
 		for side, p := range []model.Prompts{d.Clean, d.Corrupted} {
 			at := func(name string) string { return label(p, place(t, d.Task, name), i) }
-			text, _, _ := m.Runner().Decode(t.Context(), p.IDs[i])
+			text, _ := m.Text(p.IDs[i])
 			head := "(self, " + at("A_def") + ", " + at("B_def") + ", " + at("C_def") + ", " + at("LAST") + "):\n"
 			if !strings.Contains(text, head) || !strings.Contains(text, ":param "+at("A_doc")+": ") || !strings.Contains(text, ":param "+at("B_doc")+": ") {
 				t.Errorf("row %d reads %q, its places say %q, %s, %s", i, text, head, at("A_doc"), at("B_doc"))
@@ -112,8 +112,10 @@ func TestDocstring(t *testing.T) {
 
 func TestAgreement(t *testing.T) {
 	m := open(t, "GPT-2")
-	for _, same := range []bool{false, true} {
-		a, err := task.Agreement(m, task.AgreementOptions{N: 60, Seed: 3, Same: same})
+	for _, o := range []task.AgreementOptions{{}, {Same: true}, {Both: true}, {Same: true, Both: true}} {
+		same := o.Same
+		o.N, o.Seed = 60, 3
+		a, err := task.Agreement(m, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,8 +132,13 @@ func TestAgreement(t *testing.T) {
 			if other := label(a.Corrupted, a.Subject, i); strings.TrimSuffix(other, "s") != strings.TrimSuffix(subject, "s") || other == subject {
 				t.Errorf("row %d: the subject %q is corrupted to %q", i, subject, other)
 			}
-			if label(a.Corrupted, a.Between, i) != between {
-				t.Errorf("row %d: the noun in between changes", i)
+			after := label(a.Corrupted, a.Between, i)
+			if (after != between) != o.Both || strings.TrimSuffix(after, "s") != strings.TrimSuffix(between, "s") {
+				t.Errorf("%+v: the noun in between %q becomes %q", o, between, after)
+			}
+			agrees := strings.HasSuffix(after, "s") != plural // with the corrupted subject
+			if says := strings.Contains(a.Name, "agrees with"); says != agrees || says == strings.Contains(a.Name, "differs from") {
+				t.Errorf("row %d: the corrupted subject agrees with the noun in between: %t; the task is called %q", i, agrees, a.Name)
 			}
 			right, wrong := m.Runner().(words).Label(a.Answer.IDs[i]), m.Runner().(words).Label(a.Wrong.IDs[i])
 			if slices.Contains([]string{" are", " were", " have"}, right) != plural || slices.Contains([]string{" are", " were", " have"}, wrong) == plural {

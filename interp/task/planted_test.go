@@ -3,6 +3,7 @@ package task_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/interp/patch"
@@ -93,6 +94,49 @@ func TestPlantedDoesIOI(t *testing.T) {
 	}
 	if corrupted := s.At(1, 0); math.Abs(corrupted) > nearly {
 		t.Errorf("logit difference on ABC prompts is %g: nothing tells the names apart there", corrupted)
+	}
+}
+
+// Prompts that invite a third party do not count where IO is held against all
+// tokens, and count everywhere else.
+func TestOpenRowsDoNotCount(t *testing.T) {
+	m, ioi := plantedIOI(t, task.IOIOptions{N: 30, Seed: 1})
+	open := 0
+	for i, template := range ioi.Templates {
+		if ioi.Open[i] != task.ThirdParty(template) {
+			t.Errorf("row %d of template %d is open: %t", i, template, ioi.Open[i])
+		}
+		if ioi.Open[i] {
+			open++
+		}
+	}
+	if open != 10 { // five of fifteen
+		t.Fatalf("%d of 30 rows are open, want 10", open)
+	}
+	s, err := ioi.Evaluate(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, metric := range s.Metrics {
+		gaps := 0
+		for row := range ioi.Len() {
+			if v := s.Samples.At(row, 0, k); v != v {
+				gaps++
+			}
+		}
+		want := 0
+		if metric.Kind == model.KindProb || metric.Kind == model.KindRank {
+			want = open
+		}
+		if gaps != want {
+			t.Errorf("%s: %d rows do not count, want %d", metric.Kind, gaps, want)
+		}
+		if lo := s.Lo.At(0, k); lo != lo {
+			t.Errorf("%s has no interval", metric.Kind)
+		}
+	}
+	if !strings.Contains(s.Method, "over the 20 that do not invite another answer") {
+		t.Errorf("method %q", s.Method)
 	}
 }
 

@@ -13,7 +13,7 @@ type RepeatedOptions struct {
 	N     int     // sequences; 0 means 100
 	Seed  uint64  // of the draw
 	Len   int     // different tokens of a period; 0 means 20
-	From  []int32 // tokens to draw from; nil means all but the begin and end tokens
+	From  []int32 // tokens to draw from; nil means model.Model.Ordinary: all that texts are made of
 	NoBOS bool    // leave the model's begin token out
 }
 
@@ -44,11 +44,7 @@ func Repeated(m *model.Model, o RepeatedOptions) (*RepeatedTask, error) {
 	c := m.Config()
 	from := o.From
 	if from == nil {
-		for id := range c.Vocab {
-			if (c.BOS == nil || id != *c.BOS) && (c.EOS == nil || id != *c.EOS) {
-				from = append(from, int32(id))
-			}
-		}
+		from = m.Ordinary()
 	}
 	var start []int32
 	if c.BOS != nil && !o.NoBOS {

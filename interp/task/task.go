@@ -19,6 +19,11 @@ type Task struct {
 	Corrupted model.Prompts // the same rows, with what the answer hangs on changed
 	Templates []int         // which template each row was made from, for means within a template
 
+	// Open are rows that may as well go on with something that is neither Answer
+	// nor Wrong, nil if there are none: the answer's probability and rank say
+	// little there, and [Task.Evaluate] leaves them out of those two.
+	Open []bool
+
 	Table []Place // named positions, in order of the text; the last is END
 
 	Answer model.Choice // what the clean prompts go on with: one token per row, or a set

@@ -71,18 +71,19 @@ func (p *page) form(mime string, b notebook.Bundle) (string, error) {
 	alt := html.EscapeString(strings.TrimSpace(b.Text("text/plain")))
 	switch {
 	case mime == "image/svg+xml":
-		p.figures++
-		svg := inlineSVG(text, fmt.Sprintf("f%d-", p.figures))
+		svg := inlineSVG(text, fmt.Sprintf("f%d-", p.figures+1))
 		if svg == "" {
 			return "", nil
 		}
-		return `<figure role="img" aria-label="` + alt + `">` + svg + "</figure>", nil
+		p.figures++
+		return "<figure" + p.live(b) + ">" + svg + p.figcaption(description(svg)) + "</figure>", nil
 	case strings.HasPrefix(mime, "image/"):
 		data := strings.Join(strings.Fields(text), "")
 		if data == "" {
 			return "", nil
 		}
-		return `<figure><img alt="` + alt + `" src="data:` + mime + ";base64," + html.EscapeString(data) + `"></figure>`, nil
+		p.figures++
+		return `<figure><img alt="` + alt + `" src="data:` + mime + ";base64," + html.EscapeString(data) + `">` + p.figcaption("") + "</figure>", nil
 	case mime == "text/html":
 		return `<div class="html">` + text + "</div>", nil
 	case mime == "text/markdown":

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/kernel/notebook"
+	"github.com/golens/golens/plotting/script"
 )
 
 //go:embed page.tmpl
@@ -28,6 +29,9 @@ type page struct {
 	Cells      []cellView
 	Failed     *failedView
 	Provenance []fact
+	HasCode    bool
+	Script     template.HTML // of the figures; "" if none needs it
+	Policy     string        // source of scripts
 
 	figures int
 }
@@ -79,6 +83,7 @@ func HTML(nb *notebook.Notebook, name string, facts Provenance, failed *FailedCe
 			}
 			v.Code = template.HTML(highlight(c.Source, "go"))
 			v.Count = c.Count
+			p.HasCode = true
 			v.Anchor = fmt.Sprintf("cell-%d", code)
 			v.NotRun = stopped
 			for _, o := range c.Outputs {
@@ -100,6 +105,11 @@ func HTML(nb *notebook.Notebook, name string, facts Provenance, failed *FailedCe
 	p.Title = title(md.headings, nb, name)
 	if len(md.headings) >= tocFrom {
 		p.Contents = contents(md.headings)
+	}
+	if p.Script != "" {
+		p.Policy = script.Hash()
+	} else {
+		p.Policy = "'none'"
 	}
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {

@@ -11,6 +11,34 @@ import (
 	"math"
 )
 
+// Content is a pointer to a struct of exported fields that holds the array, and
+// what the array does to take up the struct once it was changed.
+func (a *Array) Content() (fields any, takeUp func() error) {
+	f := &struct {
+		Axes             []Axis
+		Title, Unit, Err string
+		Values           []float32
+	}{a.axes, a.title, a.unit, "", a.data}
+	if a.err != nil {
+		f.Err = a.err.Error()
+	}
+	return f, func() error {
+		if f.Err != "" {
+			*a = Array{err: errors.New(f.Err)}
+			return nil
+		}
+		if f.Axes == nil && f.Values == nil {
+			*a = Array{}
+			return nil
+		}
+		if err := fits(f.Axes, len(f.Values)); err != nil {
+			return err
+		}
+		*a = *Of(f.Values, f.Axes...).Named(f.Title, f.Unit)
+		return a.err
+	}
+}
+
 // wire is what travels: the values as little-endian bytes, since gob and JSON
 // would spend a few bytes and tens of nanoseconds on each number.
 type wire struct {
@@ -36,15 +64,12 @@ func (a *Array) fromWire(w wire) error {
 		*a = Array{err: errors.New(w.Err)}
 		return nil
 	}
-	n := 1
-	for _, ax := range w.Axes {
-		if ax.Len < 0 || ax.Len > 0 && n > len(w.Data)/ax.Len {
-			return fmt.Errorf("array: axes %s do not fit %d bytes", describe(w.Axes), len(w.Data))
-		}
-		n *= ax.Len
+	n := len(w.Data) / 4
+	if err := fits(w.Axes, n); err != nil {
+		return err
 	}
 	if len(w.Data) != 4*n {
-		return fmt.Errorf("array: axes %s need %d bytes, got %d", describe(w.Axes), 4*n, len(w.Data))
+		return fmt.Errorf("array: %d bytes are no whole number of values", len(w.Data))
 	}
 	data := make([]float32, n)
 	for i := range data {
@@ -52,6 +77,23 @@ func (a *Array) fromWire(w wire) error {
 	}
 	*a = *Of(data, w.Axes...).Named(w.Title, w.Unit)
 	return a.err
+}
+
+// fits checks that axes read from outside hold n values.
+func fits(axes []Axis, n int) error {
+	size, bad := 1, false
+	for _, ax := range axes {
+		bad = bad || ax.Len < 0 || ax.Len > math.MaxInt32
+	}
+	for _, ax := range axes {
+		if bad = bad || ax.Len > 0 && size > math.MaxInt/ax.Len; !bad {
+			size *= ax.Len
+		}
+	}
+	if bad || size != n {
+		return fmt.Errorf("array: axes %s do not fit %d values", describe(axes), n)
+	}
+	return nil
 }
 
 // GobEncode implements gob.GobEncoder.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 )
@@ -207,17 +206,4 @@ func (c Config) String() string {
 	}
 	return fmt.Sprintf("%s: %d layers, %d heads, d_model %d, d_head %d, %s, vocabulary %d, context %d",
 		c.Family, c.Layers, c.Heads, c.DModel, c.DHead, mlp, c.Vocab, c.Context)
-}
-
-// GobEncode writes the config as JSON: gob by itself takes a pointer to zero,
-// such as a begin token 0, for no pointer.
-func (c Config) GobEncode() ([]byte, error) {
-	type plain Config
-	return json.Marshal(plain(c))
-}
-
-// GobDecode reads what GobEncode wrote.
-func (c *Config) GobDecode(data []byte) error {
-	type plain Config
-	return json.Unmarshal(data, (*plain)(c))
 }

@@ -1,13 +1,6 @@
 package modeltest
 
-import (
-	"encoding/json"
-	"os"
-	"path/filepath"
-	"testing"
-
-	"github.com/golens/golens/model/weights"
-)
+import "testing"
 
 // The gates of [Gate].
 const (
@@ -37,57 +30,27 @@ func Gate(t testing.TB, need int) string {
 		dModel                         = pos + context
 		gain                           = 60 // half of it is exp(-30) = 1e-13 of attention, nothing in float32
 	)
-	w := map[string]*weights.Tensor{}
-	put := func(name string, rows, cols, row, col int, v float32) {
-		if w[name] == nil {
-			w[name] = &weights.Tensor{Name: name, Shape: []int{rows, cols}, Values: make([]float32, rows*cols)}
-		}
-		w[name].Values[row*cols+col] += v
-	}
-	read := func(layer, head int, matrix string, from int, v float32) {
-		put([]string{"blocks.0.attn.", "blocks.1.attn."}[layer]+matrix, dModel, heads*dHead, from, head, v)
-	}
-	write := func(layer, head, to int, v float32) {
-		put([]string{"blocks.0.attn.W_O", "blocks.1.attn.W_O"}[layer], heads*dHead, dModel, head, to, v)
-	}
+	w := ByHand(t, map[string]any{"n_layer": 2, "n_head": heads, "d_head": dHead, "n_embd": dModel, "vocab_size": vocab, "n_positions": context})
 	for token := range vocab {
-		put("embed.W_E", vocab, dModel, token, value, float32(max(0, token-1)))
-		put("embed.W_E", vocab, dModel, token, one, 1)
+		w.Add("embed.W_E", float32(max(0, token-1)), token, value)
+		w.Add("embed.W_E", 1, token, one)
 	}
 	for p := range context {
-		put("pos_embed.W_pos", context, dModel, p, pos+p, 1)
+		w.Add("pos_embed.W_pos", 1, p, pos+p)
 	}
 	for h, to := range []int{first, second} {
-		read(0, h, "W_Q", one, gain)
-		read(0, h, "W_K", pos+1, 1)
-		read(0, h, "W_V", value, 1)
-		write(0, h, to, 1)
-		read(1, 0, "W_Q", to, gain)
+		w.Head(0, h, "W_Q", one, 0, gain)
+		w.Head(0, h, "W_K", pos+1, 0, 1)
+		w.Head(0, h, "W_V", value, 0, 1)
+		w.Head(0, h, "W_O", to, 0, 1)
+		w.Head(1, 0, "W_Q", to, 0, gain)
 	}
-	read(1, 0, "W_Q", one, -gain*(float32(need)-0.5))
-	read(1, 0, "W_K", pos+1, 1)
-	read(1, 0, "W_V", pos+1, 1)
-	write(1, 0, out, 1)
+	w.Head(1, 0, "W_Q", one, 0, -gain*(float32(need)-0.5))
+	w.Head(1, 0, "W_K", pos+1, 0, 1)
+	w.Head(1, 0, "W_V", pos+1, 0, 1)
+	w.Head(1, 0, "W_O", out, 0, 1)
 	for token, from := range []int{out, first, second} {
-		put("unembed.W_U", vocab, dModel, token, from, 1)
+		w.Add("unembed.W_U", 1, token, from)
 	}
-	var tensors []weights.Tensor
-	for _, tensor := range w {
-		tensors = append(tensors, *tensor)
-	}
-	dir := t.TempDir()
-	config, err := json.Marshal(map[string]any{
-		"model_type": "attn_only", "n_layer": 2, "n_head": heads, "d_head": dHead, "n_embd": dModel,
-		"vocab_size": vocab, "n_positions": context, "norm": "none", "attn_scale": 1,
-	})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
-	}
-	if err == nil {
-		err = weights.Write(filepath.Join(dir, "model.safetensors"), "F32", tensors)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return w.Dir()
 }

@@ -79,10 +79,10 @@ func floats(view safetensors.TensorView) []float32 {
 	out := make([]float32, len(data)/width)
 	for i := range out {
 		switch width {
+		case 1: // booleans are kept as bytes
+			out[i] = float32(data[i])
 		case 8:
 			out[i] = float32(int64(binary.LittleEndian.Uint64(data[8*i:])))
-		case 1:
-			out[i] = float32(data[i])
 		default:
 			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
 		}

@@ -3,44 +3,33 @@
 package serve
 
 import (
-	"container/list"
 	"context"
 	"errors"
-	"sync"
+	"fmt"
 )
 
 // answers remembers what was answered, up to a number of bytes.
 type answers struct {
-	limit int
-
-	mu      sync.Mutex
-	size    int
-	entries map[string]*list.Element
-	recent  *list.List // of *entry, most recently used first
+	*recent[string, *entry]
 }
 
 // entry is an answer, or one that is being computed.
 type entry struct {
-	key   string
 	ready chan struct{}
 	body  []byte
 	err   error
 }
 
-func newAnswers(limit int) *answers {
-	return &answers{limit: limit, entries: map[string]*list.Element{}, recent: list.New()}
-}
+func newAnswers(limit int) *answers { return &answers{newRecent[string, *entry](limit)} }
 
-// get gives the answer to key, computing it if nobody did. Errors are not
-// remembered. Who waits for another's computation that is cancelled computes
-// it himself.
-func (a *answers) get(ctx context.Context, key string, compute func() ([]byte, error)) ([]byte, error) {
+// answer gives the answer to key, computing it if nothing did. Errors are not
+// remembered. A call that waits for another's computation, which is cancelled,
+// computes it itself.
+func (a *answers) answer(ctx context.Context, key string, compute func() ([]byte, error)) ([]byte, error) {
 	for {
-		e, mine := a.find(key)
+		e, mine := a.get(key, func() *entry { return &entry{ready: make(chan struct{})} })
 		if mine {
-			e.body, e.err = compute()
-			a.keep(e)
-			close(e.ready)
+			a.fill(key, e, compute)
 			return e.body, e.err
 		}
 		select {
@@ -54,40 +43,19 @@ func (a *answers) get(ctx context.Context, key string, compute func() ([]byte, e
 	}
 }
 
-// find is the entry of a key; mine tells that it is new, and to be computed.
-func (a *answers) find(key string) (e *entry, mine bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if el := a.entries[key]; el != nil {
-		a.recent.MoveToFront(el)
-		return el.Value.(*entry), false
-	}
-	e = &entry{key: key, ready: make(chan struct{})}
-	a.entries[key] = a.recent.PushFront(e)
-	return e, true
-}
-
-// keep counts a computed answer and drops the least recently used over the
-// limit; failed ones are dropped at once.
-func (a *answers) keep(e *entry) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.size += len(e.body)
-	if e.err != nil {
-		a.drop(a.entries[e.key])
-	}
-	for el := a.recent.Back(); el != nil && a.size > a.limit; {
-		previous := el.Prev()
-		if old := el.Value.(*entry); old.body != nil {
-			a.drop(el)
+// fill computes an answer. A panic is its error, so that nothing waits for it
+// forever.
+func (a *answers) fill(key string, e *entry, compute func() ([]byte, error)) {
+	defer close(e.ready)
+	defer func() {
+		if p := recover(); p != nil {
+			e.err = fmt.Errorf("internal error: %v", p)
 		}
-		el = previous
-	}
-}
-
-func (a *answers) drop(el *list.Element) {
-	e := el.Value.(*entry)
-	a.size -= len(e.body)
-	delete(a.entries, e.key)
-	a.recent.Remove(el)
+		if e.err != nil {
+			a.drop(key)
+			return
+		}
+		a.weigh(key, len(e.body))
+	}()
+	e.body, e.err = compute()
 }

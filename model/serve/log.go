@@ -23,7 +23,7 @@ type used struct {
 	Requests map[string]int // by verb
 }
 
-func (l *log) add(i model.Info, verb string, _ model.Call) {
+func (l *log) add(i model.Info, verb string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := slices.IndexFunc(l.models, func(u used) bool { return u.Name == i.Name && u.Processing == i.Processing })

@@ -16,14 +16,17 @@ import (
 )
 
 // start serves on a socket and points the environment at it.
-func start(t testing.TB) (client *http.Client) {
+func start(t testing.TB) (client *http.Client) { return startAs(t, serve.New()) }
+
+// startAs is start with a handler of one's own.
+func startAs(t testing.TB, h http.Handler) (client *http.Client) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: serve.New()}
+	srv := &http.Server{Handler: h}
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
 	t.Setenv(model.SocketEnv, socket)

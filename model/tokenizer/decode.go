@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -15,6 +16,16 @@ func (t *Tokenizer) Size() int { return len(t.vocab.tokens) }
 // Special says whether id is a special token, such as <|endoftext|>, which
 // readable text leaves out.
 func (t *Tokenizer) Special(id int32) bool { return t.special[id] }
+
+// Ordinary says whether id is a token that texts are made of: there is one, it is
+// not special, and not a place kept for later use, such as [unused12].
+func (t *Tokenizer) Ordinary(id int32) bool {
+	return t.vocab.has(id) && !t.special[id] && !kept.MatchString(t.vocab.tokens[id])
+}
+
+// kept are the spellings of tokens that vocabularies keep for later use: BERT's,
+// Gemma's, T5's, Llama 3's, Mistral's, OPT's.
+var kept = regexp.MustCompile(`(?i)^([<\[]\|?(unused|reserved|extra|special|placeholder)[a-z_]*\d+\|?[>\]]|madeupword\d+)$`)
 
 // Bytes gives what one token stands for, which may be part of a character.
 func (t *Tokenizer) Bytes(id int32) ([]byte, error) {

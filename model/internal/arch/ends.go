@@ -59,7 +59,7 @@ func UnembedTokens(c config.Config, w Nodes, tap Tap, x, ids *Node) *Node {
 func Normalize(c config.Config, w Nodes, tap Tap, x *Node) *Node {
 	b := &builder{c, w, tap}
 	if c.Encoder {
-		x = activate(c.Act, affine(dense(x, w["head.W"]), nil, w["head.b"]))
+		x = Activate(c.Act, affine(dense(x, w["head.W"]), nil, w["head.b"]))
 	}
 	if c.NoFinal {
 		return x

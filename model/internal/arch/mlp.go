@@ -31,17 +31,17 @@ func (b *builder) mlp(x, normed *Node, around Around) *Node {
 	var post *Node
 	if b.Gated {
 		gate := b.tap.At(hook.KindPre, affine(dense(in, b.w["mlp.W_gate"]), nil, b.w["mlp.b_gate"]))
-		post = Mul(activate(b.Act, gate), b.tap.At(hook.KindPreLinear, up))
+		post = Mul(Activate(b.Act, gate), b.tap.At(hook.KindPreLinear, up))
 	} else {
-		post = activate(b.Act, b.tap.At(hook.KindPre, up))
+		post = Activate(b.Act, b.tap.At(hook.KindPre, up))
 	}
 	out := affine(dense(b.tap.At(hook.KindPost, post), b.w["mlp.W_out"]), nil, b.w["mlp.b_out"])
 	out = b.normOutput(out, "ln2", "ln2_post", [4]hook.Kind{hook.KindLN2, hook.KindLN2Norm, hook.KindLN2Post, hook.KindLN2PostNorm})
 	return b.tap.At(hook.KindMLPOut, out)
 }
 
-// activate applies an activation function of package config.
-func activate(name string, x *Node) *Node {
+// Activate applies an activation function of package config.
+func Activate(name string, x *Node) *Node {
 	switch name {
 	case config.ActReLU:
 		return Max(x, ZerosLike(x))

@@ -3,80 +3,31 @@ package exec
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/place"
+	"github.com/golens/golens/model/internal/plan"
 )
 
-// above are the gradients of each metric of Job.GradOf, summed over rows, with
-// respect to the residual stream at one place; nil for a metric that does not
-// depend on it.
-type above []*tensors.Tensor
+// gradients are those of each metric of Job.GradOf, summed over rows, with respect
+// to the residual stream at one place; nil for a metric that does not depend on
+// it.
+type gradients []*tensors.Tensor
 
-func (a above) flags() []bool {
-	flags := make([]bool, len(a))
-	for m, t := range a {
+func (g gradients) flags() []bool {
+	flags := make([]bool, len(g))
+	for m, t := range g {
 		flags[m] = t != nil
 	}
 	return flags
 }
 
-// backward carries the gradients from where the metrics are read down to the
-// lowest point asked for. Points that a metric does not depend on keep the
-// zeros that they were made with.
-func (p *pass) backward(ctx context.Context) error {
-	a, err := p.backFinal()
-	defer func() { free(a...) }()
-	if err != nil {
-		return err
-	}
-	lowest := p.job.Until
-	for _, g := range p.job.Grads {
-		if !finals[g.Kind] {
-			lowest = min(lowest, g.Layer)
-		}
-	}
-	for l := p.job.Until - 1; l >= lowest; l-- {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b, err := p.backBlock(l, a)
-		free(a...)
-		if a = b; err != nil {
-			return err
-		}
-	}
-	if lowest == 0 && count(a.flags()) > 0 {
-		return p.backEmbed(a)
-	}
-	return nil
-}
-
-// backEmbed is the gradient of the embeddings.
-func (p *pass) backEmbed(a above) error {
-	t := p.taps(p.job.Grads, embedIDs...)
-	if len(t.grads) == 0 {
-		return nil
-	}
-	ids, err := p.tensor(p.tokens(p.job), p.batch, p.pos)
-	if err != nil {
-		return err
-	}
-	defer free(ids)
-	flags := a.flags()
-	out, err := p.run(fmt.Sprint("embed back ", flags), t, embedBackGraph(p.Engine, &t.taps, flags), p.with(a.after(ids), p.embedNames()))
-	if err != nil {
-		return err
-	}
-	a, err = p.takeGrads(t, flags, 0, out)
-	free(a...)
-	return err
-}
-
 // after appends the gradients that there are to a graph's inputs.
-func (a above) after(args ...any) []any {
-	for _, t := range a {
+func (g gradients) after(args []any) []any {
+	for _, t := range g {
 		if t != nil {
 			args = append(args, t)
 		}
@@ -84,77 +35,180 @@ func (a above) after(args ...any) []any {
 	return args
 }
 
+// backward carries the gradients from where the metrics are read down to the
+// lowest point asked for, into the arrays [metric of GradOf * point of Grads].
+// Points that a metric does not depend on keep the zeros that they were made with.
+func (c *chunk) backward(ctx context.Context, to [][]backTo) error {
+	job := c.Job.Base
+	g, err := c.backFinal(to)
+	defer func() { free(g...) }()
+	if err != nil {
+		return err
+	}
+	lowest := job.Until
+	for _, p := range job.Grads {
+		if !plan.Final(p.Kind) {
+			lowest = min(lowest, p.Layer)
+		}
+	}
+	for i := len(c.rows[0].Blocks) - 1; i >= 0 && c.rows[0].Blocks[i].Layer >= lowest; i-- {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		below, err := c.backBlock(i, g, to)
+		free(g...)
+		if g = below; err != nil {
+			return err
+		}
+	}
+	if lowest == 0 && count(g.flags()) > 0 {
+		return c.backEmbed(g, to)
+	}
+	return nil
+}
+
+// backTo is where gradients at a point go: an array and its shape.
+type backTo struct {
+	values []float32
+	shape  []int
+}
+
+// backTaps are the taps of a way back.
+func (c *chunk) backTaps(t *taps, layer int, kinds []hook.Kind) {
+	t.back, t.reads = true, nil
+	job := c.Job.Base
+	for _, k := range kinds {
+		id := hook.ID{Kind: k, Layer: layer}
+		if slices.ContainsFunc(job.Grads, func(p hook.Point) bool { return p.ID == id }) {
+			t.grads = append(t.grads, k)
+		}
+		for g, m := range job.GradOf {
+			if e := job.Metrics[m].Linear; e != nil && e.ID == id {
+				t.linears = append(t.linears, linear{g, k})
+			}
+		}
+	}
+}
+
+func kindsOf(ids []hook.ID) (kinds []hook.Kind) {
+	for _, id := range ids {
+		kinds = append(kinds, id.Kind)
+	}
+	return kinds
+}
+
 // backFinal is the gradients at the last resid_post.
-func (p *pass) backFinal() (above, error) {
-	t := p.taps(p.job.Grads, finalIDs...)
-	if count(p.final.back) == 0 && len(t.cots) == 0 {
-		return make(above, len(p.job.GradOf)), nil
+func (c *chunk) backFinal(to [][]backTo) (gradients, error) {
+	t, fills := c.taps(plan.FinalIDs, always, always)
+	c.backTaps(t, 0, kindsOf(plan.FinalIDs))
+	f := c.final
+	if count(f.measured) == 0 && len(t.linears) == 0 {
+		return make(gradients, len(c.Job.Base.GradOf)), nil
 	}
-	args, own, err := p.finalArgs(p.saved[p.job.Until], true)
-	defer func() { free(own...) }()
+	defer c.giveBack()
+	args, err := c.finalArgs(c.saved[len(c.saved)-1])
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.run(p.final.name(true), t, finalGraph(p.Engine, &t.taps, p.final, true), args)
+	for _, d := range f.derivatives {
+		if d != nil {
+			if err := c.add(&args)(c.tensor(d, f.rows, len(d)/f.rows)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	l := c.finalLayout()
+	out, err := c.call(fmt.Sprint(f.name(), " back ", f.measured), t, fills, f.back(c.Engine, t), args, c.names.final, -1, l)
 	if err != nil {
 		return nil, err
 	}
-	return p.takeGrads(t, p.final.back, 0, out)
+	return c.takeGradients(t, f.measured, 0, out, l, to)
 }
 
-// backBlock is the gradients at a block's resid_pre from those at its
-// resid_post.
-func (p *pass) backBlock(l int, a above) (above, error) {
-	t := p.taps(p.job.Grads, p.ids(l)...)
-	flags := a.flags()
-	if count(flags) == 0 && len(t.cots) == 0 {
-		return make(above, len(a)), nil
+// backBlock is the gradients at a block's resid_pre from those at its resid_post.
+func (c *chunk) backBlock(i int, g gradients, to [][]backTo) (gradients, error) {
+	b, form := c.rows[0].Blocks[i], c.form(i)
+	t, fills := c.blockTaps(i)
+	c.backTaps(t, b.Layer, c.kinds)
+	flags := g.flags()
+	if count(flags) == 0 && len(t.linears) == 0 {
+		return make(gradients, len(g)), nil
 	}
-	args, err := p.blockArgs(l, p.saved[l])
+	args, err := c.around(i, form)
+	defer c.giveBack()
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.run(fmt.Sprint("back ", flags), t, backGraph(p.Engine, &t.taps, flags), p.with(a.after(args...), p.layerNames(), l))
+	l := c.layout(c.out(i), c.into(i))
+	args = g.after(append([]any{c.saved[i].x}, args...))
+	out, err := c.call(fmt.Sprint(form.name(), " back ", flags), t, fills, form.back(c.Engine, t, flags), args, c.names.block, b.Layer, l)
 	if err != nil {
-		return nil, fmt.Errorf("block %d, gradient: %w", l, err)
+		return nil, fmt.Errorf("block %d, gradient: %w", b.Layer, err)
 	}
-	return p.takeGrads(t, flags, l, out)
+	return c.takeGradients(t, flags, b.Layer, out, l, to)
 }
 
-// takeGrads copies what a way back gave to the answer, but for the gradients of
-// the residual stream: these it gives.
-func (p *pass) takeGrads(t *site, flags []bool, layer int, out []*tensors.Tensor) (above, error) {
-	active := append([]bool(nil), flags...)
-	for _, c := range t.cots {
-		active[c.metric] = true
+// backEmbed is the gradient of the embeddings.
+func (c *chunk) backEmbed(g gradients, to [][]backTo) error {
+	t, fills := c.taps(plan.EmbedIDs, always, always)
+	c.backTaps(t, 0, kindsOf(plan.EmbedIDs))
+	if len(t.grads) == 0 {
+		return nil
 	}
-	a := make(above, len(active))
+	args, m, places, err := c.embedArgs()
+	defer c.giveBack()
+	if err != nil {
+		return err
+	}
+	flags := g.flags()
+	l := c.layout(places, places)
+	out, err := c.call(fmt.Sprint(m.name(), " back ", flags), t, fills, m.back(c.Engine, t, flags), g.after(args), c.names.embed, -1, l)
+	if err != nil {
+		return err
+	}
+	g, err = c.takeGradients(t, flags, 0, out, l, to)
+	free(g...)
+	return err
+}
+
+// takeGradients copies what a way back gave to the answer, but for the gradients
+// of the residual stream: these it gives.
+func (c *chunk) takeGradients(t *taps, flags []bool, layer int, out []*tensors.Tensor, l layout, to [][]backTo) (gradients, error) {
+	active := slices.Clone(flags)
+	for _, n := range t.linears {
+		active[n.metric] = true
+	}
+	g := make(gradients, len(active))
+	var failed error
 	for m, is := range active {
 		if !is {
 			continue
 		}
-		a[m] = out[0]
-		grads := out[1 : 1+len(t.grads)]
-		out = out[1+len(t.grads):]
-		for i, kind := range t.grads {
-			if err := p.takeGrad(m, hook.ID{Kind: kind, Layer: layer}, grads[i]); err != nil {
-				free(grads...)
-				free(out...)
-				return a, err
+		g[m] = out[0]
+		for i, k := range t.grads {
+			if failed == nil {
+				failed = c.takeGradient(hook.ID{Kind: k, Layer: layer}, out[1+i], l, to[m])
 			}
 		}
-		free(grads...)
+		free(out[1 : 1+len(t.grads)]...)
+		out = out[1+len(t.grads):]
 	}
-	return a, nil
+	return g, failed
 }
 
-func (p *pass) takeGrad(metric int, id hook.ID, t *tensors.Tensor) error {
-	for k, g := range p.job.Grads {
-		if g.ID == id {
-			if err := p.collect(p.Config, g, t, p.out.Grads[metric*len(p.job.Grads)+k]); err != nil {
-				return err
+func (c *chunk) takeGradient(id hook.ID, t *tensors.Tensor, l layout, to []backTo) error {
+	return tensors.ConstFlatData(t, func(x []float32) {
+		for i, r := range c.rows {
+			start, dims, view := l.row(id.Kind, i)
+			for k, p := range c.Job.Base.Grads {
+				if p.ID != id {
+					continue
+				}
+				row := place.Row{Index: r.Index, Len: c.Lens[r.Index]}
+				if sel, ok := place.Select(p, row, dims, c.Config.Dims(id.Kind, c.Longest), view); ok {
+					sel.Gather(x[start:][:place.Size(dims)], to[k].values, to[k].shape)
+				}
 			}
 		}
-	}
-	return nil
+	})
 }

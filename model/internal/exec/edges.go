@@ -10,121 +10,97 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/config"
-	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/plan"
 )
-
-// An EdgeJob is a checked request for runs in which edges are cut.
-type EdgeJob struct {
-	Base   Job // tokens and metrics of logits
-	Source *Job
-	Donors []int // for each row of the base, the row of the source; nil means the same
-	Mean   bool  // the reference is the mean of the source's rows at each position
-	// WholeEmbedding makes the first sender all that enters the first block.
-	WholeEmbedding bool
-	Graph          *edge.Graph
-	Cuts           []edge.Cut // one per variant
-	Budget         int64
-	Done           func(rows int)
-}
 
 // An EdgeOutcome is the metrics of the base run [metric][row] and of every variant
 // [metric][variant][row].
 type EdgeOutcome struct {
 	Base    [][]float64
 	Metrics [][][]float64
-	Plan    EdgePlan
 }
 
-// edgeRun is the work on an EdgeJob.
+// edges is the work on an EdgeJob.
 //
 // Senders lie in groups, the embedding and one for each layer, as tensors
 // [row, sender, pos, d_model]. What a variant's senders wrote below its first
 // receiver that lacks something is the base run's, and is shared.
-type edgeRun struct {
+type edges struct {
 	*Engine
-	EdgeJob
-	edgePlan
-	out  *EdgeOutcome
-	mean *traced // the reference, if all rows share it
-	mu   sync.Mutex
-
+	*plan.Edges
+	mean    *traced // the reference, if all rows share it
 	scratch *scratch
+	mu      sync.Mutex // of what is given back
 }
 
-// Edges does an EdgeJob. It stops with the context's error between two blocks.
-func (e *Engine) Edges(ctx context.Context, job EdgeJob) (*EdgeOutcome, error) {
-	s := &edgeRun{Engine: e, EdgeJob: job, out: &EdgeOutcome{}, scratch: newScratch(e)}
-	defer s.scratch.close()
+// PlanEdges is how an EdgeJob would be done.
+func (e *Engine) PlanEdges(job plan.EdgeJob) (*plan.Edges, plan.EdgeCost, error) {
+	return plan.NewEdges(e.machine(), job)
+}
+
+// newEdges is the work, with the reference if all rows share it.
+func (e *Engine) newEdges(ctx context.Context, p *plan.Edges) (*edges, error) {
+	s := &edges{Engine: e, Edges: p, scratch: newScratch(e)}
+	if !p.Mean {
+		return s, nil
+	}
 	var err error
-	if s.edgePlan, s.out.Plan, err = e.planEdges(job); err != nil {
+	s.mean, err = s.meanOf(ctx)
+	return s, err
+}
+
+func (s *edges) close() {
+	s.mean.free()
+	s.scratch.close()
+}
+
+// CutEdges does an EdgeJob. It stops with the context's error between two blocks.
+func (e *Engine) CutEdges(ctx context.Context, p *plan.Edges) (*EdgeOutcome, error) {
+	s, err := e.newEdges(ctx, p)
+	defer s.close()
+	if err != nil {
 		return nil, err
 	}
-	rows := len(job.Base.Tokens)
-	for range job.Base.Metrics {
-		s.out.Base = append(s.out.Base, make([]float64, rows))
-		all := make([][]float64, len(job.Cuts))
+	out := &EdgeOutcome{}
+	for range p.EdgeJob.Base.Metrics {
+		out.Base = append(out.Base, make([]float64, len(s.Lens)))
+		all := make([][]float64, len(p.Cuts))
 		for v := range all {
-			all[v] = make([]float64, rows)
+			all[v] = make([]float64, len(s.Lens))
 		}
-		s.out.Metrics = append(s.out.Metrics, all)
+		out.Metrics = append(out.Metrics, all)
 	}
-	defer func() { s.mean.free() }()
-	if job.Mean {
-		if s.mean, err = s.meanOf(ctx); err != nil {
-			return nil, err
+	return out, each(ctx, p.Rows.Chunks, p.Outer, func(ctx context.Context, rows plan.Chunk) error {
+		r, err := s.trace(ctx, rows, func(k int, row plan.Row, value float64) {
+			out.Base[k][row.Index] = value
+			for _, v := range p.Same {
+				out.Metrics[k][v][row.Index] = value
+			}
+		})
+		defer r.free()
+		if err != nil {
+			return err
 		}
-	}
-	return s.out, each(ctx, s.pieces, s.outer, s.rows)
-}
-
-// rows does all variants of a chunk of rows.
-func (s *edgeRun) rows(ctx context.Context, f *frame) error {
-	reference, err := s.reference(ctx, f)
-	if reference != s.mean {
-		defer reference.free()
-	}
-	if err != nil {
-		return fmt.Errorf("reference: %w", err)
-	}
-	base := &pass{Engine: s.Engine, frame: f, job: s.Base, out: s.outcome(len(s.Base.Tokens))}
-	defer base.close()
-	r, err := s.through(ctx, base, reference)
-	defer r.free()
-	if err != nil {
-		return err
-	}
-	if err := base.logits(r.resid[s.Config.Layers]); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	for k, m := range base.out.Metrics {
-		copy(s.out.Base[k][f.first:], m[f.first:][:f.rows])
-		for _, v := range s.same {
-			copy(s.out.Metrics[k][v][f.first:], m[f.first:][:f.rows])
-		}
-	}
-	s.done(len(s.same) * f.rows)
-	s.mu.Unlock()
-	return each(ctx, s.variants, s.inner, func(ctx context.Context, list []int) error {
-		return s.cut(ctx, f, list, r, reference)
+		s.done(len(p.Same) * len(rows.Rows))
+		return each(ctx, p.Lists, p.Inner, func(ctx context.Context, list []int) error {
+			defer func() { s.done(len(list) * len(rows.Rows)) }()
+			return s.cut(ctx, rows, list, r, func(k int, row plan.Row, value float64) {
+				if row.Variant < len(list) {
+					out.Metrics[k][list[row.Variant]][row.Index] = value
+				}
+			})
+		})
 	})
 }
 
-func (s *edgeRun) done(rows int) {
-	if s.Done != nil && rows > 0 {
-		s.Done(rows)
+func (s *edges) done(rows int) {
+	if s.EdgeJob.Done != nil && rows > 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.EdgeJob.Done(rows)
 	}
-}
-
-// outcome is room for the metrics of so many rows.
-func (s *edgeRun) outcome(rows int) *Outcome {
-	out := &Outcome{}
-	for range s.Base.Metrics {
-		out.Metrics, out.Terms = append(out.Metrics, make([]float64, rows)), append(out.Terms, make([][]float64, rows))
-	}
-	return out
 }
 
 // traced is a run of a chunk with what its senders wrote.
@@ -132,83 +108,124 @@ type traced struct {
 	resid  []*tensors.Tensor // resid_pre of each layer, and the last resid_post
 	groups []*tensors.Tensor
 	mid    []*tensors.Tensor // resid_mid of each layer, of a reference
+
+	chunk     *chunk  // that ran, nil of a reference
+	reference *traced // less which the groups are
+	shared    bool    // other rows have the reference too
 }
 
 // writes tells whether anything is written in a reference.
 func (r *traced) writes() bool { return r != nil && r.groups != nil }
 
 func (r *traced) free() {
-	if r != nil {
-		free(r.resid...)
-		free(r.groups...)
-		free(r.mid...)
+	if r == nil {
+		return
+	}
+	free(r.resid...)
+	free(r.groups...)
+	free(r.mid...)
+	if r.chunk != nil {
+		r.chunk.close()
+	}
+	if !r.shared {
+		r.reference.free()
 	}
 }
 
-// through runs every block and keeps what senders wrote, less what they write in
-// the reference if they do.
-func (s *edgeRun) through(ctx context.Context, p *pass, reference *traced) (*traced, error) {
-	r := &traced{}
-	x, first, err := s.embed(p, reference)
+// chunkOf is rows of a job as a chunk whose metrics go to a function.
+func (s *edges) chunkOf(b *plan.Batch, tokens [][]int32, rows plan.Chunk, metric func(k int, r plan.Row, value float64)) *chunk {
+	w := &work{Engine: s.Engine, Batch: b, tokens: tokens, scratch: s.scratch,
+		metric: func(k int, r plan.Row, value float64, _ []float64) { metric(k, r, value) }}
+	return w.newChunk(&plan.Group{Width: s.Rows.Width, Lane: 1}, rows)
+}
+
+// trace runs the base and the reference on a chunk of rows.
+func (s *edges) trace(ctx context.Context, rows plan.Chunk, metric func(k int, r plan.Row, value float64)) (*traced, error) {
+	reference, err := s.reference(ctx, rows)
+	r := &traced{reference: reference, shared: reference == s.mean}
 	if err != nil {
+		return r, fmt.Errorf("reference: %w", err)
+	}
+	r.chunk = s.chunkOf(s.Batch, s.EdgeJob.Base.Tokens, rows, metric)
+	if err := s.through(ctx, r); err != nil {
 		return r, err
 	}
+	_, err = r.chunk.unembed(r.last())
+	return r, err
+}
+
+// last is the stream out of the last block.
+func (r *traced) last() stream {
+	return stream{r.resid[len(r.resid)-1], r.chunk.whole, func(...*tensors.Tensor) {}}
+}
+
+// through runs every block of a chunk and keeps what senders wrote, less what they
+// write in the reference if they do.
+func (s *edges) through(ctx context.Context, r *traced) error {
+	x, first, err := s.embed(r)
+	if err != nil {
+		return err
+	}
 	r.resid, r.groups = append(r.resid, x), append(r.groups, first)
-	for l := range s.Config.Layers {
+	for l := range s.Layers {
 		if err := ctx.Err(); err != nil {
-			return r, err
+			return err
 		}
-		f := cutForm{writes: true, reference: reference.writes()}
+		f := cutForm{writes: true, reference: r.reference.writes()}
 		var more []any
 		if f.reference {
-			more = append(more, reference.groups[l+1])
+			more = append(more, r.reference.groups[l+1])
 		}
-		y, group, err := s.block(p, l, r.resid[l], f, more)
+		y, group, err := s.block(r.chunk, l, r.resid[l], f, more)
 		if err != nil {
-			return r, err
+			return err
 		}
 		r.resid, r.groups = append(r.resid, y), append(r.groups, group)
 	}
-	return r, nil
+	return nil
 }
 
 // embed is the residual stream into the first block, and the first sender.
-func (s *edgeRun) embed(p *pass, reference *traced) (x, group *tensors.Tensor, err error) {
-	ids, err := s.tensor(p.tokens(p.job), p.batch, p.pos)
+func (s *edges) embed(r *traced) (x, group *tensors.Tensor, err error) {
+	c := r.chunk
+	args, m, places, err := c.embedArgs()
+	defer c.giveBack()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer free(ids)
-	t := p.taps(nil, embedIDs...)
+	t, fills := c.taps(plan.EmbedIDs, always, always)
 	t.reads = []hook.Kind{hook.KindEmbed}
-	out, err := p.run("embed", t, embedGraph(s.Engine, &t.taps), p.with([]any{ids}, p.embedNames()))
+	out, err := c.call(m.name(), t, fills, m.graph(s.Engine, t), args, c.names.embed, -1, c.layout(places, places))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer free(out[1])
-	args := []any{out[1]}
+	less := []any{out[1]}
 	if s.wholeEmbedding() {
-		args[0] = out[0]
+		less[0] = out[0]
 	}
-	if reference.writes() {
-		args = append(args, reference.groups[0])
+	if r.reference.writes() {
+		less = append(less, r.reference.groups[0])
 	}
-	group, err = s.one(fmt.Sprint("less ", reference.writes()), lessGraph(reference.writes()), args)
+	group, err = s.one(fmt.Sprint("less ", r.reference.writes()), lessGraph(r.reference.writes()), less)
 	return out[0], group, err
 }
 
 // wholeEmbedding tells whether the first sender is all that enters the first
 // block: always where the sum of the embeddings is normalized.
-func (s *edgeRun) wholeEmbedding() bool { return s.WholeEmbedding || s.Config.EmbedNorm }
+func (s *edges) wholeEmbedding() bool { return s.WholeEmbedding || s.EmbedNorm }
 
 // block runs one block: resid_post, and what its senders wrote if that is wanted.
-func (s *edgeRun) block(p *pass, l int, x *tensors.Tensor, f cutForm, more []any) (y, group *tensors.Tensor, err error) {
-	t := p.taps(nil, p.ids(l)...)
-	args, err := p.blockArgs(l, x)
+func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any) (y, group *tensors.Tensor, err error) {
+	i := l - c.rows[0].Blocks[0].Layer
+	args, err := c.around(i, form{attends: true})
+	defer c.giveBack()
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := p.run(f.name(), t, cutGraph(s.Engine, &t.taps, f), p.with(append(args, more...), p.layerNames(), l))
+	t, fills := c.blockTaps(i)
+	args = append(append([]any{x}, args...), more...)
+	out, err := c.call(f.name(), t, fills, f.graph(s.Engine, t), args, c.names.block, l, c.layout(c.whole, c.whole))
 	if err != nil {
 		return nil, nil, fmt.Errorf("block %d: %w", l, err)
 	}
@@ -219,7 +236,7 @@ func (s *edgeRun) block(p *pass, l int, x *tensors.Tensor, f cutForm, more []any
 }
 
 // one calls a graph with one output.
-func (s *edgeRun) one(name string, g graphFn, args []any) (*tensors.Tensor, error) {
+func (s *edges) one(name string, g graphFn, args []any) (*tensors.Tensor, error) {
 	p, err := s.program(name, g)
 	if err != nil {
 		return nil, err
@@ -231,16 +248,16 @@ func (s *edgeRun) one(name string, g graphFn, args []any) (*tensors.Tensor, erro
 	return out[0], nil
 }
 
-// reference is the reference run for the rows of a chunk: of all rows together, or
-// of each.
-func (s *edgeRun) reference(ctx context.Context, f *frame) (r *traced, err error) {
+// reference is the reference run for a chunk of rows: of all rows together, or of
+// each.
+func (s *edges) reference(ctx context.Context, rows plan.Chunk) (r *traced, err error) {
 	if s.mean != nil {
 		return s.mean, nil
 	}
-	if s.Source == nil {
-		r, err = s.nothing(f)
+	if s.EdgeJob.Source == nil {
+		r, err = s.nothing()
 	} else {
-		r, err = s.taken(ctx, f)
+		r, err = s.taken(ctx, rows)
 	}
 	if err == nil {
 		err = s.addMids(r)
@@ -249,11 +266,11 @@ func (s *edgeRun) reference(ctx context.Context, f *frame) (r *traced, err error
 }
 
 // addMids finds the stream behind attention of each layer whose MLP reads there.
-func (s *edgeRun) addMids(r *traced) error {
-	if s.Config.AttnOnly() || s.Config.Parallel {
+func (s *edges) addMids(r *traced) error {
+	if s.AttnOnly() || s.Parallel {
 		return nil
 	}
-	for l := range s.Config.Layers {
+	for l := range s.Layers {
 		name, g, args := "repeat 1", repeatGraph(1), []any{r.resid[l+1]}
 		if r.writes() {
 			name, g, args = "mid", midGraph, append(args, r.groups[l+1])
@@ -266,152 +283,117 @@ func (s *edgeRun) addMids(r *traced) error {
 	return nil
 }
 
-// taken is the source's run of the rows that a chunk takes from.
-func (s *edgeRun) taken(ctx context.Context, f *frame) (*traced, error) {
-	index := make([]int32, f.batch)
-	var parts []*frame
-	at := map[int]int{}
-	for _, row := range s.donors(f) { // ascending
-		if n := len(parts); n > 0 && parts[n-1].first+parts[n-1].rows == row {
-			parts[n-1].rows++
-		} else {
-			parts = append(parts, &frame{first: row, rows: 1, pos: f.pos, lens: lengths(s.Source.Tokens), longest: f.longest})
-		}
-		at[row] = len(at)
-	}
-	straight := len(parts) == 1 && len(at) == f.rows
-	for i := range f.rows {
-		index[i] = int32(at[s.donor(f.first+i)])
-		straight = straight && int(index[i]) == i
-	}
-	if straight {
-		parts[0].batch = f.batch
-		return s.traceSource(ctx, parts[0])
-	}
-	ids, err := s.tensor(index, f.batch)
-	if err != nil {
-		return nil, err
-	}
-	defer free(ids)
-	var runs []*traced
-	for _, part := range parts {
-		part.batch = part.rows
-		r, err := s.traceSource(ctx, part)
-		defer r.free()
-		if runs = append(runs, r); err != nil {
-			return nil, err
-		}
-	}
-	picked := &traced{}
-	pick := func(to *[]*tensors.Tensor, of func(r *traced) []*tensors.Tensor) error {
-		for i := range of(runs[0]) {
-			args := []any{ids}
-			for _, r := range runs {
-				args = append(args, of(r)[i])
-			}
-			t, err := s.one("pick", pickGraph, args)
-			if *to = append(*to, t); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := pick(&picked.groups, func(r *traced) []*tensors.Tensor { return r.groups }); err != nil {
-		return picked, err
-	}
-	return picked, pick(&picked.resid, func(r *traced) []*tensors.Tensor { return r.resid })
-}
-
 // nothing is a reference in which no sender writes: what is left are the positions'
 // embeddings and the biases of heads.
-func (s *edgeRun) nothing(f *frame) (*traced, error) {
-	r := &traced{}
+func (s *edges) nothing() (*traced, error) {
+	r, pos := &traced{}, s.Rows.Width
 	var err error
 	add := func(t *tensors.Tensor, bad error) { r.resid, err = append(r.resid, t), cmp.Or(err, bad) }
-	if s.Config.Position == config.PosLearned && !s.wholeEmbedding() {
-		t := &taps{reads: []hook.Kind{hook.KindPosEmbed}}
-		ids, bad := s.tensor(make([]int32, f.pos), 1, f.pos)
-		defer free(ids)
-		p, bad2 := s.program("embed "+t.name(), embedGraph(s.Engine, t))
-		if err := cmp.Or(bad, bad2); err != nil {
-			return r, err
-		}
-		out, bad := call("embed", p, (&pass{Engine: s.Engine}).with([]any{ids}, s.embedNames()))
-		if bad != nil {
-			return r, bad
-		}
-		free(out[0])
-		add(out[1], nil)
+	if s.Position == config.PosLearned && !s.wholeEmbedding() {
+		table, bad := s.one("first positions", firstGraph(pos), []any{s.weights["pos_embed.W_pos"]})
+		add(table, bad)
 	} else {
-		add(fill(s.Engine, func([]float32) {}, 1, f.pos, s.Config.DModel))
+		add(fill(s.Engine, func([]float32) {}, 1, pos, s.DModel))
 	}
-	for l := range s.Config.Layers {
+	for l := range s.Layers {
 		if err != nil {
 			return r, err
 		}
-		args := []any{r.resid[l]}
 		if b := s.weights[arch.LayerName(l, "attn.b_O")]; b != nil {
-			args = append(args, b)
-			add(s.one("rest", restGraph, args))
+			add(s.one("rest", restGraph, []any{r.resid[l], b}))
 		} else {
-			add(s.one("repeat 1", repeatGraph(1), args))
+			add(s.one("repeat 1", repeatGraph(1), []any{r.resid[l]}))
 		}
 	}
 	return r, err
 }
 
+// taken is the source's run of the rows that a chunk takes from.
+func (s *edges) taken(ctx context.Context, rows plan.Chunk) (*traced, error) {
+	index, at := make([]int32, rows.Size), map[int]int{}
+	var donors []int
+	straight := true
+	for i, r := range rows.Rows {
+		d := r.Index
+		if s.Donors != nil {
+			d = s.Donors[d]
+		}
+		if _, known := at[d]; !known {
+			at[d] = len(donors)
+			donors = append(donors, d)
+		}
+		index[i] = int32(at[d])
+		straight = straight && at[d] == i
+	}
+	size := rows.Size
+	if !straight {
+		size = s.Padded(len(donors))
+	}
+	r, err := s.traceSource(ctx, donors, size)
+	if straight || err != nil {
+		return r, err
+	}
+	defer r.free()
+	ids, err := s.tensor(index, rows.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer free(ids)
+	picked := &traced{}
+	for _, list := range []struct {
+		to   *[]*tensors.Tensor
+		from []*tensors.Tensor
+	}{{&picked.groups, r.groups}, {&picked.resid, r.resid}} {
+		for _, t := range list.from {
+			mine, err := s.one("pick", pickGraph, []any{ids, t})
+			if *list.to = append(*list.to, mine); err != nil {
+				return picked, err
+			}
+		}
+	}
+	return picked, nil
+}
+
 // traceSource runs rows of the source.
-func (s *edgeRun) traceSource(ctx context.Context, f *frame) (*traced, error) {
-	p := &pass{Engine: s.Engine, frame: f, job: *s.Source, out: &Outcome{}}
-	defer p.close()
-	return s.through(ctx, p, nil)
-}
-
-// donor is the row of the source that a row takes from.
-func (s *edgeRun) donor(row int) int {
-	if s.Donors != nil {
-		return s.Donors[row]
+func (s *edges) traceSource(ctx context.Context, rows []int, size int) (*traced, error) {
+	job := *s.EdgeJob.Source
+	job.Until = s.Layers
+	b := plan.NewPass(s.machine(), job)
+	all := b.Pass().Rows
+	c := plan.Chunk{Size: size}
+	for _, i := range rows {
+		c.Rows = append(c.Rows, all[i])
 	}
-	return row
-}
-
-// donors are the rows of the source that a chunk takes from, ascending.
-func (s *edgeRun) donors(f *frame) []int {
-	var all []int
-	for i := range f.rows {
-		all = append(all, s.donor(f.first+i))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	r := &traced{chunk: s.chunkOf(b, job.Tokens, c, func(int, plan.Row, float64) {})}
+	err := s.through(ctx, r)
+	r.chunk.close()
+	r.chunk = nil
+	return r, err
 }
 
 // meanOf is the mean of what senders write over the source's rows, at each
 // position of those that have it.
-func (s *edgeRun) meanOf(ctx context.Context) (sum *traced, err error) {
-	sum = &traced{}
-	lens := lengths(s.Source.Tokens)
-	pos := s.pieces[0].pos
+func (s *edges) meanOf(ctx context.Context) (sum *traced, err error) {
+	pos, rows := s.Rows.Width, s.EdgeJob.Source.Tokens
 	have := make([]float32, pos)
-	for _, n := range lens {
-		for i := range n {
+	for _, row := range rows {
+		for i := range row {
 			have[i]++
 		}
 	}
-	for g := range s.Config.Layers + 1 {
-		zero, err := fill(s.Engine, func([]float32) {}, 1, s.width(g), pos, s.Config.DModel)
-		rest, bad := fill(s.Engine, func([]float32) {}, 1, pos, s.Config.DModel)
+	sum = &traced{}
+	for g := range s.Layers + 1 {
+		zero, err := fill(s.Engine, func([]float32) {}, 1, s.Width(g), pos, s.DModel)
+		rest, bad := fill(s.Engine, func([]float32) {}, 1, pos, s.DModel)
 		sum.groups, sum.resid = append(sum.groups, zero), append(sum.resid, rest)
 		if err := cmp.Or(err, bad); err != nil {
 			return sum, err
 		}
 	}
-	step := max(1, edgeTokens/pos)
-	for first := 0; first < len(lens); first += step {
-		f := &frame{first: first, rows: min(step, len(lens)-first), pos: pos, lens: lens, longest: s.pieces[0].longest}
-		f.batch = f.rows
-		r, err := s.traceSource(ctx, f)
+	for list := range slices.Chunk(hook.UpTo(len(rows)), s.Rows.Batch) {
+		r, err := s.traceSource(ctx, list, s.Padded(len(list)))
 		if err == nil {
-			err = s.addMean(f, r, have, sum)
+			err = s.addMean(list, r, have, sum)
 		}
 		r.free()
 		if err != nil {
@@ -421,14 +403,15 @@ func (s *edgeRun) meanOf(ctx context.Context) (sum *traced, err error) {
 	return sum, s.addMids(sum)
 }
 
-func (s *edgeRun) addMean(f *frame, r *traced, have []float32, sum *traced) error {
-	w := make([]float32, f.batch*f.pos)
-	for i := range f.rows {
-		for j := range f.length(i) {
-			w[i*f.pos+j] = 1 / have[j]
+func (s *edges) addMean(rows []int, r *traced, have []float32, sum *traced) error {
+	size, pos := r.resid[0].Shape().Dimensions[0], len(have)
+	w := make([]float32, size*pos)
+	for i, row := range rows {
+		for j := range s.EdgeJob.Source.Tokens[row] {
+			w[i*pos+j] = 1 / have[j]
 		}
 	}
-	weights, err := s.tensor(w, f.batch, f.pos)
+	weights, err := s.tensor(w, size, pos)
 	if err != nil {
 		return err
 	}
@@ -444,20 +427,4 @@ func (s *edgeRun) addMean(f *frame, r *traced, have []float32, sum *traced) erro
 		}
 	}
 	return nil
-}
-
-// width is how many senders a group has.
-func (s *edgeRun) width(group int) int {
-	if group == 0 {
-		return 1
-	}
-	return s.Graph.Writes()
-}
-
-func lengths(rows [][]int32) []int {
-	lens := make([]int, len(rows))
-	for i, row := range rows {
-		lens[i] = len(row)
-	}
-	return lens
 }

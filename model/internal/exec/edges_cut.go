@@ -8,169 +8,126 @@ import (
 	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // cutting is variants of a chunk of rows that share what lies below a layer. The
 // batch is [row, variant].
 type cutting struct {
-	*edgeRun
-	pass  *pass
-	of    *frame // of the rows
-	list  []int  // variants
-	n     int    // variants of the batch, padding included
-	start int    // first layer that lacks anything
-	uses  *uses
+	*edges
+	chunk *chunk
+	rows  plan.Chunk // without variants
+	list  []int      // variants
+	n     int        // variants of the batch, padding included
+	start int        // first layer that lacks anything
+	uses  *plan.Uses
 	base  *traced
-	ref   *traced
-	own   []*tensors.Tensor // groups that these variants wrote, nil where nobody reads them
-	free  []*tensors.Tensor
+	own   []*tensors.Tensor // groups that these variants wrote, nil where nothing reads them
+	free  []*tensors.Tensor // inputs of the block at work
 }
 
-// cut measures variants of a chunk of rows.
-func (s *edgeRun) cut(ctx context.Context, f *frame, list []int, base, reference *traced) error {
-	n := len(list)
-	if !s.Backend.Go() {
-		n = s.most
+// cut measures variants of a chunk of rows; the metrics' rows name a variant by
+// its place in the list.
+func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *traced, metric func(k int, r plan.Row, value float64)) error {
+	w := &cutting{edges: s, rows: rows, list: list, n: len(list), uses: s.Together(list), base: base,
+		own: make([]*tensors.Tensor, s.Layers+1), start: s.Starts[list[0]]}
+	if !s.Exact {
+		w.n = s.Most
 	}
-	w := &cutting{edgeRun: s, of: f, list: list, n: n, uses: s.usesOf(list), base: base, ref: reference, own: make([]*tensors.Tensor, s.Config.Layers+1)}
-	w.start = s.starts[list[0]]
-	lens := make([]int, f.rows*n)
-	for i := range lens {
-		lens[i] = f.lens[f.first+i/n]
+	wide := plan.Chunk{Size: rows.Size * w.n}
+	for _, r := range rows.Rows {
+		r.Embeds, r.Blocks = false, r.Blocks[w.start:]
+		for v := range w.n {
+			r.Variant = v
+			wide.Rows = append(wide.Rows, r)
+		}
 	}
-	wide := &frame{rows: f.rows * n, batch: f.batch * n, pos: f.pos, lens: lens, longest: f.longest}
-	w.pass = &pass{Engine: s.Engine, frame: wide, job: Job{Metrics: w.metrics()}, out: s.outcome(len(lens))}
-	defer w.pass.close()
+	w.chunk = s.chunkOf(s.Batch, s.EdgeJob.Base.Tokens, wide, metric)
+	defer w.chunk.close()
 	defer func() { free(w.own...) }()
-	x, err := s.one(fmt.Sprint("repeat ", n), repeatGraph(n), []any{base.resid[w.start]})
+	x, err := s.one(fmt.Sprint("repeat ", w.n), repeatGraph(w.n), []any{base.resid[w.start]})
+	defer func() { free(x) }()
+	for l := w.start; l < s.Layers && err == nil; l++ {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		var y *tensors.Tensor
+		y, err = w.layer(l, x)
+		free(x)
+		x = y
+	}
+	if err == nil && w.uses.Any(2*s.Layers) {
+		var y *tensors.Tensor
+		y, err = w.final(x)
+		free(x)
+		x = y
+	}
 	if err != nil {
 		return err
 	}
-	for l := w.start; l < s.Config.Layers; l++ {
-		if err := ctx.Err(); err != nil {
-			free(x)
-			return err
-		}
-		y, err := w.layer(l, x)
-		free(x)
-		if err != nil {
-			return err
-		}
-		x = y
-	}
-	defer func() { free(x) }()
-	if w.uses.any(2 * s.Config.Layers) {
-		y, err := w.final(x)
-		if err != nil {
-			return err
-		}
-		free(x)
-		x = y
-	}
-	if err := w.pass.logits(x); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k, m := range w.pass.out.Metrics {
-		for i := range f.rows {
-			for j, v := range list {
-				s.out.Metrics[k][v][f.first+i] = m[i*n+j]
-			}
-		}
-	}
-	s.done(len(list) * f.rows)
-	return nil
+	_, err = w.chunk.unembed(stream{x, w.chunk.whole, func(...*tensors.Tensor) {}})
+	return err
 }
 
-// metrics are the job's, of rows that stand there once for every variant.
-func (w *cutting) metrics() (all []Objective) {
-	row := func(r int) int { return w.of.first + r/w.n }
-	for _, m := range w.Base.Metrics {
-		o := Objective{
-			At: func(r int) []int { return m.At(row(r)) },
-			Eval: func(r, i int, logits []float32, grad func(int, float64)) float64 {
-				return m.Eval(row(r), i, logits, grad)
-			},
-		}
-		if m.Tokens != nil {
-			o.Tokens = func(r int) []int32 { return m.Tokens(row(r)) }
-		}
-		all = append(all, o)
-	}
-	return all
-}
-
-// layer runs one block with what its receivers lack.
+// layer runs one block with what its receivers read.
 func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	u := w.uses
-	f := cutForm{attention: u.any(2 * l), siblings: u.at[2*l+1][l+1], writes: u.later(l)}
-	f.mlp = u.any(2*l + 1)
-	f.reference = f.writes && w.ref.writes()
+	f := cutForm{attention: u.Any(2 * l), mlp: u.Any(2*l + 1), siblings: u.At[2*l+1][l+1], writes: u.Later(l), places: w.places()}
+	f.reference = f.writes && w.base.reference.writes()
 	first, n := l*w.Graph.Reads(), w.Graph.Reads()
 	if !f.attention {
 		first, n = first+n-1, 1
-	} else if !f.mlp && !w.Config.AttnOnly() {
+	} else if !f.mlp && !w.AttnOnly() {
 		n--
 	}
-	f.places = w.places()
+	defer func() { w.scratch.back(w.free...); w.free = nil }()
 	var more []any
 	var err error
 	if f.attention || f.mlp {
-		more, err = w.stream(&f, []int{2 * l, 2*l + 1}, l, first, n)
+		more, err = w.reading(&f, []int{2 * l, 2*l + 1}, l, first, n)
 	}
 	if err == nil && f.siblings {
 		var m *tensors.Tensor
-		m, err = w.mask((l+1)*w.Graph.Reads()-1, 1, heads(l, w.Graph.Writes(), w.Config.Heads), w.Config.Heads)
+		m, err = w.mask((l+1)*w.Graph.Reads()-1, 1, w.Group(l + 1)[:w.Heads], w.Heads)
 		more = append(more, m)
 	}
-	defer func() { w.scratch.back(w.free...); w.free = nil }()
 	if err != nil {
 		return nil, err
 	}
 	if f.reference {
-		more = append(more, w.ref.groups[l+1])
+		more = append(more, w.base.reference.groups[l+1])
 	}
-	y, group, err := w.block(w.pass, l, x, f, more)
+	y, group, err := w.block(w.chunk, l, x, f, more)
 	w.own[l+1] = group
 	return y, err
 }
 
-// heads are the indices of a layer's heads among the senders.
-func heads(l, writes, n int) []int { return from(upTo(1+l*writes+n), 1+l*writes) }
-
-// final is the last residual stream without what is cut of it.
+// final is the last residual stream as it is read.
 func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
 	f := cutForm{places: w.places()}
-	more, err := w.stream(&f, []int{2 * w.Config.Layers}, w.Config.Layers, len(w.Graph.Receivers)-1, 1)
+	more, err := w.reading(&f, []int{2 * w.Layers}, w.Layers, len(w.Graph.Receivers)-1, 1)
 	defer func() { w.scratch.back(w.free...); w.free = nil }()
 	if err != nil {
 		return nil, err
 	}
-	return w.one("final "+f.name(), cutFinalGraph(f), append([]any{x}, more...))
+	return w.one("final "+f.name(), f.final(), append([]any{x}, more...))
 }
 
-// stream are the inputs by which receivers first..first+n-1 read what is left of
+// reading are the inputs by which receivers first..first+n-1 read what is left of
 // the residual stream into a layer.
-func (w *cutting) stream(f *cutForm, sections []int, layer, first, n int) (args []any, err error) {
+func (w *cutting) reading(f *cutForm, sections []int, layer, first, n int) (args []any, err error) {
 	var senders [2][]int // shared and own
 	var groups [2][]*tensors.Tensor
 	for g := range layer + 1 {
-		read := false
-		for _, s := range sections {
-			read = read || w.uses.at[s][g]
-		}
-		if !read {
+		if !slices.ContainsFunc(sections, func(s int) bool { return w.uses.At[s][g] }) {
 			continue
 		}
-		all, which, group := []int{0}, 0, w.base.groups[g]
-		if g > 0 {
-			all = heads(g-1, w.Graph.Writes(), w.Graph.Writes())
-		}
+		which, group := 0, w.base.groups[g]
 		if g > w.start {
 			which, group = 1, w.own[g]
 		}
-		senders[which], groups[which] = append(senders[which], all...), append(groups[which], group)
+		senders[which], groups[which] = append(senders[which], w.Group(g)...), append(groups[which], group)
 	}
 	f.shared, f.own = senders[0] != nil, senders[1] != nil
 	for i, list := range senders {
@@ -188,18 +145,18 @@ func (w *cutting) stream(f *cutForm, sections []int, layer, first, n int) (args 
 	}
 	for _, s := range sections {
 		switch {
-		case !w.uses.rest[s]:
-		case s%2 == 1 && !w.Config.Parallel:
+		case !w.uses.Rest[s]:
+		case s%2 == 1 && !w.Parallel:
 			f.mid = true
 		default:
 			f.rest = true
 		}
 	}
 	if f.rest {
-		args = append(args, w.ref.resid[layer])
+		args = append(args, w.base.reference.resid[layer])
 	}
 	if f.mid {
-		args = append(args, w.ref.mid[layer])
+		args = append(args, w.base.reference.mid[layer])
 	}
 	if f.rest || f.mid {
 		live, err := w.live(first, n)
@@ -211,10 +168,10 @@ func (w *cutting) stream(f *cutForm, sections []int, layer, first, n int) (args 
 // live is 1 for receivers that start from the run's own stream, 0 for those that
 // start from the reference's [variant, receiver].
 func (w *cutting) live(first, n int) (*tensors.Tensor, error) {
-	t, err := fill(w.Engine, func(x []float32) {
+	t, err := reuse(w.scratch, func(x []float32) {
 		for j := range w.n {
 			for r := range n {
-				if j >= len(w.list) || !w.sections[w.list[j]].inverse[first+r] {
+				if j >= len(w.list) || !w.Uses[w.list[j]].Inverse[first+r] {
 					x[j*n+r] = 1
 				}
 			}
@@ -228,7 +185,7 @@ func (w *cutting) live(first, n int) (*tensors.Tensor, error) {
 // long to compile.
 func (w *cutting) stack(groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
 	size := n
-	if quarter := (len(w.Graph.Senders) + 3) / 4; !w.Backend.Go() && n > 1 {
+	if quarter := (len(w.Graph.Senders) + 3) / 4; !w.Exact && n > 1 {
 		size = min((n+quarter-1)/quarter*quarter, len(w.Graph.Senders))
 	}
 	shape := groups[0].Shape().Dimensions
@@ -268,19 +225,19 @@ func (w *cutting) mask(first, n int, senders []int, width int) (*tensors.Tensor,
 	dims := []int{1, w.n, n, width}
 	rows, pos := 1, 1
 	if w.places() {
-		pos = w.of.pos
+		pos = w.Rows.Width
 		dims = slices.Insert(dims, 1, pos)
 	}
 	if slices.ContainsFunc(w.list, func(v int) bool { return w.Cuts[v].ByRow() }) {
-		rows, dims[0] = w.of.batch, w.of.batch
+		rows, dims[0] = len(w.rows.Rows), w.rows.Size
 	}
-	t, err := fill(w.Engine, func(x []float32) {
-		for row := range min(rows, w.of.rows) {
-			for p := range min(pos, w.of.longest) {
+	t, err := reuse(w.scratch, func(x []float32) {
+		for row := range rows {
+			for p := range min(pos, w.Longest) {
 				for j, v := range w.list {
 					to := x[((row*pos+p)*w.n+j)*n*width:]
 					for r := range n {
-						w.fillMask(to[r*width:], v, w.of.first+row, p, first+r, senders)
+						w.fillMask(to[r*width:], v, w.rows.Rows[row].Index, p, first+r, senders)
 					}
 				}
 			}
@@ -293,7 +250,7 @@ func (w *cutting) mask(first, n int, senders []int, width int) (*tensors.Tensor,
 // fillMask is one receiver's part of a mask.
 func (w *cutting) fillMask(to []float32, variant, row, pos, receiver int, senders []int) {
 	less := float32(0)
-	if w.sections[variant].inverse[receiver] {
+	if w.Uses[variant].Inverse[receiver] {
 		less = 1
 	}
 	for i, s := range senders {

@@ -34,7 +34,7 @@ type cutTap struct {
 	c    config.Config
 	w    arch.Nodes
 	form cutForm
-	stream
+	reading
 	mask *Node // of the MLP's input by the layer's own heads, if they feed it
 	ref  *Node // [row or 1, sender, pos, d_model] of this layer's senders
 
@@ -42,8 +42,8 @@ type cutTap struct {
 	senders         *Node // [batch, sender, pos, d_model], less the reference
 }
 
-// A stream is what receivers read in place of the residual stream.
-type stream struct {
+// reading is what receivers read in place of the residual stream.
+type reading struct {
 	lack *Node // [batch, pos, receiver, d_model]: queries, keys, values, the MLP's input
 	rest *Node // of the reference [row or 1, pos, d_model]; nil if no receiver starts from it
 	mid  *Node // likewise behind attention, if the MLP reads there and starts from it
@@ -52,7 +52,7 @@ type stream struct {
 
 // of receivers first..first+n-1 is what they read of x [batch, pos, receiver,
 // d_model], or of the rest.
-func (s stream) of(x, rest *Node, first, n int) *Node {
+func (s reading) of(x, rest *Node, first, n int) *Node {
 	mine := func(y *Node) *Node { return Slice(y, AxisRange(), AxisRange(), AxisRange(first, first+n)) }
 	if rest != nil {
 		live := mine(s.live)
@@ -191,9 +191,6 @@ func (t *cutTap) Writes(kind hook.Kind) bool {
 // restGraph is the stream of a reference in which nothing is written, after one
 // more layer: the bias of its heads is added.
 func restGraph(in []*Node) []*Node {
-	if len(in) == 1 {
-		return in
-	}
 	return []*Node{Add(in[0], ExpandLeftToRank(in[1], 3))}
 }
 
@@ -237,8 +234,8 @@ func lacking(mask, senders *Node, places, own bool) *Node {
 	return DotGeneral(mask, []int{3}, []int{0, 1}, senders, []int{2}, []int{0, 1})
 }
 
-// stream reads senders, their masks and the rest off a graph's inputs.
-func (f cutForm) stream(next func() *Node, batch int) (s stream) {
+// reading takes senders, their masks and the rest off a graph's inputs.
+func (f cutForm) reading(next func() *Node, batch int) (s reading) {
 	if f.shared {
 		senders := next()
 		s.lack = lacking(next(), senders, f.places, false)
@@ -266,23 +263,23 @@ func (f cutForm) inputs() int {
 	return count([]bool{f.shared, f.shared, f.own, f.own, f.siblings, f.reference, f.rest, f.mid, f.rest || f.mid})
 }
 
-// cutGraph is a block whose receivers lack what a mask cuts: resid_post, and what
-// its senders wrote.
-func cutGraph(e *Engine, t *taps, f cutForm) graphFn {
-	names := e.layerNames()
+// graph is a block whose receivers lack what a mask cuts: resid_post, and what its
+// senders wrote.
+func (f cutForm) graph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
-		n := e.blockInputs()
-		lead, w, slots, _ := inputs(in, n+f.inputs(), names, t)
+		plain := form{attends: true}
+		n := plain.inputs(e.Config)
+		lead, w, slots, _ := inputs(in, n+f.inputs(), e.names.block, t)
 		block, rest := lead[:n], lead[n:]
 		next := func() *Node { x := rest[0]; rest = rest[1:]; return x }
-		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f, stream: f.stream(next, block[0].Shape().Dimensions[0])}
+		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f, reading: f.reading(next, block[0].Shape().Dimensions[0])}
 		if f.siblings {
 			c.mask = next()
 		}
 		if f.reference {
 			c.ref = next()
 		}
-		out := []*Node{arch.Block(e.Config, w, c, block[0], around(block))}
+		out := []*Node{arch.Block(e.Config, w, c, block[0], plain.around(e.Config, block[1:]))}
 		if f.writes {
 			out = append(out, c.senders)
 		}
@@ -290,12 +287,12 @@ func cutGraph(e *Engine, t *taps, f cutForm) graphFn {
 	}
 }
 
-// cutFinalGraph is the residual stream after the last block [batch, pos, d_model]
-// without what a mask of one receiver cuts.
-func cutFinalGraph(f cutForm) graphFn {
+// final is the residual stream after the last block [batch, pos, d_model] without
+// what a mask of one receiver cuts.
+func (f cutForm) final() graphFn {
 	return func(in []*Node) []*Node {
 		x, rest := in[0], in[1:]
-		s := f.stream(func() *Node { y := rest[0]; rest = rest[1:]; return y }, x.Shape().Dimensions[0])
+		s := f.reading(func() *Node { y := rest[0]; rest = rest[1:]; return y }, x.Shape().Dimensions[0])
 		return []*Node{Squeeze(s.of(ExpandAxes(x, 2), s.rest, 0, 1), 2)}
 	}
 }
@@ -329,14 +326,14 @@ func meanGraph(in []*Node) []*Node {
 	return []*Node{Add(in[2], ReduceAndKeep(Mul(x, weight), ReduceSum, 0))}
 }
 
-// pickGraph takes rows of a group that lies in several parts, one after another.
+// pickGraph takes rows of x by index.
 func pickGraph(in []*Node) []*Node {
-	x, parts := in[0], in[1:]
-	all := parts[0]
-	if len(parts) > 1 {
-		all = Concatenate(parts, 0)
-	}
-	return []*Node{Gather(all, ExpandAxes(x, -1))}
+	return []*Node{Gather(in[1], ExpandAxes(in[0], -1))}
+}
+
+// firstGraph takes the first rows of a table [row, d_model] as [1, row, d_model].
+func firstGraph(n int) graphFn {
+	return func(in []*Node) []*Node { return []*Node{ExpandAxes(Slice(in[0], AxisRange(0, n)), 0)} }
 }
 
 // repeatGraph repeats rows for the variants of a batch.

@@ -2,6 +2,9 @@ package exec
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/backend"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // An Engine is a model's weights on a backend and the graphs compiled for it.
@@ -23,15 +27,61 @@ type Engine struct {
 	Backend *backend.Backend
 
 	weights map[string]*tensors.Tensor
+	names   names
 	kinds   []hook.Kind // of a block
 
 	mu       sync.Mutex
 	programs map[string]*Exec
+	rotary   [2][2][]float32 // cosines and sines of positions [pos, Dim/2], in global and in local layers
+}
+
+// names are the weights that graphs have as inputs, in their order; those of
+// blocks by their local names, which are the same in every block.
+type names struct{ embed, block, final []string }
+
+func (e *Engine) findNames() {
+	present := func(names ...string) []string {
+		return slices.DeleteFunc(names, func(name string) bool { return e.weights[name] == nil })
+	}
+	e.names.embed = present("embed.W_E", "pos_embed.W_pos", "embed.ln.w", "embed.ln.b")
+	e.names.final = present("head.W", "head.b", "ln_final.w", "ln_final.b", "unembed.W_U", "unembed.b_U")
+	prefix := arch.LayerName(0, "")
+	for name := range e.weights {
+		if local, ok := strings.CutPrefix(name, prefix); ok {
+			e.names.block = append(e.names.block, local)
+		}
+	}
+	slices.Sort(e.names.block)
+}
+
+// machine is what plans know of the engine.
+func (e *Engine) machine() plan.Machine {
+	m := plan.Machine{Config: e.Config, Exact: e.Backend.Go(), Workers: 1} // XLA has threads of its own
+	if m.Exact {
+		m.Workers = runtime.GOMAXPROCS(0)
+	}
+	return m
+}
+
+// rotaryTables are cosines and sines of at least the first n positions, in the
+// layers that are local, or in the others.
+func (e *Engine) rotaryTables(layer, n int) [2][]float32 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.Config.RotaryOf(layer)
+	t := &e.rotary[0]
+	if e.Config.IsLocal(layer) {
+		t = &e.rotary[1]
+	}
+	if len(t[0]) < n*r.Dim/2 {
+		t[0], t[1] = arch.RotaryTables(r, n)
+	}
+	return *t
 }
 
 // New brings the weights to the backend.
 func New(c config.Config, plan arch.Plan, b *backend.Backend) (*Engine, error) {
-	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: arch.BlockKinds(c), programs: map[string]*Exec{}}
+	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: c.BlockKinds(), programs: map[string]*Exec{}}
 	var mu sync.Mutex
 	err := plan.Each(func(names []string, w *arch.Pending) error {
 		t, err := e.upload(w)
@@ -49,6 +99,7 @@ func New(c config.Config, plan arch.Plan, b *backend.Backend) (*Engine, error) {
 		e.Close()
 		return nil, err
 	}
+	e.findNames()
 	return e, nil
 }
 

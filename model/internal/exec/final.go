@@ -1,235 +1,265 @@
 package exec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/place"
+	"github.com/golens/golens/model/internal/plan"
 )
 
-// A finalCall is what one call of the unembedding computes.
-type finalCall struct {
-	rows   int         // of the flat residual stream, padding included
-	whole  bool        // every row of the chunk, so that none need be gathered
-	logits bool        // somebody reads logits
-	tokens []int32     // [rows, k]: only these are read; nil for the whole vocabulary
-	index  []int32     // [rows]: flat rows, if not whole
-	back   []bool      // metrics of Job.GradOf that read logits
-	cots   [][]float32 // their derivatives by the logits, once measured
+// final is what one call of the unembedding computes: rows of the flat residual
+// stream, those of one row of the chunk after another's.
+type final struct {
+	rows   int     // padding included
+	starts []int   // where each row of the chunk begins
+	lists  [][]int // its positions
+	index  []int32 // [rows]: rows of the flat stream; nil if all are taken as they lie
+	tokens []int32 // [rows, k]: only these are read; nil for the whole vocabulary
+	logits bool    // something reads logits
+
+	measured    []bool      // metrics of Job.GradOf that read logits
+	derivatives [][]float32 // theirs by the logits, once measured
 }
 
 // inputs is how many inputs lead the graph's.
-func (c finalCall) inputs(back bool) int {
-	n := 1 + count([]bool{!c.whole, c.tokens != nil})
-	if back {
-		n += count(c.back)
-	}
-	return n
+func (f *final) inputs() int { return 1 + count([]bool{f.index != nil, f.tokens != nil}) }
+
+func (f *final) name() string {
+	return fmt.Sprintf("final whole=%t logits=%t tokens=%t", f.index == nil, f.logits, f.tokens != nil)
 }
 
-func (c finalCall) name(back bool) string {
-	name := fmt.Sprintf("final whole=%t logits=%t tokens=%t", c.whole, c.logits, c.tokens != nil)
-	if back {
-		name += fmt.Sprint(" back ", c.back)
+// unembed runs the unembedding on the positions that something reads, and measures
+// the metrics. It gives the stream that it ran on.
+func (c *chunk) unembed(s stream) (stream, error) {
+	t, fills := c.taps(plan.FinalIDs, always, always)
+	c.final = c.newFinal(t)
+	even := true // every row has equally many positions
+	for _, r := range c.rows {
+		even = even && len(r.Final) == len(c.rows[0].Final)
 	}
-	return name
+	if even && len(c.rows[0].Final) == 0 || len(t.reads) == 0 && !c.final.logits { // gradients of what the metrics do not depend on
+		return s, nil
+	}
+	last := c.Config.Layers - 1
+	var err error
+	switch at := func(r plan.Row) []int { return r.Final }; {
+	case s.x == nil && even:
+		s, err = c.given(hook.ResidPost(last).ID, at, false)
+	case s.x == nil:
+		s, err = c.given(hook.ResidPost(last).ID, c.whole, false)
+	case c.lacks(s, at):
+		s, err = c.move(s, at, last)
+	}
+	if err != nil {
+		return s, err
+	}
+	c.final.find(c, s)
+	var args []any
+	defer c.giveBack()
+	if args, err = c.finalArgs(s); err != nil {
+		return s, err
+	}
+	l := c.finalLayout()
+	out, err := c.call(c.final.name(), t, fills, c.final.graph(c.Engine, t), args, c.names.final, -1, l)
+	if err != nil {
+		return s, err
+	}
+	var logits *tensors.Tensor
+	if c.final.logits {
+		logits, out = out[len(out)-1], out[:len(out)-1]
+		defer free(logits)
+	}
+	if err := c.take(out, t.reads, 0, l); err != nil || logits == nil {
+		return s, err
+	}
+	var bad error
+	err = tensors.ConstFlatData(logits, func(x []float32) { bad = c.readLogits(x) })
+	return s, cmp.Or(err, bad)
 }
 
-var finalIDs = []hook.ID{{Kind: hook.KindLNFinal}, {Kind: hook.KindLNFinalNorm}, {Kind: hook.KindLogits}}
+// newFinal tells whether logits are read, and which of them.
+func (c *chunk) newFinal(t *taps) *final {
+	f := &final{logits: c.growth != nil || slices.Contains(t.reads, hook.KindLogits)}
+	touched := slices.ContainsFunc(t.slots, func(s plan.Slot) bool { return s.Kind == hook.KindLogits }) ||
+		slices.ContainsFunc(c.Job.Base.Grads, func(p hook.Point) bool { return p.Kind == hook.KindLogits })
+	for _, m := range c.Job.Base.Metrics {
+		f.logits = f.logits || m.Linear == nil
+	}
+	f.logits = f.logits || touched
+	for _, k := range c.Job.Base.GradOf {
+		f.measured = append(f.measured, c.Job.Base.Metrics[k].Linear == nil)
+	}
+	return f
+}
 
-// plan finds which rows of the unembedding somebody reads, and whether only
-// some tokens of each.
-func (p *pass) plan() {
-	read := map[int]bool{}
-	whole, nonlinear := false, 0
-	add := func(r int, at []int) {
-		for _, pos := range at {
-			read[r*p.pos+resolve(pos, p.length(r))] = true
-		}
-	}
-	points := slices.Concat(p.job.Captures, p.job.Grads)
-	for _, m := range p.job.Metrics {
-		if m.Linear != nil {
-			points = append(points, m.Linear.Point)
-			continue
-		}
-		nonlinear++
-		for r := range p.frame.rows {
-			add(r, m.At(p.first+r))
-		}
-	}
-	for _, c := range points {
-		if !finals[c.Kind] {
-			continue
-		}
-		whole = whole || c.Kind == hook.KindLogits
-		for r := range p.frame.rows {
-			if c.Batch == nil || slices.Contains(c.Batch, p.first+r) {
-				add(r, positions(c.Pos.In(p.first+r), p.length(r), 0, false))
+// lacks tells whether rows have positions that the stream does not hold: there
+// they are the base run's.
+func (c *chunk) lacks(s stream, want func(plan.Row) []int) bool {
+	for _, r := range c.rows {
+		at := place.List(s.at(r))
+		for _, pos := range want(r) {
+			if at(pos) < 0 {
+				return true
 			}
 		}
 	}
-	for _, e := range p.job.Edits {
-		whole = whole || e.Kind == hook.KindLogits
+	return false
+}
+
+// find finds the rows of the stream that are unembedded.
+func (f *final) find(c *chunk, s stream) {
+	pos := s.x.Shape().Dimensions[1]
+	whole, n := true, 0
+	for _, r := range c.rows {
+		f.lists = append(f.lists, r.Final)
+		whole = whole && equal(r.Final, s.at(r))
+		n += len(r.Final)
 	}
-	p.flat = nil
-	for i := range read {
-		p.flat = append(p.flat, i)
-	}
-	slices.Sort(p.flat)
-	all := p.batch * p.pos
-	c := finalCall{rows: len(p.flat), logits: whole || nonlinear > 0}
-	for _, k := range p.job.GradOf {
-		c.back = append(c.back, p.job.Metrics[k].Linear == nil)
-	}
-	if !p.Backend.Go() {
-		c.rows = min(all, roundRows(c.rows))
-	}
-	if len(p.flat) == all {
-		c.whole = true
+	if whole {
+		f.rows = c.size * pos
+		for i := range c.rows {
+			f.starts = append(f.starts, i*pos)
+		}
 	} else {
-		c.index = make([]int32, c.rows) // padding reads row 0
-		for i, at := range p.flat {
-			c.index[i] = int32(at)
+		f.rows = min(c.size*pos, c.Padded(n))
+		f.index = make([]int32, f.rows) // padding reads row 0
+		n = 0
+		for i, r := range c.rows {
+			f.starts = append(f.starts, n)
+			at := place.List(s.at(r))
+			for _, p := range r.Final {
+				f.index[n] = int32(i*pos + at(p))
+				n++
+			}
 		}
 	}
-	if i := slices.IndexFunc(p.job.Metrics, func(m Objective) bool { return m.Linear == nil }); !whole && nonlinear == 1 && p.job.Metrics[i].Tokens != nil {
-		c.tokens = p.tokensRead(p.job.Metrics[i], c.rows)
-	}
-	p.final = c
-}
-
-// tokensRead are the tokens that a metric reads of each flat row [rows, k].
-func (p *pass) tokensRead(m Objective, rows int) []int32 {
-	k := len(m.Tokens(p.first))
-	ids := make([]int32, rows*k)
-	for i, at := range p.flat {
-		copy(ids[i*k:], m.Tokens(p.first+at/p.pos))
-	}
-	return ids
-}
-
-// logits runs the unembedding on x, the residual stream after the last block,
-// if anybody reads what comes of it.
-func (p *pass) logits(x *tensors.Tensor) error {
-	p.plan()
-	if len(p.flat) == 0 {
-		return nil
-	}
-	t := p.taps(nil, finalIDs...)
-	if len(t.reads) == 0 && !p.final.logits {
-		return nil // gradients of what the metrics do not depend on
-	}
-	args, own, err := p.finalArgs(x, false)
-	defer func() { free(own...) }()
-	if err != nil {
-		return err
-	}
-	out, err := p.run(p.final.name(false), t, finalGraph(p.Engine, &t.taps, p.final, false), args)
-	if err != nil {
-		return err
-	}
-	if p.final.logits {
-		last := len(out) - 1
-		defer free(out[last])
-		if err := p.measure(out[last]); err != nil {
-			return err
-		}
-		out = out[:last]
-	}
-	return p.take(t, out)
-}
-
-func (p *pass) finalArgs(x *tensors.Tensor, back bool) (args []any, own []*tensors.Tensor, err error) {
-	c := p.final
-	args = []any{x}
-	add := func(values any, shape ...int) {
-		if err == nil {
-			var t *tensors.Tensor
-			t, err = p.tensor(values, shape...)
-			own, args = append(own, t), append(args, t)
+	if few := c.TokensOf(c.rows[0].Index); few != nil {
+		f.tokens = make([]int32, f.rows*len(few))
+		for i, r := range c.rows {
+			ids := c.TokensOf(r.Index)
+			for j := range r.Final {
+				copy(f.tokens[(f.starts[i]+j)*len(few):], ids)
+			}
 		}
 	}
-	if !c.whole {
-		add(c.index, c.rows)
-	}
-	if c.tokens != nil {
-		add(c.tokens, c.rows, len(c.tokens)/c.rows)
-	}
-	for m, reads := range c.back {
-		if back && reads {
-			add(c.cots[m], c.rows, len(c.cots[m])/c.rows)
-		}
-	}
-	return p.with(args, p.finalNames()), own, err
 }
 
-// measure evaluates the metrics on the logits [rows, vocab or k], and the
-// derivatives of those whose gradients are wanted.
-func (p *pass) measure(logits *tensors.Tensor) error {
-	return tensors.ConstFlatData(logits, func(flat []float32) {
-		p.final.cots = make([][]float32, len(p.job.GradOf))
-		for k, m := range p.job.Metrics {
+// finalArgs are the leading inputs of the graph.
+func (c *chunk) finalArgs(s stream) ([]any, error) {
+	f, args := c.final, []any{s.x}
+	if f.index != nil {
+		if err := c.add(&args)(c.tensor(f.index, f.rows)); err != nil {
+			return nil, err
+		}
+	}
+	if f.tokens != nil {
+		if err := c.add(&args)(c.tensor(f.tokens, f.rows, len(f.tokens)/f.rows)); err != nil {
+			return nil, err
+		}
+	}
+	return args, nil
+}
+
+// finalLayout is how the activations of the unembedding lie.
+func (c *chunk) finalLayout() layout {
+	f := c.final
+	return layout{
+		shape: func(k hook.Kind) []int { return []int{f.rows, c.Config.Dims(k, 1)[1]} },
+		row: func(k hook.Kind, i int) (int, []int, place.View) {
+			d := c.Config.Dims(k, len(f.lists[i]))
+			return f.starts[i] * d[1], d, place.View{Queries: place.List(f.lists[i])}
+		},
+	}
+}
+
+// readLogits measures the metrics on logits [rows, vocab or tokens], or adds
+// tokens to the rows of a generation.
+func (c *chunk) readLogits(flat []float32) error {
+	if c.growth != nil {
+		return c.addTokens(flat)
+	}
+	c.measure(flat)
+	return nil
+}
+
+// measure evaluates the metrics, and the derivatives of those whose gradients are
+// wanted. At positions that nothing changes they are the base run's.
+func (c *chunk) measure(flat []float32) {
+	f, job := c.final, c.Job.Base
+	f.derivatives = make([][]float32, len(job.GradOf))
+	for g, k := range job.GradOf {
+		if job.Metrics[k].Linear == nil {
+			f.derivatives[g] = make([]float32, len(flat))
+		}
+	}
+	for i, r := range c.rows {
+		used := 0 // of the tokens
+		for k, m := range job.Metrics {
 			if m.Linear != nil {
 				continue
 			}
-			var cot []float32
-			if g := slices.Index(p.job.GradOf, k); g >= 0 {
-				cot = make([]float32, len(flat))
-				p.final.cots[g] = cot
+			var ids []int32
+			if m.Tokens != nil {
+				ids = m.Tokens(r.Index)
 			}
-			for r := range p.frame.rows {
-				terms := p.eval(m, r, flat, cot)
-				p.out.Terms[k][p.first+r], p.out.Metrics[k][p.first+r] = terms, mean(terms)
+			var derivatives []float32
+			if g := slices.Index(job.GradOf, k); g >= 0 {
+				derivatives = f.derivatives[g]
 			}
+			terms := c.evaluate(k, i, flat, ids, used, derivatives)
+			if f.tokens != nil {
+				used += len(ids)
+			}
+			c.metric(k, r, mean(terms), terms)
 		}
-	})
+	}
 }
 
-// eval is one metric of row r of the chunk, at each of its positions. It adds the
-// derivative of their mean to cot, if that is not nil.
-func (p *pass) eval(m Objective, r int, flat, cot []float32) []float64 {
-	width, row := len(flat)/p.final.rows, p.first+r
-	at := m.At(row)
-	var ids []int32
-	if m.Tokens != nil && p.final.tokens == nil { // of logits that somebody wanted whole
-		ids = m.Tokens(row)
+// evaluate is the k-th metric of row i at each of its positions. ids are the
+// tokens that it reads, which begin at column used if only tokens are computed.
+// The derivative of the mean is added to derivatives, if they are not nil.
+func (c *chunk) evaluate(k, i int, flat []float32, ids []int32, used int, derivatives []float32) []float64 {
+	f, r, m := c.final, c.rows[i], c.Job.Base.Metrics[k]
+	width := len(flat) / f.rows
+	at := place.List(f.lists[i])
+	list := m.At(r.Index)
+	terms := make([]float64, len(list))
+	if c.terms != nil {
+		copy(terms, c.terms[k][r.Index])
 	}
-	terms := make([]float64, len(at))
-	for i, pos := range at {
-		lies := p.flatRow(r, pos) * width
-		var grad func(j int, d float64)
-		if cot != nil {
-			grad = func(j int, d float64) {
-				if ids != nil {
-					j = int(ids[j])
-				}
-				cot[lies+j] += float32(d / float64(len(at)))
-			}
+	for j, pos := range list {
+		local := at(pos)
+		if local < 0 {
+			continue
 		}
-		terms[i] = m.Eval(row, i, pick(flat[lies:lies+width], ids), grad)
+		begin := (f.starts[i] + local) * width
+		x, column := flat[begin:][:width], func(j int) int { return j }
+		switch {
+		case ids == nil:
+		case f.tokens != nil:
+			x, column = x[used:][:len(ids)], func(j int) int { return used + j }
+		default: // of logits that something else wanted whole
+			x, column = pick(x, ids), func(j int) int { return int(ids[j]) }
+		}
+		var grad func(j int, d float64)
+		if derivatives != nil {
+			grad = func(j int, d float64) { derivatives[begin+column(j)] += float32(d / float64(len(list))) }
+		}
+		terms[j] = m.Eval(r.Index, j, x, grad)
 	}
 	return terms
 }
 
-// pick is the columns ids of x; nil for all.
+// pick is the columns ids of x.
 func pick(x []float32, ids []int32) []float32 {
-	if ids == nil {
-		return x
-	}
 	few := make([]float32, len(ids))
 	for k, id := range ids {
 		few[k] = x[id]
 	}
 	return few
-}
-
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
 }

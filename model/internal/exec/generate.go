@@ -2,28 +2,15 @@ package exec
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/golens/golens/model/array"
-	"github.com/golens/golens/model/config"
-	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/plan"
 )
-
-// A GenerateJob is a checked generation: every row has room for New tokens more.
-type GenerateJob struct {
-	Tokens   [][]int32    // prompts, of any lengths
-	New      int          // tokens to add to each row, at least 1
-	Edits    []hook.Edit  // in order, each made where a position is computed
-	Captures []hook.Point // of what is computed; see [EachStep]
-
-	// Choose gives a row's next token by its logits [vocab], and tells whether
-	// the row ends with it. A row's tokens are chosen one after the other;
-	// different rows may be asked for at the same time.
-	Choose func(row int, logits []float32) (token int32, end bool, err error)
-	Done   func(tokens int) // of all rows
-}
 
 // A GenerateOutcome is what a generation gave.
 type GenerateOutcome struct {
@@ -31,46 +18,24 @@ type GenerateOutcome struct {
 	Captures []*array.Array
 }
 
-// EachStep tells whether a capture takes, in every step, the position whose
-// logits choose the next token: its position axis counts the steps.
-func EachStep(p hook.Point) bool {
-	return len(p.Pos.Rows) == 1 && slices.Equal(p.Pos.Rows[0], []int{-1})
-}
-
-// Generated is the shape of a capture of a generation, for prompts the longest
-// of which has so many tokens.
-func (e *Engine) Generated(p hook.Point, rows, longest, steps int) []int {
-	shape := Selected(e.Config, p, rows, longest+steps-1) // nothing runs on the last token
-	if EachStep(p) {
-		shape[p.Kind.PositionAxis()] = steps
-	}
-	return shape
-}
-
-// cacheBytes bounds the keys and values that are held at a time.
-const cacheBytes = 1 << 30
-
-// rowsPerStep is how many rows the Go backend continues side by side before a
-// second processor gets some: it lays out the weights anew in every call, which
-// costs more than the products with so few rows.
-const rowsPerStep = 8
-
 // Generate does a generation. It stops with the context's error between two
 // blocks.
-func (e *Engine) Generate(ctx context.Context, job GenerateJob) (*GenerateOutcome, error) {
-	g := &generation{Engine: e, job: job, out: &GenerateOutcome{}}
+func (e *Engine) Generate(ctx context.Context, job plan.Generation) (*GenerateOutcome, error) {
+	g := &generation{Growth: plan.NewGrowth(e.machine(), job), job: job, out: &GenerateOutcome{}}
 	for _, row := range job.Tokens {
-		g.lens = append(g.lens, len(row))
-		g.longest = max(g.longest, len(row))
 		g.out.Tokens = append(g.out.Tokens, slices.Clone(row))
 	}
-	g.prompts = slices.Clone(g.lens)
+	g.prompts = slices.Clone(g.Lens)
 	for _, p := range job.Captures {
 		g.out.Captures = append(g.out.Captures, g.answer(p))
 	}
-	g.find()
-	workers := e.workers()
-	err := each(ctx, g.chunks(workers), workers, func(ctx context.Context, r *rows) error { return r.run(ctx) })
+	err := each(ctx, g.Groups(), g.Workers, func(ctx context.Context, group *plan.Group) error {
+		c := g.chunk(e, group)
+		defer c.scratch.close()
+		defer c.close()
+		defer c.growth.free()
+		return c.grow(ctx)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -82,88 +47,145 @@ func (e *Engine) Generate(ctx context.Context, job GenerateJob) (*GenerateOutcom
 
 // generation is what the chunks of a generation share.
 type generation struct {
-	*Engine
-	job     GenerateJob
+	plan.Growth
+	job     plan.Generation
 	out     *GenerateOutcome
-	prompts []int // tokens of each prompt
-	lens    []int // of each row now; a chunk reads and writes its own rows alone
-	longest int   // prompt
-
-	ids    [][]hook.ID     // of each block, those at which something happens
-	tables [2][2][]float32 // cosines and sines of all positions [pos, Dim/2], in global and in local layers
+	prompts []int // tokens of each prompt; Lens are those of each row now, of which a chunk reads and writes its own alone
 
 	mu sync.Mutex // of job.Done
 }
 
-// find notes where anything happens, and makes what all chunks read.
-func (g *generation) find() {
-	for l := range g.Config.Layers {
-		var ids []hook.ID
-		for _, k := range g.kinds {
-			id := hook.ID{Kind: k, Layer: l}
-			if slices.ContainsFunc(g.job.Edits, func(e hook.Edit) bool { return e.ID == id }) ||
-				slices.ContainsFunc(g.job.Captures, func(p hook.Point) bool { return p.ID == id }) {
-				ids = append(ids, id)
+// growth is a chunk that grows: one call on the prompts, then for every token one
+// call on one position of each row.
+type growth struct {
+	*generation
+	step  int    // tokens chosen so far
+	ended []bool // rows that are done; until they leave they are computed on, and nothing is taken of them
+	cache []cache
+	size  int             // positions of the cache
+	marks *tensors.Tensor // [batch, pos]: the places in the cache of the positions computed
+}
+
+// cache is a block's keys and values [batch, kv_head, pos, d_head].
+type cache struct{ k, v *tensors.Tensor }
+
+func (g *generation) chunk(e *Engine, group *plan.Group) *chunk {
+	rows := group.Chunks[0]
+	own := &growth{generation: g, ended: make([]bool, len(rows.Rows)), cache: make([]cache, g.Layers)}
+	w := &work{Engine: e, Batch: g.Batch, tokens: g.out.Tokens, captures: g.job.Captures, scratch: newScratch(e)}
+	c := w.newChunk(group, rows)
+	c.growth = own
+	w.to = c.toStep
+	return c
+}
+
+// keep takes the keys and values that a block gave in place of those it was
+// given.
+func (g *growth) keep(layer int, k, v *tensors.Tensor) {
+	free(g.cache[layer].k, g.cache[layer].v)
+	g.cache[layer] = cache{k, v}
+}
+
+func (g *growth) free() {
+	for _, c := range g.cache {
+		free(c.k, c.v)
+	}
+}
+
+// grow adds all tokens.
+func (c *chunk) grow(ctx context.Context) error {
+	g := c.growth
+	for g.step < g.New && slices.Contains(g.ended, false) {
+		if g.step > 0 {
+			if err := c.leave(); err != nil {
+				return err
+			}
+			if err := c.makeRoom(); err != nil {
+				return err
 			}
 		}
-		g.ids = append(g.ids, ids)
-		if which := g.which(l); g.tables[which][0] == nil && g.Config.Position == config.PosRotary {
-			g.tables[which][0], g.tables[which][1] = arch.RotaryTables(g.Config.RotaryOf(l), max(g.width(), g.longest+g.job.New))
+		for i := range c.rows {
+			r := &c.rows[i]
+			r.Final = g.Unembedded(r.From, g.Lens[r.Index])
+		}
+		if err := c.forward(ctx); err != nil {
+			return err
+		}
+		c.unsee()
+		c.scratch.back(g.marks)
+		g.marks = nil
+	}
+	return nil
+}
+
+// marks marks the places in the cache of the positions computed.
+func (c *chunk) marks() (*tensors.Tensor, error) {
+	return reuse(c.scratch, func(own []bool) {
+		for i, r := range c.rows {
+			own[i*c.growth.size+r.From] = true
+		}
+	}, c.size, c.growth.size)
+}
+
+// makeRoom has rows go on at their last positions, and makes room in the cache for
+// them.
+func (c *chunk) makeRoom() error {
+	g := c.growth
+	need := 0
+	for i := range c.rows {
+		n := g.Lens[c.rows[i].Index]
+		c.rows[i].From = n - 1
+		need = max(need, n)
+	}
+	switch {
+	case g.step == 1: // from the prompts' width to one of the sizes that all caches have
+		g.size, c.group.Width = c.group.Width, 1
+	case g.size >= need:
+		return nil
+	}
+	size := g.Room(max(need, g.size))
+	if size == g.size {
+		return nil
+	}
+	p, err := c.program(fmt.Sprint("room ", size), roomGraph(size))
+	if err != nil {
+		return err
+	}
+	for l, kv := range g.cache {
+		out, err := call("room", p, []any{kv.k, kv.v})
+		if err != nil {
+			return err
+		}
+		g.keep(l, out[0], out[1])
+	}
+	g.size = size
+	return nil
+}
+
+// addTokens adds to each row the token that its last logits lead to.
+func (c *chunk) addTokens(logits []float32) error {
+	g, f := c.growth, c.final
+	vocab := c.Config.Vocab
+	g.step++
+	added := 0
+	for i, r := range c.rows {
+		if g.ended[i] {
+			continue
+		}
+		last := f.starts[i] + len(f.lists[i]) - 1
+		token, end, err := g.job.Choose(r.Index, logits[last*vocab:][:vocab])
+		if err != nil {
+			return err
+		}
+		g.out.Tokens[r.Index] = append(g.out.Tokens[r.Index], token)
+		g.Lens[r.Index]++
+		added++
+		if g.ended[i] = end; end {
+			added += g.New - g.step // that will not come
 		}
 	}
-}
-
-// which is 1 for a layer whose queries see a window of keys, else 0.
-func (g *generation) which(layer int) int {
-	if g.Config.IsLocal(layer) {
-		return 1
-	}
-	return 0
-}
-
-// width is how many positions a call on the prompts computes.
-func (g *generation) width() int {
-	if g.Backend.Go() {
-		return g.longest
-	}
-	return min(roundPos(g.longest), g.Config.Context)
-}
-
-// room is how many positions the cache has for rows of n tokens: few sizes, so
-// that few graphs are compiled, and no more than the longest row will need.
-func (g *generation) room(n int) int {
-	step := 64 // of a query's work, which the blocks' weights outweigh
-	if g.Backend.Go() {
-		step = 16
-	}
-	room := step
-	for room < n {
-		room *= 2
-	}
-	all := g.longest + g.job.New - 1
-	return max(min(room, (all+step-1)/step*step), n)
-}
-
-// chunks cuts the batch. Rows of different chunks do not meet.
-func (g *generation) chunks(workers int) []*rows {
-	n := len(g.lens)
-	kept := 4 * 2 * g.Config.Layers * g.Config.KVHeads * g.Config.DHead * g.room(g.longest+g.job.New-1) // bytes of a row's cache
-	most := min(rowsPerCall/g.width(), cacheBytes/kept/workers)
-	batch := max(rowsPerStep, (n+workers-1)/workers)
-	if !g.Backend.Go() {
-		batch = roundRows(n)
-	}
-	batch = max(1, min(batch, most))
-	var all []*rows
-	for first := 0; first < n; first += batch {
-		in := upTo(n)[first:min(first+batch, n)]
-		size := batch
-		if g.Backend.Go() {
-			size = len(in)
-		}
-		all = append(all, g.rows(in, size))
-	}
-	return all
+	g.done(added)
+	return nil
 }
 
 // done tells of tokens that were added.
@@ -173,4 +195,68 @@ func (g *generation) done(tokens int) {
 	if g.job.Done != nil {
 		g.job.Done(tokens)
 	}
+}
+
+// compileWork is how many multiplications XLA does on a CPU while it compiles
+// the graphs of one more batch: two seconds' worth.
+var compileWork = 2e10
+
+// fewer is the batch that is left when so many of its rows are not at their end,
+// with steps to come: the same, unless a smaller one pays. XLA's are halves, so
+// that few graphs are compiled. On an accelerator no batch is smaller: its step
+// takes as long, until hundreds of rows.
+func (e *Engine) fewer(batch, live, steps int) int {
+	if e.Backend.Go() {
+		if batch > plan.RowsPerStep && 2*live <= batch {
+			return live
+		}
+		return batch
+	}
+	size := batch
+	for 2*live <= size {
+		size = (size + 1) / 2
+	}
+	saved := float64(batch-size) * float64(steps) * float64(e.Config.Params())
+	if e.Backend.Name != "xla:cpu" || saved < compileWork {
+		return batch
+	}
+	return size
+}
+
+// leave takes rows that have ended out of the batch, where that pays.
+func (c *chunk) leave() error {
+	g := c.growth
+	var live []int
+	for i, ended := range g.ended {
+		if !ended {
+			live = append(live, i)
+		}
+	}
+	size := c.fewer(c.size, len(live), g.New-g.step)
+	if size == c.size {
+		return nil
+	}
+	index := make([]int32, size) // rows out of use are copies of row 0
+	rows := make([]plan.Row, len(live))
+	for to, from := range live {
+		index[to], rows[to] = int32(from), c.rows[from]
+	}
+	at, err := c.tensor(index, size, 1)
+	if err != nil {
+		return err
+	}
+	defer free(at)
+	p, err := c.program("leave", leaveGraph)
+	if err != nil {
+		return err
+	}
+	for l, kv := range g.cache {
+		out, err := call("leave", p, []any{at, kv.k, kv.v})
+		if err != nil {
+			return err
+		}
+		g.keep(l, out[0], out[1])
+	}
+	c.rows, c.size, g.ended = rows, size, make([]bool, len(live))
+	return nil
 }

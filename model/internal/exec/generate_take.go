@@ -3,56 +3,38 @@ package exec
 import (
 	"math"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/place"
+	"github.com/golens/golens/model/internal/plan"
 )
 
 // answer is the array of a capture before anything is computed: all NaN.
 func (g *generation) answer(p hook.Point) *array.Array {
-	a := answer(g.Config, p, len(g.lens), g.longest+g.job.New-1)
-	if EachStep(p) {
+	a := answer(g.Config, p, len(g.Lens), g.Longest+g.New-1)
+	if plan.EachStep(p) {
 		axes := append([]array.Axis(nil), a.Axes()...)
-		axes[p.Kind.PositionAxis()].Len = g.job.New
+		axes[p.Kind.PositionAxis()].Len = g.New
 		a = array.New(axes...).Named(a.Title(), a.Unit())
 	}
-	for i := range a.Values() {
-		a.Values()[i] = float32(math.NaN())
-	}
+	set(a.Values(), float32(math.NaN()))
 	return a
 }
 
-// takeSteps copies what is read of some activations to its places in the
-// answer, and frees.
-func (r *rows) takeSteps(out []*tensors.Tensor, kinds []hook.Kind, layer int, lies func(hook.Kind) ([]int, func(int) view)) error {
-	defer free(out...)
-	for i, k := range kinds {
-		dims, at := lies(k)
-		err := tensors.ConstFlatData(out[i], func(x []float32) {
-			for n, p := range r.gen.job.Captures {
-				if p.ID == (hook.ID{Kind: k, Layer: layer}) {
-					r.takeStep(p, x, dims, at, r.gen.out.Captures[n])
-				}
-			}
-		})
-		if err != nil {
-			return err
+// toStep is where a capture of a row goes in the step at hand; rows that have
+// ended give nothing.
+func (c *chunk) toStep(i int, r plan.Row) ([]float32, []int) {
+	g := c.growth
+	for k := range c.rows {
+		if c.rows[k].Index == r.Index && g.ended[k] {
+			return nil, nil
 		}
 	}
-	return nil
-}
-
-func (r *rows) takeStep(p hook.Point, x []float32, dims []int, at func(int) view, a *array.Array) {
-	to, rowLen := a.Values(), product(dims)
-	if EachStep(p) {
-		to = to[r.step*strides(a.Shape())[p.Kind.PositionAxis()]:]
+	a := g.out.Captures[i]
+	if p := g.job.Captures[i]; plan.EachStep(p) {
+		return a.Values()[g.step*place.Strides(a.Shape())[p.Kind.PositionAxis()]:], a.Shape()
 	}
-	for i, c := range r.courses {
-		if !r.ended[i] {
-			r.copyOut(p, c, x[i*rowLen:][:rowLen], dims, at(i), to, a.Shape())
-		}
-	}
+	return a.Values(), a.Shape()
 }
 
 // settle ends a capture: keys that came after a query was computed have no
@@ -64,15 +46,15 @@ func (g *generation) settle(p hook.Point, a *array.Array) *array.Array {
 		g.blind(p, a)
 	}
 	ran, steps := 0, 0
-	for row, n := range g.lens {
+	for row, n := range g.Lens {
 		ran, steps = max(ran, n-1), max(steps, n-g.prompts[row])
 	}
 	cut := func(axis, n int) {
 		if n < a.Shape()[axis] {
-			a = a.Select(a.Axes()[axis].Name, upTo(n)...)
+			a = a.Select(a.Axes()[axis].Name, hook.UpTo(n)...)
 		}
 	}
-	if EachStep(p) {
+	if plan.EachStep(p) {
 		cut(p.Kind.PositionAxis(), steps)
 	} else if p.Pos.All() && p.Kind.PositionAxis() >= 0 {
 		cut(p.Kind.PositionAxis(), ran)
@@ -96,16 +78,16 @@ func (g *generation) blind(p hook.Point, a *array.Array) {
 		if p.Batch != nil {
 			row = p.Batch[rank]
 		}
-		ran := g.lens[row] - 1
-		queries := positions(p.Pos.In(row), shape[axis], 0, false)
-		if EachStep(p) {
-			queries = from(upTo(g.prompts[row]-1+shape[axis]), g.prompts[row]-1)
+		ran := g.Lens[row] - 1
+		queries := p.Pos.Of(row, shape[axis])
+		if plan.EachStep(p) {
+			queries = plan.Range(g.prompts[row]-1, g.prompts[row]-1+shape[axis])
 		}
 		keys := p.Coords
 		if keys == nil {
-			keys = upTo(shape[len(shape)-1])
+			keys = hook.UpTo(shape[len(shape)-1])
 		}
-		rowLen := product(shape[1:])
+		rowLen := place.Size(shape[1:])
 		for i := range rowLen / len(keys) {
 			q := queries[i%shape[axis]]       // the axis before the keys'
 			there := max(g.prompts[row], q+1) // keys when the query was computed

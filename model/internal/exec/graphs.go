@@ -1,7 +1,7 @@
 package exec
 
 import (
-	"slices"
+	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -9,12 +9,12 @@ import (
 	"github.com/golens/golens/model/internal/arch"
 )
 
-// graphFn builds a graph from its inputs, in the order in which run gives them.
+// graphFn builds a graph from its inputs, in the order in which they are given.
 type graphFn = func(in []*Node) []*Node
 
 // inputs cuts a graph's inputs into n leading ones, the named weights, the
 // slots' values and the coefficients of linear metrics.
-func inputs(in []*Node, n int, names []string, t *taps) (lead []*Node, w arch.Nodes, slots, cots []*Node) {
+func inputs(in []*Node, n int, names []string, t *taps) (lead []*Node, w arch.Nodes, slots, linears []*Node) {
 	w = arch.Nodes{}
 	lead, in = in[:n], in[n:]
 	for i, name := range names {
@@ -24,78 +24,192 @@ func inputs(in []*Node, n int, names []string, t *taps) (lead []*Node, w arch.No
 	return lead, w, in[:t.inputs()], in[t.inputs():]
 }
 
-// embedGraph is tokens to resid_pre of layer 0.
-func embedGraph(e *Engine, t *taps) graphFn {
+// embedding is what the embedding of a chunk is given.
+type embedding struct{ placed bool } // rows begin at other positions than 0
+
+func (m embedding) name() string { return fmt.Sprintf("embed placed=%t", m.placed) }
+
+func (m embedding) graph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
-		lead, w, slots, _ := inputs(in, 1, e.embedNames(), t)
+		lead, w, slots, _ := inputs(in, m.inputs(), e.names.embed, t)
 		t := t.begin(slots)
-		x := arch.Embed(e.Config, w, t, lead[0], nil)
+		x := m.build(e, w, t, lead)
 		return append([]*Node{x}, t.outputs()...)
 	}
 }
 
-// blockGraph is resid_pre to resid_post and what is read between them.
-func blockGraph(e *Engine, t *taps) graphFn {
-	names := e.layerNames()
+func (m embedding) inputs() int {
+	if m.placed {
+		return 2
+	}
+	return 1
+}
+
+func (m embedding) build(e *Engine, w arch.Nodes, t *taps, lead []*Node) *Node {
+	var places *Node
+	if m.placed {
+		places = lead[1]
+	}
+	return arch.Embed(e.Config, w, t, lead[0], places)
+}
+
+// back is the way back through the embedding: from the gradients of resid_pre of
+// layer 0 to those of the points asked for. above tells which metrics have one.
+func (m embedding) back(e *Engine, t *taps, above []bool) graphFn {
 	return func(in []*Node) []*Node {
-		lead, w, slots, _ := inputs(in, e.blockInputs(), names, t)
+		n := m.inputs()
+		lead, w, slots, linears := inputs(in, n+count(above), e.names.embed, t)
 		t := t.begin(slots)
-		x := arch.Block(e.Config, w, t, lead[0], around(lead))
-		return append([]*Node{x}, t.outputs()...)
+		x := m.build(e, w, t, lead)
+		return t.gradients(losses(x, above, lead[n:]), linears, x)
 	}
 }
 
-// blockInputs is how many inputs lead a block's graph: the residual stream, the
-// mask and, if positions rotate, cosines and sines.
-func (e *Engine) blockInputs() int {
-	if e.Config.Position == config.PosRotary {
-		return 4
-	}
-	return 2
+// form is which inputs a block's graph has beside the residual stream.
+type form struct {
+	attends, past, queries bool // attention is computed; after a past; for some queries alone
+	z, attn, mlp           bool // given
+	cache                  cacheForm
 }
 
-// around is what follows the residual stream.
-func around(lead []*Node) arch.Around {
-	a := arch.Around{Mask: lead[1]}
-	if len(lead) > 3 {
-		a.Cos, a.Sin = lead[2], lead[3]
+// cacheForm is how a block's graph keeps keys and values.
+type cacheForm int
+
+const (
+	noCache    cacheForm = iota
+	newCache             // gives those of rows' first positions
+	grownCache           // is given a cache, and gives it with a position more in each row
+)
+
+func (f form) name() string { return fmt.Sprintf("block %+v", f) }
+
+// inputs is how many inputs lead the graph's.
+func (f form) inputs(c config.Config) int {
+	rotary := 0
+	if c.Position == config.PosRotary {
+		rotary = 2
+	}
+	n := 1 + count([]bool{f.z, f.attn, f.mlp})
+	if f.attends {
+		n += 1 + rotary
+		if f.past {
+			n += 2
+		}
+		if f.cache == grownCache {
+			n += 3
+		}
+		if f.queries {
+			n += 1 + rotary
+		}
+	}
+	return n
+}
+
+// around names the inputs after the residual stream, in the order in which
+// chunk.around gives them.
+func (f form) around(c config.Config, in []*Node) (a arch.Around) {
+	next := func() *Node { x := in[0]; in = in[1:]; return x }
+	if f.cache != noCache {
+		a.Cache = &arch.Cache{}
+	}
+	if f.attends {
+		a.Mask = next()
+		rotary := c.Position == config.PosRotary
+		if rotary {
+			a.Cos, a.Sin = next(), next()
+		}
+		if f.past {
+			a.PastK, a.PastV = next(), next()
+		}
+		if f.cache == grownCache {
+			a.Cache.K, a.Cache.V, a.Cache.Own = next(), next(), next()
+		}
+		if f.queries {
+			a.Queries = next()
+			if rotary {
+				a.QCos, a.QSin = next(), next()
+			}
+		}
+	}
+	if f.z {
+		a.Z = next()
+	}
+	if f.attn {
+		a.AttnOut = next()
+	}
+	if f.mlp {
+		a.MLPOut = next()
 	}
 	return a
 }
 
-// embedBackGraph is the way back through the embedding: from tokens and the
-// gradients of resid_pre of layer 0 to those of the points asked for. above
-// tells which metrics have one.
-func embedBackGraph(e *Engine, t *taps, above []bool) graphFn {
+// graph is resid_pre to resid_post, the cache if there is one, and what is read
+// between them.
+func (f form) graph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
-		lead, w, slots, cots := inputs(in, 1+count(above), e.embedNames(), t)
+		lead, w, slots, _ := inputs(in, f.inputs(e.Config), e.names.block, t)
 		t := t.begin(slots)
-		x := arch.Embed(e.Config, w, t, lead[0], nil)
-		return t.gradients(losses(x, above, lead[1:]), cots, x)
+		a := f.around(e.Config, lead[1:])
+		out := []*Node{arch.Block(e.Config, w, t, lead[0], a)}
+		if a.Cache != nil {
+			out = append(out, a.Cache.K, a.Cache.V)
+		}
+		return append(out, t.outputs()...)
 	}
 }
 
-// outputs are the nodes read.
-func (t *taps) outputs() []*Node {
-	var out []*Node
-	for _, kind := range t.reads {
-		out = append(out, t.found[kind])
-	}
-	return out
-}
-
-// backGraph is the way back through a block: from resid_pre, the mask and the
-// gradients of resid_post of those metrics that have one, to the gradients of
-// resid_pre and of the points asked for. The block is computed once for all.
-func backGraph(e *Engine, t *taps, above []bool) graphFn {
-	names := e.layerNames()
+// back is the way back through a block: from resid_pre and the gradients of
+// resid_post of those metrics that have one, to the gradients of resid_pre and of
+// the points asked for. The block is computed once for all.
+func (f form) back(e *Engine, t *taps, above []bool) graphFn {
 	return func(in []*Node) []*Node {
-		n := e.blockInputs()
-		lead, w, slots, cots := inputs(in, n+count(above), names, t)
+		n := f.inputs(e.Config)
+		lead, w, slots, linears := inputs(in, n+count(above), e.names.block, t)
 		t := t.begin(slots)
 		x := lead[0]
-		y := arch.Block(e.Config, w, t, x, around(lead[:n]))
-		return t.gradients(losses(y, above, lead[n:]), cots, x)
+		y := arch.Block(e.Config, w, t, x, f.around(e.Config, lead[1:n]))
+		return t.gradients(losses(y, above, lead[n:]), linears, x)
+	}
+}
+
+// graph is the unembedding: what is read, and the logits if something reads them.
+func (f *final) graph(e *Engine, t *taps) graphFn {
+	return func(in []*Node) []*Node {
+		lead, w, slots, _ := inputs(in, f.inputs(), e.names.final, t)
+		t := t.begin(slots)
+		logits := f.build(e, w, t, lead)
+		out := t.outputs()
+		if logits != nil {
+			out = append(out, logits)
+		}
+		return out
+	}
+}
+
+func (f *final) build(e *Engine, w arch.Nodes, t *taps, lead []*Node) *Node {
+	rows := Reshape(lead[0], -1, e.Config.DModel)
+	lead = lead[1:]
+	if f.index != nil {
+		rows, lead = Gather(rows, ExpandAxes(lead[0], -1)), lead[1:]
+	}
+	switch {
+	case f.tokens != nil:
+		return arch.UnembedTokens(e.Config, w, t, rows, lead[0])
+	case f.logits:
+		return arch.Unembed(e.Config, w, t, rows)
+	}
+	arch.Normalize(e.Config, w, t, rows)
+	return nil
+}
+
+// back is the way back from the metrics' derivatives by the logits.
+func (f *final) back(e *Engine, t *taps) graphFn {
+	return func(in []*Node) []*Node {
+		n := f.inputs()
+		lead, w, slots, linears := inputs(in, n+count(f.measured), e.names.final, t)
+		t := t.begin(slots)
+		logits := f.build(e, w, t, lead[:n])
+		return t.gradients(losses(logits, f.measured, lead[n:]), linears, lead[0])
 	}
 }
 
@@ -110,25 +224,15 @@ func losses(y *Node, above []bool, grads []*Node) []*Node {
 	return all
 }
 
-func count(flags []bool) int {
-	n := 0
-	for _, f := range flags {
-		if f {
-			n++
-		}
-	}
-	return n
-}
-
 // gradients of each metric's loss, with its linear terms, with respect to x and
 // to the points asked for. Metrics without any have none.
-func (t *taps) gradients(losses, cots []*Node, x *Node) (all []*Node) {
-	for i, c := range t.cots {
-		term := ReduceAllSum(Mul(t.found[c.kind], cots[i]))
-		if losses[c.metric] != nil {
-			term = Add(losses[c.metric], term)
+func (t *taps) gradients(losses, coefficients []*Node, x *Node) (all []*Node) {
+	for i, l := range t.linears {
+		term := ReduceAllSum(Mul(t.found[l.kind], coefficients[i]))
+		if losses[l.metric] != nil {
+			term = Add(losses[l.metric], term)
 		}
-		losses[c.metric] = term
+		losses[l.metric] = term
 	}
 	wrt := []*Node{x}
 	for _, kind := range t.grads {
@@ -142,46 +246,46 @@ func (t *taps) gradients(losses, cots []*Node, x *Node) (all []*Node) {
 	return all
 }
 
-// finalGraph is the unembedding of a call.
-func finalGraph(e *Engine, t *taps, call finalCall, back bool) graphFn {
+// moveGraph takes positions of the residual stream: rows of the flat x
+// [batch*pos], and where fresh is false other values.
+func moveGraph(fill bool) graphFn {
 	return func(in []*Node) []*Node {
-		lead, w, slots, cots := inputs(in, call.inputs(back), e.finalNames(), t)
-		t := t.begin(slots)
-		next := func() *Node { x := lead[0]; lead = lead[1:]; return x }
-		x := next()
-		rows := Reshape(x, -1, e.Config.DModel)
-		if !call.whole {
-			rows = Gather(rows, ExpandAxes(next(), -1))
+		x, index := in[0], in[1] // [batch, pos, d_model], [batch, new pos]
+		d, q := x.Shape().Dimensions, index.Shape().Dimensions
+		y := Gather(Reshape(x, d[0]*d[1], d[2]), ExpandAxes(Reshape(index, q[0]*q[1]), -1))
+		y = Reshape(y, q[0], q[1], d[2])
+		if fill {
+			fresh, other := in[2], in[3] // [batch, new pos], [batch, new pos, d_model]
+			y = Where(BroadcastToDims(ExpandAxes(fresh, -1), q[0], q[1], d[2]), y, other)
 		}
-		var logits *Node
-		switch {
-		case call.tokens != nil:
-			logits = arch.UnembedTokens(e.Config, w, t, rows, next())
-		case call.logits:
-			logits = arch.Unembed(e.Config, w, t, rows)
-		default:
-			arch.Normalize(e.Config, w, t, rows)
-		}
-		if back {
-			return t.gradients(losses(logits, call.back, lead), cots, x)
-		}
-		out := t.outputs()
-		if call.logits {
-			out = append(out, logits)
+		return []*Node{y}
+	}
+}
+
+// roomGraph appends positions to keys and values, up to a number of them.
+func roomGraph(size int) graphFn {
+	return func(in []*Node) []*Node {
+		out := make([]*Node, len(in))
+		for i, x := range in {
+			more := x.Shape().Clone()
+			more.Dimensions[2] = size - more.Dimensions[2]
+			out[i] = Concatenate([]*Node{x, Zeros(x.Graph(), more)}, 2)
 		}
 		return out
 	}
 }
 
-// embedNames and finalNames are the weights of the two ends, those that exist.
-func (e *Engine) embedNames() []string {
-	return e.present("embed.W_E", "pos_embed.W_pos", "embed.ln.w", "embed.ln.b")
+// leaveGraph keeps rows of keys and values, by index.
+func leaveGraph(in []*Node) []*Node {
+	return []*Node{Gather(in[1], in[0]), Gather(in[2], in[0])}
 }
 
-func (e *Engine) finalNames() []string {
-	return e.present("head.W", "head.b", "ln_final.w", "ln_final.b", "unembed.W_U", "unembed.b_U")
-}
-
-func (e *Engine) present(names ...string) []string {
-	return slices.DeleteFunc(names, func(name string) bool { return e.weights[name] == nil })
+func count(flags []bool) int {
+	n := 0
+	for _, f := range flags {
+		if f {
+			n++
+		}
+	}
+	return n
 }

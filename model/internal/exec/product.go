@@ -11,6 +11,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/internal/arch"
 )
 
 // A Factor is a weight in a product: TransformerLens' orientation, one head of
@@ -20,6 +22,7 @@ type Factor struct {
 	Head      int     // -1 for all
 	Tokens    []int32 // nil for all
 	Mean      bool    // over all tokens
+	Normed    bool    // W_O times the weight of the norm behind the attention
 	Transpose bool
 }
 
@@ -87,6 +90,9 @@ func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Arra
 
 // operand finds a weight and cuts a head out of it.
 func (e *Engine) operand(f Factor) (operand, error) {
+	if strings.HasSuffix(f.Name, ".w") {
+		return e.normWeight(f)
+	}
 	t := e.weights[f.Name]
 	if t == nil || t.Rank() != 2 {
 		return operand{}, fmt.Errorf("product: the model has no weight matrix %s", f.Name)
@@ -102,6 +108,9 @@ func (e *Engine) operand(f Factor) (operand, error) {
 		o, err = e.head(o, f)
 	case f.Mean || f.Tokens != nil:
 		o, err = e.rowsOf(o, f)
+	}
+	if err == nil && f.Normed {
+		o, err = e.afterNorm(o, f)
 	}
 	if err != nil {
 		return operand{}, err
@@ -163,6 +172,67 @@ func (e *Engine) head(o operand, f Factor) (operand, error) {
 	}
 	o.own = true
 	o.t, err = e.tensor(part, o.rows, o.cols)
+	return o, err
+}
+
+// normWeight is the weight of a norm as a row [1, d_model]: ones if it was folded.
+func (e *Engine) normWeight(f Factor) (operand, error) {
+	if arch.Shapes(e.Config)[f.Name] == nil {
+		return operand{}, fmt.Errorf("product: the model has no norm %s", strings.TrimSuffix(f.Name, ".w"))
+	}
+	n := e.Config.DModel
+	w, err := e.vector(f.Name, n)
+	if err != nil {
+		return operand{}, err
+	}
+	o := operand{rows: 1, cols: n, axes: [2]string{"norm", "d_model"}, own: true}
+	if f.Transpose {
+		o.rows, o.cols, o.axes = n, 1, [2]string{"d_model", "norm"}
+	}
+	o.t, err = e.tensor(w, o.rows, o.cols)
+	return o, err
+}
+
+// vector is the weight of a norm: ones if the model holds none.
+func (e *Engine) vector(name string, n int) ([]float32, error) {
+	if t := e.weights[name]; t != nil {
+		return tensors.CopyFlatData[float32](t)
+	}
+	return slices.Repeat([]float32{1}, n), nil
+}
+
+// afterNorm multiplies the columns of W_O, or of a head's part of it, with the
+// weight of the norm behind the attention, if there is one.
+func (e *Engine) afterNorm(o operand, f Factor) (operand, error) {
+	block, ok := strings.CutSuffix(f.Name, "attn.W_O")
+	if !ok {
+		return o, fmt.Errorf("product: no norm stands behind %s; one may stand behind W_O", f.Name)
+	}
+	name := ""
+	switch e.Config.NormAt {
+	case config.NormAfter:
+		name = block + "ln1.w"
+	case config.NormSandwich:
+		name = block + "ln1_post.w"
+	default:
+		return o, nil
+	}
+	weight, err := e.vector(name, o.cols)
+	if err != nil {
+		return o, err
+	}
+	values, err := tensors.CopyFlatData[float32](o.t)
+	if err != nil {
+		return o, err
+	}
+	for i := range values {
+		values[i] *= weight[i%o.cols]
+	}
+	if o.own {
+		free(o.t)
+	}
+	o.own = true
+	o.t, err = e.tensor(values, o.rows, o.cols)
 	return o, err
 }
 

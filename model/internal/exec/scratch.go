@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"sync"
 
+	"github.com/golens/golens/model/internal/plan"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -38,14 +39,14 @@ func fill[T element](e *Engine, write func(x []T), dims ...int) (*tensors.Tensor
 type scratch struct {
 	*Engine
 	mu   sync.Mutex
-	of   *group                       // whose chunks used them last
+	of   *plan.Group                  // whose chunks used them last
 	kept map[string][]*tensors.Tensor // by shape
 }
 
 func newScratch(e *Engine) *scratch { return &scratch{Engine: e, kept: map[string][]*tensors.Tensor{}} }
 
 // serve forgets the inputs of other groups, whose shapes differ.
-func (s *scratch) serve(g *group) {
+func (s *scratch) serve(g *plan.Group) {
 	s.mu.Lock()
 	other := s.of != g
 	s.of = g
@@ -76,7 +77,7 @@ func reuse[T element](s *scratch, write func(x []T), dims ...int) (*tensors.Tens
 }
 
 // fillBoth fills two tensors of the same lengths together.
-func fillBoth[T, U element](s *scratch, write func(x []T, y []U), xDims, yDims []int) ([]*tensors.Tensor, error) {
+func fillBoth[T, U element](s *scratch, write func(x []T, y []U), xDims, yDims []int) (_, _ *tensors.Tensor, _ error) {
 	var y *tensors.Tensor
 	var bad error
 	x, err := reuse(s, func(x []T) {
@@ -84,9 +85,9 @@ func fillBoth[T, U element](s *scratch, write func(x []T, y []U), xDims, yDims [
 	}, xDims...)
 	if err := cmp.Or(err, bad); err != nil {
 		free(x, y)
-		return nil, err
+		return nil, nil, err
 	}
-	return []*tensors.Tensor{x, y}, nil
+	return x, y, nil
 }
 
 // back gives tensors back that no call reads any more.

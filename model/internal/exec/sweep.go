@@ -8,146 +8,157 @@ import (
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 )
 
-// Explain is the plan of a sweep.
-func (e *Engine) Explain(job SweepJob) (SweepPlan, error) {
-	_, p, err := e.newSweep(job).plan()
-	return p, err
+// A SweepOutcome is what a sweep gave.
+type SweepOutcome struct {
+	Base, Source *Outcome
+	Metrics      [][][]float64  // [metric][variant][row]
+	Captures     []*array.Array // [variant, batch, ...]
+	Plan         plan.Cost
+	finished     []bool // chunks, in the order of the plan
+}
+
+// sweep is a sweep at work.
+type sweep struct {
+	*work
+	out    *SweepOutcome
+	copies []*array.Array // of the sweep's captures, of the base run
+}
+
+// Explain is what a sweep costs.
+func (e *Engine) Explain(job plan.Sweep) (plan.Cost, error) {
+	_, cost, err := plan.NewBatch(e.machine(), job).Sweep()
+	return cost, err
 }
 
 // Sweep does a sweep. It stops with the context's error between two blocks, and
-// gives what it has, from which the same job can go on.
-func (e *Engine) Sweep(ctx context.Context, job SweepJob) (*SweepOutcome, error) {
-	s := e.newSweep(job)
-	groups, plan, err := s.plan()
+// gives what it has. If that is given as before to the same job, it goes on from
+// there.
+func (e *Engine) Sweep(ctx context.Context, job plan.Sweep, before *SweepOutcome) (*SweepOutcome, error) {
+	b := plan.NewBatch(e.machine(), job)
+	groups, cost, err := b.Sweep()
 	if err != nil {
 		return nil, err
 	}
+	s := &sweep{work: &work{Engine: e, Batch: b, tokens: job.Base.Tokens, captures: job.Captures, scratch: newScratch(e)}, out: &SweepOutcome{Plan: cost}}
 	defer s.scratch.close()
-	s.out = &SweepOutcome{Plan: plan}
+	s.to, s.metric = s.place, s.measured
 	if err := s.runBase(ctx); err != nil {
-		return job.Left, err
+		return before, err
 	}
 	s.answers()
-	left := plan.Rows
-	for _, v := range s.variants {
-		left -= len(v.rows)
-	}
 	done := func(int) {}
 	if job.Done != nil {
 		done = job.Done
 	}
-	done(-left) // rows that nothing changes are done
-	var chunks []*work
+	done(cost.Same)
+	type part struct {
+		*chunk
+		index int // among all chunks
+	}
+	var parts []part
 	for _, g := range groups {
-		for _, c := range g.chunks {
-			chunks = append(chunks, &work{sweep: s, group: g, courses: c, batch: g.batch, index: len(chunks)})
+		for _, c := range g.Chunks {
+			parts = append(parts, part{s.newChunk(g, c), len(parts)})
 		}
 	}
-	s.out.finished = make([]bool, len(chunks))
-	if job.Left != nil {
-		s.out.Metrics, s.out.Captures, s.out.finished = job.Left.Metrics, job.Left.Captures, job.Left.finished
+	s.out.finished = make([]bool, len(parts))
+	if before != nil {
+		s.out.Metrics, s.out.Captures, s.out.finished = before.Metrics, before.Captures, before.finished
 	}
-	chunks = slices.DeleteFunc(chunks, func(w *work) bool {
-		if s.out.finished[w.index] {
-			done(len(w.courses))
+	parts = slices.DeleteFunc(parts, func(p part) bool {
+		if s.out.finished[p.index] {
+			done(len(p.rows))
 		}
-		return s.out.finished[w.index]
+		return s.out.finished[p.index]
 	})
 	var mu sync.Mutex
-	return s.out, each(ctx, chunks, e.workers(), func(ctx context.Context, w *work) error {
-		if err := w.run(ctx); err != nil {
+	return s.out, each(ctx, parts, b.Workers, func(ctx context.Context, p part) error {
+		defer p.close()
+		if err := p.forward(ctx); err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		s.out.finished[w.index] = true
-		done(len(w.courses))
+		s.out.finished[p.index] = true
+		done(len(p.rows))
 		return nil
 	})
 }
 
 // runBase does the base and the source run and keeps what the groups need.
 func (s *sweep) runBase(ctx context.Context) error {
-	keepOf := func(job Job, ids []hook.Point, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
+	run := func(job plan.Job, needs, more []hook.Point) (*Outcome, map[hook.ID]*array.Array, []*array.Array, error) {
 		asked := len(job.Captures)
-		job.Captures = slices.Concat(job.Captures, ids, more)
-		job.Most = s.rows
+		job.Captures = slices.Concat(job.Captures, needs, more)
+		job.Most = s.Most
 		out, err := s.Run(ctx, job)
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		kept := map[hook.ID]*array.Array{}
-		for i, p := range ids {
+		for i, p := range needs {
 			kept[p.ID] = out.Captures[asked+i]
 		}
-		rest := out.Captures[asked+len(ids):]
+		rest := out.Captures[asked+len(needs):]
 		out.Captures = out.Captures[:asked]
 		return out, kept, rest, nil
 	}
 	var err error
-	base := s.job.Base
-	base.Until = s.Config.Layers
-	if s.out.Base, s.base, s.copies, err = keepOf(base, s.needs.base, s.job.Captures); err != nil || s.job.Source == nil {
+	base := s.Job.Base
+	base.Until = s.Layers
+	if s.out.Base, s.base, s.copies, err = run(base, s.Needs.Base, s.Job.Captures); err != nil {
 		return err
 	}
-	source := *s.job.Source
-	source.Until = s.until()
-	s.out.Source, s.source.kept, _, err = keepOf(source, s.needs.source, nil)
+	s.terms = s.out.Base.Terms
+	if s.Job.Source == nil {
+		return nil
+	}
+	source := *s.Job.Source
+	source.Until = s.SourceUntil()
+	s.out.Source, s.source, _, err = run(source, s.Needs.Source, nil)
 	return err
-}
-
-// until is how many blocks the source runs: up to the last that somebody reads.
-func (s *sweep) until() int {
-	if len(s.job.Source.Metrics) > 0 {
-		return s.Config.Layers
-	}
-	n := 0
-	for _, p := range slices.Concat(s.job.Source.kept(), s.needs.source) {
-		switch {
-		case finals[p.Kind]:
-			return s.Config.Layers
-		case !p.Kind.Global():
-			n = max(n, p.Layer+1)
-		}
-	}
-	return n
 }
 
 // answers makes the arrays of the answer, filled with what the base run has.
 func (s *sweep) answers() {
+	nan := math.NaN()
 	for _, m := range s.out.Base.Metrics {
-		all := make([][]float64, len(s.variants))
+		all := make([][]float64, len(s.Variants))
 		for v := range all {
-			all[v] = make([]float64, len(s.lens))
-			for r := range all[v] {
-				all[v][r] = math.NaN()
-			}
-			for _, r := range s.variants[v].rows {
+			all[v] = slices.Repeat([]float64{nan}, len(s.Lens))
+			for _, r := range s.Variants[v].Rows {
 				all[v][r] = m[r]
 			}
 		}
 		s.out.Metrics = append(s.out.Metrics, all)
 	}
-	for i, p := range s.job.Captures {
-		a := s.answerOf(p)
-		one := s.copies[i].Values()
-		rowLen := len(one) / s.copies[i].Shape()[0]
-		for v := range s.variants {
-			to := a.Values()[v*len(one):][:len(one)]
-			for rank := range len(one) / rowLen {
-				row := rank
-				if p.Batch != nil {
-					row = p.Batch[rank]
-				}
-				if slices.Contains(s.variants[v].rows, row) {
-					copy(to[rank*rowLen:], one[rank*rowLen:][:rowLen])
-				} else {
-					copy(to[rank*rowLen:][:rowLen], filled(rowLen, float32(math.NaN())))
+	for i, p := range s.captures {
+		one := s.copies[i]
+		axes := append([]array.Axis{array.Dim(hook.Variant, len(s.Variants))}, one.Axes()...)
+		a := array.New(axes...).Named(p.ID.String(), "")
+		set(a.Values(), float32(nan))
+		rowLen := len(one.Values()) / one.Shape()[0]
+		for v := range s.Variants {
+			to := a.Values()[v*len(one.Values()):]
+			for _, r := range s.Variants[v].Rows {
+				if rank, ok := p.Selects(r); ok {
+					copy(to[rank*rowLen:][:rowLen], one.Values()[rank*rowLen:])
 				}
 			}
 		}
 		s.out.Captures = append(s.out.Captures, a)
 	}
+}
+
+// place is where a capture of a row goes: to its variant.
+func (s *sweep) place(i int, r plan.Row) ([]float32, []int) {
+	n := len(s.copies[i].Values())
+	return s.out.Captures[i].Values()[r.Variant*n:][:n], s.copies[i].Shape()
+}
+
+func (s *sweep) measured(k int, r plan.Row, value float64, _ []float64) {
+	s.out.Metrics[k][r.Variant][r.Index] = value
 }

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+)
+
+// A Job is a checked request: every id, layer, head and position exists.
+type Job struct {
+	Tokens   [][]int32    // one row per prompt, of any lengths
+	Captures []hook.Point // what to give back
+	Edits    []hook.Edit  // in order
+	From     int          // first layer to run
+	Resid    *array.Array // resid_pre of layer From, if From > 0 [batch, pos, d_model]
+	Until    int          // layers From..Until-1 run; logits need all of them
+	Metrics  []Objective
+	Grads    []hook.Point // of the sum over rows of each of GradOf
+	GradOf   []int        // indices of Metrics
+	Most     int          // rows of a chunk; 0 means as many as run well
+	Done     func(rows int)
+}
+
+// Kept are the points whose arrays the job gives back.
+func (j Job) Kept() []hook.Point {
+	all := slices.Clone(j.Captures)
+	for range j.GradOf {
+		all = append(all, j.Grads...)
+	}
+	return all
+}
+
+// An Objective is a number per row: a function of logits, or linear in a hook
+// point.
+type Objective struct {
+	// At are the positions of the logits that row reads, none negative.
+	At func(row int) []int
+	// Tokens are the vocabulary entries that row reads at each position, nil
+	// for all of them. Each row names equally many.
+	Tokens func(row int) []int32
+	// Eval is the metric at the i-th position of At, from the logits there [vocab,
+	// or token of Tokens]; if grad is not nil, it is told each derivative. The
+	// metric of a row is the mean over its positions.
+	Eval func(row, i int, logits []float32, grad func(j int, d float64)) float64
+
+	// Linear, if set, takes the place of the above: the sum of the point's
+	// values times the edit's, broadcast as for adding.
+	Linear *hook.Edit
+}
+
+// A Sweep is a checked sweep.
+type Sweep struct {
+	Base     Job  // captures and gradients are those of the base run alone
+	Source   *Job // nil if there is none
+	Variants []Variant
+	Captures []hook.Point // of every variant
+	Budget   int64
+	Done     func(rows int) // of variants
+}
+
+// A Variant is a list of edits, made after those of the base.
+type Variant struct {
+	Edits  []hook.Edit
+	Rows   []int // nil: all
+	Donors []int // row of the source of each row; nil: the same
+}
+
+// A Generation is a checked generation: every row has room for New tokens more.
+type Generation struct {
+	Tokens   [][]int32    // prompts, of any lengths
+	New      int          // tokens to add to each row, at least 1
+	Edits    []hook.Edit  // in order, each made where a position is computed
+	Captures []hook.Point // of what is computed; see [EachStep]
+
+	// Choose gives a row's next token by its logits [vocab], and tells whether
+	// the row ends with it. A row's tokens are chosen one after the other;
+	// different rows may be asked for at the same time.
+	Choose func(row int, logits []float32) (token int32, end bool, err error)
+	Done   func(tokens int) // of all rows
+}
+
+// EachStep tells whether a capture takes, in every step, the position whose
+// logits choose the next token: its position axis counts the steps.
+func EachStep(p hook.Point) bool {
+	return len(p.Pos.Rows) == 1 && slices.Equal(p.Pos.Rows[0], []int{-1})
+}
+
+// Generated is the shape of a capture of a generation, for prompts the longest
+// of which has so many tokens.
+func Generated(c config.Config, p hook.Point, rows, longest, steps int) []int {
+	shape := c.Selected(p, rows, longest+steps-1) // nothing runs on the last token
+	if EachStep(p) {
+		shape[p.Kind.PositionAxis()] = steps
+	}
+	return shape
+}

@@ -1,0 +1,67 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/golens/golens/model/hook"
+)
+
+// NewPass is the batch of a run: one variant, which has the run's edits.
+func NewPass(m Machine, job Job) *Batch {
+	edits, captures := job.Edits, job.Captures
+	job.Edits = nil
+	b := NewBatch(m, Sweep{Base: job, Variants: []Variant{{Edits: edits}}})
+	b.Points = append(b.Points, captures...)
+	b.whole = b.readsWholeLogits() || slices.ContainsFunc(job.Grads, func(p hook.Point) bool { return p.ID == hook.Logits().ID })
+	return b
+}
+
+// Pass is all rows of a run, in the blocks that it runs, cut into chunks.
+func (b *Batch) Pass() *Group {
+	job := b.Job.Base
+	blocks := attending(job.From, job.Until)
+	g := &Group{Width: b.passWidth(b.Longest), Lane: 1}
+	g.Batch = b.passRows(len(b.Lens), g.Width, job.Most)
+	for i, n := range b.Lens {
+		g.Rows = append(g.Rows, Row{Index: i, Embeds: job.From == 0, Blocks: blocks, Final: b.readOfFinal(i), End: n})
+	}
+	g.cut(b.Machine)
+	return g
+}
+
+// attending are blocks that compute attention for all positions.
+func attending(from, until int) []Block {
+	blocks := make([]Block, 0, max(0, until-from))
+	for l := from; l < until; l++ {
+		blocks = append(blocks, Block{Layer: l, Attends: true})
+	}
+	return blocks
+}
+
+// cut makes chunks of neighbouring rows.
+func (g *Group) cut(m Machine) {
+	for rows := range slices.Chunk(g.Rows, g.Batch) {
+		size := g.Batch
+		if m.Exact {
+			size = len(rows)
+		}
+		g.Chunks = append(g.Chunks, Chunk{rows, size})
+	}
+}
+
+// readOfFinal are the positions of a row whose unembedding something reads or
+// differentiates.
+func (b *Batch) readOfFinal(row int) []int {
+	reads := b.wanted(row, func(id hook.ID) bool { return Final(id.Kind) })
+	for _, p := range b.Job.Base.Grads {
+		if Final(p.Kind) {
+			reads = union(reads, b.at(p, row))
+		}
+	}
+	for _, m := range b.Job.Base.Metrics {
+		if m.Linear == nil {
+			reads = union(reads, sorted(m.At(row)))
+		}
+	}
+	return reads
+}
