@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/edge"
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
 )
 
@@ -116,4 +118,35 @@ func cutShares(g *edge.Graph, rng *rand.Rand, rows, pos int) edge.Cut {
 		}
 	}
 	return edge.Cut{Share: array.Of(x, axes...)}
+}
+
+// Without the edges from the first layer's heads a model of two layers can't
+// compose them.
+func ExampleModel_Subgraphs() {
+	m, err := model.Open("zoo:induction")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	edges, err := m.Edges()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cut := edges.Cut("no composition of keys")
+	for h := range m.Config().KVHeads {
+		for i, sender := range edges.Senders {
+			if sender.Kind == hook.KindResult && sender.Layer == 0 {
+				edges.Add(cut, edges.Receiver(hook.KInput(1).Head(h)), i)
+			}
+		}
+	}
+	text := m.Tokens("the cat sat the cat").Metric(model.LogProb(" sat"))
+	r, err := m.Subgraphs(model.Subgraphs{Base: text, Cuts: []edge.Cut{cut}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("log p(sat): %.2f, %.2f without the edges\n", r.Base[0].Mean("batch").Scalar(), r.Metric(0).At(0))
+	// Output: log p(sat): -0.02, -2.88 without the edges
 }
