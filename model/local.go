@@ -45,14 +45,15 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := exec.New(s.config, plan, b)
+	held := heldAs(p)
+	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""})
 	if err != nil {
 		return nil, err
 	}
 	<-hashed
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
-		Checkpoints: s.checkpoints,
+		Checkpoints: s.checkpoints, Held: held,
 	}}
 	if s.tokens != nil {
 		l.info.Begin, l.info.End = s.tokens.Template()

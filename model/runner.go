@@ -27,6 +27,7 @@ type Info struct {
 	Processing Processing
 	Backend    string
 	Version    string // of golens
+	Held       string // how weights lie in memory, "" for all of them in float32; see [WeightsEnv]
 	// Begin and End are the tokens that the tokenizer puts around a text, such
 	// as BERT's [CLS] and [SEP]; most put none, or one before it.
 	Begin, End []int32
@@ -48,8 +49,12 @@ func (i Info) around() (begin, end []int32) {
 
 // String is a few lines.
 func (i Info) String() string {
-	return fmt.Sprintf("%s\n%s\nweights %.12s, %s\nbackend %s, golens %s",
-		i.Name, i.Config, i.Weights, i.Processing, i.Backend, i.Version)
+	held := ""
+	if i.Held != "" {
+		held = ", " + i.Held
+	}
+	return fmt.Sprintf("%s\n%s\nweights %.12s, %s%s\nbackend %s, golens %s",
+		i.Name, i.Config, i.Weights, i.Processing, held, i.Backend, i.Version)
 }
 
 // SocketEnv names the environment variable with the model host's socket.
