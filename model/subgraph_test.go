@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -25,6 +26,9 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 			g, err := m.Edges()
 			if err != nil {
 				t.Skip(err) // the stream of this family is no sum
+			}
+			if name != "llama_gqa" && name != "gemma2" && name != "gptj" && strings.HasPrefix(m.Info().Backend, "xla") {
+				t.Skip("XLA compiles a graph for each layer and mask; three structures are enough there")
 			}
 			rng := rand.New(rand.NewPCG(1, uint64(len(name))))
 			rows := func(lens ...int) (all [][]int32) {
