@@ -7,8 +7,12 @@
 //	compose  which weights feed which: OV and QK circuits, composition
 //	lens     what does the residual stream say about the answer so far, and
 //	         which component said it?
+//	ablate   what takes the place of a part that is taken away?
 //	patch    what breaks when a part is changed?
+//	graph    which part can read which?
 //	circuit  which parts do a task together, and do they do it alone?
+//	discover how are they found?
+//	ioi      the first circuit that was published, found again
 //
 // This package has what they share: a [Result], intervals by [Bootstrap], and
 // the walk over a model's checkpoints.

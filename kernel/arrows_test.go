@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,12 +16,13 @@ func TestArrows(t *testing.T) {
 		but             string            // packages that a prefix forbids and that may be linked, between spaces
 	}{
 		{"the front stays light", "kernel/cmd/golens", "", map[string]string{
-			"github.com/gomlx/":  "the graph library is for golens-host: the front would take minutes to build",
-			"runtime/cgo":        "the front is built everywhere, with or without a C compiler",
-			module + "model":     "the front knows models by what the host reports, and their files by model/hub",
-			module + "plotting":  "figures are the cells'",
-			module + "interp":    "analyses are the cells'",
-			module + "kernel/nb": "nb is the cells'",
+			"github.com/gomlx/":     "the graph library is for golens-host: the front would take minutes to build",
+			"runtime/cgo":           "the front is built everywhere, with or without a C compiler",
+			module + "model":        "the front knows models by what the host reports, and their files by model/hub",
+			module + "plotting":     "figures are the cells'",
+			module + "interp":       "analyses are the cells'",
+			module + "kernel/nb":    "nb is the cells'",
+			"github.com/go-zeromq/": "it trusts whoever connects (kernel/wire/ADR)",
 		}, " " + module + "model/hub " + module + "plotting/script "},
 		{"the hub knows files, not models", "model/hub", "", map[string]string{
 			"github.com/gomlx/": "the front links the hub",
@@ -29,7 +31,7 @@ func TestArrows(t *testing.T) {
 		}, " " + module + "model/hub "},
 		{"cells stay light", "kernel/nb", "golens_cell", map[string]string{
 			"github.com/gomlx/":            "cells ask the host: each would link for a second",
-			"github.com/go-zeromq/":        "cells do not speak Jupyter's protocol",
+			module + "kernel/wire":         "cells do not speak Jupyter's protocol",
 			"runtime/cgo":                  "cells are built without a C compiler",
 			module + "model/internal/exec": "the executor is the host's",
 			module + "plotting":            "a cell that shows no figure links no fonts",
@@ -58,4 +60,60 @@ func TestArrows(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnalysesAndFiguresDoNotKnowEachOther holds that analyses give values with
+// named axes and figures read them, so that either serves without the other; tests
+// included. What needs both is a notebook or its test.
+func TestAnalysesAndFiguresDoNotKnowEachOther(t *testing.T) {
+	const module = "github.com/golens/golens/"
+	for pkg, forbidden := range map[string]string{"interp": module + "plotting", "plotting": module + "interp"} {
+		for importer, imports := range importsOf(t, module+pkg+"/...", true) {
+			for _, dep := range imports {
+				if strings.HasPrefix(dep, forbidden) {
+					t.Errorf("%s imports %s", importer, dep)
+				}
+			}
+		}
+	}
+}
+
+// TestAnalysesPointDown holds the order of the analyses: each imports only those
+// before it.
+func TestAnalysesPointDown(t *testing.T) {
+	const module = "github.com/golens/golens/interp"
+	order := []string{"", "/graph", "/task", "/ablate", "/heads", "/compose", "/lens", "/patch", "/circuit", "/discover", "/ioi", "/bench"}
+	all := importsOf(t, module+"/...", false)
+	if len(all) != len(order) {
+		t.Errorf("%d packages of analyses, %d have a place in the order: give each one", len(all), len(order))
+	}
+	for i, name := range order {
+		for _, dep := range all[module+name] {
+			if rest, is := strings.CutPrefix(dep, module); is && slices.Index(order, rest) >= i {
+				t.Errorf("interp%s imports interp%s, which comes after it", name, rest)
+			}
+		}
+	}
+}
+
+// importsOf are the direct imports of packages, with those of their tests if asked.
+func importsOf(t *testing.T, pattern string, tests bool) map[string][]string {
+	t.Helper()
+	format := "{{.ImportPath}} {{join .Imports \" \"}}"
+	if tests {
+		format += " {{join .TestImports \" \"}} {{join .XTestImports \" \"}}"
+	}
+	out, err := exec.Command("go", "list", "-f", format, pattern).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		all[fields[0]] = fields[1:]
+	}
+	if len(all) == 0 {
+		t.Fatalf("no packages %s: this test tests nothing", pattern)
+	}
+	return all
 }

@@ -2,7 +2,7 @@
 //
 // The package itself holds only this overview; the work is in its folders:
 //
-//	wire        Jupyter messages on the wire: frames, signatures, connection files
+//	wire        Jupyter messages on the wire: signatures, connection files; ZeroMQ in zmtp
 //	proxy       the message proxy between Jupyter's ports and gonb's
 //	supervisor  the process that Jupyter starts: proxy + gonb + model host
 //	host        the model host process: HTTP on a unix socket, one per kernel

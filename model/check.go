@@ -136,6 +136,9 @@ func (k *checker) noSuch(p hook.Point) error {
 	if !p.Kind.Global() && (p.Layer < 0 || p.Layer >= k.Layers) {
 		return fmt.Errorf("hook %s: the model has layers 0 to %d", p.ID, k.Layers-1)
 	}
+	if p.Kind == hook.KindLogits && k.Headless {
+		return fmt.Errorf("hook %s: %w", p.ID, errHeadless)
+	}
 	if p.Kind == hook.KindAttnIn {
 		return fmt.Errorf("hook %s: %d query heads share %d key-value heads here; use hook_q_input, hook_k_input and hook_v_input", p.ID, k.Heads, k.KVHeads)
 	}

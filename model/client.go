@@ -17,6 +17,7 @@ type Call struct {
 	Model      string
 	Cached     bool // fail rather than download the model
 	Processing Processing
+	Weights    string // hash of the weights that the client has open; "" to open what is there now
 	Ask        []byte
 }
 
@@ -101,7 +102,7 @@ func (c *client) Do(ctx context.Context, ask Ask) (any, error) {
 		return nil, fmt.Errorf("%s: %w", ask.Verb(), err)
 	}
 	answer := reflect.New(types.answer)
-	call := Call{Model: c.info.Name, Processing: c.info.Processing, Ask: data}
+	call := Call{Model: c.info.Name, Processing: c.info.Processing, Weights: c.info.Weights, Ask: data}
 	if err := c.call(ctx, ask.Verb(), call, tensors, answer.Interface()); err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (c *client) Do(ctx context.Context, ask Ask) (any, error) {
 
 func (c *client) Process(ctx context.Context, p Processing) (Runner, error) {
 	view := &client{http: c.http}
-	if err := c.call(ctx, "open", Call{Model: c.info.Name, Processing: p}, nil, &view.info); err != nil {
+	if err := c.call(ctx, "open", Call{Model: c.info.Name, Processing: p, Weights: c.info.Weights}, nil, &view.info); err != nil {
 		return nil, err
 	}
 	return view, nil

@@ -14,7 +14,7 @@ import (
 // [d_head, d_model], W_E [vocab, d_model], W_U [d_model, vocab].
 type Factor struct {
 	Name      string  // such as blocks.0.attn.W_Q
-	Head      int     // counted from 1; 0 means all heads side by side
+	Heads     []int   // of attention weights, side by side; nil means all
 	Tokens    []int32 // of W_E, W_U or W_pos; nil means all
 	Mean      bool    // the mean over all tokens in place of each
 	Normed    bool    // of W_O: times the weight of the norm behind the attention
@@ -68,10 +68,9 @@ func LNFinal() Factor { return Factor{Name: "ln_final.w"} }
 // is W_O. The norm's divisor, which depends on the input, is left out.
 func (f Factor) AfterNorm() Factor { f.Normed = true; return f }
 
-// H is the part of one head, from 0: WQ(1).H(3) is [d_model, d_head]. Keys and
-// values have heads of their own, which groups of query heads share
-// (config.Config.KVHead).
-func (f Factor) H(head int) Factor { f.Head = head + 1; return f }
+// Head is the part of heads, side by side: WQ(1).Head(3) is [d_model, d_head].
+// WK and WV have the heads of keys and values, which groups of query heads share.
+func (f Factor) Head(heads ...int) Factor { f.Heads = heads; return f }
 
 // Of is the part of some tokens, or positions: WE().Of(3, 5) is [2, d_model],
 // WU().Of(3, 5) is [d_model, 2].
@@ -86,8 +85,8 @@ func (f Factor) T() Factor { f.Transpose = !f.Transpose; return f }
 // String is the name with the head and the transposition.
 func (f Factor) String() string {
 	s := f.Name
-	if f.Head > 0 {
-		s += fmt.Sprintf("[%d]", f.Head-1)
+	if f.Heads != nil {
+		s += strings.ReplaceAll(fmt.Sprint(f.Heads), " ", ",")
 	}
 	if f.Normed {
 		s += "[normed]"
@@ -135,6 +134,9 @@ func (p Products) check(config.Config) error {
 		for _, f := range chain {
 			if f.Tokens != nil && len(f.Tokens) == 0 {
 				return fmt.Errorf("product %s: no tokens are selected of %s", chain, f.Name)
+			}
+			if f.Heads != nil && len(f.Heads) == 0 {
+				return fmt.Errorf("product %s: no heads are selected of %s", chain, f.Name)
 			}
 		}
 	}

@@ -44,6 +44,10 @@ type Generated struct {
 // counted from the start.
 func (g *Generated) At(p hook.Point) *array.Array { return find(g.Captures, p, "capture") }
 
+// Stack is what was captured at several points of one shape, such as one hook of
+// all layers [layer, batch, ...].
+func (g *Generated) Stack(points ...hook.Point) *array.Array { return stack(g.At, points) }
+
 // New are the new tokens of a row, none if there is no such row.
 func (g *Generated) New(row int) []int32 {
 	if row < 0 || row >= len(g.Begin) {

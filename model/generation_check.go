@@ -21,6 +21,9 @@ func (g Generation) check(c config.Config) error {
 	if c.Encoder {
 		return fmt.Errorf("generation: %s is an encoder, in which every token sees those after it; it cannot continue a row", c.Family)
 	}
+	if c.Headless {
+		return fmt.Errorf("generation: %w", errHeadless)
+	}
 	k, err := newChecker(c, g.Rows)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func (l *local) generate(ctx context.Context, g Generation, hash string) (*Gener
 
 // begun tells whether every row begins with the model's begin token.
 func (l *local) begun(rows [][]int32) bool {
-	begin, _ := l.info.around()
+	begin := l.info.Begin
 	return len(begin) > 0 && !slices.ContainsFunc(rows, func(row []int32) bool {
 		return len(row) < len(begin) || !slices.Equal(row[:len(begin)], begin)
 	})

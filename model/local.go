@@ -11,6 +11,7 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/backend"
+	"github.com/golens/golens/model/internal/crew"
 	"github.com/golens/golens/model/internal/exec"
 	"github.com/golens/golens/model/internal/plan"
 )
@@ -30,14 +31,18 @@ type local struct {
 
 func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	hashed := make(chan struct{})
+	var unread error
 	go func() { // beside the reading: both touch every page
 		defer close(hashed)
-		if s.hash == "" {
-			s.hash = s.store.Hash()
-		}
+		unread = crew.Catch(func() (err error) {
+			if s.hash == "" {
+				s.hash, err = s.store.Hash()
+			}
+			return err
+		})
 	}()
 	defer func() { <-hashed }() // also before an error gives the files back
-	plan, err := s.plan(p)
+	plan, err := s.processed(p)
 	if err != nil {
 		return nil, err
 	}
@@ -50,13 +55,18 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	<-hashed
+	if <-hashed; unread != nil {
+		return nil, unread
+	}
+	if err := s.store.Intact(); err != nil { // else another model would go under this hash
+		return nil, err
+	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
 		Checkpoints: s.checkpoints, Held: held,
 	}}
+	l.info.Begin, l.info.End = s.around()
 	if s.tokens != nil {
-		l.info.Begin, l.info.End = s.tokens.Template()
 		for id := range int32(s.config.Vocab) {
 			if !s.tokens.Ordinary(id) {
 				l.info.Special = append(l.info.Special, id)
@@ -70,6 +80,9 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 }
 
 func (l *local) Info() Info { return l.info }
+
+// Current tells whether the weights' files are still those that were opened.
+func (l *local) Current() bool { return l.store.Current() }
 
 // Process gives the view with that processing, made at first use.
 func (l *local) Process(_ context.Context, p Processing) (Runner, error) {
@@ -110,7 +123,7 @@ func executes[Q Ask, A any](verb string, do func(l *local, ctx context.Context, 
 }
 
 // Do implements [Runner].
-func (l *local) Do(ctx context.Context, ask Ask) (any, error) {
+func (l *local) Do(ctx context.Context, ask Ask) (answer any, err error) {
 	execute := executors[ask.Verb()]
 	if execute == nil {
 		return nil, fmt.Errorf("%s: nothing does that", ask.Verb())
@@ -119,7 +132,11 @@ func (l *local) Do(ctx context.Context, ask Ask) (any, error) {
 	if h, ok := ask.(hashed); ok {
 		ask = h.Ask
 	}
-	return execute(ctx, l, ask, hash)
+	err = crew.Catch(func() error {
+		answer, err = execute(ctx, l, ask, hash)
+		return err
+	})
+	return answer, err
 }
 
 func init() {
@@ -131,7 +148,7 @@ func init() {
 
 // run does a request.
 func (l *local) run(ctx context.Context, r Request, hash string) (*Result, error) {
-	job, left, err := r.job(l.config, l.encode)
+	job, left, err := r.job(l.config, l.answer)
 	if err != nil {
 		return nil, err
 	}
@@ -178,10 +195,10 @@ func (l *local) products(ctx context.Context, p Products, _ string) ([]*array.Ar
 	work := make([][]exec.Factor, len(p.Chains))
 	for i, chain := range p.Chains {
 		for _, f := range chain {
-			work[i] = append(work[i], exec.Factor{Name: f.Name, Head: f.Head - 1, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
+			work[i] = append(work[i], exec.Factor{Name: f.Name, Heads: f.Heads, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
 		}
 	}
-	return l.engine.Products(ctx, work)
+	return l.engine.Products(ctx, work, defaultBudget)
 }
 
 // result gives arrays their axes' names and labels.

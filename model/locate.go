@@ -34,16 +34,18 @@ func Cached(name string) error {
 	return nil
 }
 
-// locate is the folder of a model that does not ship with golens: one of that
-// name or, for a model of the Hugging Face Hub, the one in its cache, to which
+// locate is the folder, or the GGUF file, of a model that does not ship with
+// golens: one of that name or, for a model of the Hugging Face Hub, the one in its cache, to which
 // the model is brought if it is not there.
 func locate(ctx context.Context, name string) (string, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
 		return name, nil
+	case err == nil && strings.HasSuffix(name, ".gguf"):
+		return name, nil
 	case err == nil:
-		return "", fmt.Errorf("%s is a file; give the folder that holds config.json and the weights", name)
+		return "", fmt.Errorf("%s is a file; give the folder that holds config.json and the weights, or a file in the format GGUF", name)
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", err
 	}

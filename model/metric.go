@@ -149,6 +149,23 @@ func (m Metric) String() string {
 	return string(m.Kind)
 }
 
+// HasZero tells whether 0 means that there is nothing of what the metric
+// measures, so that shares of it say something. It does not for log
+// probabilities, which are negative when good, for losses, ranks, single logits
+// and functionals.
+func (m Metric) HasZero() bool {
+	switch m.Kind {
+	case KindLogitDiff, KindMargin, KindProb, KindProbDiff, KindAccuracy, KindTop1:
+		return true
+	}
+	return false
+}
+
+// LowerIsBetter tells whether the metric falls as the model gets better.
+func (m Metric) LowerIsBetter() bool {
+	return m.Kind == KindNLL || m.Kind == KindKL || m.Kind == KindRank
+}
+
 // Unit is what the metric's values are measured in.
 func (m Metric) Unit() string {
 	switch m.Kind {

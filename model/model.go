@@ -73,20 +73,28 @@ func (m *Model) Checkpoint(step int) (*Model, error) {
 }
 
 // Tokens tokenizes texts. Around each row stand the tokens that the tokenizer
-// puts there, [Info].Begin and End, or, if it puts none, the model's begin token
-// before it, if it has one; [Model.Continue] leaves them out. An error shows
+// puts there, [Info].Begin and End, unless they stand there already;
+// [Model.Continue] leaves them out. Many tokenizers put none: a text that is to
+// begin with <|endoftext|>, as in TransformerLens, is written so. An error shows
 // when the prompts are used.
 func (m *Model) Tokens(texts ...string) Prompts {
 	p := m.Continue(texts...)
-	begin, end := m.Info().around()
-	if p.err != nil || len(begin)+len(end) == 0 {
+	info := m.Info()
+	if p.err != nil || len(info.Begin)+len(info.End) == 0 {
 		return p
 	}
 	for i, ids := range p.IDs {
+		begin, end := info.Begin, info.End
+		if n := len(begin); len(ids) >= n && slices.Equal(ids[:n], begin) {
+			ids = ids[n:]
+		}
+		if n := len(end); len(ids) >= n && slices.Equal(ids[len(ids)-n:], end) {
+			ids = ids[:len(ids)-n]
+		}
 		p.IDs[i] = slices.Concat(begin, ids, end)
 	}
 	p = m.Rows(p.IDs)
-	p.BOS = len(begin) > 0
+	p.BOS = len(info.Begin) > 0
 	return p
 }
 

@@ -19,6 +19,9 @@ func (k *checker) objective(m Metric, rows [][]int32) (plan.Objective, error) {
 		}
 		return plan.Objective{Linear: &m.Functional}, k.edit(m.Functional)
 	}
+	if k.Headless {
+		return plan.Objective{}, fmt.Errorf("%s: %w", what, errHeadless)
+	}
 	if err := k.positions(what, m.At, nil); err != nil {
 		return plan.Objective{}, err
 	}

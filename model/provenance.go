@@ -10,6 +10,9 @@ type Provenance struct {
 	Backend    string     // engine that ran it
 	Version    string     // of golens
 	Request    string     // hash of what was asked, if it was a run
+
+	// Warnings are what the model's files say and golens does not heed.
+	Warnings []string `json:",omitempty"`
 }
 
 // String is one line.
@@ -18,11 +21,14 @@ func (p Provenance) String() string {
 	if p.Request != "" {
 		s += fmt.Sprintf(", request %.12s", p.Request)
 	}
+	if n := len(p.Warnings); n > 0 {
+		s += fmt.Sprintf(", %d warnings", n)
+	}
 	return s
 }
 
 // Provenance is that of something which no request made, such as a product of
 // weights.
 func (i Info) Provenance() Provenance {
-	return Provenance{Model: i.Name, Weights: i.Weights, Processing: i.Processing, Backend: i.Backend, Version: i.Version}
+	return Provenance{Model: i.Name, Weights: i.Weights, Processing: i.Processing, Backend: i.Backend, Version: i.Version, Warnings: i.Config.Warnings}
 }

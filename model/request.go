@@ -56,6 +56,8 @@ func (r Request) Hash() string { return hashOf(r) }
 
 var errNoRows = errors.New("request: no rows; give at least one prompt")
 
+var errHeadless = errors.New("these weights have no unembedding, as they were saved for their hidden states: there are no logits, and nothing that is read off them")
+
 // defaultBudget is the size of captures beyond which a request is refused
 // unless it says so itself: about what a laptop can spare.
 const defaultBudget = 4 << 30

@@ -31,6 +31,10 @@ type Captured struct {
 // row and counted from the start.
 func (r *Result) At(p hook.Point) *array.Array { return find(r.Captures, p, "capture") }
 
+// Stack is what was captured at several points of one shape, such as one hook of
+// all layers ([hook.Layers]) [layer, batch, ...].
+func (r *Result) Stack(points ...hook.Point) *array.Array { return stack(r.At, points) }
+
 // Grad is the gradient of the first metric at a point, likewise.
 func (r *Result) Grad(p hook.Point) *array.Array { return r.GradOf(0, p) }
 
@@ -99,6 +103,22 @@ func (r *Result) String() string {
 	list("gradient", r.Grads)
 	fmt.Fprintf(&b, "%s", r.Provenance)
 	return b.String()
+}
+
+// stack puts what was found at points one after another, by layer.
+func stack(at func(hook.Point) *array.Array, points []hook.Point) *array.Array {
+	parts, labels := make([]*array.Array, len(points)), make([]string, len(points))
+	for i, p := range points {
+		parts[i], labels[i] = at(p), fmt.Sprint(p.Layer)
+		if p.Heads != nil || parts[i].Dim(hook.Head) > 0 {
+			parts[i] = parts[i].Unlabel(hook.Head) // they name the layer too
+		}
+	}
+	a := array.Stack(array.Labels("layer", labels), parts...)
+	if len(points) == 0 || a.Err() != nil {
+		return a
+	}
+	return a.Named(string(points[0].Kind), a.Unit())
 }
 
 func find(cs []Captured, p hook.Point, what string) *array.Array {

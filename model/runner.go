@@ -29,7 +29,8 @@ type Info struct {
 	Version    string // of golens
 	Held       string // how weights lie in memory, "" for all of them in float32; see [WeightsEnv]
 	// Begin and End are the tokens that the tokenizer puts around a text, such
-	// as BERT's [CLS] and [SEP]; most put none, or one before it.
+	// as BERT's [CLS] and [SEP]; most put none, or one before it. The tokenizers of
+	// GPT-2, Pythia and Qwen put none.
 	Begin, End []int32
 	// Special are the ids that no text is made of: special tokens, places kept
 	// for later use, and rows of the embedding beyond the vocabulary.
@@ -38,23 +39,18 @@ type Info struct {
 	Checkpoints []int
 }
 
-// around are the tokens that stand around a text: the tokenizer's, or, if it
-// puts none, the model's begin token.
-func (i Info) around() (begin, end []int32) {
-	if bos := i.Config.BOS; bos != nil && len(i.Begin)+len(i.End) == 0 {
-		return []int32{int32(*bos)}, nil
-	}
-	return i.Begin, i.End
-}
-
 // String is a few lines.
 func (i Info) String() string {
 	held := ""
 	if i.Held != "" {
 		held = ", " + i.Held
 	}
-	return fmt.Sprintf("%s\n%s\nweights %.12s, %s%s\nbackend %s, golens %s",
+	s := fmt.Sprintf("%s\n%s\nweights %.12s, %s%s\nbackend %s, golens %s",
 		i.Name, i.Config, i.Weights, i.Processing, held, i.Backend, i.Version)
+	for _, w := range i.Config.Warnings {
+		s += "\nwarning: " + w
+	}
+	return s
 }
 
 // SocketEnv names the environment variable with the model host's socket.

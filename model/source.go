@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hub"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/gguf"
 	"github.com/golens/golens/model/tokenizer"
 	"github.com/golens/golens/model/weights"
 	"github.com/golens/golens/model/zoo"
@@ -21,9 +24,10 @@ import (
 type source struct {
 	name        string
 	config      config.Config
-	family      arch.Family
 	store       *weights.Store
+	raw         arch.Plan            // the weights as they are
 	tokens      *tokenizer.Tokenizer // nil if there is none
+	noTokens    error                // why there is none
 	checkpoints []int
 	hash        string
 }
@@ -33,11 +37,18 @@ const zooPrefix = "zoo:"
 func openSource(ctx context.Context, name string) (*source, error) {
 	short, shipped := strings.CutPrefix(name, zooPrefix)
 	if !shipped {
-		dir, err := locate(ctx, name)
+		path, err := locate(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		return readSource(&source{name: name}, os.DirFS(dir), func() (*weights.Store, error) { return weights.Open(dir) })
+		s := &source{name: name}
+		if file, err := quantized(path); file != "" || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return s, s.readGGUF(file)
+		}
+		return readSource(s, os.DirFS(path), func() (*weights.Store, error) { return weights.Open(path) })
 	}
 	files, err := zoo.Files(short)
 	if err != nil {
@@ -57,21 +68,141 @@ func openSource(ctx context.Context, name string) (*source, error) {
 func readSource(s *source, files fs.FS, open func() (*weights.Store, error)) (*source, error) {
 	raw, err := fs.ReadFile(files, "config.json")
 	if err != nil {
-		return nil, fmt.Errorf("a model is a folder with config.json and weights: %w", err)
+		return nil, fmt.Errorf("a model is a folder with config.json and weights: %w%s", err, s.shadowed())
 	}
-	if s.config, s.family, err = arch.Parse(raw); err != nil {
+	var family arch.Family
+	if s.config, family, err = arch.Parse(raw); err != nil {
 		return nil, err
 	}
-	if s.tokens, err = tokenizer.Open(files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s.readTokens(files)
+	if s.store, err = open(); err != nil {
 		return nil, err
 	}
-	if s.tokens != nil {
-		if err := fits(s.tokens, s.config.Vocab); err != nil {
-			return nil, err
+	return s, s.plan(family.Load(&s.config, s.store))
+}
+
+// readGGUF reads a model that is one file into s.
+func (s *source) readGGUF(path string) error {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return err
+	}
+	s.store = f.Weights
+	raw, architecture, err := f.Config()
+	if err == nil {
+		s.config, _, err = arch.Parse(raw)
+	}
+	if err != nil {
+		return errors.Join(err, s.store.Close())
+	}
+	tokens, err := tokenizer.FromPieces(f.Tokens())
+	s.takeTokens(tokens, err)
+	return s.plan(arch.LoadGGUF(architecture, &s.config, s.store))
+}
+
+// quantized is the GGUF file that a path is or, without a config.json beside it,
+// holds alone.
+func quantized(path string) (string, error) {
+	if strings.HasSuffix(path, ".gguf") {
+		return path, nil
+	}
+	if _, err := os.Stat(filepath.Join(path, "config.json")); err == nil {
+		return "", nil
+	}
+	found, err := filepath.Glob(filepath.Join(path, "*.gguf"))
+	if err != nil || len(found) < 2 {
+		return strings.Join(found, ""), nil // a path that is no pattern holds none that is meant
+	}
+	return "", fmt.Errorf("%s holds %d GGUF files; open one of them: %s", path, len(found), strings.Join(found, ", "))
+}
+
+// plan takes over where the weights come from.
+func (s *source) plan(plan arch.Plan, err error) error {
+	if err == nil {
+		err = plan.Check(s.config)
+	}
+	if err == nil && os.Getenv(StrictEnv) != "" && len(s.config.Warnings) > 0 {
+		err = fmt.Errorf("%s is set, and: %s", StrictEnv, strings.Join(s.config.Warnings, "; "))
+	}
+	if err != nil {
+		return errors.Join(err, s.store.Close())
+	}
+	s.raw = plan
+	return nil
+}
+
+// StrictEnv names the environment variable that makes warnings of a model's
+// files errors.
+const StrictEnv = "GOLENS_STRICT"
+
+// readTokens reads the tokenizer. A model without one that can be read is used by
+// token ids.
+func (s *source) readTokens(files fs.FS) {
+	t, err := tokenizer.Open(files)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "tokenizer.model"} {
+			if data, unread := fs.ReadFile(files, name); unread == nil {
+				if what := weights.Mistaken(data, nil); what != nil {
+					err = fmt.Errorf("tokenizer: %s: %w", name, what)
+				}
+			}
 		}
 	}
-	s.store, err = open()
-	return s, err
+	s.takeTokens(t, err)
+}
+
+func (s *source) takeTokens(t *tokenizer.Tokenizer, err error) {
+	if err == nil {
+		err = fits(t, s.config.Vocab)
+	}
+	switch {
+	case err == nil:
+		s.tokens = t
+	case errors.Is(err, fs.ErrNotExist):
+		s.noTokens = s.lacking()
+	default:
+		s.noTokens = fmt.Errorf("this model's tokenizer cannot be read, so it takes token ids alone: %w", err)
+		s.config.Warnings = append(s.config.Warnings, s.noTokens.Error())
+	}
+}
+
+// lacking says why a model came without a tokenizer.
+func (s *source) lacking() error {
+	if _, err := os.Stat(s.name); err == nil {
+		return errNoTokenizer
+	}
+	if ref, err := hub.Parse(s.name); err == nil && !hub.Whole(ref, hub.Config{}) {
+		return fmt.Errorf("the tokenizer of this model is not in the Hugging Face cache, which has the rest; `golens get %s` brings it", s.name)
+	}
+	return errNoTokenizer
+}
+
+// shadowed says that a folder hides a model of the Hub that has the same name.
+func (s *source) shadowed() string {
+	if info, err := os.Stat(s.name); err != nil || !info.IsDir() {
+		return ""
+	}
+	ref, err := hub.Parse(s.name)
+	if err != nil {
+		return ""
+	}
+	if _, err := hub.Find(ref, hub.Config{}); err != nil {
+		return fmt.Sprintf(" (the folder %s was taken; to have the model of that name from the Hugging Face Hub, rename the folder or work in another)", s.name)
+	}
+	return fmt.Sprintf(" (the folder %s was taken, not the model of that name that is in the Hugging Face cache; rename the folder or work in another)", s.name)
+}
+
+// around is what stands around a text: what the tokenizer puts there. Models of
+// golens' own format have no tokenizer that puts any, and begin with the token
+// that their config names.
+func (s *source) around() (begin, end []int32) {
+	if s.tokens != nil {
+		begin, end = s.tokens.Template()
+	}
+	if bos := s.config.BOS; bos != nil && s.config.Family == "attn_only" && len(begin)+len(end) == 0 {
+		begin = []int32{int32(*bos)}
+	}
+	return begin, end
 }
 
 // fits says whether the tokens are those of a vocabulary. There may be special
@@ -86,16 +217,12 @@ func fits(t *tokenizer.Tokenizer, vocab int) error {
 	return nil
 }
 
-// plan is where the weights come from, processed. Only processing reads them.
-func (s *source) plan(p Processing) (arch.Plan, error) {
-	plan, err := s.family.Load(s.config, s.store)
-	if err != nil {
-		return nil, err
+// processed is where the weights come from, processed. Only processing reads them.
+func (s *source) processed(p Processing) (arch.Plan, error) {
+	if p == (Processing{}) {
+		return s.raw, nil
 	}
-	if err := plan.Check(s.config); err != nil || p == (Processing{}) {
-		return plan, err
-	}
-	params, err := plan.Read()
+	params, err := s.raw.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -140,9 +267,23 @@ func process(c config.Config, params arch.Params, p Processing) (arch.Params, er
 
 func (s *source) encode(text string) ([]int32, error) {
 	if s.tokens == nil {
-		return nil, errNoTokenizer
+		return nil, s.noTokens
 	}
 	return s.tokens.Encode(text)
+}
+
+// answer is encode for a text that is to be one token. Where the tokenizer writes
+// a space in front of every text, as SentencePiece does, one that brings its own
+// is the token that reads so.
+func (s *source) answer(text string) ([]int32, error) {
+	ids, err := s.encode(text)
+	if err != nil || len(ids) == 1 {
+		return ids, err
+	}
+	if id, ok := s.tokens.ID(text); ok {
+		return []int32{id}, nil
+	}
+	return ids, nil
 }
 
 // decode is the text of tokens, and a label for each.

@@ -21,7 +21,7 @@ func init() {
 // sweep runs a sweep in this process. The last one that was cancelled goes on
 // where it stopped if it is asked for again.
 func (l *local) sweep(ctx context.Context, s Sweep, hash string) (*SweepResult, error) {
-	job, left, err := s.job(l.config, l.encode)
+	job, left, err := s.job(l.config, l.answer)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func shiftEach(a *array.Array, p hook.Point, left []int, r Request) *array.Array
 // explain is the plan of a sweep.
 func (l *local) explain(_ context.Context, e Explain, _ string) (*Plan, error) {
 	s := e.Sweep
-	job, _, err := s.job(l.config, l.encode)
+	job, _, err := s.job(l.config, l.answer)
 	if err != nil {
 		return nil, err
 	}

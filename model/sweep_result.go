@@ -40,6 +40,10 @@ func (r *SweepResult) PerRow(i int) *array.Array {
 // the start.
 func (r *SweepResult) At(p hook.Point) *array.Array { return find(r.Captures, p, "capture") }
 
+// Stack is what was captured of every variant at several points of one shape, such
+// as one hook of all layers [layer, variant, batch, ...].
+func (r *SweepResult) Stack(points ...hook.Point) *array.Array { return stack(r.At, points) }
+
 // String lists what there is and how it was run.
 func (r *SweepResult) String() string {
 	var b strings.Builder

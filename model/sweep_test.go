@@ -334,3 +334,36 @@ func TestSweepGoesOn(t *testing.T) {
 		finished = last
 	}
 }
+
+// What a variant does to the embedding is seen there too, also if nothing else is
+// read of it.
+func TestSweepReadsTheEmbedding(t *testing.T) {
+	m := open(t)
+	ones := array.New(array.Dim("d_model", m.Config().DModel))
+	for i := range ones.Values() {
+		ones.Values()[i] = float32(i)
+	}
+	for name, s := range map[string]model.Sweep{
+		"captured": {Captures: []hook.Point{hook.Embed(), hook.PosEmbed().At(-1)}},
+		"measured": {Base: model.Request{}.Metric(model.Linear(hook.Embed().At(1), ones))},
+		"both":     {Base: model.Request{}.Metric(model.LogProbOf(3)), Captures: []hook.Point{hook.Embed().At(1)}},
+	} {
+		s.Base.Rows = [][]int32{{1, 2, 3}, {4, 5}}
+		s.Variants = []model.Variant{{Edits: []hook.Edit{hook.Embed().At(1).Zero()}}, {Edits: []hook.Edit{hook.PosEmbed().At(-1).Scale(2)}, Rows: []int{1}}}
+		got := sweep(t, m, s)
+		want, err := modeltest.NaiveSweep(m, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want.Metrics {
+			if d := modeltest.MaxDiff(got.Metrics[i], want.Metrics[i]); d > near {
+				t.Errorf("%s: metric differs by %g", name, d)
+			}
+		}
+		for i, c := range want.Captures {
+			if d := modeltest.MaxDiff(got.Captures[i].Array, c.Array); d > near {
+				t.Errorf("%s: %s differs by %g", name, c.Point, d)
+			}
+		}
+	}
+}

@@ -44,7 +44,8 @@ func TestTokensStandBetweenTheEnds(t *testing.T) {
 		bos  bool
 	}{
 		"nothing":              {Info{}, []int32{7}, false},
-		"the config's begin":   {Info{Config: config.Config{BOS: &bos}}, []int32{5, 7}, true},
+		"the config's alone":   {Info{Config: config.Config{BOS: &bos}}, []int32{7}, false},
+		"what is there":        {Info{Begin: []int32{7}, End: []int32{2}}, []int32{7, 2}, true},
 		"the tokenizer's":      {Info{Begin: []int32{1}}, []int32{1, 7}, true},
 		"the tokenizer's ends": {Info{Begin: []int32{1}, End: []int32{2}, Config: config.Config{BOS: &bos}}, []int32{1, 7, 2}, true},
 		"an end alone":         {Info{End: []int32{2}, Config: config.Config{BOS: &bos}}, []int32{7, 2}, false},

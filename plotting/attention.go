@@ -54,7 +54,7 @@ func (g grid) attention(o options) (parts, error) {
 		o.title = g.title
 	}
 	lo, hi := bounds(g.vals)
-	h := heat{rows: *query, cols: *key, square: true, maxCell: 24, scale: newScale(lo, hi, o), unit: g.unit}
+	h := heat{rows: *query, cols: *key, square: true, maxCell: 24, scale: newScale(lo, hi, cmp.Or(g.unit, g.kind(lo, hi)), o), unit: g.unit}
 	h.tip = func(p panel, r, c int) string {
 		return fmt.Sprintf("%s → %s: %s", h.rows.label(r), h.cols.label(c), withUnit(h.val(p, r, c), g.unit))
 	}
@@ -76,6 +76,27 @@ func (g grid) attention(o options) (parts, error) {
 		p.live = l
 	}
 	return p, nil
+}
+
+// kind is what a pattern holds: "attention" if no value is outside 0 to 1, and no
+// query looks at more than everything.
+func (g grid) kind(lo, hi float64) string {
+	if lo < 0 || hi > 1 {
+		return ""
+	}
+	keys := g.axes[len(g.axes)-1].n
+	for i := 0; i < len(g.vals); i += keys {
+		sum := 0.0
+		for _, v := range g.vals[i : i+keys] {
+			if !math.IsNaN(v) {
+				sum += v
+			}
+		}
+		if sum > 1.01 { // rounding of float16 weights
+			return ""
+		}
+	}
+	return "attention"
 }
 
 // headTitle is "head 1.3" for head 3 of layer 1, "head 3" where the layer is

@@ -14,6 +14,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgpdf"
+
+	"github.com/golens/golens/plotting/glyphs"
 )
 
 // pngScale is the PNG's pixels per CSS pixel: sharp on today's screens.
@@ -21,6 +23,7 @@ const pngScale = 2
 
 // png draws the scene with gonum's image canvas, one point to a CSS pixel.
 func (s *scene) png() ([]byte, error) {
+	s = s.legible()
 	c := vgimg.NewWith(
 		vgimg.UseWH(vg.Length(s.w), vg.Length(s.h)),
 		vgimg.UseDPI(72*pngScale), // a point is 1/72 inch
@@ -34,6 +37,7 @@ func (s *scene) png() ([]byte, error) {
 // pdf draws the scene with gonum's PDF canvas. A CSS pixel is 0.75 point, so
 // the figure has the size on paper that it has on screen.
 func (s *scene) pdf() ([]byte, error) {
+	s = s.legible()
 	const k = 0.75
 	c := pdfCanvas{vgpdf.New(vg.Length(s.w*k), vg.Length(s.h*k))}
 	c.EmbedFonts(false) // text is drawn as outlines
@@ -122,6 +126,12 @@ func (d dot) draw(c vg.Canvas, h float64) {
 // draw fills the outlines of the glyphs: gonum's PDF canvas writes strings in
 // a one-byte code page, which has neither "Ġ" nor "−".
 func (t text) draw(c vg.Canvas, h float64) {
+	if foreign(t.s) {
+		if d := glyphs.Get(); d != nil {
+			t.set(c, h, d.Line(t.s, t.size, t.bold))
+			return
+		}
+	}
 	f := face(t.size, t.bold)
 	var buf sfnt.Buffer
 	em := fixed.I(int(f.Face.UnitsPerEm()))
@@ -133,8 +143,8 @@ func (t text) draw(c vg.Canvas, h float64) {
 	}
 	for _, r := range t.s {
 		g, err := f.Face.GlyphIndex(&buf, r)
-		if err != nil {
-			continue
+		if err != nil || g == 0 {
+			continue // never a box
 		}
 		segments, err := f.Face.LoadGlyph(&buf, g, em, nil)
 		if err != nil {
@@ -162,19 +172,54 @@ func (t text) draw(c vg.Canvas, h float64) {
 			pen += float64(adv) * k
 		}
 	}
-	if len(out) == 0 {
-		return
-	}
+	t.place(c, h, pen, out, nil)
+}
+
+// place fills outlines that begin at the origin where the text stands, and draws
+// the pictures among them.
+func (t text) place(c vg.Canvas, h, width float64, out vg.Path, pictures []glyphs.Picture) {
 	c.Push()
+	defer c.Pop()
 	c.Translate(at(t.x, t.y, h))
 	if t.up {
 		c.Rotate(math.Pi / 2)
 	}
-	c.Translate(vg.Point{X: vg.Length(-pen * [...]float64{0, 0.5, 1}[t.anchor])})
+	c.Translate(vg.Point{X: vg.Length(-width * [...]float64{0, 0.5, 1}[t.anchor])})
 	c.SetColor(t.fill)
-	c.Fill(out)
-	c.Pop()
+	if len(out) > 0 {
+		c.Fill(out)
+	}
+	for _, p := range pictures {
+		c.DrawImage(vg.Rectangle{Min: dotted(p.Min), Max: dotted(p.Max)}, p.Image)
+	}
 }
+
+// set draws a line of type in other fonts than our own.
+func (t text) set(c vg.Canvas, h float64, l glyphs.Line) {
+	var out vg.Path
+	for _, s := range l.Outlines {
+		p := [3]vg.Point{dotted(s.Pts[0]), dotted(s.Pts[1]), dotted(s.Pts[2])}
+		switch s.Op {
+		case glyphs.MoveTo:
+			if len(out) > 0 {
+				out.Close()
+			}
+			out.Move(p[0])
+		case glyphs.LineTo:
+			out.Line(p[0])
+		case glyphs.QuadTo:
+			out.QuadTo(p[0], p[1])
+		case glyphs.CubeTo:
+			out.CubeTo(p[0], p[1], p[2])
+		}
+	}
+	if len(out) > 0 {
+		out.Close()
+	}
+	t.place(c, h, l.Width, out, l.Pictures)
+}
+
+func dotted(p glyphs.Point) vg.Point { return vg.Point{X: vg.Length(p.X), Y: vg.Length(p.Y)} }
 
 // draw enlarges the raster first, each cell a block: the canvases would blur it.
 func (p picture) draw(c vg.Canvas, h float64) {

@@ -30,17 +30,20 @@ type Graph interface {
 	EffectUnit() string
 }
 
-// The most nodes and links that a reader can follow.
+// The most nodes and links that are taken.
 const (
-	maxNodes = 400
-	maxLinks = 3000
+	maxNodes = 2000
+	maxLinks = 100_000
 )
 
 // Circuit draws a graph layer by layer from the bottom to the top, or from left
 // to right if Horizontal. A node is coloured by its class; a link has the colour
 // of the node it comes from, a width by the size of its effect, and dashes if
 // the effect is negative. Letters at a node are the inputs that links lead to,
-// such as q, k and v.
+// such as q, k and v. Links pass between nodes, never behind them.
+//
+// A graph of more than 400 links is drawn as a map of its layers, with the effects
+// of all links from one layer to another added up.
 func Circuit(g Graph, opts ...Option) *Figure {
 	return build("Circuit", opts, func(o options) (parts, error) {
 		n, err := readGraph(g)
@@ -50,8 +53,14 @@ func Circuit(g Graph, opts ...Option) *Figure {
 		if o.title == "" {
 			o.title = n.title
 		}
+		p := parts{title: o.title, desc: n.describe(o.title), text: n.table(o.title), data: n.records(o.title)}
+		if len(n.links) > manyLinks {
+			p.scene = n.layers(o)
+			return p, nil
+		}
 		n.place()
-		return parts{title: o.title, desc: n.describe(o.title), text: n.table(o.title), scene: n.draw(o), live: n.live(), data: n.records(o.title)}, nil
+		p.scene, p.live = n.draw(o), n.live()
+		return p, nil
 	})
 }
 
@@ -64,6 +73,7 @@ type network struct {
 	columns     []string // those that nodes stand in, from left to right
 	rows        []int    // layers that have nodes, from the bottom
 	room        []float64
+	most        float64 // the size of the largest effect
 }
 
 type vertex struct {
@@ -95,9 +105,9 @@ func readGraph(g Graph) (*network, error) {
 	case count <= 0:
 		return nil, fmt.Errorf("the graph has no nodes")
 	case count > maxNodes || links > maxLinks:
-		return nil, fmt.Errorf("%d nodes and %d links: at most %d and %d are readable; keep the largest effects", count, links, maxNodes, maxLinks)
+		return nil, fmt.Errorf("%d nodes and %d links: at most %d and %d are drawn; keep the largest effects", count, links, maxNodes, maxLinks)
 	}
-	n := &network{title: clean(g.Title()), unit: clean(g.EffectUnit())}
+	n := &network{title: cleanTo(g.Title(), maxTitle), unit: clean(g.EffectUnit())}
 	for _, c := range g.Columns() {
 		n.columns = append(n.columns, clean(c))
 	}
@@ -122,6 +132,7 @@ func readGraph(g Graph) (*network, error) {
 			return nil, fmt.Errorf("link %d, from %s to %s: the effect is %v", i, n.nodes[from].label, n.nodes[to].label, effect)
 		}
 		n.links = append(n.links, link{from, to, clean(kind), effect})
+		n.most = max(n.most, math.Abs(effect))
 		n.nodes[from].out++
 		n.nodes[to].in++
 		if p := n.links[i].port(); p != "" && !slices.Contains(n.nodes[to].ports, p) {
@@ -149,15 +160,6 @@ var inputs = map[string]string{"query": "q", "key": "k", "value": "v"}
 func (l link) port() string { return inputs[l.kind] }
 
 func portOrder(p string) int { return strings.Index("qkv", p) }
-
-// strength is the largest effect.
-func (n *network) strength() float64 {
-	most := 0.0
-	for _, l := range n.links {
-		most = max(most, math.Abs(l.effect))
-	}
-	return most
-}
 
 // strongest are the links by the size of their effect.
 func (n *network) strongest() []link {

@@ -27,7 +27,7 @@ func TestBadGraph(t *testing.T) {
 		{"no such node", broken(func(g *fakeGraph) { g.links[2].to = 7 }), "link 2 joins nodes 1 and 7 of 7"},
 		{"to itself", broken(func(g *fakeGraph) { g.links[0].to = g.links[0].from }), "link 0 joins nodes 0 and 0"},
 		{"NaN", broken(func(g *fakeGraph) { g.links[0].effect = math.NaN() }), "link 0, from embed to 0.1: the effect is NaN"},
-		{"too many", fakeGraph{nodes: make([]vertex, maxNodes+1)}, "at most 400"},
+		{"too many", fakeGraph{nodes: make([]vertex, maxNodes+1)}, "at most 2000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := Circuit(c.g).Err(); err == nil || !strings.Contains(err.Error(), c.want) {

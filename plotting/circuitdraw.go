@@ -28,15 +28,17 @@ var (
 // board maps a graph's layers and places to pixels.
 type board struct {
 	*network
-	across     bool    // layers run from left to right
-	slot, step float64 // pixels of a node's width, and between layers
-	left, top  float64 // of the data
+	across     bool              // layers run from left to right
+	slot, step float64           // pixels of a node's width, and between layers
+	pill       float64           // the widest node
+	left, top  float64           // of the data
+	taken      map[int][]float64 // by row: where links pass
 	w, h       float64
 }
 
 // at is the middle of a node.
 func (b *board) at(v vertex) point {
-	along, level := v.u*b.slot, (float64(v.row)+0.5)*b.step
+	along, level := v.u*b.slot, b.level(v.row)
 	if b.across {
 		return point{b.left + level, b.top + along}
 	}
@@ -44,11 +46,11 @@ func (b *board) at(v vertex) point {
 }
 
 func (n *network) draw(o options) *scene {
-	b := &board{network: n, across: o.horizontal}
 	width := pillWidth
 	for _, v := range n.nodes {
 		width = max(width, widthOf(v.label))
 	}
+	b := &board{network: n, across: o.horizontal, pill: width, taken: map[int][]float64{}}
 	places, levels := 0.0, float64(len(n.rows))
 	for _, w := range n.room {
 		places += w
@@ -89,7 +91,7 @@ func (n *network) draw(o options) *scene {
 	b.frame(s)
 	b.lines(s)
 	for _, v := range n.nodes {
-		b.node(s, v, width)
+		b.node(s, v)
 	}
 	b.key(s, entries, key)
 	s.footer(o.caption)
@@ -106,7 +108,7 @@ func (b *board) fit(o options, places, levels, right float64, entries int) {
 	if b.across {
 		w, h, nw, nh = h, w, levels, places
 	}
-	least := b.slot - nodeGap + 2
+	least := b.slot - nodeGap/2 // links pass between nodes
 	if b.across {
 		least = b.step - layerGap
 	}
@@ -114,7 +116,11 @@ func (b *board) fit(o options, places, levels, right float64, entries int) {
 	if o.w > 0 {
 		room = o.w
 	}
-	if fits := (room - b.left - right) / nw; fits < *w || o.w > 0 {
+	fits := (room - b.left - right) / nw
+	if len(b.links) > fewLinks && fits > *w { // many links need room between nodes
+		*w = min(fits, 2*(*w))
+	}
+	if fits < *w || o.w > 0 {
 		*w = max(fits, least)
 	}
 	if o.h > 0 {
@@ -180,7 +186,7 @@ func (n *network) colour(class string) color {
 
 // stroke is a link's width.
 func (n *network) stroke(effect float64) float64 {
-	if most := n.strength(); most > 0 {
+	if most := n.most; most > 0 {
 		return max(minStroke, maxStroke*math.Abs(effect)/most)
 	}
 	return minStroke
@@ -189,27 +195,27 @@ func (n *network) stroke(effect float64) float64 {
 // opposed are the dashes of a link with a negative effect.
 func opposed(width float64) []float64 { return []float64{max(4, 1.2*width), max(3, 0.8*width)} }
 
-// lines draws the links, wide ones first so that none hides another.
+// fewLinks are links that leave each other room.
+const fewLinks = 100
+
+// lines draws the links, wide ones first so that none hides another, around the
+// nodes that they pass.
 func (b *board) lines(s *scene) {
 	for _, l := range b.strongest() {
 		v, w := b.nodes[l.from], b.nodes[l.to]
-		from, to := b.at(v), b.port(w, l.port())
+		width := b.stroke(l.effect)
 		c := b.colour(v.class)
 		if v.class == "" {
 			c = line
 		}
 		c.A = 165 // what lies below shows
-		width := b.stroke(l.effect)
-		curve := spline{from: from, to: to, stroke: c, width: width, tip: b.name(l) + ": " + withUnit(l.effect, b.unit)}
+		end := b.port(w, l.port())
+		from, to := stop{v.u * b.slot, b.level(v.row) + pillHeight/2 - 4}, stop{end.x - b.left, b.top + b.h - end.y}
 		if b.across {
-			from.x += pillWidth / 2
-			mid := (from.x + to.x) / 2
-			curve.near, curve.far = point{mid, from.y}, point{mid, to.y}
-		} else {
-			from.y -= pillHeight / 2
-			mid := (from.y + to.y) / 2
-			curve.near, curve.far = point{from.x, mid}, point{to.x, mid}
+			from.level = b.level(v.row) + b.wide(v)/2 - 4
+			to = stop{end.y - b.top, end.x - b.left}
 		}
+		curve := spline{pts: b.curve(b.route(l, from, to, width)), stroke: c, width: width, tip: b.name(l) + ": " + withUnit(l.effect, b.unit)}
 		if l.effect < 0 {
 			curve.dash = opposed(width)
 		}
@@ -233,7 +239,10 @@ func (b *board) port(v vertex, port string) point {
 	return point{p.x + off, p.y + pillHeight/2 + room}
 }
 
-func (b *board) node(s *scene, v vertex, width float64) {
+// wide is the width of a node.
+func (b *board) wide(v vertex) float64 { return min(b.pill, max(pillWidth-6, widthOf(v.label))) }
+
+func (b *board) node(s *scene, v vertex) {
 	p := b.at(v)
 	tip := v.label
 	if v.class != "" {
@@ -244,7 +253,7 @@ func (b *board) node(s *scene, v vertex, width float64) {
 	}
 	tip += fmt.Sprintf(": %d in, %d out", v.in, v.out)
 	c := b.colour(v.class)
-	s.add(pill{p.x, p.y, min(width, max(pillWidth-6, widthOf(v.label))), pillHeight, c, white, 1.5, tip},
+	s.add(pill{p.x, p.y, b.wide(v), pillHeight, c, white, 1.5, tip},
 		text{x: p.x, y: mid(p.y, tickSize), s: v.label, size: tickSize, fill: on(c), anchor: middle, bold: true, through: true})
 	for _, port := range v.ports {
 		q := b.port(v, port)
@@ -276,7 +285,7 @@ func (n *network) legend() []entry {
 	for _, class := range order {
 		all = append(all, entry{label: class, fill: n.colour(class)})
 	}
-	if most := n.strength(); most > 0 {
+	if most := n.most; most > 0 {
 		for _, v := range []float64{most, most / 4} {
 			all = append(all, entry{label: withUnit(v, n.unit), fill: line, line: true, width: n.stroke(v)})
 		}

@@ -25,7 +25,7 @@ func (n *network) place() {
 	}
 	n.loners(x)
 	for range 3 { // loners move the others, and the others them
-		n.improve(groups, starts, widths)
+		n.improve(groups, starts, widths, effort/3)
 		n.loners(x)
 	}
 }
@@ -149,19 +149,22 @@ func (n *network) loners(width float64) {
 	}
 }
 
-// effort bounds the work of improve, in pairs of links and nodes looked at: less
+// effort bounds the work of placing, in pairs of links and nodes looked at: less
 // than a second. A graph of 27 nodes and 77 links takes a tenth of it.
 const effort = 1e8
 
 // improve moves nodes to other places of their shelf, and exchanges them, as
 // long as that makes the drawing clearer.
-func (n *network) improve(groups []shelf, starts, widths []float64) {
+func (n *network) improve(groups []shelf, starts, widths []float64, effort float64) {
 	now := n.unclear()
 	step := float64(len(n.links) * (len(n.links)/2 + 2*len(n.nodes)))
 	for work := 0.0; work < effort; {
 		better := false
 		for _, s := range groups {
 			for _, i := range s.nodes {
+				if work > effort {
+					return
+				}
 				old := n.nodes[i].u
 				best, where, other := now, old, -1
 				try := func(u float64, j int) {
@@ -213,7 +216,7 @@ func (n *network) across(l link, level float64) float64 {
 // unclear is what makes a drawing hard to read: crossings, links that pass
 // behind nodes, long detours, and rows off the middle. Strong links count more.
 func (n *network) unclear() float64 {
-	cost, most := 0.0, max(n.strength(), 1e-300)
+	cost, most := 0.0, max(n.most, 1e-300)
 	weight := func(l link) float64 { return 0.4 + math.Abs(l.effect)/most }
 	for i, l := range n.links {
 		a, b := n.nodes[l.from], n.nodes[l.to]

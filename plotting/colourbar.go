@@ -1,5 +1,7 @@
 package plotting
 
+import "slices"
+
 // barRoom is the width of the colour bar with its labels.
 func (h *heat) barRoom() float64 {
 	_, labels := h.barTicks()
@@ -12,9 +14,25 @@ func (h *heat) barRoom() float64 {
 	return barGap + w
 }
 
+// barTicks label the colour bar. Where values lie beyond an end, it says so.
 func (h *heat) barTicks() ([]float64, []string) {
 	t := ticks(h.scale.lo, h.scale.hi, 5)
-	return t, tickLabels(t)
+	labels := tickLabels(t)
+	lo, hi := bounds(h.shownValues()...)
+	near := (h.scale.hi - h.scale.lo) / 12 // a tick here would touch the end's label
+	if lo < h.scale.lo {
+		if len(t) > 0 && t[0]-h.scale.lo < near {
+			t, labels = t[1:], labels[1:]
+		}
+		t, labels = slices.Insert(t, 0, h.scale.lo), slices.Insert(labels, 0, "≤ "+number(h.scale.lo))
+	}
+	if hi > h.scale.hi {
+		if n := len(t) - 1; n >= 0 && h.scale.hi-t[n] < near {
+			t, labels = t[:n], labels[:n]
+		}
+		t, labels = append(t, h.scale.hi), append(labels, "≥ "+number(h.scale.hi))
+	}
+	return t, labels
 }
 
 // bar draws the colour bar with the unit above it.

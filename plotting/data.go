@@ -18,6 +18,7 @@ type records struct {
 	columns     []string
 	n           int
 	row         func(i int) []any // strings, ints and float32s
+	grid        *grid             // of rows and columns; nil: a list
 }
 
 // records of a grid are its axes and the value.
@@ -28,6 +29,9 @@ func (g grid) records(title string) records {
 	}
 	r.columns = append(r.columns, cmp.Or(g.title, "value"))
 	r.row = func(i int) []any { return append(g.labels(i), g.value(i)) }
+	if len(g.axes) == 2 {
+		r.grid = &g
+	}
 	return r
 }
 
@@ -53,7 +57,7 @@ func (g grid) value(i int) float32 {
 }
 
 // errNoData is what a figure without data returns.
-var errNoData = errors.New("plotting: this figure keeps no data")
+var errNoData = errors.New("plotting: this figure has no data of its own (a Grid): save that of its figures")
 
 func (f *Figure) records() (records, error) {
 	if err := f.Err(); err != nil {
@@ -141,7 +145,7 @@ func (f *Figure) LaTeX() ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%% %s\n\\begin{tabular}{", strings.Join(strings.Fields(f.data.caption()), " "))
 	for k := range head {
-		b.WriteByte(map[bool]byte{true: 'l', false: 'r'}[f.data.words(k)])
+		b.WriteByte(map[bool]byte{true: 'r', false: 'l'}[f.data.right(k)])
 	}
 	b.WriteString("}\n\\toprule\n")
 	line := func(cells []string) {
@@ -182,6 +186,10 @@ func (r records) words(k int) bool {
 // rounded are the rows as they are read: numbers of a column with the same
 // decimals.
 func (r records) rounded() (head []string, rows [][]string) {
+	if r.grid != nil {
+		cells := r.grid.cells()
+		return cells[0], cells[1:]
+	}
 	rows = make([][]string, r.n)
 	lo, hi := make([]float64, len(r.columns)), make([]float64, len(r.columns))
 	for i := range r.n {

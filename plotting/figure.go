@@ -19,6 +19,7 @@ type Figure struct {
 	scene *scene
 	live  any // what the script of figures makes of it; nil: no more than hover
 	data  records
+	table bool // HTML is the data, not the drawing
 	err   error
 
 	lo, hi float64                      // the values that colours stand for; lo > hi: none
@@ -92,6 +93,9 @@ func (f *Figure) Alt() string {
 func (f *Figure) render(format string, write func(*scene) ([]byte, error)) (b []byte, err error) {
 	if err := f.Err(); err != nil {
 		return nil, err
+	}
+	if f.scene == nil && f.table {
+		return nil, fmt.Errorf("plotting.%s: more than %d rows are not drawn: save it as .csv, .tex, .json, .html or .txt", f.name, drawnRows)
 	}
 	if f.scene == nil {
 		return nil, errors.New("plotting: empty Figure: make one with HeadMap, Lines and so on")

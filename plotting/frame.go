@@ -24,9 +24,21 @@ func (s *scene) heading(title string) float64 {
 	}
 	for _, l := range wrap(title, titleSize, s.w-2*margin) {
 		y += titleLine
-		s.add(text{x: margin, y: y - 4, s: l, size: titleSize, fill: ink, bold: true})
+		s.add(text{x: margin, y: y - 4, s: l, size: titleSize, fill: ink, bold: true, length: measured(l, titleSize, true)})
 	}
 	return y + margin
+}
+
+// subheading is a line, or more, under the title; y is where the title ends.
+func (s *scene) subheading(note string, y float64) float64 {
+	if note == "" {
+		return y
+	}
+	for _, l := range wrap(note, textSize, s.w-2*margin) {
+		s.add(text{x: margin, y: y + 4, s: l, size: textSize, fill: soft, length: measured(l, textSize, false)})
+		y += textSize + 4
+	}
+	return y + margin/2
 }
 
 // footer draws the caption under the figure and makes room for it.
@@ -36,19 +48,24 @@ func (s *scene) footer(caption string) {
 	}
 	for _, l := range wrap(caption, textSize, s.w-2*margin) {
 		s.h += textSize + 4
-		s.add(text{x: margin, y: s.h - margin, s: l, size: textSize, fill: soft})
+		s.add(text{x: margin, y: s.h - margin, s: l, size: textSize, fill: soft, length: measured(l, textSize, false)})
 	}
 }
 
-// maxLines is the most lines a title or caption takes.
-const maxLines = 4
-
-// wrap breaks s between words into lines of at most w pixels. Bold type is a
-// little wider than what width measures; its slack covers that.
+// wrap breaks s between words into lines of at most w pixels, and in words that
+// are longer. Nothing is left out. Bold type is a little wider than what width
+// measures; its slack covers that.
 func wrap(s string, size, w float64) []string {
 	var lines []string
 	cur := ""
 	for _, word := range strings.Fields(s) {
+		for width(word, size) > w { // longer than a line
+			n := max(1, fitting(word, size, w))
+			if cur != "" {
+				lines, cur = append(lines, cur), ""
+			}
+			lines, word = append(lines, string([]rune(word)[:n])), string([]rune(word)[n:])
+		}
 		switch next := strings.TrimSpace(cur + " " + word); {
 		case cur == "" || width(next, size) <= w:
 			cur = next
@@ -57,13 +74,8 @@ func wrap(s string, size, w float64) []string {
 			cur = word
 		}
 	}
-	lines = append(lines, cur)
-	if len(lines) > maxLines {
-		lines = lines[:maxLines]
-		lines[maxLines-1] += "…"
-	}
-	for i := range lines {
-		lines[i] = fit(lines[i], size, w)
+	if cur != "" || len(lines) == 0 {
+		lines = append(lines, cur)
 	}
 	return lines
 }

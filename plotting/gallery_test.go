@@ -108,7 +108,19 @@ func components() fake {
 	return f
 }
 
-// gallery is one figure of every kind, by name.
+// scores are what attention patterns are made of, with a mask.
+func scores() fake {
+	inf := float32(math.Inf(-1))
+	return fake{shape: []int{1, 3, 3}, vals: []float32{1.5, inf, inf, -2, 0.5, inf, 0.3, 1, 4}, names: []string{"head", "query", "key"}, labels: [][]string{{"0.0"}, sentence[:3], sentence[:3]}, title: "attention scores"}
+}
+
+// negative are scores of the size of induction's, below zero.
+func negative() fake {
+	f := induction()
+	f.title, f.vals = "the other way round", noise(16, -0.4, 0)
+	return f
+}
+
 // named are two groups of values.
 func named(groups int, at float64) fake {
 	f := fake{shape: []int{groups, 40}, names: []string{"name", "prompt"}, labels: [][]string{{"IO", "S"}, nil}, title: "logit difference", unit: "logits"}
@@ -118,6 +130,7 @@ func named(groups int, at float64) fake {
 	return f
 }
 
+// gallery is one figure of every kind, by name.
 func gallery() map[string]*Figure {
 	mean, lo, hi := checkpoints()
 	late := func(f fake) fake { // without step 0, which has no logarithm
@@ -148,6 +161,10 @@ func gallery() map[string]*Figure {
 		"circuit_small":    Circuit(smallCircuit(), Caption("Effects on the loss, by path patching.")),
 		"circuit_26":       Circuit(largeCircuit()),
 		"circuit_across":   Circuit(smallCircuit(), Horizontal()),
+		"hist_marked":      Hist(fake{shape: []int{300}, vals: gauss(300), title: "recovered by random circuits", unit: "of the model"}, 0, Mark("the circuit", 3.4), Mark("half of it", 0.5)),
+		"tokens":           ColouredTokens(fake{shape: []int{2, 12}, vals: gauss(24), names: []string{"head", "position"}, labels: [][]string{nil, sentence}, title: "direct logit attribution", unit: "logits"}),
+		"scores":           Attention(scores()),
+		"grid":             Grid([]*Figure{HeadMap(induction(), Title("a title that is far too long for so small a map, and is broken into lines, never cut")), HeadMap(negative()), Attention(pattern(1, sentence[:5]))}, Title("three figures"), Caption("Two of them have one range of colours.")),
 		"hist":             Hist(fake{shape: []int{4000}, vals: gauss(4000), title: "activation of feature 12", unit: "activation"}, 0),
 		"headmap_12x12":    HeadMap(headScores()),
 		"headmap_2x8":      HeadMap(induction()),

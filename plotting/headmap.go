@@ -1,6 +1,9 @@
 package plotting
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // HeadMap draws one value for every attention head, x of shape [layer head],
 // as a heat map with square cells. Layer 0 is on top and head 0 on the left,
@@ -25,7 +28,7 @@ func (g grid) heatmap(o options, square bool) parts {
 	rank := len(g.axes)
 	rows, cols := g.axes[rank-2], g.axes[rank-1]
 	lo, hi := bounds(g.vals)
-	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, o), unit: g.unit}
+	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, g.scored(), o), unit: g.unit}
 	if square { // a map of few heads need not be a stamp
 		h.maxCell = min(44, max(h.maxCell, 310/float64(max(rows.n, cols.n))))
 	}
@@ -42,4 +45,13 @@ func (g grid) heatmap(o options, square bool) parts {
 	}
 	s := h.draw(o)
 	return parts{title: o.title, desc: g.describe("Heat map", o.title), text: g.table(o.title), scene: s, live: h.live("heat"), data: g.records(o.title), coloured: &h.scale}
+}
+
+// scored is the unit, and "score" for values without unit that are scores by
+// their title.
+func (g grid) scored() string {
+	if g.unit == "" && strings.HasSuffix(g.title, "score") {
+		return "score"
+	}
+	return g.unit
 }

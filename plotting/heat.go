@@ -84,6 +84,10 @@ func (h *heat) draw(o options) *scene {
 	s.w = math.Ceil(h.left + blockW + h.barRoom() + margin)
 	s.w = max(s.w, min(width(o.title, titleSize)+2*margin, pageWidth/2))
 	top := s.heading(o.title)
+	if barH := max(blockH-h.headRoom(), 80); width(h.unit, tickSize) > min(barH, 200)+2*margin {
+		top = s.subheading("in "+h.unit, top) // too long to run along the colour bar
+		h.unit = ""
+	}
 	barH := max(blockH-h.headRoom(), 80)
 	s.h = math.Ceil(max(top+blockH+h.below, top+h.headRoom()+barH) + margin)
 

@@ -77,9 +77,13 @@ func (g grid) hist(bins int, o options) parts {
 	}
 	_, most := bounds(count)
 	a := &axes{w: axesWidth, h: axesHeight * 0.8, xlabel: cmp.Or(g.unit, "value"), ylabel: "count"}
-	a.x = padded(e[0], e[len(e)-1])
-	a.xticks = ticksOf(e[0], e[len(e)-1], 8)
-	a.y = span{lo: 0, hi: most * 1.05}
+	lo, hi := e[0], e[len(e)-1]
+	for _, m := range o.marks {
+		lo, hi = min(lo, m.value), max(hi, m.value)
+	}
+	a.x = padded(lo, hi)
+	a.xticks = ticksOf(lo, hi, 8)
+	a.y = span{lo: 0, hi: most * (1.05 + 0.1*float64(len(o.marks)))} // a row of type for each mark
 	a.yticks = wholeTicks(most)
 	s := a.begin(o)
 	rows := [][]string{{"from", "to", "count"}}
@@ -94,9 +98,11 @@ func (g grid) hist(bins int, o options) parts {
 	if a.x.lo < 0 && a.x.hi > 0 {
 		s.add(vline(a.px(0), a.top, a.top+a.ph, line))
 	}
+	said := a.landmarks(s, o.marks, sorted, g.unit)
 	s.footer(o.caption)
 	mid := sorted[len(sorted)/2]
 	desc := fmt.Sprintf("Histogram of %d values, from %s to %s, median %s.", len(sorted), number(sorted[0]), withUnit(sorted[len(sorted)-1], g.unit), number(mid))
+	desc += said
 	t := g.caption(o.title) + desc + "\n"
 	if len(rows) <= tableRows {
 		t += align(rows)
@@ -118,4 +124,23 @@ func quantiles(sorted []float64) string {
 		rows = append(rows, []string{fmt.Sprintf("%d%% below", q), number(sorted[(len(sorted)-1)*q/100])})
 	}
 	return align(rows)
+}
+
+// landmarks draws the marked values, and says where they lie among the sorted
+// ones.
+func (a *axes) landmarks(s *scene, marks []landmark, sorted []float64, unit string) string {
+	said := ""
+	for i, m := range marks {
+		below, _ := slices.BinarySearch(sorted, m.value)
+		tip := fmt.Sprintf("%s: %s, above %d of %d", m.label, withUnit(m.value, unit), below, len(sorted))
+		said += " " + tip + "."
+		x, y := a.px(m.value), a.top+(float64(i)+0.5)*a.ph*0.1
+		c := seriesColour(1 + i)
+		t := text{x: x + 6, y: mid(y, tickSize), s: m.label, size: tickSize, fill: ink, through: true}
+		if x+6+width(m.label, tickSize) > s.w {
+			t.x, t.anchor = x-6, end
+		}
+		s.add(path{pts: []point{{x, y - tickSize/2}, {x, a.top + a.ph}}, stroke: c, width: 2, tip: tip}, t)
+	}
+	return said
 }

@@ -54,6 +54,9 @@ func TestHover(t *testing.T) {
 		{"circuit_small", 21, "0.1 → 1.0 key: 2.10 nats"},
 		{"circuit_26", 27 + 77, "10.7, negative name mover, at END: 4 in, 1 out"},
 		{"circuit_26", 27 + 77, "11.10 → logits: −9.50%"},
+		{"hist_marked", 14, "the circuit: 3.40 of the model, above 300 of 300"},
+		{"tokens", 24, "·mat: −2.15 logits"},
+		{"scores", 6, "The → <bos>: −2.00"},
 		{"hist", 34, "0 to 0.20 activation: 323 of 4000"},
 	} {
 		t.Run(c.figure, func(t *testing.T) {

@@ -16,6 +16,9 @@ import (
 // any token and head of an attention pattern, the links of any node of a circuit
 // and a threshold for them. Where scripts do not run it is the SVG.
 func (f *Figure) HTML() ([]byte, error) {
+	if f.Err() == nil && f.table {
+		return f.data.htmlTable(), nil
+	}
 	svg, err := f.SVG()
 	if err != nil {
 		return nil, err
@@ -39,6 +42,9 @@ func (f *Figure) fragment(tag, drawing string) ([]byte, error) {
 // answer to the pointer. So a reader who has not trusted the notebook, whose
 // front end takes scripts and inline SVG out of HTML, sees the figure too.
 func (f *Figure) MIME() (map[string][]byte, error) {
+	if f.Err() == nil && f.table {
+		return map[string][]byte{"text/html": f.data.htmlTable(), "text/plain": []byte(f.Text())}, nil
+	}
 	svg, err := f.SVG()
 	if err != nil {
 		return nil, err

@@ -14,8 +14,12 @@ const maxLabel = 40
 
 // clean makes s one line of printable text: spaces at either end become "·"
 // (" cat" and "cat" are different tokens), control characters their Go
-// escape, what is not UTF-8 "\ufffd".
-func clean(s string) string {
+// escape, what is not UTF-8 "\ufffd". What is written from right to left is
+// isolated, so that "A → B" stays in this order.
+func clean(s string) string { return cleanTo(s, maxText) }
+
+// cleanTo keeps at most so many runes.
+func cleanTo(s string, most int) string {
 	if s == "" {
 		return s
 	}
@@ -24,7 +28,7 @@ func clean(s string) string {
 	start := len(s) - len(strings.TrimLeft(s, " "))
 	end := len(strings.TrimRight(s, " "))
 	for i, r := range s {
-		if n++; n > maxText {
+		if n++; n > most {
 			b.WriteRune('…')
 			break
 		}
@@ -40,12 +44,18 @@ func clean(s string) string {
 			b.WriteString(q[1 : len(q)-1])
 		}
 	}
+	if strings.ContainsFunc(s, turned) {
+		return "\u2068" + b.String() + "\u2069"
+	}
 	return b.String()
 }
 
 // maxText bounds any text that a figure carries, in runes: a title or label
 // longer than this is a mistake in the data.
 const maxText = 300
+
+// maxTitle is that of titles and captions, which are never cut otherwise.
+const maxTitle = 2000
 
 // short cuts s to n runes.
 func short(s string, n int) string {
@@ -109,8 +119,9 @@ func decimal(v float64, decimals int) string {
 
 // cellFormat writes values between lo and hi as the cells of a figure or table:
 // with the same decimals, those that show three significant digits of the
-// largest magnitude, at most 2 (cells are small). Values that would all read 0.00
-// keep their digits. NaN is "–".
+// largest magnitude, at most 2 (cells are small). A value beside which the largest
+// needs no decimals keeps its digits where it would read 0, and so do values that
+// would all read 0.00. NaN is "–".
 func cellFormat(lo, hi float64) func(float64) string {
 	d, a := 2, max(math.Abs(lo), math.Abs(hi))
 	switch {
@@ -123,7 +134,7 @@ func cellFormat(lo, hi float64) func(float64) string {
 		switch {
 		case math.IsNaN(v):
 			return "–"
-		case a < 0.1:
+		case a < 0.1 || a >= 1e6 || d < 2 && v != 0 && math.Abs(v) < math.Pow(10, -float64(d))/2:
 			return number(v)
 		}
 		return decimal(v, d)

@@ -112,7 +112,7 @@ func TestScale(t *testing.T) {
 		{"constant zero", 0, 0, options{}, 0, 1, Sequential.At(0)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newScale(c.lo, c.hi, c.o)
+			s := newScale(c.lo, c.hi, "", c.o)
 			if s.lo != c.wantLo || s.hi != c.wantH || s.at(0) != c.zero {
 				t.Errorf("got %v to %v, zero %v", s.lo, s.hi, s.at(0))
 			}

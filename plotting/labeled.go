@@ -100,7 +100,7 @@ func readAs(x Labeled, masks bool, want ...string) (grid, error) {
 	for _, w := range want {
 		ok = ok || len(strings.Fields(w)) == len(shape)
 	}
-	g := grid{title: clean(x.Title()), unit: clean(x.Unit())}
+	g := grid{title: cleanTo(x.Title(), maxTitle), unit: clean(x.Unit())}
 	names := make([]string, len(shape))
 	for i, n := range shape {
 		name, labels := x.Axis(i)

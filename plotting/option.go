@@ -24,6 +24,8 @@ type options struct {
 	annotate   int
 	grouped    bool
 	diagonal   bool
+	marks      []landmark
+	columns    int
 	bad        error
 }
 
@@ -38,10 +40,10 @@ func collect(opts []Option) (options, error) {
 }
 
 // Title replaces the title that came with the data.
-func Title(s string) Option { return func(o *options) { o.title = clean(s) } }
+func Title(s string) Option { return func(o *options) { o.title = cleanTo(s, maxTitle) } }
 
 // Caption adds a line of text under the figure.
-func Caption(s string) Option { return func(o *options) { o.caption = clean(s) } }
+func Caption(s string) Option { return func(o *options) { o.caption = cleanTo(s, maxTitle) } }
 
 // Size sets the figure's size in CSS pixels. Heat maps keep square cells and
 // take it as the box to stay within; zero leaves a side to the figure.
@@ -101,5 +103,34 @@ func Annotate(n int) Option { return func(o *options) { o.annotate = n } }
 // legend. Points of one axis stay of one colour.
 func Grouped() Option { return func(o *options) { o.grouped = true } }
 
-// Diagonal draws the line in a scatter on which x and y are equal.
+// Diagonal draws the line in a scatter on which x and y are equal. Scatter does so
+// by itself when both have the same unit.
 func Diagonal() Option { return func(o *options) { o.diagonal = true } }
+
+// landmark is a value that stands out on an axis.
+type landmark struct {
+	label string
+	value float64
+}
+
+// Mark draws a line at a value of a histogram, with a label: where the thing that
+// the figure is about lies among the others.
+func Mark(label string, value float64) Option {
+	return func(o *options) {
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			o.bad = fmt.Errorf("Mark(%q, %v): want a finite value", label, value)
+		}
+		o.marks = append(o.marks, landmark{clean(label), value})
+	}
+}
+
+// Columns is how many figures of a Grid stand side by side; without it as many as
+// fit the page.
+func Columns(n int) Option {
+	return func(o *options) {
+		if n < 1 {
+			o.bad = fmt.Errorf("Columns(%d): want one at least", n)
+		}
+		o.columns = n
+	}
+}

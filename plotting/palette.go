@@ -84,10 +84,13 @@ type scale struct {
 	p      Palette
 }
 
+// shares are the units of what runs from 0 to 1, whatever of it the data shows.
+var shares = map[string]bool{"attention": true, "probability": true, "accuracy": true, "score": true}
+
 // newScale chooses the palette and range for values in [lo, hi]: diverging
 // and symmetric about zero when any is negative, otherwise sequential from
 // zero.
-func newScale(lo, hi float64, o options) scale {
+func newScale(lo, hi float64, unit string, o options) scale {
 	p := Sequential
 	if lo < 0 {
 		p = Diverging
@@ -100,6 +103,12 @@ func newScale(lo, hi float64, o options) scale {
 		lo = -hi
 	} else if lo > 0 {
 		lo = 0
+	}
+	if shares[unit] && hi <= 1 { // and zero is an end already, or −1
+		hi = 1
+		if p.centred {
+			lo = -1
+		}
 	}
 	if o.ranged {
 		lo, hi = o.vmin, o.vmax

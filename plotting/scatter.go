@@ -15,7 +15,8 @@ const maxDots = 2500
 // Scatter draws y against x, two arrays of one shape: a point for every pair.
 // Axes are named by the data's titles and units. Hovering over a point shows
 // its labels and both values; Annotate writes the labels of outliers, Grouped
-// colours the points by the first axis, Diagonal draws the line of equal values.
+// colours the points by the first axis. Where x and y have one unit, and with
+// Diagonal, there is the line of equal values.
 func Scatter(x, y Labeled, opts ...Option) *Figure {
 	return build("Scatter", opts, func(o options) (parts, error) {
 		any := []string{"[point]", "[layer head]", "[layer head point]"}
@@ -73,7 +74,7 @@ func scatter(gx, gy grid, o options) (parts, error) {
 			}
 		}
 	}
-	if lo, hi := max(a.x.lo, a.y.lo), min(a.x.hi, a.y.hi); o.diagonal && lo < hi {
+	if lo, hi := max(a.x.lo, a.y.lo), min(a.x.hi, a.y.hi); (o.diagonal || gx.unit != "" && gx.unit == gy.unit) && lo < hi {
 		s.add(path{pts: []point{{a.px(lo), a.py(lo)}, {a.px(hi), a.py(hi)}}, stroke: line, width: thin, dash: dashes[1]})
 	}
 	crowds := make([]cloud, groups)
@@ -200,7 +201,7 @@ func correlation(x, y []float64, keep []int) float64 {
 // pairs are the points with their labels.
 func pairs(gx, gy grid, title string) records {
 	r := gx.records(title)
-	r.unit = ""
+	r.unit, r.grid = "", nil
 	r.columns = append(r.columns[:len(r.columns)-1], cmp.Or(gx.quantity(), "x"), cmp.Or(gy.quantity(), "y"))
 	r.row = func(i int) []any { return append(gx.labels(i), gx.value(i), gy.value(i)) }
 	return r

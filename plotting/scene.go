@@ -65,7 +65,8 @@ type text struct {
 	fill   color
 	anchor anchor
 	bold   bool
-	up     bool // turned to read from bottom to top
+	up     bool    // turned to read from bottom to top
+	length float64 // room that a browser keeps to, whatever font it has; 0: its own
 	// through lets the pointer reach the mark underneath and its hover title.
 	through bool
 }

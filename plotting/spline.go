@@ -7,19 +7,30 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// spline is a smooth line between two points, pulled towards two others.
+// spline is a smooth line: a point to start from, and for every piece two points
+// that pull it and the point where it ends.
 type spline struct {
-	from, near, far, to point
-	stroke              color
-	width               float64
-	dash                []float64
-	tip                 string
+	pts    []point
+	stroke color
+	width  float64
+	dash   []float64
+	tip    string
 }
 
 func (l spline) svg(w *svgWriter) {
-	fmt.Fprintf(w, `<path d="M%s %sC%s %s %s %s %s %s" fill="none" stroke="%s"%s stroke-width="%s"`,
-		num(l.from.x), num(l.from.y), num(l.near.x), num(l.near.y), num(l.far.x), num(l.far.y), num(l.to.x), num(l.to.y),
-		hex(l.stroke), opacity("stroke", l.stroke), num(l.width))
+	w.WriteString(`<path d="`)
+	for i, p := range l.pts {
+		switch {
+		case i == 0:
+			w.WriteByte('M')
+		case i%3 == 1:
+			w.WriteByte('C')
+		default:
+			w.WriteByte(' ')
+		}
+		w.WriteString(num(p.x) + " " + num(p.y))
+	}
+	fmt.Fprintf(w, `" fill="none" stroke="%s"%s stroke-width="%s"`, hex(l.stroke), opacity("stroke", l.stroke), num(l.width))
 	if len(l.dash) > 0 {
 		d := make([]string, len(l.dash))
 		for i, v := range l.dash {
@@ -32,8 +43,11 @@ func (l spline) svg(w *svgWriter) {
 
 func (l spline) draw(c vg.Canvas, h float64) {
 	var v vg.Path
-	v.Move(at(l.from.x, l.from.y, h))
-	v.CubeTo(at(l.near.x, l.near.y, h), at(l.far.x, l.far.y, h), at(l.to.x, l.to.y, h))
+	p := func(i int) vg.Point { return at(l.pts[i].x, l.pts[i].y, h) }
+	v.Move(p(0))
+	for i := 1; i+2 < len(l.pts); i += 3 {
+		v.CubeTo(p(i), p(i+1), p(i+2))
+	}
 	dash := make([]vg.Length, len(l.dash))
 	for i, d := range l.dash {
 		dash[i] = vg.Length(d)

@@ -55,7 +55,7 @@ func face(size float64, bold bool) font.Face {
 }
 
 // width is the room that s needs at the size, slack included. A rune that
-// Liberation lacks counts as one em, or as nothing if it combines.
+// Liberation lacks counts as one em, or as nothing if it combines or is not seen.
 func width(s string, size float64) float64 {
 	f := face(size, false)
 	known, ems := make([]rune, 0, len(s)), 0.0
@@ -63,11 +63,23 @@ func width(s string, size float64) float64 {
 		switch i, err := f.Face.GlyphIndex(nil, r); {
 		case err == nil && i != 0:
 			known = append(known, r)
-		case !unicode.Is(unicode.Mn, r):
+		case !unicode.In(r, unicode.Mn, unicode.Cf):
 			ems++
 		}
 	}
 	return slack * (float64(f.Width(string(known))) + ems*size)
+}
+
+// measured is the exact width of s in Liberation Sans, 0 if it has not all of its
+// signs.
+func measured(s string, size float64, bold bool) float64 {
+	f := face(size, bold)
+	for _, r := range s {
+		if i, err := f.Face.GlyphIndex(nil, r); err != nil || i == 0 {
+			return 0
+		}
+	}
+	return float64(f.Width(s))
 }
 
 // widest is the room that the longest of the labels needs.
@@ -84,11 +96,19 @@ func fit(s string, size, w float64) string {
 	if width(s, size) <= w {
 		return s
 	}
+	return string([]rune(s)[:fitting(s, size, w-width("…", size))]) + "…"
+}
+
+// fitting is how many of the first runes of s fit into w pixels.
+func fitting(s string, size, w float64) int {
 	r := []rune(s)
-	for n := len(r) - 1; n > 0; n-- {
-		if c := string(r[:n]) + "…"; width(c, size) <= w {
-			return c
+	lo, hi := 0, len(r)
+	for lo < hi {
+		if mid := (lo + hi + 1) / 2; width(string(r[:mid]), size) <= w {
+			lo = mid
+		} else {
+			hi = mid - 1
 		}
 	}
-	return "…"
+	return lo
 }

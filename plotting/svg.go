@@ -20,8 +20,7 @@ type svgWriter struct {
 }
 
 // svg is the whole document. Nothing in it has an id: two figures in one page
-// cannot collide. A title in a wider font than measured runs over the edge rather
-// than be cut.
+// cannot collide. Titles and captions keep to their measured length in any font.
 func (s *scene) svg(title, desc string) ([]byte, error) {
 	w := new(svgWriter)
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" width="%s" height="%s" viewBox="0 0 %s %s" style="max-width:100%%;height:auto;overflow:visible;background:#fff" font-family="%s">`+"\n",
@@ -115,6 +114,9 @@ func (t text) svg(w *svgWriter) {
 	}
 	if t.bold {
 		w.WriteString(` font-weight="bold"`)
+	}
+	if t.length > 0 {
+		fmt.Fprintf(w, ` textLength="%s" lengthAdjust="spacingAndGlyphs"`, num(t.length))
 	}
 	if t.through {
 		w.WriteString(` pointer-events="none"`)

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 )
 
 // The text forms print a table up to this size, what a terminal of 100
@@ -88,6 +88,16 @@ func (g grid) table(title string) string {
 	if rank > 2 || rows.n > tableRows || cols.n > tableCols {
 		return g.caption(title) + g.summary()
 	}
+	return g.caption(title) + align(g.cells())
+}
+
+// cells is a grid of one or two axes as a table, with its labels.
+func (g grid) cells() [][]string {
+	rank := len(g.axes)
+	rows, cols := axis{n: 1}, g.axes[rank-1]
+	if rank >= 2 {
+		rows = g.axes[rank-2]
+	}
 	format := cellFormat(bounds(g.vals))
 	cells := [][]string{append([]string{axisPair(rows.name, cols.name)}, cols.all()...)}
 	for r := range rows.n {
@@ -100,7 +110,7 @@ func (g grid) table(title string) string {
 		}
 		cells = append(cells, row)
 	}
-	return g.caption(title) + align(cells)
+	return cells
 }
 
 func axisPair(row, col string) string {
@@ -118,7 +128,7 @@ func align(rows [][]string) string {
 			if i == len(w) {
 				w = append(w, 0)
 			}
-			w[i] = max(w[i], utf8.RuneCountInString(short(c, maxLabel)))
+			w[i] = max(w[i], columns(short(c, maxLabel)))
 		}
 	}
 	var b strings.Builder
@@ -126,7 +136,7 @@ func align(rows [][]string) string {
 		var l strings.Builder
 		for i, c := range r {
 			c = short(c, maxLabel)
-			pad := strings.Repeat(" ", w[i]-utf8.RuneCountInString(c))
+			pad := strings.Repeat(" ", w[i]-columns(c))
 			if i == 0 {
 				l.WriteString(c + pad)
 			} else {
@@ -136,6 +146,21 @@ func align(rows [][]string) string {
 		b.WriteString(strings.TrimRight(l.String(), " ") + "\n")
 	}
 	return b.String()
+}
+
+// columns is the room that s takes in a terminal.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Cf, unicode.Variation_Selector):
+		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul), r >= 0x1f300 && r < 0x1fb00:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 // summary is the range, the mean and the values farthest from zero.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/golens/golens/interp/circuit"
+	replication "github.com/golens/golens/interp/ioi"
 	"github.com/golens/golens/interp/patch"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
@@ -22,7 +23,7 @@ type Options struct {
 	// That of Wang et al. 2022 has 10 runs of up to 200 passes each, more than all
 	// else together.
 	Greedy circuit.Greedy
-	// Progress is told of each stage when it has run; nil means nobody.
+	// Progress is called with each stage when it has run; nil means that none is.
 	Progress func(Stage)
 }
 
@@ -41,7 +42,7 @@ const pathStages = "paths"
 //
 // The circuit that the stages go along is the published one in a model of GPT-2
 // small's layers and heads, whatever its weights, and in others what
-// [circuit.IOI] finds, which is then a stage of its own, and an error if there
+// [replication.Find] finds, which is then a stage of its own, and an error if there
 // are none of these classes. What is measured is cost alone: nothing here says
 // whether the model does the task.
 func IOI(m *model.Model, o Options) (*Report, error) {
@@ -88,7 +89,7 @@ type ioiBench struct {
 	report *Report
 	ioi    *task.IOITask
 	c      *circuit.Circuit
-	choice circuit.Choice
+	beside circuit.Beside
 }
 
 func (b *ioiBench) stage(name string, run func() error) error {
@@ -118,11 +119,11 @@ func (b *ioiBench) prompts() (err error) {
 // choose says which circuit the stages go along.
 func (b *ioiBench) choose() error {
 	if c := b.m.Config(); c.Layers == 12 && c.Heads == 12 {
-		b.c, b.choice = circuit.GPT2IOI(), circuit.GPT2IOIChoice()
+		b.c, b.beside = replication.GPT2(), replication.GPT2Beside()
 		return nil
 	}
 	err := b.stage("the search for the circuit", func() error {
-		found, err := circuit.IOI(b.m, b.ioi, circuit.IOIOptions{})
+		found, err := replication.Find(b.m, b.ioi, replication.Options{})
 		if err == nil {
 			b.c = found.Circuit
 		}
@@ -131,7 +132,7 @@ func (b *ioiBench) choose() error {
 	if err != nil {
 		return err
 	}
-	for _, class := range []string{circuit.NameMover, circuit.SInhibition, circuit.Induction} {
+	for _, class := range []string{replication.NameMover, replication.SInhibition, replication.Induction} {
 		if len(b.c.Of(class)) == 0 {
 			return fmt.Errorf("%s has no %s heads to go back from; it does the task in another way, if at all. Take a model with 12 layers of 12 heads, or one that does it as GPT-2 does", b.m.Info().Name, class)
 		}
@@ -147,36 +148,35 @@ type step struct {
 
 func (b *ioiBench) stages() []step {
 	ioi, c := b.ioi, b.c
-	settings := circuit.Settings{Random: b.o.Random, Seed: b.o.Seed}
-	inhibition := c.Of(circuit.SInhibition)
+	test := &circuit.Test{Model: b.m, Task: ioi.Task, Settings: circuit.Settings{
+		Random: b.o.Random, Seed: b.o.Seed, Beside: b.beside, Search: circuit.Search{Random: b.o.Random, Greedy: b.o.Greedy},
+	}}
+	inhibition := c.Of(replication.SInhibition)
 	return []step{
 		{pathStages + " to the logits", func() error { return b.paths(ioi.End, nil) }},
 		{pathStages + " to name movers' queries", func() error {
-			return b.paths(ioi.End, b.receivers(circuit.NameMover, ioi.End, hook.Q))
+			return b.paths(ioi.End, b.receivers(replication.NameMover, ioi.End, hook.Q))
 		}},
 		{pathStages + " to S-inhibition's keys and values", func() error {
-			return b.paths(ioi.S2, b.receivers(circuit.SInhibition, ioi.S2, hook.K, hook.V))
+			return b.paths(ioi.S2, b.receivers(replication.SInhibition, ioi.S2, hook.K, hook.V))
 		}},
 		{pathStages + " to induction heads' keys", func() error {
-			return b.paths(ioi.S1Next, b.receivers(circuit.Induction, ioi.S1Next, hook.K))
+			return b.paths(ioi.S1Next, b.receivers(replication.Induction, ioi.S1Next, hook.K))
 		}},
-		{"outputs on names", func() error { _, err := circuit.OutputOnNames(b.m, ioi); return err }},
-		{"copy scores", func() error { _, err := circuit.CopyScore(b.m, ioi, circuit.CopyOptions{}); return err }},
-		{"signals", func() error { _, err := circuit.Signals(b.m, ioi, inhibition); return err }},
-		{"faithfulness", func() error { _, err := circuit.Faithfulness(b.m, ioi.Task, c, settings); return err }},
-		{"completeness", func() error {
-			_, err := circuit.Completeness(b.m, ioi.Task, c, settings, circuit.Search{Random: b.o.Random, Greedy: b.o.Greedy})
-			return err
-		}},
-		{"minimality", func() error { _, err := circuit.Minimality(b.m, ioi.Task, c, settings, b.choice); return err }},
+		{"outputs on names", func() error { _, err := replication.OutputOnNames(b.m, ioi); return err }},
+		{"copy scores", func() error { _, err := replication.CopyScore(b.m, ioi, replication.CopyOptions{}); return err }},
+		{"signals", func() error { _, err := replication.Signals(b.m, ioi, inhibition); return err }},
+		{"faithfulness", func() error { _, err := test.Faithfulness(c); return err }},
+		{"completeness", func() error { _, err := test.Completeness(c); return err }},
+		{"minimality", func() error { _, err := test.Minimality(c); return err }},
 	}
 }
 
 // paths patches the paths of every head at a position to receivers, nil for the
 // final residual stream.
 func (b *ioiBench) paths(at hook.Positions, receivers []hook.Point) error {
-	paths := patch.Paths{Senders: patch.Over{Places: []task.Place{{Name: "at", Positions: at}}}, Receivers: receivers}
-	_, err := paths.Patch(b.m, b.ioi.Clean, b.ioi.Corrupted, b.ioi.Metric)
+	paths := patch.Paths{Senders: patch.Parts{Places: []task.Place{{Name: "at", Positions: at}}}, Receivers: receivers}
+	_, err := paths.Patch(b.m, b.ioi)
 	return err
 }
 

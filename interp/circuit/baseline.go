@@ -11,8 +11,8 @@ import (
 )
 
 // A Baseline is a score of a circuit beside the same score of random circuits of
-// its size: what of it is there by chance. Made by [RandomFaithfulness],
-// [RandomCompleteness] and [RandomMinimality].
+// its size: what of it is there by chance. Made by [Test.RandomFaithfulness],
+// [Test.RandomCompleteness] and [Test.RandomMinimality].
 type Baseline struct {
 	*interp.Result        // the scores of the random circuits [circuit]
 	Score          string // what it is: recovered, largest gap, least change

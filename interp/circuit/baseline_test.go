@@ -6,9 +6,13 @@ import (
 	"testing"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/graph"
+	"github.com/golens/golens/interp/ioi"
+	"github.com/golens/golens/interp/task"
+	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
-	"github.com/golens/golens/plotting"
 )
 
 func TestBaselineQuantiles(t *testing.T) {
@@ -42,42 +46,47 @@ func TestBaselineQuantiles(t *testing.T) {
 	}
 }
 
+// held is a test of circuits on prompts.
+func held(m *model.Model, prompts *task.IOITask, s circuit.Settings) *circuit.Test {
+	return &circuit.Test{Model: m, Task: prompts.Task, Settings: s}
+}
+
 // classes is a search that draws nothing, so that it is the same for all.
 var classes = circuit.Search{Random: -1, Greedy: circuit.Greedy{Runs: -1}}
 
 // One random circuit scores what its own test says, for each of two seeds.
 func TestBaselinesAreTheTestsOfRandomCircuits(t *testing.T) {
-	m, ioi := ioiTask(t)
-	like := truth()
+	m, prompts := ioiTask(t)
+	like := ioi.Planted()
 	quick := interp.Bootstrap{Resamples: 1} // scores have no intervals
 	// Sets of one's own go along with the nodes.
 	search := classes
-	search.Sets = [][]circuit.Part{{circuit.Head(3, 0), circuit.Head(0, 1)}}
-	choice := circuit.Choice{Of: map[circuit.Part][]circuit.Part{circuit.Head(1, 0): {circuit.Head(2, 0)}}}
+	search.Sets = [][]graph.Part{{graph.Head(3, 0), graph.Head(0, 1)}}
+	beside := circuit.Beside{Of: map[graph.Part][]graph.Part{graph.Head(1, 0): {graph.Head(2, 0)}}}
 	for seed := range uint64(2) {
-		s := circuit.Settings{Random: 1, Seed: seed, Bootstrap: quick}
+		s := circuit.Settings{Random: 1, Seed: seed, Bootstrap: quick, Search: search, Beside: beside}
 		drawn, err := circuit.Random(m, like, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		place := map[circuit.Part]circuit.Part{}
+		place := map[graph.Part]graph.Part{}
 		for i, n := range like.Nodes {
 			place[n.Part] = drawn.Nodes[i].Part
 		}
 		there := search
-		there.Sets = [][]circuit.Part{{place[circuit.Head(3, 0)], place[circuit.Head(0, 1)]}}
-		other := circuit.Choice{Of: map[circuit.Part][]circuit.Part{place[circuit.Head(1, 0)]: {place[circuit.Head(2, 0)]}}}
+		there.Sets = [][]graph.Part{{place[graph.Head(3, 0)], place[graph.Head(0, 1)]}}
+		other := circuit.Beside{Of: map[graph.Part][]graph.Part{place[graph.Head(1, 0)]: {place[graph.Head(2, 0)]}}}
 
-		test := func(c *circuit.Circuit, search circuit.Search, choice circuit.Choice) (score [3]float64) {
-			f, err := circuit.Faithfulness(m, ioi.Task, c, circuit.Settings{Random: -1, Bootstrap: quick})
+		test := func(c *circuit.Circuit, search circuit.Search, beside circuit.Beside) (score [3]float64) {
+			f, err := faithfulness(m, prompts.Task, c, circuit.Settings{Random: -1, Bootstrap: quick})
 			if err != nil {
 				t.Fatal(err)
 			}
-			k, err := circuit.Completeness(m, ioi.Task, c, circuit.Settings{Bootstrap: quick}, search)
+			k, err := completeness(m, prompts.Task, c, circuit.Settings{Bootstrap: quick}, search)
 			if err != nil {
 				t.Fatal(err)
 			}
-			v, err := circuit.Minimality(m, ioi.Task, c, circuit.Settings{Bootstrap: quick}, choice)
+			v, err := minimality(m, prompts.Task, c, circuit.Settings{Bootstrap: quick}, beside)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,11 +96,11 @@ func TestBaselinesAreTheTestsOfRandomCircuits(t *testing.T) {
 			}
 			return [3]float64{f.Recovered.Value, k.Worst.Value, least}
 		}
-		random, own := test(drawn, there, other), test(like, search, choice)
+		random, own := test(drawn, there, other), test(like, search, beside)
 		for i, run := range []func() (*circuit.Baseline, error){
-			func() (*circuit.Baseline, error) { return circuit.RandomFaithfulness(m, ioi.Task, like, s) },
-			func() (*circuit.Baseline, error) { return circuit.RandomCompleteness(m, ioi.Task, like, s, search) },
-			func() (*circuit.Baseline, error) { return circuit.RandomMinimality(m, ioi.Task, like, s, choice) },
+			func() (*circuit.Baseline, error) { return held(m, prompts, s).RandomFaithfulness(like) },
+			func() (*circuit.Baseline, error) { return held(m, prompts, s).RandomCompleteness(like) },
+			func() (*circuit.Baseline, error) { return held(m, prompts, s).RandomMinimality(like) },
 		} {
 			b, err := run()
 			if err != nil {
@@ -108,62 +117,62 @@ func TestBaselinesAreTheTestsOfRandomCircuits(t *testing.T) {
 // The planted circuit is better than chance in all three, and the same seed
 // draws the same circuits.
 func TestPlantedCircuitAgainstRandom(t *testing.T) {
-	m, ioi := ioiTask(t)
+	m, prompts := ioiTask(t)
 	// Knocked out to nothing, the planted circuit is exact: see
 	// TestPlantedCircuitIsComplete.
-	s := circuit.Settings{Random: 10, Seed: 3, Ablation: circuit.Ablation{Value: circuit.Zero}}
-	recovered, err := circuit.RandomFaithfulness(m, ioi.Task, truth(), s)
+	s := circuit.Settings{
+		Random: 10, Seed: 3, Ablation: of(ablate.Zero), Beside: ioi.Beside(),
+		Search: circuit.Search{Random: 3, Greedy: circuit.Greedy{Runs: 1, Steps: 2, Sample: 7}},
+	}
+	recovered, err := held(m, prompts, s).RandomFaithfulness(ioi.Planted())
 	if err != nil {
 		t.Fatal(err)
 	}
-	gap, err := circuit.RandomCompleteness(m, ioi.Task, truth(), s, circuit.Search{Random: 3, Greedy: circuit.Greedy{Runs: 1, Steps: 2, Sample: 7}})
+	gap, err := held(m, prompts, s).RandomCompleteness(ioi.Planted())
 	if err != nil {
 		t.Fatal(err)
 	}
-	least, err := circuit.RandomMinimality(m, ioi.Task, truth(), s, circuit.Choice{})
+	least, err := held(m, prompts, s).RandomMinimality(ioi.Planted())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range []*circuit.Baseline{recovered, gap, least} {
 		t.Log(b)
 		// One of 120 draws of seven from ten heads has all seven, in any places.
-		if n, of := b.AsGood(); of != 10 || n > 1 {
-			t.Errorf("%d of %d random circuits are as good: %s", n, of, b)
-		}
-		if f := plotting.Hist(b, 0); f.Err() != nil {
-			t.Error(f.Err())
+		if n, all := b.AsGood(); all != 10 || n > 1 {
+			t.Errorf("%d of %d random circuits are as good: %s", n, all, b)
 		}
 	}
 	if math.Abs(recovered.Own-1) > 1e-3 || gap.Own > 1e-3 || least.Own < 0.01 {
 		t.Errorf("the planted circuit recovers %g, with a gap of %g, and its least node does %g", recovered.Own, gap.Own, least.Own)
 	}
-	again, err := circuit.RandomMinimality(m, ioi.Task, truth(), s, circuit.Choice{})
+	again, err := held(m, prompts, s).RandomMinimality(ioi.Planted())
 	if err != nil || again.String() != least.String() {
 		t.Errorf("the same seed gives %s, %v", again, err)
 	}
 	s.Seed = 4
-	other, err := circuit.RandomMinimality(m, ioi.Task, truth(), s, circuit.Choice{})
+	other, err := held(m, prompts, s).RandomMinimality(ioi.Planted())
 	if err != nil || other.Own != least.Own || other.String() == least.String() {
 		t.Errorf("another seed gives %s, %v", other, err)
 	}
 }
 
 func TestBaselinesRefuse(t *testing.T) {
-	m, ioi := ioiTask(t)
-	c, none := truth(), circuit.Settings{Random: -1}
-	stranger := [][]circuit.Part{{circuit.Head(4, 1)}}
-	of := func(_ *circuit.Baseline, err error) error { return err }
+	m, prompts := ioiTask(t)
+	c, none := ioi.Planted(), circuit.Settings{Random: -1}
+	stranger := [][]graph.Part{{graph.Head(4, 1)}}
+	err := func(_ *circuit.Baseline, err error) error { return err }
 	for _, test := range []struct {
 		name string
 		err  error
 		want string
 	}{
-		{"faithfulness of none", of(circuit.RandomFaithfulness(m, ioi.Task, c, none)), "random faithfulness: no random circuits"},
-		{"completeness of none", of(circuit.RandomCompleteness(m, ioi.Task, c, none, classes)), "random completeness: no random circuits"},
-		{"minimality of none", of(circuit.RandomMinimality(m, ioi.Task, c, none, circuit.Choice{})), "random minimality: no random circuits"},
-		{"a set of strangers", of(circuit.RandomCompleteness(m, ioi.Task, c, circuit.Settings{Random: 1}, circuit.Search{Sets: stranger})), "4.1, which is no node"},
-		{"a choice of strangers", of(circuit.RandomMinimality(m, ioi.Task, c, circuit.Settings{Random: 1}, circuit.Choice{Of: map[circuit.Part][]circuit.Part{circuit.Head(3, 0): stranger[0]}})), "4.1, which is no node"},
-		{"no circuit", of(circuit.RandomMinimality(m, ioi.Task, nil, circuit.Settings{}, circuit.Choice{})), "no circuit"},
+		{"faithfulness of none", err(held(m, prompts, none).RandomFaithfulness(c)), "random faithfulness: no random circuits"},
+		{"completeness of none", err(held(m, prompts, none).RandomCompleteness(c)), "random completeness: no random circuits"},
+		{"minimality of none", err(held(m, prompts, none).RandomMinimality(c)), "random minimality: no random circuits"},
+		{"a set of strangers", err(held(m, prompts, circuit.Settings{Random: 1, Search: circuit.Search{Sets: stranger}}).RandomCompleteness(c)), "4.1, which is no node"},
+		{"a choice of strangers", err(held(m, prompts, circuit.Settings{Random: 1, Beside: circuit.Beside{Of: map[graph.Part][]graph.Part{graph.Head(3, 0): stranger[0]}}}).RandomMinimality(c)), "4.1, which is no node"},
+		{"no circuit", err(held(m, prompts, circuit.Settings{}).RandomMinimality(nil)), "no circuit"},
 	} {
 		if test.err == nil || !strings.Contains(test.err.Error(), test.want) {
 			t.Errorf("%s: error %v; it should say %q", test.name, test.err, test.want)

@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"github.com/golens/golens/interp/circuit"
-	"github.com/golens/golens/plotting"
+	"github.com/golens/golens/interp/graph"
+	"github.com/golens/golens/interp/ioi"
 )
 
 // published is a small circuit with everything that one can have.
@@ -17,28 +18,28 @@ func published() *circuit.Circuit {
 	return &circuit.Circuit{
 		Name: "IOI", Model: "gpt2", Task: "IOI", Positions: []string{"S2", "END"}, Unit: "%",
 		Nodes: []circuit.Node{
-			{Part: circuit.Head(9, 9), At: []string{"END"}, Class: circuit.NameMover},
-			{Part: circuit.Head(9, 6), At: []string{"END"}, Class: circuit.NameMover},
-			{Part: circuit.Head(8, 6), At: []string{"END"}, Class: circuit.SInhibition},
-			{Part: circuit.MLP(0)},
+			{Part: graph.Head(9, 9), At: []string{"END"}, Class: ioi.NameMover},
+			{Part: graph.Head(9, 6), At: []string{"END"}, Class: ioi.NameMover},
+			{Part: graph.Head(8, 6), At: []string{"END"}, Class: ioi.SInhibition},
+			{Part: graph.MLP(0)},
 		},
 		Edges: []circuit.Edge{
-			{From: circuit.Head(9, 9), To: circuit.Logits(), Input: circuit.ToLogits, Effect: 22},
-			{From: circuit.Head(8, 6), To: circuit.Head(9, 9), Input: circuit.ToQuery, Effect: -14.5},
-			{From: circuit.MLP(0), To: circuit.Head(8, 6), Input: circuit.ToValue, Effect: 3},
-			{From: circuit.Embed(), To: circuit.MLP(0), Input: circuit.ToMLP, Effect: 1},
+			{From: graph.Head(9, 9), To: graph.Logits(), Input: graph.ToLogits, Effect: 22},
+			{From: graph.Head(8, 6), To: graph.Head(9, 9), Input: graph.ToQuery, Effect: -14.5},
+			{From: graph.MLP(0), To: graph.Head(8, 6), Input: graph.ToValue, Effect: 3},
+			{From: graph.Embed(), To: graph.MLP(0), Input: graph.ToMLP, Effect: 1},
 		},
 	}
 }
 
 func TestPartsInText(t *testing.T) {
 	for _, s := range []string{"0.0", "11.10", "mlp 0", "mlp 11", "embed", "logits"} {
-		if p, err := circuit.ParsePart(s); err != nil || p.String() != s {
+		if p, err := graph.ParsePart(s); err != nil || p.String() != s {
 			t.Errorf("%q became %q, %v", s, p, err)
 		}
 	}
 	for _, s := range []string{"", "9", "9.", ".9", "09.1", "-1.0", "9.6 ", "mlp", "mlp -1", "mlp 1.0", "Embed", "9.6.1", "9,6"} {
-		if p, err := circuit.ParsePart(s); err == nil || !strings.Contains(err.Error(), s) {
+		if p, err := graph.ParsePart(s); err == nil || !strings.Contains(err.Error(), s) {
 			t.Errorf("%q is read as %q, %v", s, p, err)
 		}
 	}
@@ -139,11 +140,11 @@ func FuzzParse(f *testing.F) {
 
 func TestCompare(t *testing.T) {
 	c, truth := published(), published()
-	c.Nodes = append(c.Nodes, circuit.Node{Part: circuit.Head(1, 1)})
+	c.Nodes = append(c.Nodes, circuit.Node{Part: graph.Head(1, 1)})
 	c.Nodes[1].Class = "something else"
-	truth.Nodes = append(truth.Nodes, circuit.Node{Part: circuit.Head(2, 2)}, circuit.Node{Part: circuit.Head(2, 3)})
+	truth.Nodes = append(truth.Nodes, circuit.Node{Part: graph.Head(2, 2)}, circuit.Node{Part: graph.Head(2, 3)})
 	c.Edges = c.Edges[:2]
-	c.Edges[1].Input = circuit.ToKey
+	c.Edges[1].Input = graph.ToKey
 	r, err := c.Compare(truth)
 	if err != nil {
 		t.Fatal(err)
@@ -184,25 +185,8 @@ func TestCircuitString(t *testing.T) {
 	}
 }
 
-// A circuit is what package plotting draws.
-func TestGraph(t *testing.T) {
-	var g plotting.Graph = published()
-	f := plotting.Circuit(g)
-	if err := f.Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"IOI [nodes 6, links 4], in %", "layer 9   9.9 9.6 (name mover)", "8.6 → 9.9 query", "−14.5", "embed → mlp 0 MLP"} {
-		if !strings.Contains(f.Text(), want) {
-			t.Errorf("%q is not in\n%s", want, f)
-		}
-	}
-	if label, _, _, _ := g.Node(99); label != "" {
-		t.Error("a node that does not exist has a label")
-	}
-}
-
 func TestWithout(t *testing.T) {
-	c := published().Without(circuit.Head(9, 9))
+	c := published().Without(graph.Head(9, 9))
 	if len(c.Nodes) != 3 || len(c.Edges) != 2 || len(published().Nodes) != 4 {
 		t.Errorf("%s", c)
 	}

@@ -34,8 +34,7 @@ func (c *Circuit) Compare(truth *Circuit) (*Comparison, error) {
 		}
 	}
 	r := &Comparison{Circuit: c.Title(), Truth: truth.Title()}
-	text := func(p Part) string { return p.String() }
-	r.Nodes = overlap(c.Parts(), truth.Parts(), text)
+	r.Nodes = overlap(c.Parts(), truth.Parts(), graph.Part.String)
 	r.Edges = overlap(c.ends(), truth.ends(), graph.Edge.String)
 	for _, n := range c.Nodes {
 		if other := truth.find(n.Part); other != nil && other.Class == n.Class {
@@ -45,15 +44,7 @@ func (c *Circuit) Compare(truth *Circuit) (*Comparison, error) {
 	return r, nil
 }
 
-// ends are the edges without their effects.
-func (c *Circuit) ends() []graph.Edge {
-	all := make([]graph.Edge, len(c.Edges))
-	for i, e := range c.Edges {
-		all[i] = e.ends()
-	}
-	return all
-}
-
+// overlap compares two lists without repetitions.
 func overlap[T comparable](a, b []T, text func(T) string) (o Overlap) {
 	inA, inB := map[T]bool{}, map[T]bool{}
 	for _, x := range a {

@@ -1,6 +1,10 @@
 package circuit
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/golens/golens/interp/graph"
+)
 
 // What package plotting draws: the nodes, and beside them the embedding and the
 // logits if edges lead from or to them.
@@ -14,13 +18,13 @@ func (c *Circuit) Title() string {
 }
 
 // Len is the number of nodes of the graph.
-func (c *Circuit) Len() int { return len(c.graph()) }
+func (c *Circuit) Len() int { return len(c.drawn()) }
 
 // Node describes the i-th node of the graph: its name, its class ("" for what is
 // no part of the circuit), the positions where it stands ("" for all), and its
 // layer: -1 is the embedding.
 func (c *Circuit) Node(i int) (label, class, column string, layer int) {
-	nodes := c.graph()
+	nodes := c.drawn()
 	if i < 0 || i >= len(nodes) {
 		return "", "", "", 0
 	}
@@ -30,9 +34,9 @@ func (c *Circuit) Node(i int) (label, class, column string, layer int) {
 	}
 	layer = n.Part.Layer
 	switch n.Part.Kind {
-	case KindEmbed:
+	case graph.EmbedPart:
 		layer = -1
-	case KindLogits:
+	case graph.LogitsPart:
 		for _, other := range nodes {
 			layer = max(layer, other.Part.Layer+1)
 		}
@@ -53,20 +57,22 @@ func (c *Circuit) Link(i int) (from, to int, kind string, effect float64) {
 		return 0, 0, "", 0
 	}
 	e := c.Edges[i]
-	nodes := c.graph()
+	nodes := c.drawn()
 	from = slices.IndexFunc(nodes, func(n Node) bool { return n.Part == e.From })
 	to = slices.IndexFunc(nodes, func(n Node) bool { return n.Part == e.To })
-	kind = map[Input]string{ToQuery: "query", ToKey: "key", ToValue: "value", ToMLP: "MLP", ToLogits: "logits"}[e.Input]
+	kind = map[graph.Input]string{
+		graph.ToQuery: "query", graph.ToKey: "key", graph.ToValue: "value", graph.ToMLP: "MLP", graph.ToLogits: "logits",
+	}[e.Input]
 	return from, to, kind, e.Effect
 }
 
 // EffectUnit is the unit of the edges' effects.
 func (c *Circuit) EffectUnit() string { return c.Unit }
 
-// graph are the nodes of the graph.
-func (c *Circuit) graph() []Node {
+// drawn are the nodes of the graph.
+func (c *Circuit) drawn() []Node {
 	nodes := c.Nodes[:len(c.Nodes):len(c.Nodes)]
-	for _, end := range []Part{Embed(), Logits()} {
+	for _, end := range []graph.Part{graph.Embed(), graph.Logits()} {
 		for _, e := range c.Edges {
 			if e.From == end || e.To == end {
 				nodes = append(nodes, Node{Part: end})

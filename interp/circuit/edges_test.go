@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/patch"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
@@ -68,10 +70,10 @@ func familyDir(t *testing.T, name string) string {
 func every(m *model.Model) (all []circuit.Node) {
 	for l := range m.Config().Layers {
 		for h := range m.Config().Heads {
-			all = append(all, circuit.Node{Part: circuit.Head(l, h)})
+			all = append(all, circuit.Node{Part: graph.Head(l, h)})
 		}
 		if !m.Config().AttnOnly() {
-			all = append(all, circuit.Node{Part: circuit.MLP(l)})
+			all = append(all, circuit.Node{Part: graph.MLP(l)})
 		}
 	}
 	return all
@@ -80,7 +82,7 @@ func every(m *model.Model) (all []circuit.Node) {
 // induced gives a circuit all edges between its nodes, from the embeddings and
 // to the logits.
 func induced(m *model.Model, c *circuit.Circuit, between func(e circuit.Edge) bool) *circuit.Circuit {
-	in := map[circuit.Part]bool{circuit.Embed(): true, circuit.Logits(): true}
+	in := map[graph.Part]bool{graph.Embed(): true, graph.Logits(): true}
 	for _, n := range c.Nodes {
 		in[n.Part] = true
 	}
@@ -93,7 +95,7 @@ func induced(m *model.Model, c *circuit.Circuit, between func(e circuit.Edge) bo
 }
 
 func betweenHeads(e circuit.Edge) bool {
-	return e.From.Kind == circuit.KindHead && e.To.Kind != circuit.KindMLP
+	return e.From.IsHead() && e.To.Kind != graph.MLPPart
 }
 
 // A circuit with all edges between its nodes is the circuit of its nodes, whose
@@ -106,39 +108,39 @@ func TestAllEdgesBetweenNodesAreTheNodes(t *testing.T) {
 		}
 		k := ragged(m)
 		c := &circuit.Circuit{Name: "some", Nodes: []circuit.Node{
-			{Part: circuit.Head(0, 1), At: []string{"A", "B"}, Class: "a"}, {Part: circuit.Head(1, 0), Class: "a"},
-			{Part: circuit.Head(1, 2), At: []string{"END"}, Class: "b"}, {Part: circuit.Head(0, 3), Class: "c"},
+			{Part: graph.Head(0, 1), At: []string{"A", "B"}, Class: "a"}, {Part: graph.Head(1, 0), Class: "a"},
+			{Part: graph.Head(1, 2), At: []string{"END"}, Class: "b"}, {Part: graph.Head(0, 3), Class: "c"},
 		}}
 		withMLPs := &circuit.Circuit{Name: "with MLPs", Nodes: append([]circuit.Node{
-			{Part: circuit.MLP(0)}, {Part: circuit.MLP(1), At: []string{"A", "END"}}}, c.Nodes...)}
+			{Part: graph.MLP(0)}, {Part: graph.MLP(1), At: []string{"A", "END"}}}, c.Nodes...)}
 		for _, pair := range []struct {
 			nodes, edges circuit.Components
 			c            *circuit.Circuit
 			between      func(circuit.Edge) bool
 		}{
-			{circuit.Heads, circuit.HeadEdges, c, betweenHeads},
-			{circuit.HeadsAndMLPs, circuit.Edges, withMLPs, func(circuit.Edge) bool { return true }},
+			{circuit.HeadsOnly, circuit.HeadEdges, c, betweenHeads},
+			{circuit.HeadsAndMLPs, circuit.AllEdges, withMLPs, func(circuit.Edge) bool { return true }},
 		} {
 			c := induced(m, pair.c, pair.between)
-			for _, a := range []circuit.Ablation{{}, {Value: circuit.Mean}, {Value: circuit.Zero, Positions: circuit.Everywhere}, {Value: circuit.Resample}} {
-				if a.Value != 0 && name != "gpt2" {
+			for _, a := range []circuit.Settings{{}, {Ablation: of(ablate.Mean)}, {Ablation: of(ablate.Zero), Where: circuit.Everywhere}, {Ablation: of(ablate.Resample)}} {
+				if a.Ablation.Value != 0 && name != "gpt2" {
 					continue // the reference does not hang on the family
 				}
-				var f [2]*circuit.Faithful
-				var g [2]*circuit.Complete
+				var f [2]*circuit.Faithfulness
+				var g [2]*circuit.Completeness
 				for i, what := range []circuit.Components{pair.nodes, pair.edges} {
-					a.Components = what
+					a.Components, a.Random = what, -1
 					var err error
-					if f[i], err = circuit.Faithfulness(m, k, c, circuit.Settings{Ablation: a, Random: -1}); err != nil {
+					if f[i], err = faithfulness(m, k, c, a); err != nil {
 						t.Fatal(err)
 					}
-					if g[i], err = circuit.Completeness(m, k, c, circuit.Settings{Ablation: a}, circuit.Search{Random: 2, Greedy: circuit.Greedy{Runs: -1}}); err != nil {
+					if g[i], err = completeness(m, k, c, a, circuit.Search{Random: 2, Greedy: circuit.Greedy{Runs: -1}}); err != nil {
 						t.Fatal(err)
 					}
 				}
 				for row := range k.Len() {
 					for i, name := range []string{"F(M)", "F(C)", `F(M\C)`, "F(∅)"} {
-						if i == 2 || i == 3 && pair.edges == circuit.Edges {
+						if i == 2 || i == 3 && pair.edges == circuit.AllEdges {
 							continue // edges to other nodes stay; the embeddings' go
 						}
 						if x, y := f[0].Samples.At(row, i), f[1].Samples.At(row, i); math.Abs(x-y) > noise {
@@ -166,12 +168,12 @@ func TestOneEdgeIsAPath(t *testing.T) {
 		sender hook.Point
 		to     []hook.Point
 	}{
-		{circuit.Edge{From: circuit.Head(0, 1), To: circuit.Head(2, 3), Input: circuit.ToQuery}, hook.Z(0).Head(1), []hook.Point{hook.QInput(2).Head(3)}},
-		{circuit.Edge{From: circuit.Head(1, 2), To: circuit.Head(2, 0), Input: circuit.ToKey}, hook.Z(1).Head(2), []hook.Point{hook.KInput(2).Head(0)}},
-		{circuit.Edge{From: circuit.MLP(0), To: circuit.Head(1, 1), Input: circuit.ToValue}, hook.MLPOut(0), []hook.Point{hook.VInput(1).Head(1)}},
-		{circuit.Edge{From: circuit.Head(0, 0), To: circuit.MLP(1), Input: circuit.ToMLP}, hook.Z(0).Head(0), []hook.Point{hook.MLPIn(1)}},
-		{circuit.Edge{From: circuit.Head(1, 3), To: circuit.Logits(), Input: circuit.ToLogits}, hook.Z(1).Head(3), nil},
-		{circuit.Edge{From: circuit.Embed(), To: circuit.Logits(), Input: circuit.ToLogits}, hook.ResidPre(0), nil},
+		{circuit.Edge{From: graph.Head(0, 1), To: graph.Head(2, 3), Input: graph.ToQuery}, hook.Z(0).Head(1), []hook.Point{hook.QInput(2).Head(3)}},
+		{circuit.Edge{From: graph.Head(1, 2), To: graph.Head(2, 0), Input: graph.ToKey}, hook.Z(1).Head(2), []hook.Point{hook.KInput(2).Head(0)}},
+		{circuit.Edge{From: graph.MLP(0), To: graph.Head(1, 1), Input: graph.ToValue}, hook.MLPOut(0), []hook.Point{hook.VInput(1).Head(1)}},
+		{circuit.Edge{From: graph.Head(0, 0), To: graph.MLP(1), Input: graph.ToMLP}, hook.Z(0).Head(0), []hook.Point{hook.MLPIn(1)}},
+		{circuit.Edge{From: graph.Head(1, 3), To: graph.Logits(), Input: graph.ToLogits}, hook.Z(1).Head(3), nil},
+		{circuit.Edge{From: graph.Embed(), To: graph.Logits(), Input: graph.ToLogits}, hook.ResidPre(0), nil},
 	} {
 		less := &circuit.Circuit{Name: "all but " + c.edge.String(), Nodes: every(m)}
 		for _, e := range all {
@@ -182,8 +184,8 @@ func TestOneEdgeIsAPath(t *testing.T) {
 		if len(less.Edges) != len(all)-1 {
 			t.Fatalf("%s is no edge", c.edge)
 		}
-		s := circuit.Settings{Ablation: circuit.Ablation{Components: circuit.Edges, Value: circuit.Resample}, Random: -1}
-		f, err := circuit.Faithfulness(m, k, less, s)
+		s := circuit.Settings{Components: circuit.AllEdges, Ablation: of(ablate.Resample), Random: -1}
+		f, err := faithfulness(m, k, less, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +197,7 @@ func TestOneEdgeIsAPath(t *testing.T) {
 		}
 		// The edge taken out of the model is the model without it.
 		alone := &circuit.Circuit{Name: c.edge.String(), Nodes: every(m), Edges: []circuit.Edge{c.edge}}
-		g, err := circuit.Faithfulness(m, k, alone, s)
+		g, err := faithfulness(m, k, alone, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,8 +235,8 @@ func directly(t *testing.T, m *model.Model, k *task.Task, sender hook.Point, rec
 		}
 		return less(run.PerRow(0).Values(), clean.PerRow(0).Values())
 	}
-	set := patch.Over{Sets: []patch.Set{{Points: []hook.Point{sender}}}}
-	e, err := patch.Paths{Senders: set, Receivers: receivers, FreezeMLPs: true}.Patch(m, k.Clean, k.Corrupted, k.Metric)
+	set := patch.Parts{Sets: []patch.Set{patch.Together(sender)}}
+	e, err := patch.Paths{Senders: set, Receivers: receivers, FreezeMLPs: true}.Patch(m, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,9 +256,9 @@ func less(a, b []float32) []float64 {
 func TestEdgesAtBothEnds(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	k := ragged(m)
-	a := circuit.Ablation{Components: circuit.Edges, Value: circuit.Resample}
+	a := circuit.Settings{Components: circuit.AllEdges, Ablation: of(ablate.Resample), Random: -1}
 	whole := &circuit.Circuit{Name: "all", Nodes: every(m), Edges: circuit.EdgesOf(m)}
-	f, err := circuit.Faithfulness(m, k, whole, circuit.Settings{Ablation: a, Random: -1})
+	f, err := faithfulness(m, k, whole, a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,8 +274,8 @@ func TestEdgesAtBothEnds(t *testing.T) {
 		}
 	}
 	some := induced(m, blurred(), betweenHeads)
-	a.Components = circuit.HeadEdges
-	b, err := circuit.RandomMinimality(m, k, some, circuit.Settings{Ablation: a, Random: 3}, circuit.Choice{})
+	a.Components, a.Random = circuit.HeadEdges, 3
+	b, err := (&circuit.Test{Model: m, Task: k, Settings: a}).RandomMinimality(some)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +290,7 @@ func TestEdgesAtBothEnds(t *testing.T) {
 func TestBadEdges(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	faithful := func(m *model.Model, c *circuit.Circuit, what circuit.Components) error {
-		_, err := circuit.Faithfulness(m, ragged(m), c, circuit.Settings{Ablation: circuit.Ablation{Components: what}, Random: -1})
+		_, err := faithfulness(m, ragged(m), c, circuit.Settings{Components: what, Random: -1})
 		return err
 	}
 	whole := &circuit.Circuit{Name: "all", Nodes: every(m), Edges: circuit.EdgesOf(m)}
@@ -299,9 +301,9 @@ func TestBadEdges(t *testing.T) {
 		want string
 	}{
 		"none":           {faithful(m, blurred(), circuit.HeadEdges), `circuit "blurred": it has no edges`},
-		"of embeddings":  {faithful(m, whole, circuit.HeadEdges), "the ablation leaves the edge embed → 0.0 q alone"},
+		"of embeddings":  {faithful(m, whole, circuit.HeadEdges), "edges (between heads) leave the edge embed → 0.0 q alone"},
 		"under a norm":   {faithful(gemma, induced(gemma, heads("0.0", "1.0"), betweenHeads), circuit.HeadEdges), "normalizes what is written"},
-		"parallel block": {faithful(gptj, &circuit.Circuit{Name: "c", Nodes: every(gptj), Edges: []circuit.Edge{{From: circuit.Head(1, 0), To: circuit.MLP(1), Input: circuit.ToMLP}}}, circuit.Edges), "run in parallel in gptj"},
+		"parallel block": {faithful(gptj, &circuit.Circuit{Name: "c", Nodes: every(gptj), Edges: []circuit.Edge{{From: graph.Head(1, 0), To: graph.MLP(1), Input: graph.ToMLP}}}, circuit.AllEdges), "run in parallel in gptj"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
 			t.Errorf("%s: error %v; it should say %q", name, c.err, c.want)

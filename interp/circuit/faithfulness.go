@@ -7,25 +7,13 @@ import (
 	"text/tabwriter"
 
 	"github.com/golens/golens/interp"
-	"github.com/golens/golens/interp/task"
-	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 )
 
-// Settings say how a circuit is tested.
-type Settings struct {
-	Ablation  Ablation
-	Bootstrap interp.Bootstrap // of the intervals, over prompts
-	// Random is how many random circuits of the same size the circuit is held
-	// against; 0 means 50, a negative number none.
-	Random int
-	Seed   uint64 // of random circuits and subsets
-}
-
 const wang = "Wang et al. 2022"
 
-// A Faithful is how much of a task a circuit does by itself.
-type Faithful struct {
+// A Faithfulness is how much of a task a circuit does by itself.
+type Faithfulness struct {
 	// The task's metric [model]: F(M) of the model, F(C) of the circuit alone,
 	// F(M\C) of the model without the circuit, and F(∅) with everything gone.
 	// One sample per prompt.
@@ -51,88 +39,69 @@ type Faithful struct {
 // are cut, as many edges between them, drawn evenly.
 //
 // A faithful circuit does the task like the model on these prompts, under this
-// ablation; it need not be complete (see [Completeness]) nor without idle parts
-// (see [Minimality]).
+// ablation; it need not be complete (see [Test.Completeness]) nor without idle parts
+// (see [Test.Minimality]).
 //
 // One pass over the reference, one in which everything is gone, and 4 + Random
 // passes; where edges are cut, each takes twice a pass at most and the host adds
 // up what parts read. Source: Wang et al. 2022, section 4; on what the choices
 // change, Miller et al. 2024.
-func Faithfulness(m *model.Model, t *task.Task, c *Circuit, s Settings) (*Faithful, error) {
-	fail := func(err error) (*Faithful, error) { return nil, fmt.Errorf("faithfulness: %w", err) }
-	b, err := newBench(m, t, s.Ablation)
+func (t *Test) Faithfulness(c *Circuit) (*Faithfulness, error) {
+	fail := func(err error) (*Faithfulness, error) { return nil, fmt.Errorf("faithfulness: %w", err) }
+	k, err := t.of(c)
 	if err != nil {
 		return fail(err)
 	}
-	if err := b.check(c); err != nil {
-		return fail(err)
-	}
+	s, n := t.Settings, t.Task.Len()
 	if s.Random == 0 {
 		s.Random = 50
 	}
-	random := b.random(c, max(0, s.Random), s.Seed)
-	whole, runs, err := b.run(nil, append([][]gone{b.outside(c), b.itself(c), b.outside(&Circuit{})}, random...))
+	random := k.random(c, max(0, s.Random))
+	whole, runs, err := k.run(nil, append([][]removal{k.outside(c), k.itself(c), k.outside(&Circuit{})}, random...))
 	if err != nil {
 		return fail(err)
 	}
-	f := &Faithful{Circuit: c.Title(), Settings: s}
+	f := &Faithfulness{Circuit: c.Title(), Settings: s}
 	four := append([][]float64{whole}, runs[:3]...)
-	f.Result = b.result(four, "model", []string{"F(M)", "F(C)", `F(M\C)`, "F(∅)"}, t.Metric.String(), t.Metric.Unit())
+	f.Result = k.result(four, "model", []string{"F(M)", "F(C)", `F(M\C)`, "F(∅)"}, t.Task.Metric.String(), t.Task.Metric.Unit())
 	for i, e := range []*Estimate{&f.Model, &f.Alone, &f.Without, &f.Empty} {
-		if *e, err = estimate(s.Bootstrap, t.Len(), func(rows []int) float64 { return mean(four[i], rows) }); err != nil {
+		if *e, err = estimate(s.Bootstrap, n, func(rows []int) float64 { return mean(four[i], rows) }); err != nil {
 			return fail(err)
 		}
 	}
-	side := runs[s.Ablation.Side]
+	side := runs[0]
+	if s.Removed {
+		side = runs[1]
+	}
 	for e, of := range map[*Estimate]func(rows []int) float64{
 		&f.Gap:       func(rows []int) float64 { return math.Abs(mean(whole, rows) - mean(side, rows)) },
-		&f.Recovered: func(rows []int) float64 { return s.Ablation.Aggregation.ratio(side, whole, rows) },
+		&f.Recovered: func(rows []int) float64 { return s.Aggregation.ratio(side, whole, rows) },
 		&f.Beyond: func(rows []int) float64 {
 			empty := mean(runs[2], rows)
 			return (mean(side, rows) - empty) / (mean(whole, rows) - empty)
 		},
 	} {
-		if *e, err = estimate(s.Bootstrap, t.Len(), of); err != nil {
+		if *e, err = estimate(s.Bootstrap, n, of); err != nil {
 			return fail(err)
 		}
 	}
 	if len(random) > 0 {
-		all := make([]int, t.Len())
+		all := make([]int, n)
 		for i := range all {
 			all[i] = i
 		}
 		recovered := array.New(array.Dim("circuit", len(random)))
 		for i := range random {
-			recovered.Set(s.Ablation.Aggregation.ratio(runs[3+i], whole, all), i)
+			recovered.Set(s.Aggregation.ratio(runs[3+i], whole, all), i)
 		}
 		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", ofModel))
 	}
 	return f, f.Err()
 }
 
-// result puts runs side by side [run], with the prompts as samples.
-func (b *bench) result(runs [][]float64, axis string, names []string, title, unit string) *interp.Result {
-	samples := array.New(array.Dim("sample", b.t.Len()), array.Labels(axis, names))
-	for k, run := range runs {
-		for row, v := range run {
-			samples.Set(v, row, k)
-		}
-	}
-	r := b.about()
-	r.Array, r.Samples = samples.Mean("sample").Named(title, unit), samples
-	return r
-}
-
-// about is a result without values: how they come about.
-func (b *bench) about() *interp.Result {
-	return &interp.Result{
-		Method: fmt.Sprintf("%s on %d prompts of %s", b.settings(), b.t.Len(), b.t.Name), Source: wang, Provenance: b.provenance,
-	}
-}
-
 // Better is how many of the random circuits recover at least as much, or leave
 // as little if the circuit is removed.
-func (f *Faithful) Better() (better, of int) {
+func (f *Faithfulness) Better() (better, of int) {
 	if f.Random == nil {
 		return 0, 0
 	}
@@ -140,12 +109,12 @@ func (f *Faithful) Better() (better, of int) {
 }
 
 // String is a table with intervals, and the settings.
-func (f *Faithful) String() string {
+func (f *Faithfulness) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "faithfulness of %s, %s\n", f.Circuit, f.Title())
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	of, chance := "F(C)", "recover as much"
-	if f.Settings.Ablation.Side == Removed {
+	if f.Settings.Removed {
 		of, chance = `F(M\C)`, "leave as little"
 	}
 	fmt.Fprintf(w, "F(M)\t%s\tthe model\n", f.Model)
@@ -167,13 +136,13 @@ func (f *Faithful) String() string {
 
 // Baseline is what the circuit recovers beside what random circuits do, nil if
 // none were asked for. If the circuit is removed, lower is better.
-func (f *Faithful) Baseline() *Baseline {
+func (f *Faithfulness) Baseline() *Baseline {
 	if f.Random == nil {
 		return nil
 	}
 	return &Baseline{
 		Result: f.Random, Score: "recovered", Circuit: f.Circuit, Settings: f.Settings,
-		Own: f.Recovered.Value, Lower: f.Settings.Ablation.Side == Removed,
+		Own: f.Recovered.Value, Lower: f.Settings.Removed,
 	}
 }
 

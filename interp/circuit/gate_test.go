@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
@@ -22,9 +24,26 @@ func open(t testing.TB, name string) *model.Model {
 	return m
 }
 
+// faithfulness and its companions are tests of a circuit in one line.
+func faithfulness(m *model.Model, k *task.Task, c *circuit.Circuit, s circuit.Settings) (*circuit.Faithfulness, error) {
+	return (&circuit.Test{Model: m, Task: k, Settings: s}).Faithfulness(c)
+}
+
+func completeness(m *model.Model, k *task.Task, c *circuit.Circuit, s circuit.Settings, search circuit.Search) (*circuit.Completeness, error) {
+	s.Search = search
+	return (&circuit.Test{Model: m, Task: k, Settings: s}).Completeness(c)
+}
+
+func minimality(m *model.Model, k *task.Task, c *circuit.Circuit, s circuit.Settings, beside circuit.Beside) (*circuit.Minimality, error) {
+	s.Beside = beside
+	return (&circuit.Test{Model: m, Task: k, Settings: s}).Minimality(c)
+}
+
+func of(v ablate.Value) ablate.Ablation { return ablate.Ablation{Value: v} }
+
 // gateTask asks the gate for its output; the corrupted prompts have input 0.
 func gateTask(m *model.Model, inputs ...int32) *task.Task {
-	k := &task.Task{Name: "gate", Metric: model.Logit(model.IDs(0))}
+	k := &task.Task{Name: "gate", Pairs: task.Pairs{Metric: model.Logit(model.IDs(0))}}
 	var clean, corrupted [][]int32
 	var end []int
 	for _, token := range inputs {
@@ -41,7 +60,7 @@ func gateTask(m *model.Model, inputs ...int32) *task.Task {
 func heads(names ...string) *circuit.Circuit {
 	c := &circuit.Circuit{Name: strings.Join(names, " "), Positions: []string{"END"}}
 	for _, n := range names {
-		p, err := circuit.ParsePart(n)
+		p, err := graph.ParsePart(n)
 		if err != nil {
 			panic(err)
 		}
@@ -58,17 +77,17 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-var h0, h1, gate = circuit.Head(0, 0), circuit.Head(0, 1), circuit.Head(1, 0)
+var h0, h1, gate = graph.Head(0, 0), graph.Head(0, 1), graph.Head(1, 0)
 
 // One input of an OR gate is faithful, and incomplete without itself.
 func TestORGate(t *testing.T) {
 	m := open(t, modeltest.Gate(t, modeltest.OR))
 	k := gateTask(m, 2, 2, 2)
 	half, whole := heads("0.0", "1.0"), heads("0.0", "0.1", "1.0")
-	for _, value := range []circuit.Value{circuit.TemplateMean, circuit.Mean, circuit.Zero, circuit.Resample} {
-		s := circuit.Settings{Ablation: circuit.Ablation{Value: value}}
+	for _, value := range []ablate.Value{ablate.TemplateMean, ablate.Mean, ablate.Zero, ablate.Resample} {
+		s := circuit.Settings{Ablation: of(value)}
 		for c, share := range map[*circuit.Circuit]float64{half: 2. / 6, whole: 3. / 4} {
-			f, err := circuit.Faithfulness(m, k, c, s)
+			f, err := faithfulness(m, k, c, s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,43 +98,43 @@ func TestORGate(t *testing.T) {
 			near(t, "recovered", f.Recovered.Value, 1)
 			// So many of the pairs, or triples, of heads have 1.0 and 0.0 or 0.1.
 			// Three standard deviations of 50 draws are 0.2 or less.
-			better, of := f.Better()
-			if of != 50 || math.Abs(float64(better)/50-share) > 0.2 {
-				t.Errorf("%s: %d of %d random circuits are as good, want %g", c.Name, better, of, share)
+			better, n := f.Better()
+			if n != 50 || math.Abs(float64(better)/50-share) > 0.2 {
+				t.Errorf("%s: %d of %d random circuits are as good, want %g", c.Name, better, n, share)
 			}
 		}
-		search := circuit.Search{NoClasses: true, Sets: [][]circuit.Part{{h0}}}
-		incomplete, err := circuit.Completeness(m, k, half, s, search)
+		search := circuit.Search{NoClasses: true, Sets: [][]graph.Part{{h0}}}
+		incomplete, err := completeness(m, k, half, s, search)
 		if err != nil {
 			t.Fatal(err)
 		}
 		near(t, "gap without the backup", incomplete.Worst.Value, 1)
 		near(t, "gap at {0.0}", incomplete.Sets[1].Gap.Value, 1)
 		near(t, "gap at ∅", incomplete.Sets[0].Gap.Value, 0)
-		if !slices.ContainsFunc(incomplete.Sets, func(w circuit.Without) bool {
+		if !slices.ContainsFunc(incomplete.Sets, func(w circuit.SetGap) bool {
 			return w.Kind == "greedy" && len(w.K) == 1 && w.K[0] == h0 && w.Gap.Value > 0.99
 		}) {
 			t.Errorf("the greedy search did not find {0.0}: %s", incomplete)
 		}
-		complete, err := circuit.Completeness(m, k, whole, s, search)
+		complete, err := completeness(m, k, whole, s, search)
 		if err != nil {
 			t.Fatal(err)
 		}
 		near(t, "gap of the full circuit", complete.Worst.Value, 0)
 
-		minimal, err := circuit.Minimality(m, k, whole, s, circuit.Choice{Of: map[circuit.Part][]circuit.Part{h0: {h1}, h1: {h0}, gate: nil}})
+		minimal, err := minimality(m, k, whole, s, circuit.Beside{Of: map[graph.Part][]graph.Part{h0: {h1}, h1: {h0}, gate: nil}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, n := range minimal.Nodes {
 			near(t, "minimality of "+n.Node.Part.String(), n.Change.Value, 1)
 		}
-		alone, err := circuit.Minimality(m, k, whole, s, circuit.Choice{Of: map[circuit.Part][]circuit.Part{h0: nil, h1: nil, gate: nil}})
+		alone, err := minimality(m, k, whole, s, circuit.Beside{Of: map[graph.Part][]graph.Part{h0: nil, h1: nil, gate: nil}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		near(t, "minimality of 0.0 beside nothing", alone.Nodes[0].Change.Value, 0)
-		best, err := circuit.Minimality(m, k, whole, s, circuit.Choice{Best: true})
+		best, err := minimality(m, k, whole, s, circuit.Beside{Best: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +149,7 @@ func TestANDGate(t *testing.T) {
 	m := open(t, modeltest.Gate(t, modeltest.AND))
 	k := gateTask(m, 2, 2)
 	for names, want := range map[string]float64{"0.0 1.0": 0, "0.1 1.0": 0, "0.0 0.1 1.0": 1, "0.0 0.1": 0} {
-		f, err := circuit.Faithfulness(m, k, heads(strings.Fields(names)...), circuit.Settings{Random: -1})
+		f, err := faithfulness(m, k, heads(strings.Fields(names)...), circuit.Settings{Random: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +166,7 @@ func TestGreedyRules(t *testing.T) {
 	m := open(t, modeltest.Gate(t, modeltest.OR))
 	k := gateTask(m, 2)
 	for _, rule := range []circuit.Rule{circuit.AsReleased, circuit.AsPrinted} {
-		r, err := circuit.Completeness(m, k, heads("0.0", "1.0"), circuit.Settings{}, circuit.Search{
+		r, err := completeness(m, k, heads("0.0", "1.0"), circuit.Settings{}, circuit.Search{
 			Random: -1, NoClasses: true, Greedy: circuit.Greedy{Runs: 3, Steps: 2, Sample: 1, Rule: rule},
 		})
 		if err != nil {
@@ -172,13 +191,13 @@ func TestTemplateMeansDoNotMix(t *testing.T) {
 	k.Templates = []int{0, 7, 0, 7, 7}
 	k.Corrupted = k.Clean
 	k.Metric = model.Logit(model.IDs(1)) // what head 0.0 wrote: 1 and 3
-	for value, want := range map[circuit.Value][]float64{
-		circuit.TemplateMean: {1, 3, 1, 3, 3},
+	for value, want := range map[ablate.Value][]float64{
+		ablate.TemplateMean: {1, 3, 1, 3, 3},
 		// Over all tokens: position 0 holds 0, positions 1 and 2 the input.
-		circuit.Mean: slices.Repeat([]float64{(2*2*1 + 3*2*3) / 15.0}, 5),
-		circuit.Zero: {0, 0, 0, 0, 0},
+		ablate.Mean: slices.Repeat([]float64{(2*2*1 + 3*2*3) / 15.0}, 5),
+		ablate.Zero: {0, 0, 0, 0, 0},
 	} {
-		f, err := circuit.Faithfulness(m, k, heads("1.0"), circuit.Settings{Random: -1, Ablation: circuit.Ablation{Value: value}})
+		f, err := faithfulness(m, k, heads("1.0"), circuit.Settings{Random: -1, Ablation: of(value)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,22 +219,22 @@ func TestPositionsOfNodes(t *testing.T) {
 		return c
 	}
 	for _, c := range []struct {
-		place     string
-		positions circuit.Positions
-		want      float64
+		place string
+		where circuit.Where
+		want  float64
 	}{{"END", circuit.Listed, 1}, {"INPUT", circuit.Listed, 0}, {"INPUT", circuit.Everywhere, 1}} {
-		f, err := circuit.Faithfulness(m, k, at(c.place), circuit.Settings{Random: -1, Ablation: circuit.Ablation{Positions: c.positions}})
+		f, err := faithfulness(m, k, at(c.place), circuit.Settings{Random: -1, Where: c.where})
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, c.place+", "+c.positions.String(), f.Alone.Value, c.want)
+		near(t, c.place+", "+c.where.String(), f.Alone.Value, c.want)
 	}
 	// Taken out of the model, 0.0 and 0.1 leave the gate nothing; where they do
 	// not matter their loss is none.
 	for place, want := range map[string]float64{"END": 0, "INPUT": 1} {
 		c := heads("0.0", "0.1")
 		c.Nodes[0].At, c.Nodes[1].At = []string{place}, []string{place}
-		f, err := circuit.Faithfulness(m, k, c, circuit.Settings{Random: -1, Ablation: circuit.Ablation{Side: circuit.Removed}})
+		f, err := faithfulness(m, k, c, circuit.Settings{Random: -1, Removed: true})
 		if err != nil {
 			t.Fatal(err)
 		}

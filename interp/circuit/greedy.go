@@ -4,36 +4,38 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/golens/golens/interp/graph"
 )
 
 // A climb is one greedy search.
 type climb struct {
-	k, best []Part
+	k, best []graph.Part
 	gap     float64 // of best
-	tried   []Part
+	tried   []graph.Part
 	done    bool
 }
 
 // search runs all searches side by side: a step of every one of them is one
 // sweep. It gives the best set of each search.
-func (g Greedy) search(p *pair, rng *rand.Rand) ([][]Part, error) {
+func (g Greedy) search(w *withoutSets, rng *rand.Rand) ([][]graph.Part, error) {
 	climbs := make([]climb, max(0, g.Runs))
 	if len(climbs) == 0 {
 		return nil, nil
 	}
-	if err := p.need([][]Part{nil}); err != nil {
+	if err := w.measure([][]graph.Part{nil}); err != nil {
 		return nil, err
 	}
 	for i := range climbs {
-		climbs[i].gap = p.gap(nil)
+		climbs[i].gap = w.gap(nil)
 	}
 	for range g.Steps {
-		var sets [][]Part
+		var sets [][]graph.Part
 		for i := range climbs {
 			c := &climbs[i]
 			c.tried = nil
 			if !c.done {
-				c.tried = draft(p.c.Parts(), c.k, g.Sample, rng)
+				c.tried = draft(w.c.Parts(), c.k, g.Sample, rng)
 			}
 			for _, v := range c.tried {
 				sets = append(sets, with(c.k, v))
@@ -42,16 +44,16 @@ func (g Greedy) search(p *pair, rng *rand.Rand) ([][]Part, error) {
 		if len(sets) == 0 {
 			break
 		}
-		if err := p.need(sets); err != nil {
+		if err := w.measure(sets); err != nil {
 			return nil, err
 		}
 		for i := range climbs {
-			g.step(p, &climbs[i])
+			g.step(w, &climbs[i])
 		}
 	}
-	var found [][]Part
+	var found [][]graph.Part
 	for _, c := range climbs {
-		if len(c.best) > 0 && !slices.ContainsFunc(found, func(k []Part) bool { return key(k) == key(c.best) }) {
+		if len(c.best) > 0 && !slices.ContainsFunc(found, func(k []graph.Part) bool { return key(k) == key(c.best) }) {
 			found = append(found, c.best)
 		}
 	}
@@ -59,28 +61,28 @@ func (g Greedy) search(p *pair, rng *rand.Rand) ([][]Part, error) {
 }
 
 // step adds one of the nodes tried.
-func (g Greedy) step(p *pair, c *climb) {
+func (g Greedy) step(w *withoutSets, c *climb) {
 	if len(c.tried) == 0 {
 		c.done = true
 		return
 	}
-	score := func(v Part) float64 {
+	score := func(v graph.Part) float64 {
 		k := with(c.k, v)
 		if g.Rule == AsPrinted {
-			now, _ := p.of(k)
-			before, _ := p.of(c.k)
-			return math.Abs(p.mean(now) - p.mean(before))
+			now, _ := w.of(k)
+			before, _ := w.of(c.k)
+			return math.Abs(meanOf(now) - meanOf(before))
 		}
-		return p.gap(k)
+		return w.gap(k)
 	}
 	v, most := c.tried[0], math.Inf(-1)
-	for _, w := range c.tried {
-		if s := score(w); s > most {
-			v, most = w, s
+	for _, p := range c.tried {
+		if s := score(p); s > most {
+			v, most = p, s
 		}
 	}
 	k := with(c.k, v)
-	gap := p.gap(k)
+	gap := w.gap(k)
 	if g.Rule == AsReleased && !(gap > c.gap) {
 		return // other nodes may be drawn at the next step
 	}
@@ -91,8 +93,8 @@ func (g Greedy) step(p *pair, c *climb) {
 }
 
 // draft draws up to n parts that are not in k.
-func draft(parts, k []Part, n int, rng *rand.Rand) []Part {
-	var free []Part
+func draft(parts, k []graph.Part, n int, rng *rand.Rand) []graph.Part {
+	var free []graph.Part
 	for _, p := range parts {
 		if !slices.Contains(k, p) {
 			free = append(free, p)
@@ -100,22 +102,4 @@ func draft(parts, k []Part, n int, rng *rand.Rand) []Part {
 	}
 	rng.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
 	return free[:min(n, len(free))]
-}
-
-// with is k and one part more.
-func with(k []Part, v Part) []Part { return append(slices.Clone(k), v) }
-
-// gap is |F(C\K) - F(M\K)| over all prompts.
-func (p *pair) gap(k []Part) float64 {
-	alone, whole := p.of(k)
-	return math.Abs(p.mean(alone) - p.mean(whole))
-}
-
-// mean is over all prompts.
-func (p *pair) mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
 }

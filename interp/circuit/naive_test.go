@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
@@ -42,8 +44,8 @@ func ragged(m *model.Model) *task.Task {
 // blurred has a node at two places that may be the same one, at one, and at all.
 func blurred() *circuit.Circuit {
 	return &circuit.Circuit{Name: "blurred", Nodes: []circuit.Node{
-		{Part: circuit.Head(0, 1), At: []string{"A", "B"}}, {Part: circuit.Head(1, 2), At: []string{"END"}},
-		{Part: circuit.Head(2, 0)}, {Part: circuit.Head(2, 3), At: []string{"A"}}, {Part: circuit.Head(0, 2), At: []string{"A", "B"}},
+		{Part: graph.Head(0, 1), At: []string{"A", "B"}}, {Part: graph.Head(1, 2), At: []string{"END"}},
+		{Part: graph.Head(2, 0)}, {Part: graph.Head(2, 3), At: []string{"A"}}, {Part: graph.Head(0, 2), At: []string{"A", "B"}},
 	}}
 }
 
@@ -53,7 +55,7 @@ type twin struct {
 	t *testing.T
 	m *model.Model
 	k *task.Task
-	a circuit.Ablation
+	a circuit.Settings
 }
 
 func (w twin) run(rows [][]int32, r func(model.Request) model.Request) *model.Result {
@@ -65,24 +67,24 @@ func (w twin) run(rows [][]int32, r func(model.Request) model.Request) *model.Re
 	return run
 }
 
-func point(p circuit.Part) hook.Point {
-	if p.Kind == circuit.KindMLP {
+func point(p graph.Part) hook.Point {
+	if p.Kind == graph.MLPPart {
 		return hook.MLPOut(p.Layer)
 	}
 	return hook.Z(p.Layer).Head(p.Index)
 }
 
 // value is what takes the place of a part at a position of a row.
-func (w twin) value(p circuit.Part, row, pos int) []float32 {
+func (w twin) value(p graph.Part, row, pos int) []float32 {
 	var sum []float64
 	count := 0.0
 	for i, ids := range w.k.Corrupted.IDs {
-		switch w.a.Value {
-		case circuit.Resample:
+		switch w.a.Ablation.Value {
+		case ablate.Resample:
 			if i != row {
 				continue
 			}
-		case circuit.TemplateMean:
+		case ablate.TemplateMean:
 			if w.k.Templates[i] != w.k.Templates[row] || len(ids) != len(w.k.Clean.IDs[row]) {
 				continue
 			}
@@ -94,7 +96,7 @@ func (w twin) value(p circuit.Part, row, pos int) []float32 {
 			sum = make([]float64, width)
 		}
 		for at := range ids {
-			if at == pos || w.a.Value == circuit.Mean {
+			if at == pos || w.a.Ablation.Value == ablate.Mean {
 				for j, v := range values.Values()[at*width : (at+1)*width] {
 					sum[j] += float64(v)
 				}
@@ -104,7 +106,7 @@ func (w twin) value(p circuit.Part, row, pos int) []float32 {
 	}
 	out := make([]float32, len(sum))
 	for j, v := range sum {
-		if out[j] = float32(v / count); w.a.Value == circuit.Zero {
+		if out[j] = float32(v / count); w.a.Ablation.Value == ablate.Zero {
 			out[j] = 0
 		}
 	}
@@ -112,7 +114,7 @@ func (w twin) value(p circuit.Part, row, pos int) []float32 {
 }
 
 // metric is that of a row without some parts at some positions.
-func (w twin) metric(row int, out func(p circuit.Part, pos int) bool) float64 {
+func (w twin) metric(row int, out func(p graph.Part, pos int) bool) float64 {
 	ids := w.k.Clean.IDs[row]
 	run := w.run([][]int32{ids}, func(r model.Request) model.Request {
 		for _, p := range w.parts() {
@@ -128,25 +130,25 @@ func (w twin) metric(row int, out func(p circuit.Part, pos int) bool) float64 {
 	return run.Metric()
 }
 
-func (w twin) parts() (all []circuit.Part) {
+func (w twin) parts() (all []graph.Part) {
 	for l := range 3 {
 		for h := range 4 {
-			all = append(all, circuit.Head(l, h))
+			all = append(all, graph.Head(l, h))
 		}
 		if w.a.Components == circuit.HeadsAndMLPs {
-			all = append(all, circuit.MLP(l))
+			all = append(all, graph.MLP(l))
 		}
 	}
 	return all
 }
 
 // in tells whether a circuit has a part at a position of a row.
-func (w twin) in(c *circuit.Circuit, p circuit.Part, row, pos int) bool {
+func (w twin) in(c *circuit.Circuit, p graph.Part, row, pos int) bool {
 	for _, n := range c.Nodes {
 		if n.Part != p {
 			continue
 		}
-		if len(n.At) == 0 || w.a.Positions == circuit.Everywhere {
+		if len(n.At) == 0 || w.a.Where == circuit.Everywhere {
 			return true
 		}
 		for _, name := range n.At {
@@ -170,30 +172,31 @@ const noise = 5e-5
 func TestKnockOutsAgainstTheirNaiveTwin(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	k, c := ragged(m), blurred()
-	for _, a := range []circuit.Ablation{
-		{}, {Value: circuit.Mean}, {Value: circuit.Zero}, {Value: circuit.Resample},
-		{Positions: circuit.Everywhere, Components: circuit.HeadsAndMLPs},
+	for _, a := range []circuit.Settings{
+		{}, {Ablation: of(ablate.Mean)}, {Ablation: of(ablate.Zero)}, {Ablation: of(ablate.Resample)},
+		{Where: circuit.Everywhere, Components: circuit.HeadsAndMLPs},
 	} {
+		a.Random = -1
 		w := twin{t, m, k, a}
-		cut := []circuit.Part{circuit.Head(0, 1), circuit.Head(2, 3)}
-		f, err := circuit.Faithfulness(m, k, c, circuit.Settings{Ablation: a, Random: -1})
+		cut := []graph.Part{graph.Head(0, 1), graph.Head(2, 3)}
+		f, err := faithfulness(m, k, c, a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := circuit.Completeness(m, k, c, circuit.Settings{Ablation: a}, circuit.Search{
-			Random: -1, NoClasses: true, Greedy: circuit.Greedy{Runs: -1}, Sets: [][]circuit.Part{cut}})
+		r, err := completeness(m, k, c, a, circuit.Search{
+			Random: -1, NoClasses: true, Greedy: circuit.Greedy{Runs: -1}, Sets: [][]graph.Part{cut}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		less := c.Without(cut...)
 		for row := range 4 {
-			gap := w.metric(row, func(p circuit.Part, pos int) bool { return !w.in(less, p, row, pos) }) -
-				w.metric(row, func(p circuit.Part, pos int) bool { return slices.Contains(cut, p) && w.in(c, p, row, pos) })
+			gap := w.metric(row, func(p graph.Part, pos int) bool { return !w.in(less, p, row, pos) }) -
+				w.metric(row, func(p graph.Part, pos int) bool { return slices.Contains(cut, p) && w.in(c, p, row, pos) })
 			for what, pair := range map[string][2]float64{
-				"F(M)":            {f.Samples.At(row, 0), w.metric(row, func(circuit.Part, int) bool { return false })},
-				"F(C)":            {f.Samples.At(row, 1), w.metric(row, func(p circuit.Part, pos int) bool { return !w.in(c, p, row, pos) })},
-				`F(M\C)`:          {f.Samples.At(row, 2), w.metric(row, func(p circuit.Part, pos int) bool { return w.in(c, p, row, pos) })},
-				"F(∅)":            {f.Samples.At(row, 3), w.metric(row, func(circuit.Part, int) bool { return true })},
+				"F(M)":            {f.Samples.At(row, 0), w.metric(row, func(graph.Part, int) bool { return false })},
+				"F(C)":            {f.Samples.At(row, 1), w.metric(row, func(p graph.Part, pos int) bool { return !w.in(c, p, row, pos) })},
+				`F(M\C)`:          {f.Samples.At(row, 2), w.metric(row, func(p graph.Part, pos int) bool { return w.in(c, p, row, pos) })},
+				"F(∅)":            {f.Samples.At(row, 3), w.metric(row, func(graph.Part, int) bool { return true })},
 				`F(C\K) - F(M\K)`: {r.Samples.At(row, 1), gap},
 			} {
 				if math.Abs(pair[0]-pair[1]) > noise {
@@ -211,19 +214,19 @@ func TestInvariants(t *testing.T) {
 	k, all := ragged(m), &circuit.Circuit{Name: "all"}
 	for l := range 3 {
 		for h := range 4 {
-			all.Nodes = append(all.Nodes, circuit.Node{Part: circuit.Head(l, h), Class: fmt.Sprint(l)})
+			all.Nodes = append(all.Nodes, circuit.Node{Part: graph.Head(l, h), Class: fmt.Sprint(l)})
 		}
-		all.Nodes = append(all.Nodes, circuit.Node{Part: circuit.MLP(l), Class: "mlp"})
+		all.Nodes = append(all.Nodes, circuit.Node{Part: graph.MLP(l), Class: "mlp"})
 	}
-	a := circuit.Ablation{Components: circuit.HeadsAndMLPs, Value: circuit.Resample}
-	f, err := circuit.Faithfulness(m, k, all, circuit.Settings{Ablation: a, Random: -1})
+	a := circuit.Settings{Components: circuit.HeadsAndMLPs, Ablation: of(ablate.Resample), Random: -1}
+	f, err := faithfulness(m, k, all, a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if f.Gap.Value > noise || math.Abs(f.Recovered.Value-1) > 1e-3 || math.Abs(f.Without.Value-f.Empty.Value) > noise {
 		t.Errorf("%s", f)
 	}
-	r, err := circuit.Completeness(m, k, all, circuit.Settings{Ablation: a}, circuit.Search{Random: 3, Greedy: circuit.Greedy{Runs: 1, Steps: 2, Sample: 3}})
+	r, err := completeness(m, k, all, a, circuit.Search{Random: 3, Greedy: circuit.Greedy{Runs: 1, Steps: 2, Sample: 3}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +237,7 @@ func TestInvariants(t *testing.T) {
 		if len(w.K) == len(all.Nodes) || w.Kind == "greedy" {
 			continue
 		}
-		g, err := circuit.Faithfulness(m, k, all.Without(w.K...), circuit.Settings{Ablation: a, Random: -1})
+		g, err := faithfulness(m, k, all.Without(w.K...), a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,11 +246,12 @@ func TestInvariants(t *testing.T) {
 		}
 	}
 	// The same settings give the same numbers, another seed other random sets.
-	again, err := circuit.Completeness(m, k, all, circuit.Settings{Ablation: a}, r.Search)
+	again, err := completeness(m, k, all, a, r.Settings.Search)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := circuit.Completeness(m, k, all, circuit.Settings{Ablation: a, Seed: 1}, r.Search)
+	a.Seed = 1
+	other, err := completeness(m, k, all, a, r.Settings.Search)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +263,7 @@ func TestInvariants(t *testing.T) {
 func TestRandomCircuits(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	like := blurred()
-	like.Nodes = append(like.Nodes, circuit.Node{Part: circuit.MLP(1)})
+	like.Nodes = append(like.Nodes, circuit.Node{Part: graph.MLP(1)})
 	seen := map[string]bool{}
 	for seed := range uint64(20) {
 		c, err := circuit.Random(m, like, seed)
@@ -286,12 +290,13 @@ func TestBadSettings(t *testing.T) {
 	k := ragged(m)
 	other := ragged(m)
 	other.Templates = slices.Repeat([]int{9}, 9)
-	node := func(p circuit.Part, at ...string) *circuit.Circuit {
+	node := func(p graph.Part, at ...string) *circuit.Circuit {
 		return &circuit.Circuit{Name: "c", Nodes: []circuit.Node{{Part: p, At: at}}}
 	}
-	good := node(circuit.Head(0, 0))
-	faithful := func(k *task.Task, c *circuit.Circuit, a circuit.Ablation) error {
-		_, err := circuit.Faithfulness(m, k, c, circuit.Settings{Ablation: a, Random: -1})
+	good := node(graph.Head(0, 0))
+	faithful := func(k *task.Task, c *circuit.Circuit, a circuit.Settings) error {
+		a.Random = -1
+		_, err := faithfulness(m, k, c, a)
 		return err
 	}
 	for _, c := range []struct {
@@ -299,32 +304,32 @@ func TestBadSettings(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"no circuit", faithful(k, nil, circuit.Ablation{}), "no circuit"},
-		{"no nodes", faithful(k, &circuit.Circuit{Name: "c"}, circuit.Ablation{}), `circuit "c" has no nodes`},
-		{"no task", faithful(nil, good, circuit.Ablation{}), "no prompts"},
-		{"layer", faithful(k, node(circuit.Head(3, 0)), circuit.Ablation{}), "3.0: the model has layers 0 to 2"},
-		{"head", faithful(k, node(circuit.Head(2, 4)), circuit.Ablation{}), "2.4: the model has heads 0 to 3"},
-		{"position", faithful(k, node(circuit.Head(2, 3), "S3"), circuit.Ablation{}), `node 2.3: task ragged: no position is called "S3"; there are A, B, END`},
-		{"MLP that stays", faithful(k, node(circuit.MLP(1)), circuit.Ablation{}), "ask for HeadsAndMLPs"},
-		{"value", faithful(k, good, circuit.Ablation{Value: 9}), "value 9 is not known"},
-		{"side", faithful(k, good, circuit.Ablation{Side: -1}), "side -1 is not known"},
-		{"other templates", faithful(k, good, circuit.Ablation{Reference: other}), "no prompt of template 0 has the 5 tokens of row 0"},
+		{"no circuit", faithful(k, nil, circuit.Settings{}), "no circuit"},
+		{"no nodes", faithful(k, &circuit.Circuit{Name: "c"}, circuit.Settings{}), `circuit "c" has no nodes`},
+		{"no task", faithful(nil, good, circuit.Settings{}), "no task"},
+		{"layer", faithful(k, node(graph.Head(3, 0)), circuit.Settings{}), "3.0: the model has layers 0 to 2"},
+		{"head", faithful(k, node(graph.Head(2, 4)), circuit.Settings{}), "2.4: the model has heads 0 to 3"},
+		{"position", faithful(k, node(graph.Head(2, 3), "S3"), circuit.Settings{}), `node 2.3: task ragged: no position is called "S3"; there are A, B, END`},
+		{"MLP that stays", faithful(k, node(graph.MLP(1)), circuit.Settings{}), "ask for HeadsAndMLPs"},
+		{"value", faithful(k, good, circuit.Settings{Ablation: of(9)}), "value 9 is not known"},
+		{"where", faithful(k, good, circuit.Settings{Where: -1}), "where -1 is not known"},
+		{"other templates", faithful(k, good, circuit.Settings{Ablation: ablate.Ablation{Reference: ablate.Corrupted(other)}}), "no prompt of template 0 has the 5 tokens of row 0"},
 		{"bootstrap", func() error {
 			s := circuit.Settings{Random: -1}
 			s.Bootstrap.Level = 2
-			_, err := circuit.Faithfulness(m, k, good, s)
+			_, err := faithfulness(m, k, good, s)
 			return err
 		}(), "level 2"},
 		{"set", func() error {
-			_, err := circuit.Completeness(m, k, good, circuit.Settings{}, circuit.Search{Sets: [][]circuit.Part{{circuit.Head(1, 1)}}})
+			_, err := completeness(m, k, good, circuit.Settings{}, circuit.Search{Sets: [][]graph.Part{{graph.Head(1, 1)}}})
 			return err
 		}(), "1.1, which is no node"},
 		{"rule", func() error {
-			_, err := circuit.Completeness(m, k, good, circuit.Settings{}, circuit.Search{Greedy: circuit.Greedy{Rule: 7}})
+			_, err := completeness(m, k, good, circuit.Settings{}, circuit.Search{Greedy: circuit.Greedy{Rule: 7}})
 			return err
 		}(), "rule unknown (7)"},
 		{"choice", func() error {
-			_, err := circuit.Minimality(m, k, good, circuit.Settings{}, circuit.Choice{Of: map[circuit.Part][]circuit.Part{circuit.Head(0, 0): {circuit.Head(1, 1)}}})
+			_, err := minimality(m, k, good, circuit.Settings{}, circuit.Beside{Of: map[graph.Part][]graph.Part{graph.Head(0, 0): {graph.Head(1, 1)}}})
 			return err
 		}(), "1.1, which is no node"},
 	} {
@@ -335,8 +340,8 @@ func TestBadSettings(t *testing.T) {
 		})
 	}
 	// Another reference of the same templates will do, also to draw from.
-	for _, v := range []circuit.Value{circuit.TemplateMean, circuit.Resample} {
-		if err := faithful(k, good, circuit.Ablation{Value: v, Reference: ragged(m)}); err != nil {
+	for _, v := range []ablate.Value{ablate.TemplateMean, ablate.Resample} {
+		if err := faithful(k, good, circuit.Settings{Ablation: ablate.Ablation{Value: v, Reference: ablate.Corrupted(ragged(m))}}); err != nil {
 			t.Error(err)
 		}
 	}

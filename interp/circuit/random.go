@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 )
 
@@ -26,39 +27,34 @@ func draw(m *model.Model, like *Circuit, rng *rand.Rand) *Circuit {
 	blocks := rng.Perm(conf.Layers)
 	c := &Circuit{Name: "random, like " + like.Title(), Model: m.Info().Name, Task: like.Task, Positions: like.Positions}
 	for _, n := range like.Nodes {
-		if n.Part.Kind == KindMLP {
-			n.Part, blocks = MLP(blocks[0]), blocks[1:]
+		if n.Part.Kind == graph.MLPPart {
+			n.Part, blocks = graph.MLP(blocks[0]), blocks[1:]
 		} else {
-			n.Part, order = Head(order[0]/conf.Heads, order[0]%conf.Heads), order[1:]
+			n.Part, order = graph.Head(order[0]/conf.Heads, order[0]%conf.Heads), order[1:]
 		}
 		c.Nodes = append(c.Nodes, n)
 	}
 	return c
 }
 
-// draws are several random circuits.
-func draws(m *model.Model, like *Circuit, n int, seed uint64) []*Circuit {
-	rng := newRand(seed)
+// draws are random circuits as they are tested: if edges are cut, with as many
+// between their nodes as the circuit has, or all if there are fewer.
+func (k *knockOut) draws(like *Circuit, n int) []*Circuit {
+	rng := newRand(k.Seed)
 	var all []*Circuit
 	for range n {
-		all = append(all, draw(m, like, rng))
+		all = append(all, draw(k.Model, like, rng))
 	}
-	return all
-}
-
-// draws are random circuits as the ablation tests them: if it cuts edges, with as
-// many between their nodes as the circuit has, or all if there are fewer.
-func (b *bench) draws(like *Circuit, n int, seed uint64) []*Circuit {
-	all := draws(b.m, like, n, seed)
-	if !b.a.cutsEdges() {
+	if !k.cutsEdges() {
 		return all
 	}
-	rng := newRand(seed)
-	possible := EdgesOf(b.m)
+	rng = newRand(k.Seed)
+	possible := named(k.graph.All())
 	for _, c := range all {
+		nodes := c.byPart()
+		in := func(p graph.Part) bool { return !isNode(p) || nodes[p] != nil }
 		for _, e := range possible {
-			in := func(p Part) bool { return p.Kind == KindEmbed || p.Kind == KindLogits || c.find(p) != nil }
-			if b.a.cuts(e.From, e.To) && in(e.From) && in(e.To) {
+			if k.cuts(e.From, e.To) && in(e.From) && in(e.To) {
 				c.Edges = append(c.Edges, e)
 			}
 		}
@@ -68,14 +64,14 @@ func (b *bench) draws(like *Circuit, n int, seed uint64) []*Circuit {
 	return all
 }
 
-// random are what is gone in random circuits, or when they are.
-func (b *bench) random(like *Circuit, n int, seed uint64) [][]gone {
-	var all [][]gone
-	for _, c := range b.draws(like, n, seed) {
-		if b.a.Side == Removed {
-			all = append(all, b.itself(c))
+// random is what is removed in random circuits, or when they are.
+func (k *knockOut) random(like *Circuit, n int) [][]removal {
+	var all [][]removal
+	for _, c := range k.draws(like, n) {
+		if k.Removed {
+			all = append(all, k.itself(c))
 		} else {
-			all = append(all, b.outside(c))
+			all = append(all, k.outside(c))
 		}
 	}
 	return all
@@ -83,8 +79,8 @@ func (b *bench) random(like *Circuit, n int, seed uint64) [][]gone {
 
 // moved are parts of a circuit as they are in another whose nodes stand for its
 // nodes one by one.
-func moved(parts []Part, from, to *Circuit) []Part {
-	var all []Part
+func moved(parts []graph.Part, from, to *Circuit) []graph.Part {
+	var all []graph.Part
 	for _, p := range parts {
 		for i, n := range from.Nodes {
 			if n.Part == p {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/discover"
 	"github.com/golens/golens/interp/task"
 )
 
@@ -44,11 +45,11 @@ func TestTrainingSeeds(t *testing.T) {
 func seedRow(t *testing.T, dir string) (string, error) {
 	m := open(t, dir)
 	defer m.Close()
-	ioi, err := task.IOI(m, task.IOIOptions{N: 100})
+	prompts, err := task.IOI(m, task.IOIOptions{N: 100})
 	if err != nil {
 		return "", err
 	}
-	run, err := m.Run(ioi.Clean.Metric(ioi.Accuracy, ioi.Metric))
+	run, err := m.Run(prompts.Clean.Metric(prompts.Accuracy, prompts.Metric))
 	if err != nil {
 		return "", err
 	}
@@ -56,25 +57,25 @@ func seedRow(t *testing.T, dir string) (string, error) {
 	if accuracy <= 0.98 {
 		t.Errorf("%s: accuracy %g", dir, accuracy)
 	}
-	c, err := circuit.Trace(m, ioi.Task, circuit.TraceOptions{})
+	c, err := discover.Trace(m, prompts.Task, discover.TraceOptions{})
 	if err != nil {
 		return "", err
 	}
-	few := circuit.Settings{Random: 20}
-	faithful, err := circuit.Faithfulness(m, ioi.Task, c.Circuit, circuit.Settings{})
+	few := circuit.Settings{Random: 20, Search: circuit.Search{Random: 10, Greedy: circuit.Greedy{Runs: -1}}, Beside: circuit.Beside{Best: true}}
+	faithful, err := faithfulness(m, prompts.Task, c.Circuit, circuit.Settings{})
 	if err != nil {
 		return "", err
 	}
-	edges := circuit.Settings{Random: -1, Ablation: circuit.Ablation{Components: circuit.HeadEdges}}
-	byEdges, err := circuit.Faithfulness(m, ioi.Task, c.Circuit, edges)
+	edges := circuit.Settings{Random: -1, Components: circuit.HeadEdges}
+	byEdges, err := faithfulness(m, prompts.Task, c.Circuit, edges)
 	if err != nil {
 		return "", err
 	}
-	gap, err := circuit.RandomCompleteness(m, ioi.Task, c.Circuit, few, circuit.Search{Random: 10, Greedy: circuit.Greedy{Runs: -1}})
+	gap, err := held(m, prompts, few).RandomCompleteness(c.Circuit)
 	if err != nil {
 		return "", err
 	}
-	least, err := circuit.RandomMinimality(m, ioi.Task, c.Circuit, few, circuit.Choice{Best: true})
+	least, err := held(m, prompts, few).RandomMinimality(c.Circuit)
 	if err != nil {
 		return "", err
 	}

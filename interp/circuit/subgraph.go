@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/golens/golens/interp/ablate"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
@@ -20,29 +22,29 @@ import (
 // when all that it reads is. Source: the subgraph runs of Conmy et al. 2023 and
 // Hanna et al. 2024.
 type subgraph struct {
-	*bench
+	*knockOut
 	batch, pos int
-	resid      []float32           // the stream into the block [batch, pos, d_model]
-	lost       map[receiver][]lack // what each receiver lacks, senders in order
-	written    map[Part][]float32  // u - u' of each sender so far [batch, pos, d_model]
-	all        []float64           // their sum
+	resid      []float32     // the stream into the block [batch, pos, d_model]
+	cut        [][]cutSender // of each receiver
+	written    [][]float32   // u - u' of each sender so far [batch, pos, d_model]
+	all        []float64     // their sum
 }
 
-// A lack is a sender whose edge is cut, and where [batch, pos]; nil is
+// A cutSender is a sender whose edge is cut, and where [batch, pos]; nil is
 // everywhere.
-type lack struct {
-	from Part
-	at   []bool
+type cutSender struct {
+	sender int
+	at     []bool
 }
 
-// runEdges is bench.run for ablations that cut edges: a run of every block, and
-// of every MLP that lacks something, for each list.
-func (b *bench) runEdges(base []gone, variants [][]gone) (alone []float64, each [][]float64, err error) {
-	s := &subgraph{bench: b, batch: b.t.Len()}
-	for _, ids := range b.t.Clean.IDs {
+// runEdges is [knockOut.run] where edges are cut: a run of every block, and of
+// every MLP that lacks something, for each list.
+func (k *knockOut) runEdges(base []removal, variants [][]removal) (alone []float64, each [][]float64, err error) {
+	s := &subgraph{knockOut: k, batch: k.Task.Len()}
+	for _, ids := range k.Task.Clean.IDs {
 		s.pos = max(s.pos, len(ids))
 	}
-	embedded, err := s.run(b.t.Clean.Capture(hook.ResidPre(0)))
+	embedded, err := s.capture(k.Task.Clean.Capture(hook.ResidPre(0)))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,22 +64,22 @@ func (b *bench) runEdges(base []gone, variants [][]gone) (alone []float64, each 
 
 // without measures the task's metric of each row without some edges, from the
 // stream into the first block on.
-func (s *subgraph) without(start []float32, list []gone) (metric []float64, err error) {
-	if s.lost, err = s.lacks(list); err != nil {
+func (s *subgraph) without(start []float32, list []removal) (metric []float64, err error) {
+	if s.cut, err = s.removed(list); err != nil {
 		return nil, err
 	}
-	s.resid, s.written, s.all = start, map[Part][]float32{}, make([]float64, len(start))
-	if s.a.Components == Edges {
-		s.write(Embed(), start, 1)
+	s.resid, s.written, s.all = start, make([][]float32, len(s.graph.Senders)), make([]float64, len(start))
+	if s.Components == AllEdges {
+		s.write(graph.Embed(), start, 1)
 	}
-	layers := s.m.Config().Layers
+	layers := s.Model.Config().Layers
 	for l := range layers {
 		if err := s.block(l); err != nil {
 			return nil, fmt.Errorf("block %d: %w", l, err)
 		}
 	}
-	final := s.stream(s.lacking(s.resid, s.lost[receiver{Logits(), ToLogits}]))
-	run, err := s.m.Run(s.t.Clean.Start(layers, final).Metric(s.t.Metric))
+	final := s.stream(s.reads(s.resid, graph.Logits(), graph.ToLogits))
+	run, err := s.Model.Run(s.Task.Clean.Start(layers, final).Metric(s.Task.Metric))
 	if err != nil {
 		return nil, err
 	}
@@ -85,15 +87,15 @@ func (s *subgraph) without(start []float32, list []gone) (metric []float64, err 
 	return float64s(run.PerRow(0).Values()), nil
 }
 
-// lacks are what receivers lack by a list of what is gone. Of what is there
-// twice they lack the union.
-func (s *subgraph) lacks(list []gone) (map[receiver][]lack, error) {
-	c := s.m.Config()
-	lost := map[receiver][]lack{}
-	for _, g := range list {
+// removed are the senders that each receiver reads no longer. What is removed twice is
+// cut wherever either says so.
+func (s *subgraph) removed(list []removal) ([][]cutSender, error) {
+	cut := make([][]cutSender, len(s.graph.Receivers))
+	for _, gone := range list {
+		sender, _ := s.graph.Sender(gone.part)
 		var at []bool
-		if len(g.at) > 0 {
-			rows, err := s.positions(g.at, g.rest)
+		if len(gone.at) > 0 {
+			rows, err := s.positions(gone.at, gone.rest)
 			if err != nil {
 				return nil, err
 			}
@@ -104,24 +106,18 @@ func (s *subgraph) lacks(list []gone) (map[receiver][]lack, error) {
 				}
 			}
 		}
-		from := g.from
-		if from == nil {
-			for _, r := range receiversOf(c) {
-				if feeds(c, g.part, r.part) {
-					from = append(from, r)
-				}
+		for r := range cut {
+			if !s.graph.Has(sender, r) || gone.from != nil && !slices.Contains(gone.from, r) {
+				continue
 			}
-		}
-		for _, r := range from {
-			i := slices.IndexFunc(lost[r], func(k lack) bool { return k.from == g.part })
-			if i < 0 {
-				lost[r] = append(lost[r], lack{g.part, at})
+			if i := slices.IndexFunc(cut[r], func(c cutSender) bool { return c.sender == sender }); i < 0 {
+				cut[r] = append(cut[r], cutSender{sender, at})
 			} else {
-				lost[r][i].at = union(lost[r][i].at, at)
+				cut[r][i].at = union(cut[r][i].at, at)
 			}
 		}
 	}
-	return lost, nil
+	return cut, nil
 }
 
 // union of two sets of places, of which nil is the whole.
@@ -138,9 +134,9 @@ func union(a, b []bool) []bool {
 
 // block runs a block with what its heads and its MLP read.
 func (s *subgraph) block(l int) error {
-	c := s.m.Config()
+	c := s.Model.Config()
 	request := func() model.Request {
-		r := s.t.Clean.Request()
+		r := s.Task.Clean.Request()
 		if l > 0 {
 			r = r.Start(l, s.stream(s.resid))
 		}
@@ -148,28 +144,27 @@ func (s *subgraph) block(l int) error {
 	}
 	attention := request().Capture(hook.HeadResult(l), hook.AttnOut(l))
 	for _, in := range []struct {
-		input Input
+		input graph.Input
 		point hook.Point
 		heads int
-	}{{ToQuery, hook.QInput(l), c.Heads}, {ToKey, hook.KInput(l), c.KVHeads}, {ToValue, hook.VInput(l), c.KVHeads}} {
+	}{{graph.ToQuery, hook.QInput(l), c.Heads}, {graph.ToKey, hook.KInput(l), c.KVHeads}, {graph.ToValue, hook.VInput(l), c.KVHeads}} {
 		if values := s.heads(l, in.input, in.heads); values != nil {
 			attention = attention.Edit(in.point.Replace(values))
 		}
 	}
-	mlp, lacking := receiver{MLP(l), ToMLP}, false
-	if !c.AttnOnly() {
-		if lacking = len(s.lost[mlp]) > 0; !lacking {
-			attention = attention.Capture(hook.MLPOut(l))
-		}
+	mlp := !c.AttnOnly()
+	lacking := mlp && len(s.cutInto(graph.MLP(l), graph.ToMLP)) > 0
+	if mlp && !lacking {
+		attention = attention.Capture(hook.MLPOut(l))
 	}
-	got, err := s.run(attention)
+	got, err := s.capture(attention)
 	if err != nil {
 		return err
 	}
 	after := add(s.resid, got[hook.AttnOut(l).ID])
 	heads := func() {
 		for h := range c.Heads {
-			s.write(Head(l, h), got[hook.HeadResult(l).ID][h*c.DModel:], c.Heads)
+			s.write(graph.Head(l, h), got[hook.HeadResult(l).ID][h*c.DModel:], c.Heads)
 		}
 	}
 	reads := s.resid // as a parallel MLP does
@@ -178,8 +173,8 @@ func (s *subgraph) block(l int) error {
 		reads = after
 	}
 	if lacking {
-		in := s.stream(s.lacking(reads, s.lost[mlp]))
-		other, err := s.run(request().Edit(hook.MLPIn(l).Replace(in)).Capture(hook.MLPOut(l)))
+		in := s.stream(s.reads(reads, graph.MLP(l), graph.ToMLP))
+		other, err := s.capture(request().Edit(hook.MLPIn(l).Replace(in)).Capture(hook.MLPOut(l)))
 		if err != nil {
 			return err
 		}
@@ -188,20 +183,20 @@ func (s *subgraph) block(l int) error {
 	if c.Parallel {
 		heads()
 	}
-	if !c.AttnOnly() {
+	if mlp {
 		out := got[hook.MLPOut(l).ID]
 		after = add(after, out)
-		if s.a.takesMLPs() {
-			s.write(MLP(l), out, 1)
+		if s.takesMLPs() {
+			s.write(graph.MLP(l), out, 1)
 		}
 	}
 	s.resid = after
 	return nil
 }
 
-// run gives what a request captures, with 0 past the end of rows.
-func (s *subgraph) run(r model.Request) (map[hook.ID][]float32, error) {
-	got, err := s.m.Run(r)
+// capture gives what a request captures, with 0 past the end of rows.
+func (s *subgraph) capture(r model.Request) (map[hook.ID][]float32, error) {
+	got, err := s.Model.Run(r)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +206,11 @@ func (s *subgraph) run(r model.Request) (map[hook.ID][]float32, error) {
 		if err := a.Err(); err != nil {
 			return nil, err
 		}
-		rowsEndInZeros(a.Values())
+		for i, v := range a.Values() {
+			if v != v {
+				a.Values()[i] = 0
+			}
+		}
 		all[p.ID] = a.Values()
 	}
 	return all, nil
@@ -219,81 +218,83 @@ func (s *subgraph) run(r model.Request) (map[hook.ID][]float32, error) {
 
 // write notes by how much what a part writes differs from the reference. The
 // values [batch, pos, parts, d_model] begin with the part's.
-func (s *subgraph) write(p Part, values []float32, parts int) {
-	d := s.m.Config().DModel
+func (s *subgraph) write(p graph.Part, values []float32, parts int) {
+	d := s.Model.Config().DModel
 	diff := make([]float32, s.batch*s.pos*d)
-	point := s.a.point(p)
-	offset := 0
-	if p.Kind == KindHead {
+	point, offset := s.point(p), 0
+	if p.IsHead() {
 		offset = p.Index * d
 	}
-	for row, ids := range s.t.Clean.IDs {
-		var reference []float32
-		if s.a.Value != Zero {
-			reference = s.values[point.ID][s.group[row]]
-		}
+	for row, ids := range s.Task.Clean.IDs {
 		for pos := range ids {
 			at := row*s.pos + pos
 			to := diff[at*d:][:d]
 			copy(to, values[at*parts*d:][:d])
-			if reference == nil {
-				continue
-			}
-			from := pos
-			if s.uniform {
-				from = 0
-			}
-			for i, v := range reference[from*parts*d+offset:][:d] {
-				to[i] -= v
+			if s.Ablation.Value != ablate.Zero {
+				for i, v := range s.values.At(point.ID, row, pos)[offset:][:d] {
+					to[i] -= v
+				}
 			}
 		}
 	}
-	s.written[p] = diff
+	sender, _ := s.graph.Sender(p)
+	s.written[sender] = diff
 	for i, v := range diff {
 		s.all[i] += float64(v)
 	}
 }
 
-// lacking is a stream [batch, pos, d_model] without what is cut of what senders
-// wrote so far. That is subtracted, or what is not cut is added to what is left
-// without any sender, whichever is less.
-func (s *subgraph) lacking(stream []float32, cut []lack) []float32 {
+// cutInto are the senders that an input reads no longer.
+func (s *subgraph) cutInto(p graph.Part, input graph.Input) []cutSender {
+	r, _ := s.graph.Receiver(p, input)
+	return s.cut[r]
+}
+
+// reads is a stream [batch, pos, d_model] as an input reads it: without what is cut
+// of what senders wrote so far. That is subtracted, or what is not cut is added to
+// what is left without any sender, whichever is less.
+func (s *subgraph) reads(stream []float32, p graph.Part, input graph.Input) []float32 {
 	sum := make([]float64, len(stream))
 	for i, v := range stream {
 		sum[i] = float64(v)
 	}
-	whole := 0 // cut everywhere
-	for _, k := range cut {
-		if s.written[k.from] != nil && k.at == nil {
+	cut, whole, writers := s.cutInto(p, input), 0, 0
+	for _, c := range cut {
+		if s.written[c.sender] != nil && c.at == nil {
 			whole++
 		}
 	}
-	if 2*whole <= len(s.written) {
-		for _, k := range cut {
-			s.add(sum, k.from, -1, k.at, true)
+	for _, values := range s.written {
+		if values != nil {
+			writers++
+		}
+	}
+	if 2*whole <= writers {
+		for _, c := range cut {
+			s.add(sum, c.sender, -1, c.at, true)
 		}
 		return float32s(sum)
 	}
 	for i, v := range s.all {
 		sum[i] -= v
 	}
-	places := map[Part][]bool{}
-	for _, k := range cut {
-		places[k.from] = k.at
+	places := map[int][]bool{}
+	for _, c := range cut {
+		places[c.sender] = c.at
 	}
-	for _, p := range sendersOf(s.m.Config()) {
-		if at, known := places[p]; !known || at != nil {
-			s.add(sum, p, 1, at, false)
+	for sender := range s.written {
+		if at, known := places[sender]; !known || at != nil {
+			s.add(sum, sender, 1, at, false)
 		}
 	}
 	return float32s(sum)
 }
 
-// add adds what a part writes, where it is cut or where it is not; nil are all
+// add adds what a sender wrote, where it is cut or where it is not; nil are all
 // places.
-func (s *subgraph) add(sum []float64, p Part, sign float64, at []bool, where bool) {
-	d := s.m.Config().DModel
-	values := s.written[p]
+func (s *subgraph) add(sum []float64, sender int, sign float64, at []bool, where bool) {
+	d := s.Model.Config().DModel
+	values := s.written[sender]
 	for i := range len(values) / max(1, d) {
 		if at == nil || at[i] == where {
 			for j, v := range values[i*d:][:d] {
@@ -303,32 +304,21 @@ func (s *subgraph) add(sum []float64, p Part, sign float64, at []bool, where boo
 	}
 }
 
-// heads are what heads read by one input [batch, pos, head, d_model], nil if
-// they lack nothing. Where query heads share a key head it lacks what all of them
-// lack.
-func (s *subgraph) heads(l int, input Input, n int) *array.Array {
-	c := s.m.Config()
-	cut := make([][]lack, n)
+// heads are what n heads, or groups of heads that share a key, read by one input
+// [batch, pos, head, d_model], nil if they lack nothing.
+func (s *subgraph) heads(l int, input graph.Input, n int) *array.Array {
+	c := s.Model.Config()
+	first := func(i int) graph.Part { return graph.Head(l, i*c.Heads/n) }
 	any := false
-	for h := range c.Heads {
-		lacks := s.lost[receiver{Head(l, h), input}]
-		to := h
-		if n != c.Heads {
-			to = c.KVHead(h)
-		}
-		if n == c.Heads || h == 0 || c.KVHead(h-1) != to {
-			cut[to] = lacks
-		} else {
-			cut[to] = common(cut[to], lacks)
-		}
-		any = any || len(lacks) > 0
+	for i := range n {
+		any = any || len(s.cutInto(first(i), input)) > 0
 	}
 	if !any {
 		return nil
 	}
 	out := make([]float32, s.batch*s.pos*n*c.DModel)
 	for h := range n {
-		values := s.lacking(s.resid, cut[h])
+		values := s.reads(s.resid, first(h), input)
 		for i := range s.batch * s.pos {
 			copy(out[(i*n+h)*c.DModel:][:c.DModel], values[i*c.DModel:])
 		}
@@ -336,30 +326,9 @@ func (s *subgraph) heads(l int, input Input, n int) *array.Array {
 	return array.Of(out, array.Dim("batch", s.batch), array.Dim("pos", s.pos), array.Dim("head", n), array.Dim("d_model", c.DModel))
 }
 
-// common is what two receivers both lack.
-func common(a, b []lack) []lack {
-	var both []lack
-	for _, k := range a {
-		i := slices.IndexFunc(b, func(o lack) bool { return o.from == k.from })
-		switch {
-		case i < 0:
-			continue
-		case k.at == nil:
-			k.at = b[i].at
-		case b[i].at != nil:
-			k.at = slices.Clone(k.at)
-			for j, in := range b[i].at {
-				k.at[j] = k.at[j] && in
-			}
-		}
-		both = append(both, k)
-	}
-	return both
-}
-
 // stream is values as a residual stream.
 func (s *subgraph) stream(values []float32) *array.Array {
-	return array.Of(values, array.Dim("batch", s.batch), array.Dim("pos", s.pos), array.Dim("d_model", s.m.Config().DModel))
+	return array.Of(values, array.Dim("batch", s.batch), array.Dim("pos", s.pos), array.Dim("d_model", s.Model.Config().DModel))
 }
 
 func add(a, b []float32) []float32 {

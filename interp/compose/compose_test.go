@@ -120,8 +120,8 @@ func TestCircuitsAgainstFullMatrices(t *testing.T) {
 		t.Fatal(err)
 	}
 	full, err := m.Products(
-		model.Chain{model.WE(), model.WV(1).H(2), model.WO(1).H(2), model.WU()},
-		model.Chain{model.WE(), model.WQ(1).H(2), model.WK(1).H(2).T(), model.WE().T()})
+		model.Chain{model.WE(), model.WV(1).Head(2), model.WO(1).Head(2), model.WU()},
+		model.Chain{model.WE(), model.WQ(1).Head(2), model.WK(1).Head(2).T(), model.WE().T()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func weightsOf(m *model.Model, layer, head int) (weights, error) {
 		return weights{}, fmt.Errorf("the model has no head %d.%d; layers are 0 to %d, heads 0 to %d", layer, head, c.Layers-1, c.Heads-1)
 	}
 	kv := c.KVHead(head)
-	return weights{model.WQ(layer).H(head), model.WK(layer).H(kv), model.WV(layer).H(kv), model.WO(layer).H(head).AfterNorm()}, nil
+	return weights{model.WQ(layer).Head(head), model.WK(layer).Head(kv), model.WV(layer).Head(kv), model.WO(layer).Head(head).AfterNorm()}, nil
 }
 
 // bilinear refuses models whose scores are no product of two embeddings with one

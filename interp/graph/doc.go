@@ -1,5 +1,5 @@
-// Package graph is who can read whom in the residual stream of a transformer:
-// the graph in which circuits of edges are found and drawn. It is pure: it knows
+// Package graph is which parts of a transformer can read which others through the
+// residual stream: the graph in which circuits of edges are found and drawn. It is pure: it knows
 // the shape of a model and runs nothing.
 //
 //	g := graph.Of(m.Config())              // 32,491 edges in GPT-2 small

@@ -11,6 +11,7 @@ import (
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/modeltest"
 )
 
@@ -156,7 +157,7 @@ func TestSelectionIsThatOfEAPIG(t *testing.T) {
 }
 
 func TestSets(t *testing.T) {
-	g := graph.Of(gpt2(12, 12)) // 157 senders: three words for a receiver
+	g := graph.Of(gpt2(12, 12))
 	logits, _ := g.Receiver(graph.Logits(), graph.ToLogits)
 	last, _ := g.Sender(graph.MLP(11))
 	set := g.None()
@@ -170,9 +171,9 @@ func TestSets(t *testing.T) {
 	if got := slices.Collect(set.Into(logits)); !slices.Equal(got, []int{0, last}) {
 		t.Errorf("into the logits: %v", got)
 	}
-	cut := set.Cut()
-	if cut.Len() != g.Len()-2 || cut.Has(0, logits) || !cut.Has(1, logits) || cut.Cut().Len() != 2 {
-		t.Errorf("%d edges are cut", cut.Len())
+	rest := set.Rest()
+	if rest.Len() != g.Len()-2 || rest.Has(0, logits) || !rest.Has(1, logits) || rest.Rest().Len() != 2 {
+		t.Errorf("%d other edges", rest.Len())
 	}
 	for s, r := range set.Edges() {
 		if g.Edge(s, r).String() != "embed → logits" {
@@ -188,6 +189,42 @@ func TestSets(t *testing.T) {
 	all := g.All()
 	if all.Prune().Len() != g.Len() || other.Prune().Len() != 1 || g.None().Prune().Len() != 0 {
 		t.Error("pruning takes what hangs nowhere in the air")
+	}
+}
+
+// The engine's edges are the same, in the same order, also where keys are shared
+// and where blocks run attention and MLP side by side.
+func TestCutsAreTheEngines(t *testing.T) {
+	for _, kv := range []int{1, 2, 4} {
+		for _, parallel := range []bool{false, true} {
+			c := gpt2(2, 4)
+			c.KVHeads, c.Parallel = kv, parallel
+			engine, err := edge.Of(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range []*graph.Graph{graph.Of(c), graph.ACDC(c)} {
+				set := g.None()
+				set.Add(0, 3)
+				all, cut := g.None().Cut("nothing is left"), set.Cut("one is left")
+				if len(engine.Senders) != len(g.Senders) || len(engine.Receivers) != len(g.Receivers) {
+					t.Fatalf("%d senders and %d receivers", len(engine.Senders), len(engine.Receivers))
+				}
+				if err := engine.Check(all, 1, 1); err != nil {
+					t.Fatal(err)
+				}
+				for s, p := range g.Senders {
+					for r := range g.Receivers {
+						if is := s < engine.Before(r); engine.Has(all, r, s) != is || engine.Has(cut, r, s) != (is && (s != 0 || r != 3)) {
+							t.Errorf("%d key heads, parallel %t: the cut of %s differs", kv, parallel, g.Edge(s, r))
+						}
+					}
+					if at := engine.Senders[s]; p.Layer != at.Layer || p.IsHead() && !slices.Equal(at.Heads, []int{p.Index}) {
+						t.Errorf("sender %s is %s", p, at)
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -126,8 +126,8 @@ func (p Part) In(c config.Config) error {
 	return nil
 }
 
-// Heads are all heads of a model, layer by layer.
-func Heads(c config.Config) []Part {
+// AllHeads are the heads of a model, layer by layer.
+func AllHeads(c config.Config) []Part {
 	var all []Part
 	for l := range c.Layers {
 		for h := range c.Heads {

@@ -4,20 +4,19 @@ import (
 	"iter"
 	"math/bits"
 	"slices"
+
+	"github.com/golens/golens/model/edge"
 )
 
 // A Set is some edges of a graph, a bit for each. Methods other than Add and
 // Remove leave it as it is.
 type Set struct {
 	*Graph
-	words []uint64 // a row of bits for each receiver
+	words []uint64 // a bit for each receiver and sender, as in edge.Cut
 }
 
-// width is how many words a receiver's row of bits has.
-func (g *Graph) width() int { return (len(g.Senders) + 63) / 64 }
-
 // None is the set of no edges.
-func (g *Graph) None() *Set { return &Set{g, make([]uint64, g.width()*len(g.Receivers))} }
+func (g *Graph) None() *Set { return &Set{g, make([]uint64, (len(g.Receivers)*len(g.Senders)+63)/64)} }
 
 // All is the set of all edges.
 func (g *Graph) All() *Set {
@@ -33,7 +32,8 @@ func (g *Graph) All() *Set {
 }
 
 func (s *Set) bit(sender, receiver int) (word *uint64, bit uint64) {
-	return &s.words[receiver*s.width()+sender/64], 1 << (sender % 64)
+	i := receiver*len(s.Senders) + sender
+	return &s.words[i/64], 1 << (i % 64)
 }
 
 // Add puts an edge in. What is no edge of the graph stays out.
@@ -86,11 +86,9 @@ func (s *Set) Edges() iter.Seq2[int, int] {
 // Into are the senders whose edges to a receiver are in the set.
 func (s *Set) Into(receiver int) iter.Seq[int] {
 	return func(yield func(sender int) bool) {
-		for i, w := range s.words[receiver*s.width():][:s.width()] {
-			for ; w != 0; w &= w - 1 {
-				if !yield(64*i + bits.TrailingZeros64(w)) {
-					return
-				}
+		for sender := range s.Senders {
+			if s.Has(sender, receiver) && !yield(sender) {
+				return
 			}
 		}
 	}
@@ -113,14 +111,29 @@ func (s *Set) ByHead() iter.Seq[Edge] {
 // Clone is a copy.
 func (s *Set) Clone() *Set { return &Set{s.Graph, slices.Clone(s.words)} }
 
-// Cut is what is cut when the set is all that is left: the other edges of the
-// graph.
-func (s *Set) Cut() *Set {
-	cut := s.All()
+// Rest is the other edges of the graph.
+func (s *Set) Rest() *Set {
+	rest := s.All()
 	for i, w := range s.words {
-		cut.words[i] &^= w
+		rest.words[i] &^= w
 	}
-	return cut
+	return rest
+}
+
+// Cut cuts every edge that is not in the set, for a run in which the set is all
+// that is left. Edges inside heads are never cut so.
+func (s *Set) Cut(name string) edge.Cut {
+	rest := s.Rest()
+	if s.inside {
+		for r := range s.Receivers {
+			for sender := range rest.Into(r) {
+				if s.within(sender, r) {
+					rest.Remove(sender, r)
+				}
+			}
+		}
+	}
+	return edge.Cut{Name: name, Whole: rest.words}
 }
 
 // Prune is the set without what hangs in the air: heads and MLPs that no edge of

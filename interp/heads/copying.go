@@ -70,8 +70,8 @@ func Copying(m *model.Model, data Repeated, attended Attended) (*interp.Result, 
 		var chains []model.Chain
 		for h := range c.Heads {
 			chains = append(chains,
-				model.Chain{model.WO(l).H(h).AfterNorm(), model.WU().Of(tokens...)},
-				model.Chain{model.WO(l).H(h).AfterNorm(), model.WU().Average()})
+				model.Chain{model.WO(l).Head(h).AfterNorm(), model.WU().Of(tokens...)},
+				model.Chain{model.WO(l).Head(h).AfterNorm(), model.WU().Average()})
 		}
 		products, err := m.Products(chains...)
 		if err != nil {

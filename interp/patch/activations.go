@@ -3,6 +3,7 @@ package patch
 import (
 	"fmt"
 
+	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
 )
@@ -22,6 +23,14 @@ func (d Direction) String() string {
 		return "corrupted values into the clean run"
 	}
 	return "clean values into the corrupted run"
+}
+
+// subject is what is changed, for titles.
+func (d Direction) subject(what string) string {
+	if d == Noising {
+		return "corrupted " + what + " put in"
+	}
+	return "clean " + what + " put back"
 }
 
 // runs are what the run that is changed and the other one are called.
@@ -45,33 +54,40 @@ func (d Direction) runs() [2]string {
 // Geiger et al. 2021, interchange interventions; Heimersheim and Nanda 2024 on
 // the directions; TransformerLens, patching.
 type Activations struct {
-	Over                // what is patched; the zero value is resid_pre, [layer, pos]
+	Parts               // what is patched; the zero value is resid_pre, [layer, pos]
 	Direction Direction // the zero value is denoising
 	Scale     Scale     // of the values; the zero value is normalised
 }
 
 // Sweep is the request behind [Activations.Patch].
-func (a Activations) Sweep(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (model.Sweep, error) {
-	s, _, err := a.sweep(m, clean, corrupted, metric)
+func (a Activations) Sweep(m *model.Model, t task.Paired) (model.Sweep, error) {
+	s, _, err := a.sweep(m, t)
 	return s, err
 }
 
-func (a Activations) sweep(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (model.Sweep, layout, error) {
-	l, err := a.byPosition(hook.KindResidPre).lay(m.Config(), clean, hook.KindResidPre)
+func (a Activations) sweep(m *model.Model, t task.Paired) (model.Sweep, grid, error) {
+	fail := func(err error) (model.Sweep, grid, error) {
+		return model.Sweep{}, grid{}, fmt.Errorf("activation patching: %w", err)
+	}
+	p, err := task.Of(t)
 	if err != nil {
-		return model.Sweep{}, l, fmt.Errorf("activation patching: %w", err)
+		return fail(err)
 	}
-	s := model.Sweep{Base: corrupted.Metric(metric), Source: clean.Metric(metric)}
-	if a.Direction == Noising {
-		s.Base, s.Source = s.Source, s.Base
+	g, err := a.byPosition(hook.KindResidPre).grid(m.Config(), p.Clean, hook.KindResidPre)
+	if err != nil {
+		return fail(err)
 	}
-	s.Variants, err = l.variants(func(p hook.Point) (hook.Edit, error) { return p.FromSource(), nil })
-	return s, l, err
+	if a.Direction == Denoising {
+		p = p.Swapped()
+	}
+	s := model.Sweep{Base: p.Clean.Metric(p.Metric), Source: p.Corrupted.Metric(p.Metric)}
+	s.Variants = g.variants(hook.Point.FromSource)
+	return s, g, nil
 }
 
 // Explain is how the patching would be run and what it would cost.
-func (a Activations) Explain(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*model.Plan, error) {
-	s, err := a.Sweep(m, clean, corrupted, metric)
+func (a Activations) Explain(m *model.Model, t task.Paired) (*model.Plan, error) {
+	s, err := a.Sweep(m, t)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +95,8 @@ func (a Activations) Explain(m *model.Model, clean, corrupted model.Prompts, met
 }
 
 // Patch runs it. The prompts are paired row by row and equally long.
-func (a Activations) Patch(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	s, l, err := a.sweep(m, clean, corrupted, metric)
+func (a Activations) Patch(m *model.Model, t task.Paired) (*Effects, error) {
+	s, g, err := a.sweep(m, t)
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +104,9 @@ func (a Activations) Patch(m *model.Model, clean, corrupted model.Prompts, metri
 	if err != nil {
 		return nil, fmt.Errorf("activation patching: %w", err)
 	}
-	e := l.effects(run, metric, a.Direction)
-	e.subject = "clean " + l.what + " put back"
-	if a.Direction == Noising {
-		e.subject = "corrupted " + l.what + " put in"
-	}
-	out, err := newEffects(e, fmt.Sprintf("activation patching of %s, %s", l.what, a.Direction), "Vig et al. 2020; Geiger et al. 2021", run.Provenance, a.Scale)
+	e := g.effects(run, s.Base.Metrics[0], a.Direction)
+	e.subject = a.Direction.subject(g.what)
+	out, err := newEffects(e, fmt.Sprintf("activation patching of %s, %s", g.what, a.Direction), "Vig et al. 2020; Geiger et al. 2021", run.Provenance, a.Scale)
 	if err != nil {
 		return nil, fmt.Errorf("activation patching: %w", err)
 	}
@@ -103,42 +116,40 @@ func (a Activations) Patch(m *model.Model, clean, corrupted model.Prompts, metri
 // Residual puts the clean residual stream into the corrupted run, at each layer
 // and position by itself: 0 is the corrupted metric, 1 the clean one
 // [layer, pos]. See [Activations], which it is with nothing set.
-func Residual(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	return Activations{}.Patch(m, clean, corrupted, metric)
-}
+func Residual(m *model.Model, t task.Paired) (*Effects, error) { return Activations{}.Patch(m, t) }
 
-// Kind is [Residual] of another activation: [layer, pos] of those without
-// heads, such as hook.KindMLPOut, and [layer, head] of those with heads, such
-// as hook.KindQ, at all positions together.
-func Kind(m *model.Model, kind hook.Kind, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	return Activations{Over: Over{Kinds: []hook.Kind{kind}}}.Patch(m, clean, corrupted, metric)
+// ByKind is [Residual] of other activations: [layer, pos] of those without heads,
+// such as hook.KindMLPOut, and [layer, head] of those with heads, such as
+// hook.KindQ, at all positions together. Several kinds make a first axis
+// component; either all of them have heads or none.
+func ByKind(m *model.Model, t task.Paired, kinds ...hook.Kind) (*Effects, error) {
+	return Activations{Parts: Parts{Kinds: kinds}}.Patch(m, t)
 }
 
 // HeadOutputs puts each head's clean output (z) into the corrupted run, at all
 // positions [layer, head].
-func HeadOutputs(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	return Kind(m, hook.KindZ, clean, corrupted, metric)
+func HeadOutputs(m *model.Model, t task.Paired) (*Effects, error) {
+	return ByKind(m, t, hook.KindZ)
 }
 
 // HeadsByPosition is [HeadOutputs] at each position by itself
 // [layer, pos, head].
-func HeadsByPosition(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	return Activations{Over: Over{Kinds: []hook.Kind{hook.KindZ}, ByPosition: true}}.Patch(m, clean, corrupted, metric)
+func HeadsByPosition(m *model.Model, t task.Paired) (*Effects, error) {
+	return Activations{Parts: Parts{Kinds: []hook.Kind{hook.KindZ}, ByPosition: true}}.Patch(m, t)
 }
 
 // Blocks is the residual stream into each block, what its attention writes, and
 // what its MLP writes [component, layer, pos].
-func Blocks(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
+func Blocks(m *model.Model, t task.Paired) (*Effects, error) {
 	kinds := []hook.Kind{hook.KindResidPre, hook.KindAttnOut}
 	if !m.Config().AttnOnly() {
 		kinds = append(kinds, hook.KindMLPOut)
 	}
-	return Activations{Over: Over{Kinds: kinds}}.Patch(m, clean, corrupted, metric)
+	return ByKind(m, t, kinds...)
 }
 
 // HeadParts is each head's output, query, key, value and pattern
 // [component, layer, head].
-func HeadParts(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	kinds := []hook.Kind{hook.KindZ, hook.KindQ, hook.KindK, hook.KindV, hook.KindPattern}
-	return Activations{Over: Over{Kinds: kinds}}.Patch(m, clean, corrupted, metric)
+func HeadParts(m *model.Model, t task.Paired) (*Effects, error) {
+	return ByKind(m, t, hook.KindZ, hook.KindQ, hook.KindK, hook.KindV, hook.KindPattern)
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
 )
@@ -22,7 +23,7 @@ import (
 // that is asked for, three times. Source: Nanda 2022, "Attribution patching";
 // Kramár et al. 2024, "AtP*" on both mends.
 type Attribution struct {
-	Over                // what would be patched; the zero value is resid_pre, [layer, pos]
+	Parts               // what would be patched; the zero value is resid_pre, [layer, pos]
 	Direction Direction // the zero value is denoising
 
 	// QKFix recomputes the softmax with the queries or keys of the other run, and
@@ -52,29 +53,33 @@ func (a Attribution) String() string {
 
 // Estimate runs it. The effects are changes of the metric, as
 // [Activations.Patch] gives with Scale Change.
-func (a Attribution) Estimate(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	out, err := a.estimate(m, clean, corrupted, metric)
+func (a Attribution) Estimate(m *model.Model, t task.Paired) (*Effects, error) {
+	out, err := a.estimate(m, t)
 	if err != nil {
 		return nil, fmt.Errorf("attribution patching: %w", err)
 	}
 	return out, nil
 }
 
-func (a Attribution) estimate(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Effects, error) {
-	l, err := a.byPosition(hook.KindResidPre).lay(m.Config(), clean, hook.KindResidPre)
+func (a Attribution) estimate(m *model.Model, t task.Paired) (*Effects, error) {
+	p, err := task.Of(t)
 	if err != nil {
 		return nil, err
 	}
-	base, source := corrupted, clean
-	if a.Direction == Noising {
-		base, source = source, base
+	g, err := a.byPosition(hook.KindResidPre).grid(m.Config(), p.Clean, hook.KindResidPre)
+	if err != nil {
+		return nil, err
 	}
-	r, err := a.runs(m, l, base, source, metric)
+	if a.Direction == Denoising {
+		p = p.Swapped()
+	}
+	base, source, metric := p.Clean, p.Corrupted, p.Metric
+	r, err := a.runs(m, g, base, source, metric)
 	if err != nil {
 		return nil, err
 	}
 	e := Effects{metric: metric, direction: a.Direction, runs: a.Direction.runs(), Base: perSample(r.base), Other: perSample(r.source)}
-	e.Metric = l.empty(len(base.IDs))
+	e.Metric = g.empty(len(base.IDs))
 	grads, err := whole(r.base.Grads)
 	if err != nil {
 		return nil, err
@@ -92,8 +97,8 @@ func (a Attribution) estimate(m *model.Model, clean, corrupted model.Prompts, me
 			return 1 / float64(len(back))
 		}, math.Abs
 	}
-	for _, c := range l.cells {
-		l.put(e.Metric, c, func(row int) float32 {
+	for _, c := range g.cells {
+		g.put(e.Metric, c.at, func(row int) float32 {
 			if c.rows != nil && !slices.Contains(c.rows, row) {
 				return nan
 			}
@@ -108,13 +113,10 @@ func (a Attribution) estimate(m *model.Model, clean, corrupted model.Prompts, me
 			return e.Base.Values()[row] + float32(sum)
 		})
 	}
-	e.subject = "clean " + l.what + " put back, estimated"
-	if a.Direction == Noising {
-		e.subject = "corrupted " + l.what + " put in, estimated"
-	}
-	p := r.base.Provenance
-	p.Request = joined(r.base.Request, r.source.Request)
-	return newEffects(e, fmt.Sprintf("%s of %s, %s", a, l.what, a.Direction), "Nanda 2022; Kramár et al. 2024", p, Change)
+	e.subject = a.Direction.subject(g.what) + ", estimated"
+	provenance := r.base.Provenance
+	provenance.Request = joined(r.base.Request, r.source.Request)
+	return newEffects(e, fmt.Sprintf("%s of %s, %s", a, g.what, a.Direction), "Nanda 2022; Kramár et al. 2024", provenance, Change)
 }
 
 // ownLayer tells whether an activation is a part of its layer, so that nothing

@@ -39,7 +39,7 @@ type backward struct {
 	dropped int
 }
 
-func (a Attribution) runs(m *model.Model, l layout, base, source model.Prompts, metric model.Metric) (*runs, error) {
+func (a Attribution) runs(m *model.Model, g grid, base, source model.Prompts, metric model.Metric) (*runs, error) {
 	r := &runs{prompts: base, softmax: map[hook.ID]*softmax{}}
 	var values, scores []hook.Point
 	add := func(list *[]hook.Point, p hook.Point) {
@@ -47,7 +47,7 @@ func (a Attribution) runs(m *model.Model, l layout, base, source model.Prompts, 
 			*list = append(*list, p)
 		}
 	}
-	for _, c := range l.cells {
+	for _, c := range g.cells {
 		for _, p := range c.set.Points {
 			if p.Batch != nil {
 				return nil, fmt.Errorf("%s selects rows; all prompts are patched", p)

@@ -23,7 +23,7 @@ func TestAttributionIsDifferenceTimesRecordedGradient(t *testing.T) {
 	m, clean, corrupted, metric, o := recorded(t)
 	kinds := []hook.Kind{hook.KindZ, hook.KindQ, hook.KindK, hook.KindV, hook.KindPattern, hook.KindResidPre, hook.KindMLPOut}
 	for _, kind := range kinds {
-		r := must(patch.Attribution{Over: patch.Over{Kinds: []hook.Kind{kind}}, Direction: patch.Noising}.Estimate(m, clean, corrupted, metric))(t)
+		r := must(patch.Attribution{Parts: patch.Parts{Kinds: []hook.Kind{kind}}, Direction: patch.Noising}.Estimate(m, pairs(clean, corrupted, metric)))(t)
 		for l := range 3 {
 			p := hook.Point{ID: hook.ID{Kind: kind, Layer: l}}
 			was, other := must(m.Run(clean.Capture(p)))(t).At(p), must(m.Run(corrupted.Capture(p)))(t).At(p)
@@ -56,8 +56,8 @@ func TestAttributionIsTheSlope(t *testing.T) {
 	corrupted := m.Rows([][]int32{{1, 22, 3, 4, 5}, {9, 38, 7}})
 	metric := model.LogProbOf(11, 12)
 	for _, p := range []hook.Point{hook.ResidPre(1).At(1), hook.Z(1).Head(2), hook.K(1).Head(0).At(-1), hook.MLPPost(0).Coord(3), hook.Pattern(2).Head(1)} {
-		over := patch.Over{Sets: []patch.Set{{Points: []hook.Point{p}}}}
-		got := must(patch.Attribution{Over: over}.Estimate(m, clean, corrupted, metric))(t).At(0)
+		over := patch.Parts{Sets: []patch.Set{{Points: []hook.Point{p}}}}
+		got := must(patch.Attribution{Parts: over}.Estimate(m, pairs(clean, corrupted, metric)))(t).At(0)
 		from, to := must(m.Run(corrupted.Capture(p)))(t).At(p), must(m.Run(clean.Capture(p)))(t).At(p)
 		at := func(eps float32) float64 {
 			step := array.New(from.Axes()...)
@@ -125,11 +125,11 @@ func TestAttributionIsExactWhereTheModelIsLinear(t *testing.T) {
 	clean, corrupted := m.Rows([][]int32{{1, 2, 3, 4}, {5, 6, 7, 8}}), m.Rows([][]int32{{1, 9, 3, 4}, {5, 6, 10, 8}})
 	metric := model.LogitDiff(model.IDs(1, 2), model.IDs(3, 4))
 	for _, direction := range []patch.Direction{patch.Denoising, patch.Noising} {
-		for _, over := range []patch.Over{
+		for _, over := range []patch.Parts{
 			{}, {Kinds: []hook.Kind{hook.KindZ}}, {Kinds: []hook.Kind{hook.KindV}, ByPosition: true}, {Kinds: []hook.Kind{hook.KindAttnOut}},
-			{Sets: []patch.Set{patch.Heads("two", [2]int{0, 1}, [2]int{0, 0}), {Name: "embedding", Points: []hook.Point{hook.Embed().At(1)}}}},
+			{Sets: []patch.Set{patch.Set{Name: "two", Points: []hook.Point{hook.Z(0).Head(1), hook.Z(0).Head(0)}}, {Name: "embedding", Points: []hook.Point{hook.Embed().At(1)}}}},
 		} {
-			c := must(patch.Attribution{Over: over, Direction: direction}.Check(m, clean, corrupted, metric))(t)
+			c := must(patch.Attribution{Parts: over, Direction: direction}.Check(m, pairs(clean, corrupted, metric)))(t)
 			i := c.Worst[0]
 			if off := math.Abs(float64(c.Estimate.Values()[i] - c.Exact.Values()[i])); off > 1e-4 { // float32 sums
 				t.Errorf("%v, %s: the worst value is off by %g", over, direction, off)
@@ -157,7 +157,7 @@ func TestQKFixIsExactBeforeWhatIsLinear(t *testing.T) {
 		if name == "zoo:induction" {
 			metric = model.Linear(hook.AttnOut(last).At(-1), hook.Vec(upDown(m.Config().DModel)...))
 		}
-		for _, over := range []patch.Over{
+		for _, over := range []patch.Parts{
 			{Kinds: []hook.Kind{hook.KindQ}}, {Kinds: []hook.Kind{hook.KindK}}, {Kinds: []hook.Kind{hook.KindK}, ByPosition: true},
 			{Kinds: []hook.Kind{hook.KindRotK}, Places: []interp.Place{{Name: "two", Positions: hook.Positions{Rows: [][]int{{1, -2}}}}}},
 		} {
@@ -165,8 +165,8 @@ func TestQKFixIsExactBeforeWhatIsLinear(t *testing.T) {
 				continue // nothing rotates there
 			}
 			over.Layers = []int{last}
-			fixed := must(patch.Attribution{Over: over, QKFix: true}.Check(m, clean, corrupted, metric))(t)
-			plain := must(patch.Attribution{Over: over}.Check(m, clean, corrupted, metric))(t)
+			fixed := must(patch.Attribution{Parts: over, QKFix: true}.Check(m, pairs(clean, corrupted, metric)))(t)
+			plain := must(patch.Attribution{Parts: over}.Check(m, pairs(clean, corrupted, metric)))(t)
 			off := func(c *patch.Check) (most float64) {
 				for _, i := range c.Worst {
 					most = max(most, math.Abs(float64(c.Estimate.Values()[i]-c.Exact.Values()[i])))
@@ -202,8 +202,8 @@ func TestGradDrop(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	clean, corrupted := m.Rows([][]int32{{1, 2, 3, 4, 5}, {9, 8, 7}}), m.Rows([][]int32{{1, 22, 3, 4, 5}, {9, 38, 7}})
 	metric := model.LogProbOf(11, 12)
-	r := must(patch.Attribution{Over: patch.Over{Kinds: []hook.Kind{hook.KindZ}}, GradDrop: true}.Estimate(m, clean, corrupted, metric))(t)
-	resid := must(patch.Attribution{Over: patch.Over{Layers: []int{1}}, GradDrop: true}.Estimate(m, clean, corrupted, metric))(t)
+	r := must(patch.Attribution{Parts: patch.Parts{Kinds: []hook.Kind{hook.KindZ}}, GradDrop: true}.Estimate(m, pairs(clean, corrupted, metric)))(t)
+	resid := must(patch.Attribution{Parts: patch.Parts{Layers: []int{1}}, GradDrop: true}.Estimate(m, pairs(clean, corrupted, metric)))(t)
 	// One row at a time, so that nothing is past its end.
 	for row := range 2 {
 		one := metric
@@ -248,7 +248,7 @@ func TestGradDrop(t *testing.T) {
 			t.Errorf("row %d, the residual stream: %g, want %g", row, got, want)
 		}
 	}
-	c := must(patch.Attribution{Over: patch.Over{Kinds: []hook.Kind{hook.KindZ}}, GradDrop: true}.Check(m, clean, corrupted, metric))(t)
+	c := must(patch.Attribution{Parts: patch.Parts{Kinds: []hook.Kind{hook.KindZ}}, GradDrop: true}.Check(m, pairs(clean, corrupted, metric)))(t)
 	for _, v := range c.Exact.Values() {
 		if v < 0 {
 			t.Errorf("what GradDrop is held against has the sign of %g", v)
@@ -262,16 +262,16 @@ func TestGradDrop(t *testing.T) {
 func TestBadAttributions(t *testing.T) {
 	m, clean, corrupted, metric, _ := recorded(t)
 	for want, a := range map[string]patch.Attribution{
-		"whole queries": {QKFix: true, Over: patch.Over{Kinds: []hook.Kind{hook.KindQ}, Neurons: []int{0}}},
-		"selects rows":  {Over: patch.Over{Sets: []patch.Set{{Points: []hook.Point{hook.Z(0).Row(1)}}}}},
-		"no layer 7":    {Over: patch.Over{Layers: []int{7}}},
+		"whole queries": {QKFix: true, Parts: patch.Parts{Kinds: []hook.Kind{hook.KindQ}, Neurons: []int{0}}},
+		"selects rows":  {Parts: patch.Parts{Sets: []patch.Set{{Points: []hook.Point{hook.Z(0).Row(1)}}}}},
+		"no layer 7":    {Parts: patch.Parts{Layers: []int{7}}},
 	} {
-		if _, err := a.Estimate(m, clean, corrupted, metric); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := a.Estimate(m, pairs(clean, corrupted, metric)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v; it should say %q", err, want)
 		}
 	}
-	a := must(patch.Residual(m, clean, corrupted, metric))(t)
-	b := must(patch.HeadOutputs(m, clean, corrupted, metric))(t)
+	a := must(patch.Residual(m, pairs(clean, corrupted, metric)))(t)
+	b := must(patch.HeadOutputs(m, pairs(clean, corrupted, metric)))(t)
 	if _, err := patch.Compare(a, b); err == nil {
 		t.Error("effects of other parts must not be compared")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 )
@@ -25,12 +26,12 @@ type Check struct {
 
 // Check estimates and measures, and compares. What is measured for GradDrop is
 // the mean over prompts of the size of the change, which is what it estimates.
-func (a Attribution) Check(m *model.Model, clean, corrupted model.Prompts, metric model.Metric) (*Check, error) {
-	estimate, err := a.Estimate(m, clean, corrupted, metric)
+func (a Attribution) Check(m *model.Model, t task.Paired) (*Check, error) {
+	estimate, err := a.Estimate(m, t)
 	if err != nil {
 		return nil, err
 	}
-	exact, err := Activations{Over: a.Over, Direction: a.Direction, Scale: Change}.Patch(m, clean, corrupted, metric)
+	exact, err := Activations{Parts: a.Parts, Direction: a.Direction, Scale: Change}.Patch(m, t)
 	if err != nil {
 		return nil, err
 	}

@@ -1,22 +1,23 @@
 // Package patch proves what parts of a model do by changing them and measuring
 // what happens. Each verb is a struct of settings and a function of the model,
-// the prompts and a metric:
+// the task (its prompts and a metric):
 //
 //	Activations  put activations of one run into another: which places carry what differs?
-//	Ablation     take parts away: what does the metric need?
-//	Paths        send what a part writes along chosen paths: who tells whom?
+//	Ablations    take parts away: what does the metric need?
+//	Paths        send what a part writes along chosen paths: which part tells which?
 //	Tracing      spoil an embedding with noise and put parts back
 //	Attribution  estimate all of it from one gradient, and check that
 //
-// and short functions for what is asked most: [Residual], [Kind], [HeadOutputs],
+// and short functions for what is asked most: [Residual], [ByKind], [HeadOutputs],
 // [HeadsByPosition], [Blocks], [HeadParts], [KnockOut].
 //
-//	grid := nb.Must(patch.Residual(m, ioi.Clean, ioi.Corrupted, ioi.LogitDiff))
+//	grid := nb.Must(patch.Residual(m, ioi))
 //	nb.Show(plotting.Heatmap(grid))
 //
-// [Over] says which parts are walked: kinds of activations, layers, heads,
-// neurons, positions by number or by name, sets of parts. The axes of the
-// [Effects] that come out follow from it.
+// A task is what package task makes, or plain prompts with a metric: task.Pairs.
+// [Parts] say which parts are walked: kinds of activations, layers, heads, neurons,
+// positions by number or by name, sets of parts. The axes of the [Effects] that
+// come out follow from it.
 //
 // # Conventions
 //

@@ -35,7 +35,7 @@ func TestPathsAreThoseThatWerePlanted(t *testing.T) {
 	for layer := 1; layer < 5; layer++ {
 		for head := range 2 {
 			for side, at := range point {
-				r := must(patch.Paths{Receivers: []hook.Point{at(layer).Head(head)}}.Patch(m, data.Clean, data.Corrupted, data.LogitDiff))(t)
+				r := must(patch.Paths{Receivers: []hook.Point{at(layer).Head(head)}}.Patch(m, data))(t)
 				for i, v := range r.Values() {
 					name := fmt.Sprintf("%d.%d %s %d.%d", i/2, i%2, side, layer, head)
 					least, is := planted[name]
@@ -58,8 +58,8 @@ func TestPathsAreThoseThatWerePlanted(t *testing.T) {
 // Together the two that stand in for each other are needed.
 func TestPathsOfSetsFindWhatSingleOnesDoNot(t *testing.T) {
 	m, data := ioi(t)
-	both := patch.Over{Sets: []patch.Set{patch.Heads("both", [2]int{0, 0}, [2]int{1, 0})}}
-	r := must(patch.Paths{Senders: both, Receivers: []hook.Point{hook.K(2).Head(0)}}.Patch(m, data.Clean, data.Corrupted, data.LogitDiff))(t)
+	both := patch.Parts{Sets: []patch.Set{patch.Set{Name: "both", Points: []hook.Point{hook.Z(0).Head(0), hook.Z(1).Head(0)}}}}
+	r := must(patch.Paths{Senders: both, Receivers: []hook.Point{hook.K(2).Head(0)}}.Patch(m, data))(t)
 	if v := r.At(0); !(v < -1) {
 		t.Errorf("both to the keys of 2.0: %g, must be large", v)
 	}
@@ -68,7 +68,7 @@ func TestPathsOfSetsFindWhatSingleOnesDoNot(t *testing.T) {
 // What reaches the logits directly is what the movers write.
 func TestPathsToTheLogitsAreTheMovers(t *testing.T) {
 	m, data := ioi(t)
-	r := must(patch.Paths{}.Patch(m, data.Clean, data.Corrupted, data.LogitDiff))(t)
+	r := must(patch.Paths{}.Patch(m, data))(t)
 	for l := range 5 {
 		for h := range 2 {
 			mover := l == 3 || l == 4 && h == 0
@@ -83,7 +83,7 @@ func TestPathsToTheLogitsAreTheMovers(t *testing.T) {
 // Named positions as an axis: the duplicate is noticed at S2, and read at END.
 func TestPatchingAtNamedPositions(t *testing.T) {
 	m, data := ioi(t)
-	r := must(patch.Activations{Over: patch.Over{Places: data.Table}}.Patch(m, data.Clean, data.Corrupted, data.LogitDiff))(t)
+	r := must(patch.Activations{Parts: patch.Parts{Places: data.Table}}.Patch(m, data))(t)
 	at := func(layer int, place string) float64 {
 		_, labels := r.Axis(1)
 		for i, l := range labels {
@@ -100,8 +100,8 @@ func TestPatchingAtNamedPositions(t *testing.T) {
 	if early := at(0, "END"); early != 0 {
 		t.Errorf("END at the start, where both runs have the same token, restores %g", early)
 	}
-	heads := must(patch.Activations{Direction: patch.Noising, Over: patch.Over{Kinds: []hook.Kind{hook.KindZ}, Places: []interp.Place{{Name: "END", Positions: data.End}}}}.
-		Patch(m, data.Clean, data.Corrupted, data.LogitDiff))(t)
+	heads := must(patch.Activations{Direction: patch.Noising, Parts: patch.Parts{Kinds: []hook.Kind{hook.KindZ}, Places: []interp.Place{{Name: "END", Positions: data.End}}}}.
+		Patch(m, data))(t)
 	if inhibition, decoy := heads.At(2, 0, 0), heads.At(2, 0, 1); inhibition > 0.1 || decoy != 1 {
 		t.Errorf("without 2.0 at END %g is left, without its decoy %g; want nothing and all", inhibition, decoy)
 	}

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/patch"
+	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
@@ -33,6 +35,16 @@ func recorded(t testing.TB) (m *model.Model, clean, corrupted model.Prompts, met
 	return m, m.Rows(modeltest.Rows(o["clean"])), m.Rows(modeltest.Rows(o["corrupted"])), metric, o
 }
 
+func pairs(clean, corrupted model.Prompts, metric model.Metric) task.Pairs {
+	return task.Pairs{Clean: clean, Corrupted: corrupted, Metric: metric}
+}
+
+func alone(prompts model.Prompts, metric model.Metric) task.Pairs {
+	return task.Pairs{Clean: prompts, Metric: metric}
+}
+
+var zero = ablate.Ablation{Value: ablate.Zero}
+
 func must[T any](v T, err error) func(t testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
@@ -45,7 +57,7 @@ func must[T any](v T, err error) func(t testing.TB) T {
 
 func TestPatchingAgainstTransformerLens(t *testing.T) {
 	m, clean, corrupted, metric, o := recorded(t)
-	for name, over := range map[string]patch.Over{
+	for name, over := range map[string]patch.Parts{
 		"resid_pre":       {},
 		"resid_mid":       {Kinds: []hook.Kind{hook.KindResidMid}},
 		"attn_out":        {Kinds: []hook.Kind{hook.KindAttnOut}},
@@ -57,7 +69,7 @@ func TestPatchingAgainstTransformerLens(t *testing.T) {
 		"v.all_pos":       {Kinds: []hook.Kind{hook.KindV}},
 		"pattern.all_pos": {Kinds: []hook.Kind{hook.KindPattern}},
 	} {
-		r := must(patch.Activations{Over: over, Scale: patch.Raw}.Patch(m, clean, corrupted, metric))(t)
+		r := must(patch.Activations{Parts: over, Scale: patch.Raw}.Patch(m, pairs(clean, corrupted, metric)))(t)
 		want := o["patch."+name]
 		if !slices.Equal(r.Shape(), want.Shape()) {
 			t.Errorf("%s: shape %v, want %v", name, r.Shape(), want.Shape())
@@ -91,12 +103,12 @@ func TestVerbsAreTheGeneralOne(t *testing.T) {
 		}
 		return v
 	}
-	same("residual", must(patch.Residual(m, clean, corrupted, metric))(t), all("resid_pre"))
-	same("kind", must(patch.Kind(m, hook.KindMLPOut, clean, corrupted, metric))(t), all("mlp_out"))
-	same("heads", must(patch.HeadOutputs(m, clean, corrupted, metric))(t), all("z.all_pos"))
-	same("heads by position", must(patch.HeadsByPosition(m, clean, corrupted, metric))(t), all("z.by_pos"))
-	same("blocks", must(patch.Blocks(m, clean, corrupted, metric))(t), all("resid_pre", "attn_out", "mlp_out"))
-	parts := must(patch.HeadParts(m, clean, corrupted, metric))(t)
+	same("residual", must(patch.Residual(m, pairs(clean, corrupted, metric)))(t), all("resid_pre"))
+	same("kind", must(patch.ByKind(m, pairs(clean, corrupted, metric), hook.KindMLPOut))(t), all("mlp_out"))
+	same("heads", must(patch.HeadOutputs(m, pairs(clean, corrupted, metric)))(t), all("z.all_pos"))
+	same("heads by position", must(patch.HeadsByPosition(m, pairs(clean, corrupted, metric)))(t), all("z.by_pos"))
+	same("blocks", must(patch.Blocks(m, pairs(clean, corrupted, metric)))(t), all("resid_pre", "attn_out", "mlp_out"))
+	parts := must(patch.HeadParts(m, pairs(clean, corrupted, metric)))(t)
 	same("head parts", parts, all("z.all_pos", "q.all_pos", "k.all_pos", "v.all_pos", "pattern.all_pos"))
 	if _, labels := parts.Axis(0); !slices.Equal(labels, []string{"z", "q", "k", "v", "pattern"}) {
 		t.Errorf("components are called %v", labels)
@@ -107,9 +119,9 @@ func TestVerbsAreTheGeneralOne(t *testing.T) {
 // directions; in the normalised scale that is 1 and 0.
 func TestAllPositionsAtOnceAreTheOtherRun(t *testing.T) {
 	m, clean, corrupted, metric, _ := recorded(t)
-	whole := patch.Over{Layers: []int{0}, Places: []interp.Place{{Name: "all"}}}
+	whole := patch.Parts{Layers: []int{0}, Places: []interp.Place{{Name: "all"}}}
 	for direction, want := range map[patch.Direction]float64{patch.Denoising: 1, patch.Noising: 0} {
-		r := must(patch.Activations{Over: whole, Direction: direction}.Patch(m, clean, corrupted, metric))(t)
+		r := must(patch.Activations{Parts: whole, Direction: direction}.Patch(m, pairs(clean, corrupted, metric)))(t)
 		if got := r.Scalar(); math.Abs(got-want) > within {
 			t.Errorf("%s: %g, want %g", direction, got, want)
 		}
@@ -120,14 +132,14 @@ func TestAllPositionsAtOnceAreTheOtherRun(t *testing.T) {
 func TestPatchingWithItselfChangesNothing(t *testing.T) {
 	m, clean, _, metric, _ := recorded(t)
 	for _, kind := range []hook.Kind{hook.KindResidPost, hook.KindZ, hook.KindK, hook.KindPattern, hook.KindPost, hook.KindScores} {
-		a := patch.Activations{Over: patch.Over{Kinds: []hook.Kind{kind}}, Scale: patch.Change}
-		for i, v := range must(a.Patch(m, clean, clean, metric))(t).Values() {
+		a := patch.Activations{Parts: patch.Parts{Kinds: []hook.Kind{kind}}, Scale: patch.Change}
+		for i, v := range must(a.Patch(m, pairs(clean, clean, metric)))(t).Values() {
 			if math.Abs(float64(v)) > 1e-5 { // float32 in another order
 				t.Errorf("%s: value %d changes by %g", kind, i, v)
 			}
 		}
 	}
-	if _, err := patch.Residual(m, clean, clean, metric); err == nil {
+	if _, err := patch.Residual(m, pairs(clean, clean, metric)); err == nil {
 		t.Error("nothing to normalise by must be an error")
 	}
 }
@@ -150,9 +162,9 @@ func TestPatchingAgainstRunsByHand(t *testing.T) {
 	}
 	last := interp.Place{Name: "END", Positions: hook.Positions{Rows: [][]int{{-1}}}}
 	subject := interp.Place{Name: "S", Positions: hook.Each([]int{1, 1, 2})}
-	r := must(patch.Activations{Scale: patch.Raw, Over: patch.Over{
+	r := must(patch.Activations{Scale: patch.Raw, Parts: patch.Parts{
 		Kinds: []hook.Kind{hook.KindZ}, Layers: []int{1}, Heads: [][]int{{0, 3}, {2}}, Places: []interp.Place{last, subject},
-	}}.Patch(m, clean, corrupted, metric))(t)
+	}}.Patch(m, pairs(clean, corrupted, metric)))(t)
 	if got := r.Shape(); !slices.Equal(got, []int{1, 2, 2}) {
 		t.Fatalf("shape %v", got)
 	}
@@ -171,7 +183,7 @@ func TestPatchingAgainstRunsByHand(t *testing.T) {
 			}
 		}
 	}
-	each := must(patch.Activations{Scale: patch.Raw, Over: patch.Over{Layers: []int{1}}}.Patch(m, clean, corrupted, metric))(t)
+	each := must(patch.Activations{Scale: patch.Raw, Parts: patch.Parts{Layers: []int{1}}}.Patch(m, pairs(clean, corrupted, metric)))(t)
 	for row, n := range []int{5, 3, 4} {
 		for pos := range 5 {
 			got := each.Metric.At(row, 0, pos)
@@ -187,9 +199,9 @@ func TestPatchingAgainstRunsByHand(t *testing.T) {
 	if got := each.At(0, 4); math.Abs(got-each.Metric.At(0, 0, 4)) > 1e-6 {
 		t.Error("a position that one row has is the mean of that row")
 	}
-	sets := must(patch.Activations{Scale: patch.Raw, Over: patch.Over{Sets: []patch.Set{
-		patch.Heads("", [2]int{1, 0}, [2]int{1, 3}).At(last.Positions), {Name: "all of layer 0", Points: []hook.Point{hook.AttnOut(0), hook.MLPOut(0)}},
-	}}}.Patch(m, clean, corrupted, metric))(t)
+	sets := must(patch.Activations{Scale: patch.Raw, Parts: patch.Parts{Sets: []patch.Set{
+		patch.Together(hook.Z(1).Head(0), hook.Z(1).Head(3)).At(last.Positions), {Name: "all of layer 0", Points: []hook.Point{hook.AttnOut(0), hook.MLPOut(0)}},
+	}}}.Patch(m, pairs(clean, corrupted, metric)))(t)
 	if got, want := sets.At(0), r.At(0, 0, 0); math.Abs(got-want) > 2e-5 {
 		t.Errorf("two heads as a set: %g, as a list %g", got, want)
 	}
@@ -198,7 +210,7 @@ func TestPatchingAgainstRunsByHand(t *testing.T) {
 // The scales say the same in other units, and an interval holds its value.
 func TestScales(t *testing.T) {
 	m, clean, corrupted, metric, _ := recorded(t)
-	raw := must(patch.Activations{Scale: patch.Raw}.Patch(m, clean, corrupted, metric))(t)
+	raw := must(patch.Activations{Scale: patch.Raw}.Patch(m, pairs(clean, corrupted, metric)))(t)
 	from, to := raw.Base.Mean("sample").Scalar(), raw.Other.Mean("sample").Scalar()
 	for scale, of := range map[patch.Scale]func(x float64) float64{
 		patch.Raw:        func(x float64) float64 { return x },

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/heads"
 	"github.com/golens/golens/interp/patch"
 	"github.com/golens/golens/model"
@@ -42,11 +43,11 @@ func TestKnockOutAgainstTransformerLens(t *testing.T) {
 	clean, corrupted := m.Rows(modeltest.Rows(o["clean"])), m.Rows(modeltest.Rows(o["corrupted"]))
 	metric := model.LogitDiff(model.IDs(ids("answers")...), model.IDs(ids("wrongs")...))
 	base := o["clean_metric"].Scalar()
-	for name, ablation := range map[string]patch.Ablation{
-		"ablate.z.zero": {},
-		"ablate.z.mean": {Value: patch.PositionMean, Reference: corrupted},
+	for name, ablation := range map[string]ablate.Ablation{
+		"ablate.z.zero": zero,
+		"ablate.z.mean": {Value: ablate.PositionMean, Reference: ablate.Reference{Prompts: corrupted}},
 	} {
-		r, err := patch.KnockOut(m, clean, metric, ablation)
+		r, err := patch.KnockOut(m, alone(clean, metric), ablation)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,8 +67,8 @@ func TestKnockOutAgainstSingleRuns(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	prompts := m.Rows([][]int32{{1, 2, 3, 4, 5}, {9, 8, 7}})
 	metric := model.LogProbOf(11, 12)
-	for _, ablation := range []patch.Ablation{{}, {Value: patch.Mean}, {Value: patch.Mean, Reference: m.Rows([][]int32{{4, 4, 8}})}} {
-		r, err := patch.KnockOut(m, prompts, metric, ablation)
+	for _, ablation := range []ablate.Ablation{zero, {Value: ablate.Mean}, {Value: ablate.Mean, Reference: ablate.Reference{Prompts: m.Rows([][]int32{{4, 4, 8}})}}} {
+		r, err := patch.KnockOut(m, alone(prompts, metric), ablation)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +78,7 @@ func TestKnockOutAgainstSingleRuns(t *testing.T) {
 		}
 		for l := range 3 {
 			for h := range 4 {
-				edits, err := ablation.Edits(m, prompts, [2]int{l, h})
+				edits, err := ablation.Edits(m, alone(prompts, metric), hook.Z(l).Head(h))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -105,7 +106,7 @@ func TestPlantedKnockOut(t *testing.T) {
 	for i := range late {
 		late[i] = 26 + i // the second period
 	}
-	r, err := patch.KnockOut(m, p, model.NLL().AtPositions(late...), patch.Ablation{})
+	r, err := patch.KnockOut(m, alone(p, model.NLL().AtPositions(late...)), zero)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,27 +120,6 @@ func TestPlantedKnockOut(t *testing.T) {
 	}
 }
 
-func TestMeanIsOverRealTokens(t *testing.T) {
-	m := open(t, modeltest.Dir())
-	prompts := m.Rows([][]int32{{1, 2, 3, 4, 5}, {9}})
-	edits, err := patch.Ablation{Value: patch.Mean}.Edits(m, prompts, [2]int{0, 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run, err := m.Run(prompts.Capture(hook.Z(0)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	z := run.At(hook.Z(0))
-	want := 0.0
-	for _, at := range [][2]int{{0, 0}, {0, 1}, {0, 2}, {0, 3}, {0, 4}, {1, 0}} {
-		want += z.At(at[0], at[1], 1, 0) / 6
-	}
-	if got := float64(edits[0].Values[0]); math.Abs(got-want) > 1e-6 {
-		t.Errorf("mean %g, want %g", got, want)
-	}
-}
-
 func TestErrors(t *testing.T) {
 	m := open(t, "zoo:induction")
 	p := m.Tokens("the cat sat", "the dog")
@@ -150,12 +130,16 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		{"unequal rows", func() error {
-			_, err := patch.KnockOut(m, p, metric, patch.Ablation{Value: patch.PositionMean})
+			_, err := patch.KnockOut(m, alone(p, metric), ablate.Ablation{Value: ablate.PositionMean})
 			return err
 		}, "equally long"},
-		{"unknown value", func() error { _, err := patch.KnockOut(m, p, metric, patch.Ablation{Value: 9}); return err }, "not known"},
-		{"head", func() error { _, err := patch.Ablation{}.Edits(m, p, [2]int{0, 3}); return err }, "no head 0.3"},
-		{"no rows", func() error { _, err := patch.KnockOut(m, model.Prompts{}, metric, patch.Ablation{}); return err }, "no rows"},
+		{"a mean of itself", func() error { _, err := patch.KnockOut(m, alone(p, metric), ablate.Ablation{}); return err }, "its mean is itself"},
+		{"unknown value", func() error { _, err := patch.KnockOut(m, alone(p, metric), ablate.Ablation{Value: 9}); return err }, "not known"},
+		{"head", func() error {
+			_, err := ablate.Ablation{Value: ablate.Mean}.Edits(m, alone(p, metric), hook.Z(0).Head(3))
+			return err
+		}, "hook_z{head=[3]}: "},
+		{"no rows", func() error { _, err := patch.KnockOut(m, alone(model.Prompts{}, metric), zero); return err }, "no rows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.do(); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -3,16 +3,16 @@ package patch
 import (
 	"errors"
 	"fmt"
-	"slices"
 
+	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
 // Paths patches paths: what a sender writes reaches the receivers as in the run
-// of other prompts, while nothing else does. Attention is frozen on the way:
-// every later head gives what it gives in the original run. So the paths are the
+// of the corrupted prompts, while nothing else does. Attention is frozen on the way:
+// every later head gives what it gives in the clean run. So the paths are the
 // direct one and those through MLPs, or the direct one alone if MLPs are frozen
 // too.
 //
@@ -31,7 +31,7 @@ type Paths struct {
 	// (KindAttnOut), MLPs (KindMLPOut), embeddings, or sets of them, at the
 	// positions that it says. The zero value is each head's z at all positions
 	// [layer, head].
-	Senders Over
+	Senders Parts
 
 	// Receivers are where it is received, all of them together: queries, keys
 	// and values of heads or what they read (hook.Q, K, V, QInput, KInput,
@@ -39,7 +39,15 @@ type Paths struct {
 	// final residual stream, at all positions: what the logits read.
 	Receivers []hook.Point
 
+	// Apart receives at one receiver at a time, instead of all together: the first
+	// axis is then receiver.
+	Apart bool
+
 	FreezeMLPs bool // on the way to the receivers; the zero value recomputes them
+
+	// Base are edits of the clean run throughout, such as heads knocked out: the
+	// paths are then those of the model without them.
+	Base []hook.Edit
 }
 
 // step counts in a layer what a forward pass meets one after the other: the
@@ -78,45 +86,86 @@ func readsAt(c config.Config, p hook.Point) (int, bool) {
 	return 0, false
 }
 
-// plan is the layout of the senders without those that no receiver comes after,
-// and when the last receiver reads.
-func (p Paths) plan(m *model.Model, original model.Prompts) (l layout, last int, err error) {
-	c := m.Config()
-	last = step * c.Layers
-	if p.Receivers != nil {
-		last = -1
+// A journey is paths for a model and its prompts.
+type journey struct {
+	Paths
+	task.Pairs
+	grid        // of the senders, without those that no receiver comes after
+	last    int // when the last receiver reads
+	reads   []int
+	conf    config.Config
+	holding int // how many senders' messages are held at once
+}
+
+func (p Paths) prepare(m *model.Model, t task.Paired) (j *journey, err error) {
+	j = &journey{Paths: p, conf: m.Config()}
+	if j.Pairs, err = task.Of(t); err != nil {
+		return nil, err
+	}
+	if j.last = step * j.conf.Layers; p.Receivers != nil {
+		j.last = -1
 		if len(p.Receivers) == 0 {
-			return l, 0, errors.New("no receivers; leave them out to mean the final residual stream")
+			return nil, errors.New("no receivers; leave them out to mean the final residual stream")
 		}
+	} else if p.Apart {
+		return nil, errors.New("there are no receivers to be apart; give some")
 	}
 	for _, r := range p.Receivers {
-		at, ok := readsAt(c, r)
+		at, ok := readsAt(j.conf, r)
 		if !ok {
-			return l, 0, fmt.Errorf("%s is no receiver; it can be q, k, v, q_input, k_input, v_input, attn_in, mlp_in or the residual stream", r)
+			return nil, fmt.Errorf("%s is no receiver; it can be q, k, v, q_input, k_input, v_input, attn_in, mlp_in or the residual stream", r)
 		}
 		if r.Batch != nil {
-			return l, 0, fmt.Errorf("receiver %s selects rows; all prompts are received", r)
+			return nil, fmt.Errorf("receiver %s selects rows; all prompts are received", r)
 		}
-		last = max(last, at)
+		j.last, j.reads = max(j.last, at), append(j.reads, at)
 	}
-	if l, err = p.Senders.lay(c, original, hook.KindZ); err != nil {
-		return l, 0, err
+	if j.grid, err = p.Senders.grid(j.conf, j.Clean, hook.KindZ); err != nil {
+		return nil, err
 	}
 	var earlier []cell
-	for _, s := range l.cells {
+	for _, s := range j.cells {
 		first, err := firstWrite(s.set)
 		if err != nil {
-			return l, 0, err
+			return nil, err
 		}
-		if first < last {
+		if first < j.last {
 			earlier = append(earlier, s)
 		}
 	}
 	if earlier == nil {
-		return l, 0, errors.New("no sender comes before a receiver")
+		return nil, errors.New("no sender comes before a receiver")
 	}
-	l.cells = earlier
-	return l, last, nil
+	j.cells = earlier
+	j.holding = max(1, held/max(1, j.size()))
+	return j, nil
+}
+
+// held is how many values that receivers get are held at once: 256 MB.
+const held = 64 << 20
+
+// size is how many values one sender's message to all receivers has.
+func (j *journey) size() int {
+	n := 0
+	for _, r := range j.Receivers {
+		width, heads := j.conf.DModel, 1
+		if r.Kind == hook.KindQ || r.Kind == hook.KindK || r.Kind == hook.KindV {
+			width = j.conf.DHead
+		}
+		if r.Kind.HeadAxis() >= 0 {
+			if heads = len(r.Heads); r.Heads == nil {
+				heads = headsOf(j.conf, r.Kind)
+			}
+		}
+		for row, ids := range j.Clean.IDs {
+			if at := r.Pos.In(row); at != nil {
+				n += len(at) * heads * width
+			} else {
+				n += len(ids) * heads * width
+			}
+		}
+	}
+	return n
 }
 
 func firstWrite(s Set) (int, error) {
@@ -134,68 +183,75 @@ func firstWrite(s Set) (int, error) {
 }
 
 // send freezes what lies between a sender and the last receiver, and then has
-// the sender write what it does in the other run.
-func (p Paths) send(c config.Config, last int) func(cell) []hook.Edit {
-	return func(s cell) (edits []hook.Edit) {
-		first, _ := firstWrite(s.set) // checked when planned
-		for l := range c.Layers {
-			if at := step*l + 1; at > first && at < last {
-				edits = append(edits, hook.Z(l).Freeze())
-			}
-			if at := step*l + 3; p.FreezeMLPs && !c.AttnOnly() && at > first && at < last {
-				edits = append(edits, hook.MLPOut(l).Freeze())
-			}
+// the sender write what it does in the corrupted run.
+func (j *journey) send(s cell) (edits []hook.Edit) {
+	first, _ := firstWrite(s.set) // checked when prepared
+	for l := range j.conf.Layers {
+		if at := step*l + 1; at > first && at < j.last {
+			edits = append(edits, hook.Z(l).Freeze())
 		}
-		for _, point := range s.set.Points {
-			edits = append(edits, point.FromSource())
+		if at := step*l + 3; j.FreezeMLPs && !j.conf.AttnOnly() && at > first && at < j.last {
+			edits = append(edits, hook.MLPOut(l).Freeze())
 		}
-		return edits
 	}
+	for _, point := range s.set.Points {
+		edits = append(edits, point.FromSource())
+	}
+	return edits
 }
 
 // Sweep is the first request behind [Paths.Patch]: every sender sends. Without
 // receivers it is the only one; else it captures what they read.
-func (p Paths) Sweep(m *model.Model, original, other model.Prompts, metric model.Metric) (model.Sweep, error) {
-	l, last, err := p.plan(m, original)
+func (p Paths) Sweep(m *model.Model, t task.Paired) (model.Sweep, error) {
+	j, err := p.prepare(m, t)
 	if err != nil {
 		return model.Sweep{}, fmt.Errorf("path patching: %w", err)
 	}
-	return p.first(m.Config(), l, last, original, other, metric), nil
+	return j.sweep(j.cells), nil
 }
 
-func (p Paths) first(c config.Config, l layout, last int, original, other model.Prompts, metric model.Metric) model.Sweep {
-	s := model.Sweep{Base: original.Metric(metric), Source: other.Metric(metric)}
-	send := p.send(c, last)
-	for _, sender := range l.cells {
-		s.Variants = append(s.Variants, model.Variant{Name: sender.set.String(), Edits: send(sender), Rows: sender.rows})
+// base is the run that is changed.
+func (j *journey) base() model.Request { return j.Clean.Edit(j.Base...) }
+
+func (j *journey) sweep(senders []cell) model.Sweep {
+	s := model.Sweep{Base: j.base().Metric(j.Metric), Source: j.Corrupted.Metric(j.Metric)}
+	for _, sender := range senders {
+		s.Variants = append(s.Variants, model.Variant{Name: sender.set.String(), Edits: j.send(sender), Rows: sender.rows})
 	}
-	if p.Receivers != nil {
-		s.Base = original.Capture(p.Receivers...)
-		s.Captures, s.Source = slices.Clone(p.Receivers), other.Request()
+	if j.Receivers != nil {
+		for _, r := range j.Receivers {
+			if r.Find(s.Captures) < 0 { // heads may share a key
+				s.Captures = append(s.Captures, r)
+			}
+		}
+		s.Base, s.Source = j.base().Capture(s.Captures...), j.Corrupted.Request()
 	}
 	return s
 }
 
-// Explain is how the sweeps would be run and what they would cost.
-func (p Paths) Explain(m *model.Model, original, other model.Prompts, metric model.Metric) (Plans, error) {
-	s, err := p.Sweep(m, original, other, metric)
+// Explain is how the sweeps would be run and what they would cost, were all senders
+// held at once.
+func (p Paths) Explain(m *model.Model, t task.Paired) (Plans, error) {
+	j, err := p.prepare(m, t)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("path patching: %w", err)
 	}
-	first, err := m.Explain(s)
+	first, err := m.Explain(j.sweep(j.cells))
 	if err != nil {
 		return nil, err
 	}
 	if p.Receivers == nil {
 		return Plans{*first}, nil
 	}
-	receive := model.Sweep{Base: original.Metric(metric)}
-	for _, v := range s.Variants {
-		v.Edits = nil
-		for _, r := range p.Receivers {
-			v.Edits = append(v.Edits, r.Zero()) // of what is received only the place matters here
+	receive := model.Sweep{Base: j.base().Metric(j.Metric)}
+	for _, s := range j.cells {
+		for _, group := range j.groups(s) {
+			v := model.Variant{Name: s.set.String(), Rows: s.rows}
+			for _, r := range group.receivers {
+				v.Edits = append(v.Edits, j.Receivers[r].Zero()) // of what is received only the place matters here
+			}
+			receive.Variants = append(receive.Variants, v)
 		}
-		receive.Variants = append(receive.Variants, v)
 	}
 	second, err := m.Explain(receive)
 	if err != nil {
@@ -204,35 +260,36 @@ func (p Paths) Explain(m *model.Model, original, other model.Prompts, metric mod
 	return Plans{*first, *second}, nil
 }
 
-// Patch runs it: original is the run that is changed and read, other the one
-// that senders take their values from (clean and corrupted prompts, or the other
-// way round). The prompts are paired row by row and equally long. The effects
-// are changes of the metric; those of senders that come after all receivers are
-// NaN. On the scale Normalised the original run is taken for the clean one.
-func (p Paths) Patch(m *model.Model, original, other model.Prompts, metric model.Metric) (*Effects, error) {
+// Patch runs it: the clean run is changed and read, and senders take their values
+// from the corrupted one ([task.Pairs.Swapped] exchanges the two). The prompts are
+// paired row by row and equally long. The effects are changes of the metric; those
+// of senders that come after their receivers are NaN. On the scale Normalised 1 is
+// the clean run as Base leaves it.
+func (p Paths) Patch(m *model.Model, t task.Paired) (*Effects, error) {
 	fail := func(err error) (*Effects, error) { return nil, fmt.Errorf("path patching: %w", err) }
-	l, last, err := p.plan(m, original)
-	if err != nil {
-		return fail(err)
-	}
-	s := p.first(m.Config(), l, last, original, other, metric)
-	run, err := m.Sweep(s)
+	j, err := p.prepare(m, t)
 	if err != nil {
 		return fail(err)
 	}
 	e := Effects{}
-	provenance := run.Provenance
-	if p.Receivers == nil {
-		e = l.effects(run, metric, Noising)
-	} else if e, provenance, err = p.receive(m, l, run, original, other, metric); err != nil {
+	var provenance model.Provenance
+	if p.Receivers != nil {
+		e, provenance, err = j.receive(m)
+	} else {
+		var run *model.SweepResult
+		if run, err = m.Sweep(j.sweep(j.cells)); err == nil {
+			e, provenance = j.effects(run, j.Metric, Noising), run.Provenance
+		}
+	}
+	if err != nil {
 		return fail(err)
 	}
-	e.subject, e.runs = fmt.Sprintf("%s sent to %s", l.what, p.to()), [2]string{"original", "other"}
+	e.subject, e.runs = fmt.Sprintf("%s sent to %s", j.what, p.to()), [2]string{"clean", "corrupted"}
 	mlps := "recomputed"
 	if p.FreezeMLPs {
 		mlps = "frozen"
 	}
-	out, err := newEffects(e, fmt.Sprintf("path patching of %s to %s, MLPs %s", l.what, p.to(), mlps), "Wang et al. 2022, algorithm 1", provenance, Change)
+	out, err := newEffects(e, fmt.Sprintf("path patching of %s to %s, MLPs %s", j.what, p.to(), mlps), "Wang et al. 2022, algorithm 1", provenance, Change)
 	if err != nil {
 		return fail(err)
 	}

@@ -10,76 +10,139 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
-// receive is the second sweep: the receivers read what they read under each
-// sender. Rows whose receivers read nothing new are as they were.
-func (p Paths) receive(m *model.Model, l layout, sent *model.SweepResult, original, other model.Prompts, metric model.Metric) (Effects, model.Provenance, error) {
-	fail := func(err error) (Effects, model.Provenance, error) { return Effects{}, sent.Provenance, err }
-	s := model.Sweep{Base: original.Metric(metric)}
-	var ran []cell // those with a variant
-	n := len(original.IDs)
-	for i, c := range l.cells {
-		v := model.Variant{Name: c.set.String()}
-		changed := make([]bool, n)
-		for _, r := range p.Receivers {
-			read := sent.At(r).Select(hook.Variant, i).Squeeze(hook.Variant)
-			was := sent.Base.At(r)
-			for _, a := range []*array.Array{read, was} {
-				if err := a.Err(); err != nil {
-					return fail(err)
+// Receivers that read together, and where in the result their effects begin.
+type receivers struct {
+	receivers []int
+	at        int
+}
+
+// groups are the receivers after a sender, all together or each by itself.
+func (j *journey) groups(s cell) []receivers {
+	first, _ := firstWrite(s.set) // checked when prepared
+	all := []receivers{{}}
+	if j.Apart {
+		all = nil
+	}
+	each := 1 // values of a receiver
+	for _, ax := range j.axes {
+		each *= ax.Len
+	}
+	for r, at := range j.reads {
+		switch {
+		case at <= first:
+		case j.Apart:
+			all = append(all, receivers{[]int{r}, r * each})
+		default:
+			all[0].receivers = append(all[0].receivers, r)
+		}
+	}
+	return all
+}
+
+// receive sends and receives, as many senders at a time as can be held. Rows whose
+// receivers read nothing new are as they were.
+func (j *journey) receive(m *model.Model) (e Effects, provenance model.Provenance, err error) {
+	plain, err := m.Run(j.Corrupted.Metric(j.Metric))
+	if err != nil {
+		return e, provenance, err
+	}
+	n := len(j.Clean.IDs)
+	whole := j.grid
+	if j.Apart {
+		names := make([]string, len(j.Receivers))
+		for i := range names {
+			names[i] = Paths{Receivers: j.Receivers[i : i+1]}.to()
+		}
+		whole.axes = append([]array.Axis{array.Labels("receiver", names)}, j.axes...)
+	}
+	e = Effects{metric: j.Metric, direction: Noising, Other: perSample(plain), Metric: whole.empty(n)}
+	var hashes []string
+	for senders := range slices.Chunk(j.cells, j.holding) {
+		sent, err := m.Sweep(j.sweep(senders))
+		if err != nil {
+			return e, provenance, err
+		}
+		s, to, err := j.messages(sent, senders)
+		if err != nil {
+			return e, provenance, err
+		}
+		e.Plans, hashes, provenance = append(e.Plans, sent.Plan), append(hashes, sent.Request), sent.Provenance
+		var rows *array.Array
+		if len(s.Variants) > 0 {
+			run, err := m.Sweep(s)
+			if err != nil {
+				return e, provenance, err
+			}
+			e.Base, rows = perSample(run.Base), run.PerRow(0)
+			e.Plans, hashes = append(e.Plans, run.Plan), append(hashes, run.Request)
+		} else if e.Base == nil { // nothing is received
+			base, err := m.Run(s.Base)
+			if err != nil {
+				return e, provenance, err
+			}
+			e.Base = perSample(base)
+		}
+		for _, c := range senders {
+			for _, g := range j.groups(c) {
+				whole.put(e.Metric, g.at+c.at, func(row int) float32 {
+					if c.rows != nil && !slices.Contains(c.rows, row) {
+						return nan
+					}
+					return e.Base.Values()[row]
+				})
+			}
+		}
+		for i, v := range s.Variants {
+			for _, row := range v.Rows {
+				e.Metric.Values()[row*len(e.Metric.Values())/n+to[i]] = rows.Values()[i*n+row]
+			}
+		}
+	}
+	provenance.Request = joined(hashes...)
+	return e, provenance, nil
+}
+
+// messages is the second sweep: the receivers read what they read under each
+// sender. It also says where in the result each variant belongs.
+func (j *journey) messages(sent *model.SweepResult, senders []cell) (s model.Sweep, to []int, err error) {
+	s = model.Sweep{Base: j.base().Metric(j.Metric)}
+	n := len(j.Clean.IDs)
+	for i, c := range senders {
+		for _, g := range j.groups(c) {
+			v := model.Variant{Name: c.set.String()}
+			changed := make([]bool, n)
+			var set []hook.Point
+			for _, k := range g.receivers {
+				r := j.Receivers[k]
+				if r.Find(set) >= 0 {
+					continue // heads may share a key
+				}
+				set = append(set, r)
+				read, was := sent.At(r).Pick(hook.Variant, i), sent.Base.At(r)
+				for _, a := range []*array.Array{read, was} {
+					if err := a.Err(); err != nil {
+						return s, nil, err
+					}
+				}
+				size := len(read.Values()) / n
+				for row := range n {
+					part := func(a *array.Array) []float32 { return finite(a.Values()[row*size : (row+1)*size]) }
+					runs := c.rows == nil || slices.Contains(c.rows, row)
+					changed[row] = changed[row] || runs && !slices.Equal(part(read), part(was))
+				}
+				v.Edits = append(v.Edits, r.Replace(array.Of(finite(read.Values()), read.Axes()...)))
+			}
+			for row, is := range changed {
+				if is {
+					v.Rows = append(v.Rows, row)
 				}
 			}
-			size := len(read.Values()) / n
-			for row := range n {
-				part := func(a *array.Array) []float32 { return finite(a.Values()[row*size : (row+1)*size]) }
-				runs := c.rows == nil || slices.Contains(c.rows, row)
-				changed[row] = changed[row] || runs && !slices.Equal(part(read), part(was))
-			}
-			v.Edits = append(v.Edits, r.Replace(array.Of(finite(read.Values()), read.Axes()...)))
-		}
-		for row, is := range changed {
-			if is {
-				v.Rows = append(v.Rows, row)
+			if v.Rows != nil {
+				s.Variants, to = append(s.Variants, v), append(to, g.at+c.at)
 			}
 		}
-		if v.Rows != nil {
-			s.Variants, ran = append(s.Variants, v), append(ran, c)
-		}
 	}
-	plain, err := m.Run(other.Metric(metric))
-	if err != nil {
-		return fail(err)
-	}
-	e := Effects{metric: metric, direction: Noising, Plans: Plans{sent.Plan}, Other: perSample(plain), Metric: l.empty(n)}
-	p1 := sent.Provenance
-	var rows *array.Array
-	if s.Variants == nil { // nobody receives anything
-		base, err := m.Run(original.Metric(metric))
-		if err != nil {
-			return fail(err)
-		}
-		e.Base = perSample(base)
-	} else {
-		run, err := m.Sweep(s)
-		if err != nil {
-			return fail(err)
-		}
-		e.Base, rows, e.Plans = perSample(run.Base), run.PerRow(0), append(e.Plans, run.Plan)
-		p1.Request = joined(sent.Request, run.Request)
-	}
-	for _, c := range l.cells {
-		l.put(e.Metric, c, func(row int) float32 {
-			if c.rows != nil && !slices.Contains(c.rows, row) {
-				return nan
-			}
-			return e.Base.Values()[row]
-		})
-	}
-	for i, c := range ran {
-		for _, row := range s.Variants[i].Rows {
-			e.Metric.Values()[row*len(e.Metric.Values())/n+c.at] = rows.Values()[i*n+row]
-		}
-	}
-	return e, p1, nil
+	return s, to, nil
 }
 
 // joined identifies several requests as one.
@@ -89,4 +152,15 @@ func joined(hashes ...string) string {
 		sum.Write([]byte(h))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// finite puts 0 for NaN, which would spread from padding into attention.
+func finite(values []float32) []float32 {
+	out := slices.Clone(values)
+	for i, v := range out {
+		if v != v {
+			out[i] = 0
+		}
+	}
+	return out
 }

@@ -21,13 +21,13 @@ func TestPathsAgainstPeers(t *testing.T) {
 	} {
 		for mlps, frozen := range map[string]bool{"mlps_recomputed": false, "mlps_frozen": true} {
 			p := patch.Paths{Receivers: receivers, FreezeMLPs: frozen}
-			r := must(must(p.Patch(m, clean, corrupted, metric))(t).In(patch.Raw))(t)
+			r := must(must(p.Patch(m, pairs(clean, corrupted, metric)))(t).In(patch.Raw))(t)
 			d := modeltest.MaxDiff(r.Array, o["path."+name+"."+mlps])
 			t.Logf("%s, %s: largest difference %.1e", name, mlps, d)
 			if !(d <= within) {
 				t.Errorf("%s, %s differs by %g", name, mlps, d)
 			}
-			if plans := must(p.Explain(m, clean, corrupted, metric))(t); len(plans) != len(r.Plans) {
+			if plans := must(p.Explain(m, pairs(clean, corrupted, metric)))(t); len(plans) != len(r.Plans) {
 				t.Errorf("%s: %d plans, run as %d", name, len(plans), len(r.Plans))
 			}
 		}
@@ -37,14 +37,14 @@ func TestPathsAgainstPeers(t *testing.T) {
 // What reads the residual stream can be named by what it reads as well.
 func TestReceiversByTheirInputs(t *testing.T) {
 	m, clean, corrupted, metric, _ := recorded(t)
-	for _, senders := range []patch.Over{{}, {Kinds: []hook.Kind{hook.KindMLPOut}}, {Kinds: []hook.Kind{hook.KindEmbed}}} {
+	for _, senders := range []patch.Parts{{}, {Kinds: []hook.Kind{hook.KindMLPOut}}, {Kinds: []hook.Kind{hook.KindEmbed}}} {
 		for _, pair := range [][2]hook.Point{
 			{hook.Q(2).Head(1).At(-1, 3), hook.QInput(2).Head(1).At(-1, 3)},
 			{hook.K(1).Head(0), hook.KInput(1).Head(0)},
 			{hook.V(2).Head(3, 0), hook.VInput(2).Head(3, 0)},
 		} {
-			a := must(patch.Paths{Senders: senders, Receivers: pair[:1]}.Patch(m, clean, corrupted, metric))(t)
-			b := must(patch.Paths{Senders: senders, Receivers: pair[1:]}.Patch(m, clean, corrupted, metric))(t)
+			a := must(patch.Paths{Senders: senders, Receivers: pair[:1]}.Patch(m, pairs(clean, corrupted, metric)))(t)
+			b := must(patch.Paths{Senders: senders, Receivers: pair[1:]}.Patch(m, pairs(clean, corrupted, metric)))(t)
 			if d := modeltest.MaxDiff(a.Array, b.Array); !(d < 2e-5) { // float32 in another order
 				t.Errorf("%s and %s differ by %g", pair[0], pair[1], d)
 			}
@@ -56,8 +56,8 @@ func TestReceiversByTheirInputs(t *testing.T) {
 func TestFinalResidualAsAReceiver(t *testing.T) {
 	m, clean, corrupted, metric, _ := recorded(t)
 	for _, frozen := range []bool{false, true} {
-		plain := must(patch.Paths{FreezeMLPs: frozen}.Patch(m, clean, corrupted, metric))(t)
-		named := must(patch.Paths{FreezeMLPs: frozen, Receivers: []hook.Point{hook.ResidPost(2)}}.Patch(m, clean, corrupted, metric))(t)
+		plain := must(patch.Paths{FreezeMLPs: frozen}.Patch(m, pairs(clean, corrupted, metric)))(t)
+		named := must(patch.Paths{FreezeMLPs: frozen, Receivers: []hook.Point{hook.ResidPost(2)}}.Patch(m, pairs(clean, corrupted, metric)))(t)
 		if d := modeltest.MaxDiff(plain.Array, named.Array); !(d < 2e-5) {
 			t.Errorf("frozen %t: they differ by %g", frozen, d)
 		}
@@ -69,15 +69,15 @@ func TestFinalResidualAsAReceiver(t *testing.T) {
 // frozen, are the whole of it too.
 func TestPathsThatAreTheWholePatch(t *testing.T) {
 	m, clean, corrupted, metric, _ := recorded(t)
-	path := must(patch.Paths{Senders: patch.Over{Layers: []int{2}}}.Patch(m, clean, corrupted, metric))(t)
-	whole := must(patch.Activations{Over: patch.Over{Kinds: []hook.Kind{hook.KindZ}, Layers: []int{2}}, Direction: patch.Noising, Scale: patch.Change}.
-		Patch(m, clean, corrupted, metric))(t)
+	path := must(patch.Paths{Senders: patch.Parts{Layers: []int{2}}}.Patch(m, pairs(clean, corrupted, metric)))(t)
+	whole := must(patch.Activations{Parts: patch.Parts{Kinds: []hook.Kind{hook.KindZ}, Layers: []int{2}}, Direction: patch.Noising, Scale: patch.Change}.
+		Patch(m, pairs(clean, corrupted, metric)))(t)
 	if d := modeltest.MaxDiff(path.Array, whole.Array); !(d < 2e-5) {
 		t.Errorf("from the last layer they differ by %g", d)
 	}
-	path = must(patch.Paths{Senders: patch.Over{Layers: []int{1}}, Receivers: []hook.Point{hook.ResidMid(1)}}.Patch(m, clean, corrupted, metric))(t)
-	whole = must(patch.Activations{Over: patch.Over{Kinds: []hook.Kind{hook.KindZ}, Layers: []int{1}}, Direction: patch.Noising, Scale: patch.Change}.
-		Patch(m, clean, corrupted, metric))(t)
+	path = must(patch.Paths{Senders: patch.Parts{Layers: []int{1}}, Receivers: []hook.Point{hook.ResidMid(1)}}.Patch(m, pairs(clean, corrupted, metric)))(t)
+	whole = must(patch.Activations{Parts: patch.Parts{Kinds: []hook.Kind{hook.KindZ}, Layers: []int{1}}, Direction: patch.Noising, Scale: patch.Change}.
+		Patch(m, pairs(clean, corrupted, metric)))(t)
 	if d := modeltest.MaxDiff(path.Array, whole.Array); !(d < 2e-5) {
 		t.Errorf("to the next residual stream they differ by %g", d)
 	}
@@ -90,8 +90,8 @@ func TestSendersThatComeLaterAreNaN(t *testing.T) {
 		m := open(t, dirs[family])
 		a, b := m.Rows([][]int32{{1, 2, 3, 4}, {7, 8, 9}}), m.Rows([][]int32{{1, 5, 3, 4}, {7, 6, 9}})
 		metric := model.LogProbOf(3)
-		heads := must(patch.Paths{Receivers: []hook.Point{hook.MLPIn(1)}}.Patch(m, a, b, metric))(t)
-		mlps := must(patch.Paths{Senders: patch.Over{Kinds: []hook.Kind{hook.KindMLPOut}}, Receivers: []hook.Point{hook.MLPIn(1)}}.Patch(m, a, b, metric))(t)
+		heads := must(patch.Paths{Receivers: []hook.Point{hook.MLPIn(1)}}.Patch(m, pairs(a, b, metric)))(t)
+		mlps := must(patch.Paths{Senders: patch.Parts{Kinds: []hook.Kind{hook.KindMLPOut}}, Receivers: []hook.Point{hook.MLPIn(1)}}.Patch(m, pairs(a, b, metric)))(t)
 		for l := range 3 {
 			there := func(v float64) bool { return v == v }
 			if want := l == 0 || l == 1 && !parallel; there(heads.At(l, 0)) != want {
@@ -117,7 +117,7 @@ func TestPlantedPaths(t *testing.T) {
 	corrupted := m.Rows([][]int32{{0, 35, 6, 7, 8, 9, 10, 5}, {0, 15, 16, 37, 18, 19, 20, 17}})
 	metric := model.LogProbOf(6, 18)
 	to := func(r ...hook.Point) *patch.Effects {
-		return must(patch.Paths{Senders: patch.Over{Layers: []int{0}}, Receivers: r}.Patch(m, clean, corrupted, metric))(t)
+		return must(patch.Paths{Senders: patch.Parts{Layers: []int{0}}, Receivers: r}.Patch(m, pairs(clean, corrupted, metric)))(t)
 	}
 	keys := to(hook.K(1).Head(1))
 	if got := keys.At(0, 0); !(got < -2) {
@@ -140,13 +140,13 @@ func TestPlantedPaths(t *testing.T) {
 
 func TestPathsOfOtherShapes(t *testing.T) {
 	m, clean, corrupted, metric, _ := recorded(t)
-	sets := patch.Over{Sets: []patch.Set{patch.Heads("two", [2]int{0, 1}, [2]int{1, 2}), {Points: []hook.Point{hook.Z(0).Head(1)}}, {Name: "late", Points: []hook.Point{hook.MLPOut(2)}}}}
-	r := must(patch.Paths{Senders: sets, Receivers: []hook.Point{hook.K(2).Head(1), hook.Q(2).Head(1).At(-1)}}.Patch(m, clean, corrupted, metric))(t)
+	sets := patch.Parts{Sets: []patch.Set{patch.Set{Name: "two", Points: []hook.Point{hook.Z(0).Head(1), hook.Z(1).Head(2)}}, {Points: []hook.Point{hook.Z(0).Head(1)}}, {Name: "late", Points: []hook.Point{hook.MLPOut(2)}}}}
+	r := must(patch.Paths{Senders: sets, Receivers: []hook.Point{hook.K(2).Head(1), hook.Q(2).Head(1).At(-1)}}.Patch(m, pairs(clean, corrupted, metric)))(t)
 	if !slices.Equal(r.Shape(), []int{3}) || math.IsNaN(r.At(0)) || !math.IsNaN(r.At(2)) {
 		t.Errorf("sets as senders: %v", r.Values())
 	}
-	at := patch.Paths{Senders: patch.Over{ByPosition: true, Layers: []int{0}}}
-	by := must(at.Patch(m, clean, corrupted, metric))(t)
+	at := patch.Paths{Senders: patch.Parts{ByPosition: true, Layers: []int{0}}}
+	by := must(at.Patch(m, pairs(clean, corrupted, metric)))(t)
 	if !slices.Equal(by.Shape(), []int{1, 11, 4}) {
 		t.Errorf("by position: %v", by.Shape())
 	}
@@ -160,17 +160,17 @@ func TestPathsOfOtherShapes(t *testing.T) {
 		}
 	}
 	for want, p := range map[string]patch.Paths{
-		"sends nothing":             {Senders: patch.Over{Kinds: []hook.Kind{hook.KindResidPre}}},
+		"sends nothing":             {Senders: patch.Parts{Kinds: []hook.Kind{hook.KindResidPre}}},
 		"is no receiver":            {Receivers: []hook.Point{hook.Pattern(1)}},
 		"no sender comes before":    {Receivers: []hook.Point{hook.Q(0)}},
 		"layers 0 to 2":             {Receivers: []hook.Point{hook.Q(5)}},
 		"selects rows":              {Receivers: []hook.Point{hook.Q(1).Row(0)}},
 		"leave them out":            {Receivers: []hook.Point{}},
-		"there is no layer 9":       {Senders: patch.Over{Layers: []int{9}}},
-		"there is no head 4":        {Senders: patch.Over{Heads: [][]int{{4}}}},
-		"do not have the same axes": {Senders: patch.Over{Kinds: []hook.Kind{hook.KindZ, hook.KindMLPOut}}},
+		"there is no layer 9":       {Senders: patch.Parts{Layers: []int{9}}},
+		"there is no head 4":        {Senders: patch.Parts{Heads: [][]int{{4}}}},
+		"do not have the same axes": {Senders: patch.Parts{Kinds: []hook.Kind{hook.KindZ, hook.KindMLPOut}}},
 	} {
-		if _, err := p.Patch(m, clean, corrupted, metric); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := p.Patch(m, pairs(clean, corrupted, metric)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v; it should say %q", err, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
@@ -25,7 +26,7 @@ import (
 // Source: Meng et al. 2022, "Locating and editing factual associations in GPT",
 // section 2.
 type Tracing struct {
-	Over // what is put back; the zero value is resid_post, [layer, pos]
+	Parts // what is put back; the zero value is resid_post, [layer, pos]
 
 	Subject hook.Positions // whose embeddings are spoiled; must be given
 
@@ -64,62 +65,66 @@ func (t Tracing) defaults() (Tracing, error) {
 }
 
 // Sweep is the request behind one sample of noise; each has its own.
-func (t Tracing) Sweep(m *model.Model, prompts model.Prompts, metric model.Metric, sample int) (model.Sweep, error) {
-	fail := func(err error) (model.Sweep, error) { return model.Sweep{}, fmt.Errorf("causal tracing: %w", err) }
-	t, err := t.defaults()
+func (t Tracing) Sweep(m *model.Model, of task.Paired, sample int) (model.Sweep, error) {
+	s, err := t.prepare(m, of)
 	if err != nil {
-		return fail(err)
+		return model.Sweep{}, fmt.Errorf("causal tracing: %w", err)
 	}
-	l, err := t.lay(m, prompts)
-	if err != nil {
-		return fail(err)
-	}
-	embedded, sigma, err := t.subject(m, prompts)
-	if err != nil {
-		return fail(err)
-	}
-	return t.sweep(l, prompts, metric, embedded, sigma, sample)
+	return s.sweep(sample), nil
 }
 
 // Explain is how the sweep of one sample of noise would be run and what it would
 // cost; all samples are alike.
-func (t Tracing) Explain(m *model.Model, prompts model.Prompts, metric model.Metric) (*model.Plan, error) {
-	s, err := t.Sweep(m, prompts, metric, 0)
+func (t Tracing) Explain(m *model.Model, of task.Paired) (*model.Plan, error) {
+	s, err := t.Sweep(m, of, 0)
 	if err != nil {
 		return nil, err
 	}
 	return m.Explain(s)
 }
 
-// Patch runs it. Samples of the effects are the prompts, each the mean over
-// noise; of a single prompt they are the samples of noise.
-func (t Tracing) Patch(m *model.Model, prompts model.Prompts, metric model.Metric) (*Effects, error) {
+// A spoiling is a tracing of certain prompts.
+type spoiling struct {
+	Tracing
+	task.Pairs
+	grid
+	shape []int   // of the subjects' embeddings [batch, pos, d_model]
+	sigma float64 // the standard deviation of their values
+}
+
+func (t Tracing) prepare(m *model.Model, of task.Paired) (s spoiling, err error) {
+	if s.Tracing, err = t.defaults(); err != nil {
+		return s, err
+	}
+	if s.Pairs, err = task.Of(of); err != nil {
+		return s, err
+	}
+	if s.grid, err = s.windows(m, s.Clean); err != nil {
+		return s, err
+	}
+	s.shape, s.sigma, err = t.subject(m, s.Clean)
+	return s, err
+}
+
+// Patch runs it, on the clean prompts alone. Samples of the effects are the
+// prompts, each the mean over noise; of a single prompt they are the samples of
+// noise.
+func (t Tracing) Patch(m *model.Model, of task.Paired) (*Effects, error) {
 	fail := func(err error) (*Effects, error) { return nil, fmt.Errorf("causal tracing: %w", err) }
-	t, err := t.defaults()
+	p, err := t.prepare(m, of)
 	if err != nil {
 		return fail(err)
 	}
-	l, err := t.lay(m, prompts)
-	if err != nil {
-		return fail(err)
-	}
-	embedded, sigma, err := t.subject(m, prompts)
-	if err != nil {
-		return fail(err)
-	}
+	t = p.Tracing
 	var all []Effects
 	var hashes []string
 	var provenance model.Provenance
 	for sample := range t.Samples {
-		s, err := t.sweep(l, prompts, metric, embedded, sigma, sample)
+		run, err := m.Sweep(p.sweep(sample))
 		if err != nil {
 			return fail(err)
 		}
-		run, err := m.Sweep(s)
-		if err != nil {
-			return fail(err)
-		}
-		all, hashes, provenance = append(all, l.effects(run, metric, Denoising)), append(hashes, run.Request), run.Provenance
+		all, hashes, provenance = append(all, p.effects(run, p.Metric, Denoising)), append(hashes, run.Request), run.Provenance
 	}
 	e := all[0]
 	join := func(of func(Effects) *array.Array) *array.Array {
@@ -137,12 +142,12 @@ func (t Tracing) Patch(m *model.Model, prompts model.Prompts, metric model.Metri
 		e.Plans = append(e.Plans, one.Plans...)
 	}
 	provenance.Request = joined(hashes...)
-	e.subject = "clean " + l.what + " put back"
-	what := l.what
+	e.subject = Denoising.subject(p.what)
+	what := p.what
 	if t.Window > 1 {
-		what = fmt.Sprintf("%d layers of %s", t.Window, l.what)
+		what = fmt.Sprintf("%d layers of %s", t.Window, p.what)
 	}
-	method := fmt.Sprintf("causal tracing by %s: noise of %g standard deviations (%.3g) on the subject, %d samples, seed %d", what, t.Noise, t.Noise*sigma, t.Samples, t.Seed)
+	method := fmt.Sprintf("causal tracing by %s: noise of %g standard deviations (%.3g) on the subject, %d samples, seed %d", what, t.Noise, t.Noise*p.sigma, t.Samples, t.Seed)
 	out, err := newEffects(e, method, "Meng et al. 2022", provenance, t.Scale)
 	if err != nil {
 		return fail(err)
@@ -169,23 +174,23 @@ func together(parts []*array.Array) *array.Array {
 	return all.Squeeze("sample").Rename(names...)
 }
 
-// lay lists what is put back, with its window of layers.
-func (t Tracing) lay(m *model.Model, prompts model.Prompts) (layout, error) {
-	l, err := t.byPosition(hook.KindResidPost).lay(m.Config(), prompts, hook.KindResidPost)
+// windows lists what is put back, with its window of layers.
+func (t Tracing) windows(m *model.Model, prompts model.Prompts) (grid, error) {
+	g, err := t.byPosition(hook.KindResidPost).grid(m.Config(), prompts, hook.KindResidPost)
 	if err != nil || t.Window == 1 {
-		return l, err
+		return g, err
 	}
-	for i, c := range l.cells {
+	for i, c := range g.cells {
 		p := c.set.Points[0]
 		first := max(0, p.Layer-t.Window/2)
-		l.cells[i].set.Points = nil
+		g.cells[i].set.Points = nil
 		for layer := first; layer < min(m.Config().Layers, p.Layer+(t.Window+1)/2); layer++ {
 			q := p
 			q.Layer = layer
-			l.cells[i].set.Points = append(l.cells[i].set.Points, q)
+			g.cells[i].set.Points = append(g.cells[i].set.Points, q)
 		}
 	}
-	return l, nil
+	return g, nil
 }
 
 // subject is the shape of the subjects' embeddings [batch, pos, d_model] and
@@ -207,16 +212,15 @@ func (t Tracing) subject(m *model.Model, prompts model.Prompts) (shape []int, si
 	return run.At(at).Shape(), math.Sqrt(square), run.At(at).Err()
 }
 
-func (t Tracing) sweep(l layout, prompts model.Prompts, metric model.Metric, shape []int, sigma float64, sample int) (model.Sweep, error) {
-	rng := rand.New(rand.NewPCG(t.Seed, uint64(sample)))
-	noise := array.New(array.Dim(hook.Batch, shape[0]), array.Dim(hook.Pos, shape[1]), array.Dim("d_model", shape[2]))
+func (s spoiling) sweep(sample int) model.Sweep {
+	rng := rand.New(rand.NewPCG(s.Seed, uint64(sample)))
+	noise := array.New(array.Dim(hook.Batch, s.shape[0]), array.Dim(hook.Pos, s.shape[1]), array.Dim("d_model", s.shape[2]))
 	for i := range noise.Values() {
-		noise.Values()[i] = float32(t.Noise * sigma * rng.NormFloat64())
+		noise.Values()[i] = float32(s.Noise * s.sigma * rng.NormFloat64())
 	}
-	variants, err := l.variants(func(p hook.Point) (hook.Edit, error) { return p.FromSource(), nil })
 	return model.Sweep{
-		Base:     prompts.Edit(hook.Embed().In(t.Subject).Add(noise)).Metric(metric),
-		Source:   prompts.Metric(metric),
-		Variants: variants,
-	}, err
+		Base:     s.Clean.Edit(hook.Embed().In(s.Subject).Add(noise)).Metric(s.Metric),
+		Source:   s.Clean.Metric(s.Metric),
+		Variants: s.variants(hook.Point.FromSource),
+	}
 }

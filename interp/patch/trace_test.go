@@ -19,7 +19,7 @@ func TestTracingAgainstRunsByHand(t *testing.T) {
 	metric := model.LogProbOf(11, 12)
 	trace := patch.Tracing{Subject: hook.Positions{Rows: [][]int{{1, 2}, {0, 1}}}, Samples: 3, Seed: 7, Scale: patch.Raw, Window: 2}
 	trace.Kinds = []hook.Kind{hook.KindMLPOut}
-	r := must(trace.Patch(m, prompts, metric))(t)
+	r := must(trace.Patch(m, alone(prompts, metric)))(t)
 	if !slices.Equal(r.Shape(), []int{3, 5}) || r.Samples.Shape()[0] != 2 {
 		t.Fatalf("shapes %v and %v", r.Shape(), r.Samples.Shape())
 	}
@@ -28,7 +28,7 @@ func TestTracingAgainstRunsByHand(t *testing.T) {
 		for _, pos := range []int{0, 2, 4} {
 			want, spoiled := 0.0, 0.0
 			for sample := range 3 {
-				s := must(trace.Sweep(m, prompts, metric, sample))(t)
+				s := must(trace.Sweep(m, alone(prompts, metric), sample))(t)
 				run := prompts.Edit(s.Base.Edits...).Metric(metric)
 				spoiled += must(m.Run(run))(t).Metric() / 3
 				for _, l := range window {
@@ -56,7 +56,7 @@ func TestTracingLimits(t *testing.T) {
 	prompt := m.Rows([][]int32{{1, 2, 3, 4, 5}})
 	metric := model.LogProbOf(11)
 	trace := patch.Tracing{Subject: hook.Each([]int{2}), Samples: 4, Seed: 1}
-	r := must(trace.Patch(m, prompt, metric))(t)
+	r := must(trace.Patch(m, alone(prompt, metric)))(t)
 	if n := r.Samples.Shape()[0]; n != 4 {
 		t.Errorf("one prompt has %d samples, want one for each of noise", n)
 	}
@@ -71,11 +71,11 @@ func TestTracingLimits(t *testing.T) {
 		t.Errorf("the last residual stream where it is read restores %g, want 1", got)
 	}
 	trace.Kinds = []hook.Kind{hook.KindResidPre}
-	if got := must(trace.Patch(m, prompt, metric))(t).At(0, 2); math.Abs(got-1) > 1e-4 {
+	if got := must(trace.Patch(m, alone(prompt, metric)))(t).At(0, 2); math.Abs(got-1) > 1e-4 {
 		t.Errorf("the embedding of the subject restores %g, want 1", got)
 	}
-	again := must(patch.Tracing{Subject: hook.Each([]int{2}), Samples: 4, Seed: 1}.Patch(m, prompt, metric))(t)
-	other := must(patch.Tracing{Subject: hook.Each([]int{2}), Samples: 4, Seed: 2}.Patch(m, prompt, metric))(t)
+	again := must(patch.Tracing{Subject: hook.Each([]int{2}), Samples: 4, Seed: 1}.Patch(m, alone(prompt, metric)))(t)
+	other := must(patch.Tracing{Subject: hook.Each([]int{2}), Samples: 4, Seed: 2}.Patch(m, alone(prompt, metric)))(t)
 	if !slices.Equal(again.Values(), r.Values()) || again.Request != r.Request {
 		t.Error("the same seed must give the same values and the same request")
 	}
@@ -89,14 +89,14 @@ func TestBadTracings(t *testing.T) {
 	prompt, metric := m.Rows([][]int32{{1, 2, 3}}), model.LogProbOf(1)
 	at := hook.Each([]int{1})
 	for want, trace := range map[string]patch.Tracing{
-		"leave Window out":   {Subject: at, Window: 2, Over: patch.Over{Sets: []patch.Set{patch.Heads("", [2]int{0, 0})}}},
+		"leave Window out":   {Subject: at, Window: 2, Parts: patch.Parts{Sets: []patch.Set{patch.Together(hook.Z(0).Head(0))}}},
 		"no subject":         {},
 		"position 8":         {Subject: hook.Each([]int{8})},
 		"at least 1":         {Subject: at, Window: -1},
 		"not negative":       {Subject: at, Noise: -1},
-		"no layers to trace": {Subject: at, Over: patch.Over{Kinds: []hook.Kind{hook.KindEmbed}}},
+		"no layers to trace": {Subject: at, Parts: patch.Parts{Kinds: []hook.Kind{hook.KindEmbed}}},
 	} {
-		if _, err := trace.Patch(m, prompt, metric); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := trace.Patch(m, alone(prompt, metric)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v; it should say %q", err, want)
 		}
 	}

@@ -25,7 +25,11 @@ type words struct {
 }
 
 func (w words) Info() model.Info {
-	return model.Info{Config: config.Config{Vocab: w.Size(), BOS: w.bos}}
+	info := model.Info{Config: config.Config{Vocab: w.Size(), BOS: w.bos}}
+	if w.bos != nil {
+		info.Begin = []int32{int32(*w.bos)}
+	}
+	return info
 }
 
 var errNoWeights = errors.New("only a tokenizer")

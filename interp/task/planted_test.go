@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/patch"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
@@ -179,7 +180,7 @@ func TestPlantedAttention(t *testing.T) {
 // Taking a head away does what the mechanism says; decoys do nothing at all.
 func TestPlantedIOIKnockOut(t *testing.T) {
 	m, ioi := plantedIOI(t, task.IOIOptions{N: 30, Seed: 3})
-	r, err := patch.KnockOut(m, ioi.Clean, ioi.LogitDiff, patch.Ablation{})
+	r, err := patch.KnockOut(m, ioi, ablate.Ablation{Value: ablate.Zero})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,11 +216,11 @@ func TestPlantedIOIKnockOut(t *testing.T) {
 func TestPlantedBackupTakesOver(t *testing.T) {
 	// One template, so that means at each position are means within it.
 	m, ioi := plantedIOI(t, task.IOIOptions{N: 60, Seed: 4, Templates: []int{3}})
-	mover, backup := [2]int{3, 0}, [2]int{4, 0}
-	for _, a := range []patch.Ablation{{}, {Value: patch.PositionMean, Reference: ioi.Corrupted}} {
-		diff := func(heads ...[2]int) float64 {
+	mover, backup := hook.Z(3).Head(0), hook.Z(4).Head(0)
+	for _, a := range []ablate.Ablation{{Value: ablate.Zero}, {Value: ablate.PositionMean}, {}} {
+		diff := func(heads ...hook.Point) float64 {
 			t.Helper()
-			edits, err := a.Edits(m, ioi.Clean, heads...)
+			edits, err := a.Edits(m, ioi, heads...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -79,8 +79,8 @@ func Repeated(m *model.Model, o RepeatedOptions) (*RepeatedTask, error) {
 		nexts[i] = copies[i] + 1
 	}
 	t := &Task{
-		Name: "repeated tokens", Source: "Olsson et al. 2022", Clean: m.Rows(clean), Corrupted: m.Rows(corrupted),
-		Templates: make([]int, o.N), Answer: model.IDs(answers...),
+		Name: "repeated tokens", Source: "Olsson et al. 2022", Answer: model.IDs(answers...),
+		Pairs: Pairs{Clean: m.Rows(clean), Corrupted: m.Rows(corrupted), Templates: make([]int, o.N)},
 		Table: []Place{
 			{Name: "COPY", Positions: hook.Each(copies)}, {Name: "COPY+1", Positions: hook.Each(nexts)}, {Name: "END", Positions: hook.Each(ends)},
 		},

@@ -15,9 +15,7 @@ type Task struct {
 	Name   string
 	Source string // where it was published
 
-	Clean     model.Prompts
-	Corrupted model.Prompts // the same rows, with what the answer hangs on changed
-	Templates []int         // which template each row was made from, for means within a template
+	Pairs // the prompts, and how far Answer is ahead of Wrong, read at END
 
 	// Open are rows that may as well go on with something that is neither Answer
 	// nor Wrong, nil if there are none: the answer's probability and rank say
@@ -28,7 +26,6 @@ type Task struct {
 
 	Answer model.Choice // what the clean prompts go on with: one token per row, or a set
 	Wrong  model.Choice // what they must not go on with
-	Metric model.Metric // how far Answer is ahead of Wrong, read at END
 
 	Dropped []Dropped // words and templates left out, and why
 }

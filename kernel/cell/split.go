@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"bytes"
 	"go/scanner"
 	"go/token"
 	"strings"
@@ -89,9 +90,18 @@ func (t *Text) magicAfter(src []byte, start int) int {
 }
 
 // take notes the magic at src[at:], with the lines that a final \ adds to it,
-// blanks it and returns where it ends.
+// blanks it and returns where it ends. What follows %time and %timeit is Go.
 func (t *Text) take(src []byte, at int) int {
 	m := Magic{Line: strings.Count(string(src[:at]), "\n")}
+	for _, word := range []string{"%%timeit", "%%time", "%timeit", "%time"} {
+		rest, ok := bytes.CutPrefix(src[at:], []byte(word))
+		if ok && (len(rest) == 0 || bytes.ContainsAny(rest[:1], " \t\n")) {
+			m.Text = "%" + strings.TrimLeft(word, "%")
+			t.Magics = append(t.Magics, m)
+			copy(src[at:], "        "[:len(word)])
+			return at + len(word)
+		}
+	}
 	for {
 		end := at
 		for end < len(src) && src[end] != '\n' {

@@ -32,6 +32,7 @@ func TestAMagicStandsWhereGoHasNoToken(t *testing.T) {
 		{"open raw string", "s := `a\n!ls", "", "s := `a\n!ls"},
 		{"too many closed", ")\n!ls", "!ls", ")\n   "},
 		{"not equal", "!=", "!=", "  "},
+		{"time", "%time x := f()\n%%timeit\ng()", "%time|%timeit", "      x := f()\n        \ng()"},
 		{"empty", "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/golens/golens/kernel/internal/proc"
 )
 
 // SocketEnv names the variable that holds the path of the host's socket, for
@@ -80,13 +82,7 @@ func Listen(path string) (*net.UnixListener, error) {
 	} else if errors.Is(err, syscall.ECONNREFUSED) {
 		os.Remove(path)
 	}
-	old := syscall.Umask(0o177)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	syscall.Umask(old)
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
+	return proc.ListenUnix(path)
 }
 
 // ended returns a context that ends when r does, or on a signal to end. Further

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -35,9 +36,13 @@ type cell struct {
 	stderr   string
 	err      string
 	displays []map[string]any
+	results  []map[string]any
+	trace    string // of the error, without colours
 	status   string
 	idle     bool
 }
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func (c *cell) done() bool { return c.status != "" && c.idle }
 
@@ -172,6 +177,7 @@ func (c *talk) take(to *cell, channel session.Channel, m *wire.Message) {
 	var b struct {
 		Status, Name, Text, EName, EValue string
 		State                             string `json:"execution_state"`
+		Traceback                         []string
 		Data                              map[string]any
 	}
 	if err := m.Decode(&b); err != nil {
@@ -188,10 +194,13 @@ func (c *talk) take(to *cell, channel session.Channel, m *wire.Message) {
 		} else {
 			to.stdout += b.Text
 		}
+	case "execute_result":
+		to.results = append(to.results, b.Data)
 	case "display_data":
 		to.displays = append(to.displays, b.Data)
 	case "error":
 		to.err = b.EName + ": " + b.EValue
+		to.trace = colours.ReplaceAllString(strings.Join(b.Traceback, "\n"), "")
 	}
 }
 
@@ -212,10 +221,19 @@ func (c *talk) hold(verb, arg, want string) {
 		c.same(strings.TrimSpace(c.last().stderr), want)
 	case "error":
 		c.same(c.last().err, want)
-	case "display":
+	case "traceback":
+		c.same(strings.TrimSpace(c.last().trace), want)
+	case "display", "result":
+		list := c.last().displays
+		if verb == "result" {
+			list = c.last().results
+		}
 		got := ""
-		if d := c.last().displays; len(d) > 0 {
-			got, _ = d[len(d)-1][arg].(string)
+		if len(list) > 0 {
+			if arg == "" {
+				arg = "text/plain"
+			}
+			got, _ = list[len(list)-1][arg].(string)
 		}
 		c.same(strings.TrimSpace(got), want)
 	case "status":

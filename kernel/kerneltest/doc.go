@@ -20,7 +20,9 @@
 //
 //	stdout, stderr   the cell's whole text, trimmed
 //	error            its error as NAME: VALUE; a final … stands for any rest
+//	traceback        the lines of its error, without colours; a final … as above
 //	display MIME     a form of its last display
+//	result [MIME]    a form of its last result, its text if none is named
 //	status           the replies of the cells since the last such step: ok, error or aborted, a line each
 //	reply            fields that the last reply has, as JSON; further fields may be there
 //

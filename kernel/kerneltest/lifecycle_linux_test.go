@@ -132,7 +132,7 @@ func TestInterruptStopsTheHostsWork(t *testing.T) {
 	host := p.find("golens-host")
 	// Half a minute's work or more in one request.
 	work := `%%
-rows := make([][]int32, 20000)
+rows := make([][]int32, 60000)
 for i := range rows {
 	rows[i] = make([]int32, 64)
 	rows[i][0] = int32(i % 90)

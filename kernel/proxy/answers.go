@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"errors"
 	"go/scanner"
 	"go/token"
 	"strings"
 
+	"github.com/golens/golens/kernel/cell"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -46,39 +48,32 @@ func isComplete(m *wire.Message) any {
 	if m.Decode(&req) != nil {
 		return map[string]any{"status": "unknown"}
 	}
-	depth, open := 0, false
+	err := cell.Parse(cell.Split(req.Code))
+	var e *cell.Error
+	switch {
+	case err == nil:
+		return map[string]any{"status": "complete"}
+	case errors.As(err, &e) && e.Open:
+		return map[string]any{"status": "incomplete", "indent": strings.Repeat("\t", depth(req.Code))}
+	}
+	return map[string]any{"status": "invalid"}
+}
+
+// depth is how many brackets are open at the end of code.
+func depth(code string) (n int) {
 	var s scanner.Scanner
-	src := []byte(goLines(req.Code))
+	src := []byte(cell.Split(code).Go)
 	fset := token.NewFileSet()
-	s.Init(fset.AddFile("", fset.Base(), len(src)), src, func(_ token.Position, msg string) {
-		open = open || strings.Contains(msg, "not terminated")
-	}, 0)
+	s.Init(fset.AddFile("", fset.Base(), len(src)), src, func(token.Position, string) {}, 0)
 	for {
 		_, tok, _ := s.Scan()
 		switch tok {
 		case token.LPAREN, token.LBRACK, token.LBRACE:
-			depth++
+			n++
 		case token.RPAREN, token.RBRACK, token.RBRACE:
-			depth--
+			n = max(0, n-1)
 		case token.EOF:
-			switch {
-			case depth < 0:
-				return map[string]any{"status": "invalid"}
-			case open || depth > 0:
-				return map[string]any{"status": "incomplete", "indent": strings.Repeat("\t", max(depth, 0))}
-			}
-			return map[string]any{"status": "complete"}
+			return n
 		}
 	}
-}
-
-// goLines blanks the lines that are commands to gonb, not Go.
-func goLines(code string) string {
-	lines := strings.Split(code, "\n")
-	for i, l := range lines {
-		if strings.HasPrefix(l, "%") || strings.HasPrefix(l, "!") {
-			lines[i] = ""
-		}
-	}
-	return strings.Join(lines, "\n")
 }

@@ -27,6 +27,12 @@ func TestIsComplete(t *testing.T) {
 		{"!ls (", "complete", ""},
 		{`s := "a { b"`, "complete", ""},
 		{"// {", "complete", ""},
+		{"x := 1 +", "incomplete", ""},
+		{"x := )", "invalid", ""},
+		{"x = = 1", "invalid", ""},
+		{"func f() int { return }}", "invalid", ""},
+		{"a, b", "complete", ""},
+		{"%%\r\nx := 1\r\n", "complete", ""},
 	} {
 		t.Run(test.code, func(t *testing.T) {
 			got := isComplete(ask(map[string]any{"code": test.code})).(map[string]any)

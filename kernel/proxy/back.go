@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-zeromq/zmq4"
-
 	"github.com/golens/golens/kernel/wire"
+	"github.com/golens/golens/kernel/wire/zmtp"
 )
 
 // Back is a connection to a gonb that runs.
@@ -33,21 +32,7 @@ const (
 // every channel.
 func Dial(ctx context.Context, conn wire.Connection) (*Back, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	opts := []zmq4.Option{
-		quiet,
-		// gonb asks for input with the identity of the cell's request, so shell
-		// and stdin must be known to it by the same one.
-		zmq4.WithID(zmq4.SocketIdentity("golens")),
-		zmq4.WithDialerRetry(between),
-		zmq4.WithDialerMaxRetries(int(patience / between)),
-	}
-	shell := zmq4.NewDealer(ctx, opts...)
-	stdin := zmq4.NewDealer(ctx, opts...)
-	iopub := zmq4.NewSub(ctx, opts...)
 	b := &Back{
-		shell:     wire.Wrap(ctx, shell, conn.Key),
-		stdin:     wire.Wrap(ctx, stdin, conn.Key),
-		iopub:     wire.Wrap(ctx, iopub, conn.Key),
 		session:   wire.NewID(),
 		published: make(chan *wire.Message, 64),
 		replies:   make(chan *wire.Message, 64),
@@ -56,17 +41,18 @@ func Dial(ctx context.Context, conn wire.Connection) (*Back, error) {
 		cancel:    cancel,
 	}
 	for _, s := range []struct {
-		socket zmq4.Socket
-		port   int
-	}{{iopub, conn.IOPubPort}, {stdin, conn.StdinPort}, {shell, conn.ShellPort}} {
-		if err := s.socket.Dial(conn.Endpoint(s.port)); err != nil {
-			b.Close()
+		to   **wire.Socket
+		kind zmtp.Kind
+		port int
+	}{{&b.iopub, zmtp.Sub, conn.IOPubPort}, {&b.stdin, zmtp.Dealer, conn.StdinPort}, {&b.shell, zmtp.Dealer, conn.ShellPort}} {
+		// gonb asks for input with the identity of the cell's request, so shell
+		// and stdin must be known to it by the same one.
+		socket, err := conn.Dial(ctx, s.kind, s.port, "golens", patience)
+		if err != nil {
+			cancel() // closes those that are open
 			return nil, fmt.Errorf("gonb does not answer: %w", err)
 		}
-	}
-	if err := iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
-		b.Close()
-		return nil, fmt.Errorf("subscribing to gonb's output: %w", err)
+		*s.to = socket
 	}
 	go pump(ctx, b.iopub, b.published)
 	go pump(ctx, b.stdin, b.prompts)

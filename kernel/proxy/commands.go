@@ -9,8 +9,9 @@ import (
 // commands are gonb's own, which gopls cannot complete.
 var commands = []string{
 	"%%", "%%bash", "%%script", "%%sh", "%%writefile", "%args", "%autoget", "%capture", "%cd", "%env", "%exec",
-	"%goflags", "%help", "%list", "%ls", "%main", "%noautoget", "%remove", "%reset", "%rm", "%test", "%track",
-	"%untrack", "%version", "%wasm", "%widgets", "%with_inputs", "%with_password",
+	"%goflags", "%help", "%list", "%ls", "%main", "%noautoget", "%remove", "%reset", "%rm", "%test", "%time", "%timeit", "%track",
+	"%untrack", "%version", "%wasm", "%who", "%whos", "%widgets", "%widgets_hb",
+	"%with_inputs", "%with_password", "%goworkfix",
 }
 
 // completeCommand completes a command of gonb's. ok is false where the cursor

@@ -4,56 +4,70 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/width"
+
+	"github.com/golens/golens/kernel/cell"
 )
 
-var (
-	// goMessage matches a message of the compiler about a cell's program.
-	goMessage = regexp.MustCompile(`(?m)^\S*main(?:_test)?\.go:\d+:\d+: (.+)$`)
-	// buildFailed matches gonb's wrapping of a failed go command.
-	buildFailed = regexp.MustCompile(`(?m)^failed to run .*$`)
-	// cellPlace is how gonb begins a message with its place.
-	cellPlace = regexp.MustCompile(`^Cell(?:\[(\d+)\])?: Line (\d+)`)
-	caret     = regexp.MustCompile(`^\s*\^\s*$`)
-)
+// goMessage matches a message of the compiler with its place.
+var goMessage = regexp.MustCompile(`(?m)^(\S+:\d+(?::\d+)?): (.+)$`)
 
-// compileError shortens what the compiler says to its messages, each with its
-// place in the cell.
-func compileError(f failure) (failure, bool) {
-	messages := goMessage.FindAllStringSubmatch(ansi.ReplaceAllString(f.Value, ""), -1)
-	if len(messages) == 0 && !strings.Contains(f.Value, "no required module provides package") {
-		return failure{}, false
+// compileErrors reads what the compiler says of a program.
+func compileErrors(output string) []*cell.Error {
+	var list []*cell.Error
+	for _, m := range goMessage.FindAllStringSubmatch(output, -1) {
+		e := &cell.Error{Msg: strings.ReplaceAll(m[2], "ʹ", "")}
+		e.Cell, e.Line, e.Col, _ = cell.Position(m[1])
+		list = append(list, e)
 	}
-	var lines []string
-	for _, part := range f.Traceback {
-		plain := strings.TrimSpace(ansi.ReplaceAllString(part, ""))
-		if plain == "" || strings.HasPrefix(plain, "# gonb_") || buildFailed.MatchString(plain) {
-			continue
-		}
-		lines = append(lines, compact(plain))
+	if len(list) == 0 {
+		list = append(list, &cell.Error{Msg: strings.TrimSpace(output)})
 	}
-	value := strings.TrimSpace(buildFailed.ReplaceAllString(ansi.ReplaceAllString(f.Value, ""), ""))
-	if len(messages) > 0 {
-		value = messages[0][1]
-		if n := len(messages) - 1; n > 0 {
-			value += fmt.Sprintf(" (and %d more)", n)
-		}
-	}
-	return failure{Name: "CompileError", Value: value, Traceback: lines}, true
+	return list
 }
 
-// compact turns gonb's view of a message, with the program around its place,
-// into the place, the message and the one line of code.
-func compact(part string) string {
-	at := cellPlace.FindStringSubmatch(part)
-	if at == nil {
-		return part
+// compileFailure says what is wrong with a cell: each message with its place
+// and its line. code is the text of a cell.
+func compileFailure(errs []*cell.Error, code func(count int) string) failure {
+	f := failure{Name: "CompileError", Value: errs[0].Msg}
+	if n := len(errs) - 1; n > 0 {
+		f.Value += fmt.Sprintf(" (and %d more)", n)
 	}
-	lines := strings.Split(part, "\n")
-	text := red(inCell(at)) + ": " + lines[len(lines)-1]
-	for i := 2; i < len(lines); i++ {
-		if caret.MatchString(lines[i]) {
-			return text + "\n    " + lines[i-1] + "\n    " + lines[i]
+	for _, e := range errs {
+		if e.Line == 0 {
+			f.Traceback = append(f.Traceback, red(f.Name)+": "+e.Msg)
+			continue
+		}
+		text := red(inCell(e.Cell, e.Line)) + ": " + e.Msg
+		lines := strings.Split(strings.ReplaceAll(code(e.Cell), "\r\n", "\n"), "\n")
+		if e.Line <= len(lines) && strings.TrimSpace(lines[e.Line-1]) != "" {
+			line := lines[e.Line-1]
+			text += "\n    " + line
+			if e.Col > 0 {
+				text += "\n    " + under(line, e.Col) + "^"
+			}
+		}
+		f.Traceback = append(f.Traceback, text)
+	}
+	return f
+}
+
+// under is blank text as wide as what stands before the col-th byte, from 1, of
+// a line.
+func under(line string, col int) string {
+	var b strings.Builder
+	for _, r := range line[:min(col-1, len(line))] {
+		switch kind := width.LookupRune(r).Kind(); {
+		case r == '\t':
+			b.WriteByte('\t')
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+			b.WriteString("  ")
+		default:
+			b.WriteByte(' ')
 		}
 	}
-	return text
+	return b.String()
 }

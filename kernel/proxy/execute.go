@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/golens/golens/kernel/cell"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -15,17 +14,19 @@ type request struct {
 	msg   *wire.Message
 	start time.Time
 	count int
-	code  string
-	idle  chan struct{} // closed when gonb has published all output of it
 	stop  chan struct{} // closed by the first interrupt
 	ended chan struct{} // closed when the request is answered
 
 	noticed bool // lines about the kernel's start were shown; guarded by Proxy.mu
 
 	mu          sync.Mutex
+	idle        chan struct{} // closed when gonb has published all output of it
+	idled       bool          // it is closed
 	interrupted bool
 	seen        outcome
 	held        []*wire.Message // lines that the error may tell better: gonb's remark, a panic
+	heldSize    int             // of their content
+	shown       shown
 }
 
 func newRequest(m *wire.Message) *request {
@@ -66,43 +67,66 @@ func (p *Proxy) execute(m *wire.Message) {
 		p.fail(m, r.count, req, say("KernelNotReady", err.Error()))
 		return
 	}
-	p.hooks.ShellStatus() // forget what an earlier cell left
-	r.code = req.Code
-	asked := req
-	asked.Code = cell.Safe(req.Code)
-	m.SetContent(asked)
-	if err := b.send(m); err != nil {
-		p.fail(m, r.count, req, say("KernelDied", "the Go kernel is gone: "+err.Error()))
-		return
-	}
-	reply, alive := p.await(b, r.msg.Header.MsgID, r.idle)
+	p.inputEcho(r, req)
+	f, alive := p.runCell(b, r, req)
 	r.mu.Lock()
-	seen, interrupted := r.seen, r.interrupted
+	interrupted := r.interrupted
 	r.mu.Unlock()
 	if alive && interrupted {
 		p.begin(nil) // no interrupt of it comes any more
 		alive = p.settle(b)
 	}
-	if !alive {
+	switch {
+	case !alive:
 		p.fail(m, r.count, req, say("KernelDied",
-			"gonb, which compiles and runs the cells, ended while this one ran. Restart the kernel."))
-		return
-	}
-	seen.gonb = gonbError(reply)
-	seen.stderr.text = mark(seen.stderr.text, req.Code, r.count)
-	seen.shell = p.hooks.ShellStatus()
-	seen.took = time.Since(r.start)
-	seen.interrupted = interrupted
-	if f, failed := explain(seen); failed {
+			"gonb, which runs the cells, ended while this one ran. Restart the kernel."))
+	case f != nil:
 		r.forget(f.stack)
 		p.release(r)
-		p.fail(m, r.count, req, f)
-		return
+		p.fail(m, r.count, req, *f)
+	default:
+		p.release(r)
+		p.reply(p.front.shell, "execute_reply", m, map[string]any{
+			"status": "ok", "execution_count": r.count,
+			"payload": []any{}, "user_expressions": map[string]any{}})
 	}
-	p.release(r)
-	p.reply(p.front.shell, "execute_reply", m, map[string]any{
-		"status": "ok", "execution_count": r.count,
-		"payload": []any{}, "user_expressions": map[string]any{}})
+}
+
+// ask lets gonb run code for r, and says how it failed, if it did. alive is
+// false if gonb is gone.
+func (p *Proxy) ask(b *Back, r *request, req gonbExecute, code string) (failed *failure, alive bool) {
+	p.hooks.ShellStatus() // forget what an earlier cell left
+	r.mu.Lock()
+	if r.interrupted {
+		r.mu.Unlock()
+		f := say("Interrupted", interruptedAfter(time.Since(r.start)))
+		return &f, true
+	}
+	idle := make(chan struct{})
+	r.idle, r.idled = idle, false
+	r.seen = outcome{}
+	r.mu.Unlock()
+	req.Code = code
+	m := *r.msg
+	m.SetContent(req)
+	if b.send(&m) != nil {
+		return nil, false
+	}
+	reply, alive := p.await(b, r.msg.Header.MsgID, idle)
+	if !alive {
+		return nil, false
+	}
+	r.mu.Lock()
+	seen := r.seen
+	seen.interrupted = r.interrupted
+	r.mu.Unlock()
+	seen.gonb = gonbError(reply)
+	seen.shell = p.hooks.ShellStatus()
+	seen.took = time.Since(r.start)
+	if f, failed := explain(seen); failed {
+		return &f, true
+	}
+	return nil, true
 }
 
 // begin makes r what an interrupt stops, nil for nothing.

@@ -44,16 +44,13 @@ func (t *tail) add(s string) {
 func explain(o outcome) (failure, bool) {
 	switch {
 	case o.interrupted: // also if gonb takes what is left of it for success
-		return say("Interrupted", fmt.Sprintf("the cell was interrupted after %.1f s", o.took.Seconds())), true
+		return say("Interrupted", interruptedAfter(o.took)), true
 	case o.gonb == nil && o.shell == "":
 		return failure{}, false
 	case o.shell != "":
 		return say("ShellError", "a ! line of this cell ended with exit status "+o.shell), true
 	case o.must != "":
 		return say("Error", o.must), true
-	}
-	if f, ok := compileError(*o.gonb); ok {
-		return f, true
 	}
 	// 2 is the exit status of a Go program that panics.
 	if f, ok := panicked(o.stderr.text); ok && strings.Contains(o.gonb.Value, "exit status 2") {
@@ -67,6 +64,10 @@ func explain(o outcome) (failure, bool) {
 		f.Traceback = []string{f.Value}
 	}
 	return f, true
+}
+
+func interruptedAfter(d time.Duration) string {
+	return fmt.Sprintf("the cell was interrupted after %.1f s", d.Seconds())
 }
 
 func say(name, value string) failure {

@@ -11,7 +11,7 @@ func TestExplain(t *testing.T) {
 		return &failure{Name: "ERROR", Value: value, Traceback: traceback}
 	}
 	exit2 := gonb("failed to run \"/tmp/x\": exit status 2")
-	const stack = "panic: boom\n\ngoroutine 1 [running]:\nmain.f(...)\n\t \x1b[7m[[ Cell [3] Line 2 ]]\x1b[0m /tmp/main.go:9\n" +
+	const stack = "panic: boom\n\ngoroutine 1 [running]:\nmain.f(...)\n\t/golens/cell/3.go:2 +0x1d\nmain.main()\n\t/golens/kernel.go:1 +0x5\n" +
 		"runtime.goexit()\n\t/go/asm.s:1 +0x1\ngithub.com/x/y.G(0x1, {0x2})\n\t/src/y.go:7 +0x95\n\ngoroutine 7 [select]:\nmain.other()\n\t/tmp/main.go:1\n"
 	for _, test := range []struct {
 		name      string
@@ -25,16 +25,10 @@ func TestExplain(t *testing.T) {
 		{"shell", outcome{shell: "3"}, "ShellError: a ! line of this cell ended with exit status 3", nil},
 		{"must", outcome{gonb: gonb("exit status 1"), must: "no head 12"}, "Error: no head 12", nil},
 		{"panic", outcome{gonb: exit2, stderr: tail{stack}}, "Panic: boom (cell 3, line 2)", []string{"  in f: cell 3, line 2", "  in github.com/x/y.G: /src/y.go:7"}},
-		{"panic without a cell number", outcome{gonb: exit2, stderr: tail{strings.ReplaceAll(stack, "Cell [3] Line", "Cell Line")}}, "Panic: boom (line 2)", nil},
 		{"second panic counts", outcome{gonb: exit2, stderr: tail{"panic: a [recovered]\n\tpanic: b\npanic: c\n"}}, "Panic: c", nil},
 		{"fatal error", outcome{gonb: exit2, stderr: tail{"fatal error: all goroutines are asleep - deadlock!\n"}}, "Fatal error: all goroutines are asleep - deadlock!", nil},
 		{"a word that is no panic", outcome{gonb: gonb("exit status 3"), stderr: tail{"panic: a word\n"}}, "ExitError: the cell's program ended with exit status 3", nil},
 		{"killed", outcome{gonb: gonb("signal: killed")}, "ExitError: the cell's program ended with signal: killed", nil},
-		{"compiler", outcome{gonb: gonb("failed to run \"go build\": exit status 1\n# gonb_1\n./main.go:9:5: undefined: x\n./main.go:10:5: undefined: y\n",
-			"Cell[2]: Line 4\n\nfunc main() {\nx++\n  ^\ny++\n\nundefined: x", "# gonb_1\n", "failed to run \"go build\"")},
-			"CompileError: undefined: x (and 1 more)", nil},
-		{"missing module", outcome{gonb: gonb("main.go:3:8: no required module provides package a.b/c; to add it:", "main.go:3:8: no required module")},
-			"CompileError: no required module provides package a.b/c; to add it:", nil},
 		{"gonb's own", outcome{gonb: gonb("no such command %foo")}, "ERROR: no such command %foo", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -59,9 +53,25 @@ func TestExplain(t *testing.T) {
 }
 
 func TestCompilersMessageStandsByItsLine(t *testing.T) {
-	got := compact("Cell[2]: Line 4\n\nfunc main() {\nx++\n  ^\ny++\n\nundefined: x")
-	if want := red("cell 2, line 4") + ": undefined: x\n    x++\n      ^"; got != want {
-		t.Errorf("\n got %q\nwant %q", got, want)
+	code := func(n int) string {
+		return map[int]string{2: "%%\n\tfmt.Println(\"日本語\", x)\r\ny", 1: "f(\"👍👍é\", z)"}[n]
+	}
+	f := compileFailure(compileErrors("# command\n/golens/cell/2.go:2:27: undefined: x\n/golens/cell/1.go:1:17: undefined: z\n/golens/kernel.go:1:1: odd\n"), code)
+	if got := f.Value; got != "undefined: x (and 2 more)" {
+		t.Errorf("got %q", got)
+	}
+	want := []string{
+		red("cell 2, line 2") + ": undefined: x\n    \tfmt.Println(\"日本語\", x)\n    \t" + strings.Repeat(" ", len("fmt.Println(\"123456\", ")) + "^",
+		red("cell 1, line 1") + ": undefined: z\n    f(\"👍👍é\", z)\n    " + strings.Repeat(" ", len("f(\"12345\", ")) + "^",
+		red("CompileError") + ": odd",
+	}
+	for i, w := range want {
+		if i >= len(f.Traceback) || f.Traceback[i] != w {
+			t.Errorf("\n got %q\nwant %q", f.Traceback, w)
+		}
+	}
+	if f := compileFailure(compileErrors("signal: killed"), code); f.Value != "signal: killed" {
+		t.Errorf("got %q", f.Value)
 	}
 }
 
@@ -74,7 +84,7 @@ func TestLongStacksAreCut(t *testing.T) {
 }
 
 func FuzzExplain(f *testing.F) {
-	f.Add("exit status 2", "panic: x\n\ngoroutine 1 [running]:\nmain.f()\n\t[[ Cell [1] Line 2 ]] x:1\n", "Cell[1]: Line 2\n^")
+	f.Add("exit status 2", "panic: x\n\ngoroutine 1 [running]:\nmain.f()\n\t/golens/cell/1.go:2 +0x1\n", "x")
 	f.Fuzz(func(t *testing.T, value, stderr, part string) {
 		e, failed := explain(outcome{gonb: &failure{Name: "E", Value: value, Traceback: []string{part}}, stderr: tail{stderr}})
 		if !failed || e.Name == "" {

@@ -3,69 +3,56 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"io"
-	"log"
-
-	"github.com/go-zeromq/zmq4"
+	"sync/atomic"
 
 	"github.com/golens/golens/kernel/wire"
+	"github.com/golens/golens/kernel/wire/zmtp"
 )
 
 // front holds the sockets that Jupyter connects to.
 type front struct {
-	shell, control, stdin, iopub *wire.Socket
-	heartbeat                    zmq4.Socket
+	shell, control, stdin, iopub, heartbeat *wire.Socket
 }
-
-// quiet keeps ZeroMQ's own log lines, about clients that come and go, off the
-// server's log.
-var quiet = zmq4.WithLogger(log.New(io.Discard, "", 0))
 
 // listen opens the sockets of conn.
-func listen(ctx context.Context, conn wire.Connection) (*front, error) {
-	shell := zmq4.NewRouter(ctx, quiet)
-	control := zmq4.NewRouter(ctx, quiet)
-	stdin := zmq4.NewRouter(ctx, quiet)
-	iopub := zmq4.NewPub(ctx, quiet)
-	heartbeat := zmq4.NewRep(ctx, quiet)
+func listen(ctx context.Context, conn wire.Connection, log func(format string, args ...any)) (*front, error) {
+	f := new(front)
 	for _, s := range []struct {
-		name   string
-		socket zmq4.Socket
-		port   int
+		name string
+		to   **wire.Socket
+		kind zmtp.Kind
+		port int
 	}{
-		{"shell", shell, conn.ShellPort},
-		{"control", control, conn.ControlPort},
-		{"stdin", stdin, conn.StdinPort},
-		{"iopub", iopub, conn.IOPubPort},
-		{"heartbeat", heartbeat, conn.HBPort},
+		{"shell", &f.shell, zmtp.Router, conn.ShellPort},
+		{"control", &f.control, zmtp.Router, conn.ControlPort},
+		{"stdin", &f.stdin, zmtp.Router, conn.StdinPort},
+		{"iopub", &f.iopub, zmtp.Pub, conn.IOPubPort},
+		{"heartbeat", &f.heartbeat, zmtp.Router, conn.HBPort},
 	} {
-		if err := s.socket.Listen(conn.Endpoint(s.port)); err != nil {
+		socket, err := conn.Listen(ctx, s.kind, s.port, log)
+		if err != nil {
 			return nil, fmt.Errorf("%s channel: %w", s.name, err)
 		}
+		*s.to = socket
 	}
-	return &front{
-		shell:     wire.Wrap(ctx, shell, conn.Key),
-		control:   wire.Wrap(ctx, control, conn.Key),
-		stdin:     wire.Wrap(ctx, stdin, conn.Key),
-		iopub:     wire.Wrap(ctx, iopub, conn.Key),
-		heartbeat: heartbeat,
-	}, nil
+	go f.heartbeat.Echo()
+	return f, nil
 }
 
-// echo answers heartbeats until the socket is closed.
-func (f *front) echo() {
-	for {
-		msg, err := f.heartbeat.Recv()
-		if err != nil || f.heartbeat.Send(msg) != nil {
-			return
+// sparse passes on the first line, the second, the fourth and so on: strangers
+// may cause any number.
+func sparse(log func(format string, args ...any)) func(format string, args ...any) {
+	var count atomic.Int64
+	return func(format string, args ...any) {
+		if n := count.Add(1); n&(n-1) == 0 {
+			log("%s (%d such so far)", fmt.Sprintf(format, args...), n)
 		}
 	}
 }
 
+// close sends what is queued and closes the sockets.
 func (f *front) close() {
-	f.shell.Close()
-	f.control.Close()
-	f.stdin.Close()
-	f.iopub.Close()
-	f.heartbeat.Close()
+	for _, s := range []*wire.Socket{f.shell, f.control, f.stdin, f.iopub, f.heartbeat} {
+		s.Close()
+	}
 }

@@ -11,16 +11,31 @@ type history struct {
 	mu      sync.Mutex
 	session int
 	cells   []string
+	last    string // the text that was added last, stored or not
 }
 
 // add stores a cell, if it is to be stored, and returns its execution count.
 func (h *history) add(req gonbExecute) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.last = req.Code
 	if req.StoreHistory {
 		h.cells = append(h.cells, req.Code)
 	}
 	return len(h.cells)
+}
+
+// code is the text of the cell of that count.
+func (h *history) code(count int) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if count == len(h.cells) {
+		return h.last
+	}
+	if count < 1 || count > len(h.cells) {
+		return ""
+	}
+	return h.cells[count-1]
 }
 
 // answer returns the content of a history_reply.

@@ -2,59 +2,17 @@ package proxy
 
 import (
 	"fmt"
-	"os"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/golens/golens/kernel/cell"
 )
 
 var (
 	panicLine = regexp.MustCompile(`(?m)^(panic|fatal error): (.*)$`)
-	// cellLine is gonb's mark on a stack frame that lies in a cell.
-	cellLine = regexp.MustCompile(`\[\[ Cell(?: \[(\d+)\])? Line (\d+) \]\]`)
 	// callArgs are a frame's arguments, as hexadecimal words, and its offset.
 	callArgs = regexp.MustCompile(`\([^()]*\)$| \+0x[0-9a-f]+$`)
 )
-
-// mainLine is a stack frame in a cell that gonb has not marked: it misses those
-// whose line comes in pieces.
-var mainLine = regexp.MustCompile(`(?m)^\t(/\S+/main\.go):(\d+)`)
-
-// mark marks such frames as gonb does, where the program's line stands in the
-// cell's code, once.
-func mark(stderr, code string, count int) string {
-	return mainLine.ReplaceAllStringFunc(stderr, func(frame string) string {
-		m := mainLine.FindStringSubmatch(frame)
-		n, err := strconv.Atoi(m[2])
-		if err != nil {
-			return frame
-		}
-		if at := lineIn(code, m[1], n); at > 0 {
-			return fmt.Sprintf("\t[[ Cell [%d] Line %d ]] %s:%d", count, at, m[1], n)
-		}
-		return frame
-	})
-}
-
-// lineIn is the line of code, from 1, that reads as the n-th line of a file;
-// 0 if there is none, or more than one.
-func lineIn(code, file string, n int) (at int) {
-	program, err := os.ReadFile(file)
-	lines := strings.Split(string(program), "\n")
-	if err != nil || n < 1 || n > len(lines) {
-		return 0
-	}
-	want := strings.TrimSpace(lines[n-1])
-	for i, line := range strings.Split(code, "\n") {
-		if strings.TrimSpace(line) == want && want != "" {
-			if at > 0 {
-				return 0
-			}
-			at = i + 1
-		}
-	}
-	return at
-}
 
 // maxFrames is how many frames of a stack an error shows: enough to lead from a
 // library's innards to the cell.
@@ -69,8 +27,8 @@ func panicked(stderr string) (failure, bool) {
 	m := all[len(all)-1]
 	kind, value := stderr[m[2]:m[3]], strings.TrimSuffix(stderr[m[4]:m[5]], " [recovered]")
 	stack := stderr[m[1]:]
-	if at := cellLine.FindStringSubmatch(stack); at != nil {
-		value += " (" + inCell(at) + ")"
+	if c, line, _, ok := cell.Position(stack); ok {
+		value += " (" + inCell(c, line) + ")"
 	}
 	f := say(strings.ToUpper(kind[:1])+kind[1:], value)
 	f.stack = true
@@ -78,12 +36,7 @@ func panicked(stderr string) (failure, bool) {
 	return f, true
 }
 
-func inCell(m []string) string {
-	if m[1] == "" {
-		return "line " + m[2]
-	}
-	return "cell " + m[1] + ", line " + m[2]
-}
+func inCell(count, line int) string { return fmt.Sprintf("cell %d, line %d", count, line) }
 
 // frames shortens the stack of the goroutine that panicked to a line a frame.
 func frames(stack string) []string {
@@ -98,9 +51,10 @@ func frames(stack string) []string {
 	for i := 0; i+1 < len(lines); i += 2 {
 		name := callArgs.ReplaceAllString(strings.TrimPrefix(lines[i], "main."), "")
 		place := strings.TrimSpace(ansi.ReplaceAllString(lines[i+1], ""))
-		if at := cellLine.FindStringSubmatch(place); at != nil {
-			place = inCell(at)
-		} else if strings.HasPrefix(name, "panic") || strings.HasPrefix(name, "runtime.") {
+		if c, line, _, ok := cell.Position(place); ok {
+			place = inCell(c, line)
+			name = strings.ReplaceAll(name, "ʹ", "")
+		} else if strings.HasPrefix(name, "panic") || strings.HasPrefix(name, "runtime.") || strings.HasPrefix(place, cell.OwnFile) {
 			continue
 		}
 		if len(out) == maxFrames {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
-	"time"
 
+	"github.com/golens/golens/kernel/cell"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -39,6 +39,12 @@ type Proxy struct {
 	history history
 	comms   comms
 
+	// What follows is of the goroutine that answers the shell's requests.
+	cells   Cells
+	state   *cell.State
+	told    map[string]int // variables made again of which it was told, and their cells
+	goflags bool           // %goflags has set some
+
 	// turn is held while gonb is interrupted and while another request becomes
 	// the running one: an interrupt never reaches the one after.
 	turn sync.Mutex
@@ -50,14 +56,15 @@ type Proxy struct {
 	running *request      // what gonb works on, nil between requests
 	notices []string      // lines for people who wait for the first cell
 
-	ended chan struct{} // closed after a shutdown was answered
+	ended   chan struct{} // closed after a shutdown was answered
+	endOnce sync.Once
 }
 
 // Listen opens the sockets of conn and begins to answer. Requests for gonb wait
 // until Connect or Fail is called.
 func Listen(ctx context.Context, conn wire.Connection, hooks Hooks) (*Proxy, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	f, err := listen(ctx, conn)
+	f, err := listen(ctx, conn, sparse(hooks.Log))
 	if err != nil {
 		cancel()
 		return nil, err
@@ -66,11 +73,11 @@ func Listen(ctx context.Context, conn wire.Connection, hooks Hooks) (*Proxy, err
 		front: f, hooks: hooks, session: wire.NewID(),
 		ctx: ctx, cancel: cancel,
 		queue: newQueue(),
+		state: cell.NewState(), told: map[string]int{},
 		ready: make(chan struct{}),
 		ended: make(chan struct{}),
 	}
 	p.history.session = 1
-	go f.echo()
 	go p.receive(f.shell, p.onShell)
 	go p.receive(f.control, p.onControl)
 	go p.receive(f.stdin, p.onStdin)
@@ -85,13 +92,15 @@ type status struct {
 }
 
 func (p *Proxy) receive(s *wire.Socket, f func(*wire.Message)) {
-	_ = s.Each(f, func(err error) { p.hooks.Log("dropped a message: %v", err) })
+	log := sparse(p.hooks.Log)
+	_ = s.Each(f, func(err error) { log("dropped a message: %v", err) })
 }
 
-// Connect gives the proxy the gonb that it relays to.
-func (p *Proxy) Connect(b *Back) {
+// Connect gives the proxy the gonb that it relays to, and what makes programs of
+// cells.
+func (p *Proxy) Connect(b *Back, cells Cells) {
 	p.mu.Lock()
-	p.back = b
+	p.back, p.cells = b, cells
 	p.mu.Unlock()
 	go p.relayPublished(b)
 	go p.relayPrompts(b)
@@ -131,20 +140,15 @@ func (p *Proxy) notice(r *request, line string) {
 // Ended is closed once a shutdown request has been answered.
 func (p *Proxy) Ended() <-chan struct{} { return p.ended }
 
-// linger is how long sockets stay open after the last message was queued, for
-// ZeroMQ to send it: local and small, so a tenth of a second is plenty.
-const linger = 100 * time.Millisecond
-
 // Close sends what is queued and closes the sockets.
 func (p *Proxy) Close() {
-	time.Sleep(linger)
+	p.front.close()
 	p.cancel()
 	p.mu.Lock()
 	if p.back != nil {
 		p.back.Close()
 	}
 	p.mu.Unlock()
-	p.front.close()
 }
 
 // publish sends a message on iopub in answer to parent.

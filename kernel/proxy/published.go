@@ -38,7 +38,7 @@ func (p *Proxy) relayOne(m *wire.Message) {
 	mine := r != nil && m.ParentID() == r.msg.Header.MsgID
 	if m.Header.MsgType == "status" {
 		if mine && isIdle(m) {
-			close(r.idle)
+			r.becomesIdle()
 		}
 		return // the proxy has its own
 	}
@@ -52,15 +52,21 @@ func (p *Proxy) relayOne(m *wire.Message) {
 	p.release(r)
 	switch m.Header.MsgType {
 	case "execute_input":
-		var c map[string]any
-		if m.Decode(&c) == nil {
-			c["execution_count"], c["code"] = r.count, r.code
-			m.SetContent(c)
-		}
+		return // the proxy has its own
 	case "comm_open", "comm_close":
 		p.comms.note(m)
 	}
-	p.broadcast(m)
+	p.show(r, m)
+}
+
+// becomesIdle notes that gonb has published all of what it was asked last.
+func (r *request) becomesIdle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.idled {
+		r.idled = true
+		close(r.idle)
+	}
 }
 
 func isIdle(m *wire.Message) bool {
@@ -83,6 +89,9 @@ func (r *request) take(m *wire.Message) bool {
 		}
 		r.seen.stderr.add(s.Text)
 		if len(r.held) > 0 || remark.MatchString(s.Text) || panicLine.MatchString(s.Text) {
+			if r.heldSize += len(m.Content); r.heldSize > heldLimit {
+				return true // no error tells of so much
+			}
 			r.held = append(r.held, m)
 			return false
 		}
@@ -120,10 +129,10 @@ func (r *request) forget(all bool) {
 func (p *Proxy) release(r *request) {
 	r.mu.Lock()
 	held := r.held
-	r.held = nil
+	r.held, r.heldSize = nil, 0
 	r.mu.Unlock()
 	for _, m := range held {
-		p.broadcast(m)
+		p.show(r, m)
 	}
 }
 

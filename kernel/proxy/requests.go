@@ -129,11 +129,7 @@ func (p *Proxy) shutdown(on *wire.Socket, m *wire.Message) {
 	p.reply(on, "shutdown_reply", m, answer)
 	p.publish("status", m, status{"idle"})
 	p.queue.close()
-	select {
-	case <-p.ended: // asked twice
-	default:
-		close(p.ended)
-	}
+	p.endOnce.Do(func() { close(p.ended) }) // it may be asked on both channels
 }
 
 // ok is the content of a reply that says no more.

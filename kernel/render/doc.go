@@ -7,6 +7,8 @@
 // the error at its place.
 //
 // Outputs are shown in their best form. "text/html" outputs and HTML in markdown
-// are included as they are, but the page's content security policy lets no
-// script run and nothing be fetched, whatever an output holds.
+// are parsed and written balanced, without what reaches beyond their place: no
+// style for the whole page, no refresh, no base (fragment.go). The page's content
+// security policy lets no script run but the figures' own and nothing be
+// fetched, whatever an output holds.
 package render

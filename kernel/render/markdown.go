@@ -35,7 +35,7 @@ type markdown struct {
 func newMarkdown() *markdown {
 	m := &markdown{ids: make(map[string]bool)}
 	m.md = goldmark.New(
-		goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList),
+		goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList, mathExtension{}),
 		goldmark.WithRendererOptions(
 			gmhtml.WithUnsafe(), // notebooks use HTML in markdown
 			renderer.WithNodeRenderers(util.Prioritized(codeBlocks{}, 1)),
@@ -48,7 +48,9 @@ func newMarkdown() *markdown {
 func (m *markdown) html(source string) (string, error) {
 	src := []byte(source)
 	doc := m.md.Parser().Parse(text.NewReader(src), parser.WithContext(parser.NewContext()))
+	raw := false
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		raw = raw || n.Kind() == ast.KindRawHTML || n.Kind() == ast.KindHTMLBlock
 		h, ok := n.(*ast.Heading)
 		if !ok || !entering {
 			return ast.WalkContinue, nil
@@ -57,11 +59,14 @@ func (m *markdown) html(source string) (string, error) {
 		id := m.id(title)
 		h.SetAttributeString("id", []byte(id))
 		m.headings = append(m.headings, heading{Level: h.Level, ID: id, Text: title})
-		return ast.WalkSkipChildren, nil
+		return ast.WalkContinue, nil
 	})
 	var b bytes.Buffer
 	if err := m.md.Renderer().Render(&b, src, doc); err != nil {
 		return "", fmt.Errorf("markdown: %w", err)
+	}
+	if raw {
+		return fragment(b.String()), nil
 	}
 	return b.String(), nil
 }
@@ -79,6 +84,8 @@ func plain(n ast.Node, src []byte) string {
 				}
 			case *ast.String:
 				b.Write(t.Value)
+			case *formula:
+				b.WriteString(t.tex)
 			}
 		}
 		return ast.WalkContinue, nil
@@ -131,7 +138,7 @@ func inlineAttachments(markup string, images map[string]map[string]string) strin
 		p := attachmentSrc.FindStringSubmatch(m)
 		name := html.UnescapeString(p[2])
 		for mime, data := range images[name] {
-			return p[1] + "data:" + mime + ";base64," + strings.TrimSpace(data) + p[3]
+			return p[1] + "data:" + html.EscapeString(mime+";base64,"+strings.TrimSpace(data)) + p[3]
 		}
 		return m
 	})

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -76,6 +77,10 @@ func (p *page) form(mime string, b notebook.Bundle) (string, error) {
 			return "", nil
 		}
 		p.figures++
+		if !plainSVG(svg) {
+			return `<figure><img alt="` + alt + `" src="data:` + mime + ";base64," + base64.StdEncoding.EncodeToString([]byte(text)) + `">` +
+				p.figcaption(description(svg)) + "</figure>", nil
+		}
 		return "<figure" + p.live(b) + ">" + svg + p.figcaption(description(svg)) + "</figure>", nil
 	case strings.HasPrefix(mime, "image/"):
 		data := strings.Join(strings.Fields(text), "")
@@ -85,10 +90,12 @@ func (p *page) form(mime string, b notebook.Bundle) (string, error) {
 		p.figures++
 		return `<figure><img alt="` + alt + `" src="data:` + mime + ";base64," + html.EscapeString(data) + `">` + p.figcaption("") + "</figure>", nil
 	case mime == "text/html":
-		return `<div class="html">` + text + "</div>", nil
+		return `<div class="html">` + fragment(text) + "</div>", nil
 	case mime == "text/markdown":
 		markup, err := newMarkdown().html(text)
 		return `<div class="prose">` + markup + "</div>", err
+	case mime == "text/latex":
+		return `<div class="prose">` + mathHTML(bare(text), true) + "</div>", nil
 	case mime == "application/json":
 		data, err := json.MarshalIndent(b[mime], "", "  ")
 		if err != nil {

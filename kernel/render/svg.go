@@ -7,21 +7,20 @@ import (
 )
 
 var (
-	svgOpen   = regexp.MustCompile(`(?s)<svg\b[^>]*>`)
-	svgID     = regexp.MustCompile(`(\bid\s*=\s*)("[^"]*"|'[^']*')`)
-	svgURL    = regexp.MustCompile(`url\(\s*(['"]?)#([^)'"]+)(['"]?)\s*\)`)
-	svgHref   = regexp.MustCompile(`((?:xlink:)?href\s*=\s*)(["'])#([^"']*)(["'])`)
-	svgSize   = regexp.MustCompile(`\s(width|height)\s*=\s*["']\s*([0-9.]+)\s*(px|pt|in|mm|cm)?\s*["']`)
-	svgView   = regexp.MustCompile(`\sviewBox\s*=`)
-	svgScript = regexp.MustCompile(`(?is)<script\b.*?(</script\s*>|/>)`)
+	svgOpen = regexp.MustCompile(`(?s)<svg\b[^>]*>`)
+	svgID   = regexp.MustCompile(`(\bid\s*=\s*)("[^"]*"|'[^']*')`)
+	svgURL  = regexp.MustCompile(`url\(\s*(['"]?)#([^)'"]+)(['"]?)\s*\)`)
+	svgHref = regexp.MustCompile(`((?:xlink:)?href\s*=\s*)(["'])#([^"']*)(["'])`)
+	svgSize = regexp.MustCompile(`\s(width|height)\s*=\s*["']\s*([0-9.]+)\s*(px|pt|in|mm|cm)?\s*["']`)
+	svgView = regexp.MustCompile(`\sviewBox\s*=`)
 )
 
 // pixels per unit of length, as CSS defines them.
 var pixels = map[string]float64{"": 1, "px": 1, "pt": 96.0 / 72, "in": 96, "mm": 96 / 25.4, "cm": 96 / 2.54}
 
-// inlineSVG prepares an SVG file for a place inside an HTML page: without prolog
-// and scripts, with ids that no other figure has, and with a viewBox, so that it
-// shrinks with the page. It returns "" for what holds no svg element.
+// inlineSVG prepares an SVG file for a place inside an HTML page: without prolog,
+// with ids that no other figure has, and with a viewBox, so that it shrinks with
+// the page. It returns "" for what holds no svg element.
 func inlineSVG(svg, prefix string) string {
 	open := svgOpen.FindStringIndex(svg)
 	end := strings.LastIndex(svg, "</svg>")
@@ -40,7 +39,6 @@ func inlineSVG(svg, prefix string) string {
 		// The numbers inside the file are in user units, which are pixels.
 		tag = strings.TrimSuffix(tag, ">") + fmt.Sprintf(` viewBox="0 0 %g %g">`, size["width"], size["height"])
 	}
-	body = svgScript.ReplaceAllString(body, "")
 	out := tag + body + "</svg>"
 	out = svgID.ReplaceAllStringFunc(out, func(m string) string {
 		p := svgID.FindStringSubmatch(m)

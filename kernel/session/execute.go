@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golens/golens/kernel/notebook"
@@ -37,7 +38,14 @@ type Outputs struct {
 	List  []notebook.Output
 	Count int  // execution count
 	clear bool // clear when the next output comes
+
+	open strings.Builder // text of the last output, if that is a stream
+	text int             // bytes of all streams
 }
+
+// textLimit bounds the text of a cell: twice what golens' kernel shows of one,
+// which says so itself.
+const textLimit = 32 << 20
 
 // Execute runs code and returns what it showed. show, which may be nil, is
 // called after each change of the outputs. The error is a *CellError if the
@@ -173,7 +181,7 @@ func (o *Outputs) take(m *wire.Message) bool {
 			o.clear = true
 			return false
 		}
-		o.List = nil
+		o.List, o.text = nil, 0
 	default:
 		return false
 	}
@@ -182,11 +190,23 @@ func (o *Outputs) take(m *wire.Message) bool {
 
 // stream adds text to the last output if that is the same stream's.
 func (o *Outputs) stream(name, text string) {
-	if n := len(o.List); !o.clear && n > 0 && o.List[n-1].Type == notebook.Stream && o.List[n-1].Name == name {
-		o.List[n-1].Text += text
+	if o.clear {
+		o.text = 0
+	}
+	if o.text > textLimit {
 		return
 	}
-	o.add(notebook.Output{Type: notebook.Stream, Name: name, Text: text})
+	if o.text += len(text); o.text > textLimit {
+		name, text = "stderr", fmt.Sprintf("\ngolens: this cell has printed more than %d MB; the rest is not shown\n", textLimit>>20)
+	}
+	n := len(o.List)
+	if o.clear || n == 0 || o.List[n-1].Type != notebook.Stream || o.List[n-1].Name != name {
+		o.open.Reset()
+		o.add(notebook.Output{Type: notebook.Stream, Name: name})
+		n = len(o.List)
+	}
+	o.open.WriteString(text)
+	o.List[n-1].Text = o.open.String()
 }
 
 func (o *Outputs) add(out notebook.Output) {

@@ -13,11 +13,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/go-zeromq/zmq4"
-
 	"github.com/golens/golens/kernel/internal/proc"
 	"github.com/golens/golens/kernel/internal/rundir"
 	"github.com/golens/golens/kernel/wire"
+	"github.com/golens/golens/kernel/wire/zmtp"
 )
 
 // Config says which kernel to start and how.
@@ -116,19 +115,16 @@ func (s *Session) connect(conn wire.Connection, ready time.Duration) error {
 	if err := s.listening(conn, deadline); err != nil {
 		return err
 	}
-	opts := []zmq4.Option{zmq4.WithLogger(quiet), zmq4.WithID(zmq4.SocketIdentity(s.id))}
-	shell, control, iopub := zmq4.NewDealer(s.ctx, opts...), zmq4.NewDealer(s.ctx, opts...), zmq4.NewSub(s.ctx, opts...)
-	s.shell, s.control, s.iopub = wire.Wrap(s.ctx, shell, conn.Key), wire.Wrap(s.ctx, control, conn.Key), wire.Wrap(s.ctx, iopub, conn.Key)
 	for _, d := range []struct {
-		socket zmq4.Socket
-		port   int
-	}{{iopub, conn.IOPubPort}, {shell, conn.ShellPort}, {control, conn.ControlPort}} {
-		if err := d.socket.Dial(conn.Endpoint(d.port)); err != nil {
+		to   **wire.Socket
+		kind zmtp.Kind
+		port int
+	}{{&s.iopub, zmtp.Sub, conn.IOPubPort}, {&s.shell, zmtp.Dealer, conn.ShellPort}, {&s.control, zmtp.Dealer, conn.ControlPort}} {
+		socket, err := conn.Dial(s.ctx, d.kind, d.port, s.id, ready)
+		if err != nil {
 			return s.dead(fmt.Errorf("connecting to the kernel: %w", err))
 		}
-	}
-	if err := iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
-		return err
+		*d.to = socket
 	}
 	s.published, s.replies, s.ctlReplies = s.pump(s.iopub), s.pump(s.shell), s.pump(s.control)
 	asked, answered, heard := 0, 0, false

@@ -2,13 +2,9 @@ package session
 
 import (
 	"io"
-	"log"
 	"strings"
 	"sync"
 )
-
-// quiet keeps ZeroMQ's own log lines away from the user's terminal.
-var quiet = log.New(io.Discard, "", 0)
 
 // keep is how much of the kernel's log an error shows: a screen's worth.
 const keep = 2 << 10

@@ -10,6 +10,8 @@ const (
 	EnvCellModule = "GOLENS_CELL_MODULE"
 	// EnvShellFailed is the file that a failing ! line leaves behind.
 	EnvShellFailed = "GOLENS_SHELL_FAILED"
+	// EnvGoimports is the absolute path of the real goimports.
+	EnvGoimports = "GOLENS_GOIMPORTS"
 	// EnvBasePath is the PATH without the shims.
 	EnvBasePath = "GOLENS_BASE_PATH"
 
@@ -19,3 +21,12 @@ const (
 
 // CellTag is the build tag that cells are built with.
 const CellTag = "golens_cell"
+
+// The files of the folder that keep.Env names by which a cell's program reaches
+// gonb, which knows only a stub of it.
+const (
+	ProgramFile = "program"      // compiled and linked
+	SourceFile  = "source.go"    // to be built by the go command
+	ErrorsFile  = "build-errors" // what the go command says of it
+	RealImports = "goimports"    // there while gonb has a cell of its own to compose
+)

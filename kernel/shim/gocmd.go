@@ -1,11 +1,15 @@
 package shim
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/golens/golens/kernel/nb/keep"
 )
 
 // goCommand acts as the go command.
@@ -24,20 +28,60 @@ func goCommand(args []string) error {
 		if err := shellFailure(); err != nil {
 			return err
 		}
+		if done, err := program(args); done || err != nil {
+			return err
+		}
 		args = CellFlags(args)
 	}
-	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", workspace()))
+	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", Workspace(os.Getenv(envCellDir))))
 }
 
-// workspace is the go.work of the cell's own folder, if it has one. One in a
+// Workspace sets the go.work of the cells' own folder, if it has one. One in a
 // folder above is not obeyed: anybody may put it into the temporary folder, and
 // with it choose the code that cells are built from.
-func workspace() string {
-	own := filepath.Join(os.Getenv(envCellDir), "go.work")
+func Workspace(dir string) string {
+	own := filepath.Join(dir, "go.work")
 	if _, err := os.Stat(own); err == nil && filepath.IsAbs(own) {
 		return "GOWORK=" + own
 	}
 	return "GOWORK=off"
+}
+
+// program puts the cell's program where gonb wants what it builds of its stub:
+// the program that is built already, or one that the go command builds.
+func program(args []string) (done bool, err error) {
+	dir := os.Getenv(keep.Env)
+	if dir == "" {
+		return false, nil
+	}
+	if i := slices.Index(args, "-o"); i >= 0 && i+1 < len(args) {
+		err := os.Rename(filepath.Join(dir, ProgramFile), args[i+1])
+		if err == nil || !errors.Is(err, os.ErrNotExist) {
+			return true, err
+		}
+	}
+	source, err := os.ReadFile(filepath.Join(dir, SourceFile))
+	if err != nil {
+		return false, nil // gonb's own cell
+	}
+	name := "main.go"
+	if args[0] == "test" {
+		name = "main_test.go"
+	}
+	if err := os.WriteFile(name, source, 0o600); err != nil {
+		return true, err
+	}
+	cmd := exec.Command(os.Getenv(EnvGo), CellFlags(args)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PATH="+os.Getenv(EnvBasePath), Workspace(os.Getenv(envCellDir)))
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return true, nil
+	}
+	out = append(out, "\n"+err.Error()...)
+	if e := os.WriteFile(filepath.Join(dir, ErrorsFile), out, 0o600); e != nil {
+		return true, e
+	}
+	return true, err
 }
 
 // inCellDir tells whether the working directory is where gonb builds cells.

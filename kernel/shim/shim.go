@@ -7,12 +7,13 @@ import (
 	"syscall"
 
 	"github.com/golens/golens/kernel/internal/proc"
+	"github.com/golens/golens/kernel/nb/keep"
 )
 
 // Is tells whether a program started as argv0 is to act as a shim.
 func Is(argv0 string) bool {
 	name := filepath.Base(argv0)
-	return name == "go" || name == "gopls"
+	return name == "go" || name == "gopls" || name == "goimports"
 }
 
 // Main acts as the program named by argv[0] and returns its exit status, if it
@@ -24,6 +25,10 @@ func Main(argv []string) int {
 		err = goCommand(argv[1:])
 	case "gopls":
 		err = gopls(argv[1:])
+	case "goimports":
+		if _, e := os.Stat(filepath.Join(os.Getenv(keep.Env), RealImports)); e == nil {
+			err = become(EnvGoimports, argv[1:], os.Environ())
+		} // else gonb has a stub, in which nothing is to be found
 	default:
 		err = fmt.Errorf("no shim is called %q", argv[0])
 	}
@@ -43,7 +48,7 @@ func gopls(args []string) error {
 	}
 	// 10 of 19: completion may be slow while a cell builds, not the reverse.
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10)
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+withTag(os.Getenv("GOFLAGS")), workspace())
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+withTag(os.Getenv("GOFLAGS")), Workspace(os.Getenv(envCellDir)))
 	return become(EnvGopls, args, env)
 }
 

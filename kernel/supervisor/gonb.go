@@ -12,6 +12,7 @@ import (
 
 	"github.com/golens/golens/kernel/host"
 	"github.com/golens/golens/kernel/internal/proc"
+	"github.com/golens/golens/kernel/nb/keep"
 	"github.com/golens/golens/kernel/shim"
 	"github.com/golens/golens/kernel/toolchain"
 	"github.com/golens/golens/kernel/wire"
@@ -89,7 +90,7 @@ fi
 
 // prepare fills the work folder.
 func (s *supervisor) prepare() error {
-	for _, dir := range []string{s.shims(), s.cellModule(), s.temp()} {
+	for _, dir := range []string{s.shims(), s.cellModule(), s.temp(), s.cells()} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func (s *supervisor) prepare() error {
 	if err != nil {
 		return err
 	}
-	links := map[string]string{"go": self, "goimports": s.tools.Path(toolchain.Goimports)}
+	links := map[string]string{"go": self, "goimports": self}
 	if !s.cfg.NoGopls {
 		links["gopls"] = self
 	}
@@ -127,6 +128,8 @@ func (s *supervisor) gonbEnv() []string {
 		host.SocketEnv+"="+s.hostSocket(),
 		toolchain.SourceEnv+"="+s.tools.Source.Dir,
 		shim.EnvGo+"="+s.tools.Go,
+		shim.EnvGoimports+"="+s.tools.Path(toolchain.Goimports),
+		keep.Env+"="+s.cells(),
 		shim.EnvGopls+"="+s.tools.Path(toolchain.Gopls),
 		shim.EnvCellModule+"="+s.cellModule(),
 		shim.EnvShellFailed+"="+s.shellFailed(),

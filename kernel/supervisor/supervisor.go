@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/golens/golens/kernel/build"
 	"github.com/golens/golens/kernel/internal/rundir"
 	"github.com/golens/golens/kernel/proxy"
 	"github.com/golens/golens/kernel/toolchain"
@@ -175,8 +176,24 @@ func (s *supervisor) start() error {
 	if err != nil {
 		return fmt.Errorf("%w%s", err, g.tail())
 	}
-	s.proxy.Connect(back)
+	s.proxy.Connect(back, s.cellTools())
 	return nil
+}
+
+// cellTools is by what the proxy makes programs of cells.
+func (s *supervisor) cellTools() proxy.Cells {
+	b := build.New(build.Config{
+		Go: s.tools.Go, Work: s.cells(), Warm: s.tools.CellImports(), Stamp: s.tools.CellStamp,
+		Dir: func() (string, error) {
+			found, _ := filepath.Glob(filepath.Join(s.temp(), "gonb_*", "go.mod"))
+			if len(found) == 0 {
+				return "", errors.New("gonb has no folder for cells")
+			}
+			return filepath.Dir(found[0]), nil
+		},
+	})
+	go b.Refresh(s.ctx) // the first cell waits for the rest of it
+	return proxy.Cells{Builder: b, Dir: s.cells()}
 }
 
 // spawn starts the host and gonb, unless the kernel is ending already.
@@ -252,4 +269,5 @@ func (s *supervisor) shellFailed() string { return filepath.Join(s.work.Path, "s
 func (s *supervisor) bashEnv() string     { return filepath.Join(s.work.Path, "bash-env") }
 func (s *supervisor) shims() string       { return filepath.Join(s.work.Path, "shims") }
 func (s *supervisor) cellModule() string  { return filepath.Join(s.work.Path, "module") }
+func (s *supervisor) cells() string       { return filepath.Join(s.work.Path, "cells") }
 func (s *supervisor) temp() string        { return filepath.Join(s.work.Path, "tmp") }

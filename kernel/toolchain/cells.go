@@ -17,7 +17,7 @@ const Cells = "cells"
 
 // cellPackages are the packages of golens that cells import, beside those that
 // these import themselves.
-var cellPackages = []string{"kernel/nb", "model", "model/hook", "model/array", "interp", "plotting"}
+var cellPackages = []string{"kernel/nb", "kernel/nb/keep", "model", "model/hook", "model/array", "interp", "plotting"}
 
 // cellStd are packages of the standard library that cells often import.
 var cellStd = []string{"bytes", "cmp", "context", "encoding/json", "errors", "flag", "fmt", "maps", "math", "math/rand/v2",
@@ -50,6 +50,19 @@ func (t *Toolchain) warm(ctx context.Context, dir string) ([]byte, error) {
 		return nil, fmt.Errorf("building the packages that cells import: %w\n%s", err, strings.TrimSpace(string(msg)))
 	}
 	return []byte(src.String()), nil
+}
+
+// CellImports lists the packages that cells often import.
+func (t *Toolchain) CellImports() []string { return append(t.cellImports(), cellStd...) }
+
+// CellStamp changes when a source file of golens changes that cells may be built
+// from. What a version of golens was made of does not change.
+func (t *Toolchain) CellStamp() string {
+	if t.Source.Version != "" {
+		return t.Source.Version
+	}
+	stamp, _ := t.stamp(Cells) // a file that cannot be read is told of by the compiler
+	return stamp
 }
 
 // cellImports returns the import paths of the packages of golens that these

@@ -2,10 +2,10 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 )
 
 // Connection is a Jupyter connection file: where a kernel listens, and the
@@ -25,29 +25,52 @@ type Connection struct {
 
 // ReadConnection reads and checks the connection file at path.
 func ReadConnection(path string) (Connection, error) {
-	var c Connection
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return c, fmt.Errorf("connection file: %w", err)
+		return Connection{}, fmt.Errorf("connection file: %w", err)
 	}
-	if err := json.Unmarshal(data, &c); err != nil {
+	c, err := parse(data)
+	if err != nil {
 		return c, fmt.Errorf("connection file %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// parse reads a connection file's content.
+func parse(data []byte) (c Connection, err error) {
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, err
 	}
 	if c.Transport == "" {
 		c.Transport = "tcp"
 	}
 	if c.Transport != "tcp" && c.Transport != "ipc" {
-		return c, fmt.Errorf("connection file %s: transport %q is neither tcp nor ipc", path, c.Transport)
+		return c, fmt.Errorf("transport %q is neither tcp nor ipc", c.Transport)
+	}
+	if c.IP == "" && c.Transport == "ipc" {
+		return c, errors.New(`no path for the ipc sockets ("ip")`)
+	}
+	if c.IP == "" {
+		c.IP = "127.0.0.1" // a socket without an address would listen on all
+	}
+	if c.Key == "" && c.Transport == "tcp" && !loopback(c.IP) {
+		return c, fmt.Errorf(`no key to check messages with, and %q is reached from other machines: whoever connects could run code; give it a "key" or the "ip" 127.0.0.1`, c.IP)
 	}
 	if c.Key != "" && c.SignatureScheme != "" && c.SignatureScheme != "hmac-sha256" {
-		return c, fmt.Errorf("connection file %s: signature scheme %q is not hmac-sha256", path, c.SignatureScheme)
+		return c, fmt.Errorf("signature scheme %q is not hmac-sha256", c.SignatureScheme)
 	}
 	for _, p := range []int{c.ShellPort, c.ControlPort, c.StdinPort, c.IOPubPort, c.HBPort} {
 		if p < 1 || p > 65535 {
-			return c, fmt.Errorf("connection file %s: port %d is not between 1 and 65535", path, p)
+			return c, fmt.Errorf("port %d is not between 1 and 65535", p)
 		}
 	}
 	return c, nil
+}
+
+// loopback tells whether an address is reached from this machine alone.
+func loopback(address string) bool {
+	ip := net.ParseIP(address)
+	return address == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Write stores c at path, readable by the user alone.
@@ -57,14 +80,6 @@ func (c Connection) Write(path string) error {
 		return err
 	}
 	return os.WriteFile(path, data, 0o600)
-}
-
-// Endpoint returns the ZeroMQ address of one of c's ports.
-func (c Connection) Endpoint(port int) string {
-	if c.Transport == "ipc" {
-		return fmt.Sprintf("ipc://%s-%d", c.IP, port)
-	}
-	return "tcp://" + net.JoinHostPort(c.IP, strconv.Itoa(port))
 }
 
 // IPC returns a connection over unix sockets whose paths begin with prefix,

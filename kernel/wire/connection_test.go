@@ -10,6 +10,12 @@ import (
 func TestConnectionFile(t *testing.T) {
 	const ports = `"shell_port":1,"control_port":2,"stdin_port":3,"iopub_port":4,"hb_port":5`
 	for _, test := range []struct{ name, text, want string }{
+		{"no address", `{"key":"k",` + ports + `}`, ""},
+		{"no key on loopback", `{"ip":"127.0.0.1",` + ports + `}`, ""},
+		{"no key on all addresses", `{"ip":"0.0.0.0",` + ports + `}`, "no key to check messages with"},
+		{"no key on an address of the network", `{"ip":"192.168.1.2",` + ports + `}`, "no key to check messages with"},
+		{"no key on a host", `{"ip":"example.com",` + ports + `}`, "no key to check messages with"},
+		{"no path", `{"transport":"ipc","key":"k",` + ports + `}`, "no path for the ipc sockets"},
 		{"plain", `{"ip":"127.0.0.1","key":"k","signature_scheme":"hmac-sha256",` + ports + `}`, ""},
 		{"not json", `{`, "unexpected end"},
 		{"unknown transport", `{"transport":"udp",` + ports + `}`, `"udp" is neither tcp nor ipc`},
@@ -23,8 +29,8 @@ func TestConnectionFile(t *testing.T) {
 			}
 			c, err := ReadConnection(path)
 			if test.want == "" {
-				if err != nil || c.Endpoint(c.IOPubPort) != "tcp://127.0.0.1:4" {
-					t.Errorf("got %+v, %v", c, err)
+				if network, address := c.address(c.IOPubPort); err != nil || network != "tcp" || address != "127.0.0.1:4" {
+					t.Errorf("got %s %s, %v", network, address, err)
 				}
 				return
 			}
@@ -44,7 +50,24 @@ func TestOwnConnectionIsPrivate(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v: others could read the key", info.Mode(), err)
 	}
-	if got, err := ReadConnection(path); err != nil || got != c || got.Endpoint(got.ShellPort) != "ipc:///run/x-1" {
+	got, err := ReadConnection(path)
+	if network, address := got.address(got.ShellPort); err != nil || got != c || network != "unix" || address != "/run/x-1" {
 		t.Errorf("read %+v, %v", got, err)
 	}
+}
+
+func FuzzConnection(f *testing.F) {
+	f.Add([]byte(`{"ip":"127.0.0.1","key":"k","signature_scheme":"hmac-sha256","shell_port":1,"control_port":2,"stdin_port":3,"iopub_port":4,"hb_port":5}`))
+	f.Add([]byte(`{"transport":"ipc","ip":"/run/x","shell_port":1,"control_port":2,"stdin_port":3,"iopub_port":4,"hb_port":5}`))
+	f.Add([]byte(`{"ip":"::","key":"","shell_port":65536}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := parse(data)
+		if err != nil {
+			return
+		}
+		network, address := c.address(c.ShellPort)
+		if network == "tcp" && c.Key == "" && !loopback(c.IP) || strings.HasPrefix(address, ":") || c.IP == "" {
+			t.Errorf("%+v would listen on every address, or to anybody", c)
+		}
+	})
 }

@@ -164,6 +164,9 @@ func Decode(frames [][]byte, key []byte) (*Message, error) {
 	if m.Header.MsgType == "" {
 		return nil, fmt.Errorf("%w: header has no msg_type", ErrMalformed)
 	}
+	if m.Header.MsgID == "" { // answers are told apart by it
+		return nil, fmt.Errorf("%w: header has no msg_id", ErrMalformed)
+	}
 	return m, nil
 }
 

@@ -61,6 +61,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"signature of another key", func([][]byte) [][]byte { return frames("other") }, ErrSignature},
 		{"header is a list", resigned(3, `[]`), ErrMalformed},
 		{"header has no type", resigned(3, `{"msg_id":"1"}`), ErrMalformed},
+		{"header has no id", resigned(3, `{"msg_id":"","msg_type":"x"}`), ErrMalformed},
 		{"header's type is a number", resigned(3, `{"msg_type":1}`), ErrMalformed},
 		{"parent is cut short", resigned(4, `{"msg_id"`), ErrMalformed},
 		{"metadata is empty", resigned(5, ``), ErrMalformed},

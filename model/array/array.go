@@ -122,6 +122,18 @@ func (a *Array) Label(name string, labels []string) *Array {
 	return &b
 }
 
+// Unlabel is the same array without labels on the named axis.
+func (a *Array) Unlabel(name string) *Array {
+	i := a.find(name)
+	if a.err != nil || i < 0 {
+		return a
+	}
+	b := *a
+	b.axes = slices.Clone(a.axes)
+	b.axes[i].Labels = nil
+	return &b
+}
+
 // At is one value, NaN if the index does not exist.
 func (a *Array) At(index ...int) float64 {
 	i, ok := a.offset(index)
@@ -202,4 +214,28 @@ func (a *Array) Rename(names ...string) *Array {
 		b.axes[i].Name = name
 	}
 	return &b
+}
+
+// Stack is arrays of equal axes one after another along a new first axis. The
+// title and the unit are those of the first.
+func Stack(axis Axis, parts ...*Array) *Array {
+	if len(parts) != axis.Len || len(parts) == 0 {
+		return Failed(fmt.Errorf("array: %d arrays to stack along axis %s of length %d", len(parts), axis.Name, axis.Len))
+	}
+	var data []float32
+	for _, p := range parts {
+		if err := p.Err(); err != nil {
+			return p
+		}
+		if !sameAxes(p, parts[0]) {
+			return p.fail("it cannot be stacked with an array of axes %s", describe(parts[0].axes))
+		}
+		data = append(data, p.data...)
+	}
+	return Of(data, append([]Axis{axis}, parts[0].axes...)...).Named(parts[0].title, parts[0].unit)
+}
+
+// sameAxes tells whether names and lengths of all axes are the same.
+func sameAxes(a, b *Array) bool {
+	return slices.EqualFunc(a.axes, b.axes, func(x, y Axis) bool { return x.Name == y.Name && x.Len == y.Len })
 }

@@ -3,7 +3,8 @@
 // An [Array] is what comes back from a model: float32 values in row-major
 // order, the name of every axis (batch, head, query, ...), and, where they are
 // known, a label per index (tokens, "9.6"), a title and a unit. It reads,
-// slices and averages; it does no other arithmetic.
+// slices and reduces (sums, means, lengths, differences, cosines, the largest
+// values); it does no other arithmetic.
 //
 // # Errors stick
 //

@@ -67,41 +67,6 @@ func (a *Array) Squeeze(name string) *Array {
 	return &b
 }
 
-// Mean averages over the named axes, which disappear. NaN values do not count;
-// where nothing counts the mean is NaN.
-func (a *Array) Mean(names ...string) *Array {
-	for _, name := range names {
-		a = a.mean(name)
-	}
-	return a
-}
-
-func (a *Array) mean(name string) *Array {
-	if a.err != nil {
-		return a
-	}
-	i := a.find(name)
-	if i < 0 {
-		return a.fail("no axis %q to average over", name)
-	}
-	n, outer, inner := a.axes[i].Len, size(a.axes[:i]), size(a.axes[i+1:])
-	b := *a
-	b.axes = slices.Delete(slices.Clone(a.axes), i, i+1)
-	b.data = make([]float32, outer*inner)
-	for o := range outer {
-		for k := range inner {
-			sum, count := 0.0, 0
-			for j := range n {
-				if v := float64(a.data[(o*n+j)*inner+k]); !math.IsNaN(v) {
-					sum, count = sum+v, count+1
-				}
-			}
-			b.data[o*inner+k] = float32(sum / float64(count))
-		}
-	}
-	return &b
-}
-
 // Transpose puts the axes in the given order; every axis must be named once.
 func (a *Array) Transpose(names ...string) *Array {
 	if a.err != nil {

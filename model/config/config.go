@@ -41,13 +41,17 @@ type Rotary struct {
 // Scaling stretches rotary wave lengths for long contexts, as Hugging Face's
 // rope_scaling says. The zero value stretches nothing.
 type Scaling struct {
-	Type                  string  // "", linear, dynamic, llama3 or yarn
+	Type                  string  // "", linear, dynamic, llama3, yarn or factors
 	Factor                float64 // of the context's length
 	LowFactor, HighFactor float64 // llama3
 	BetaFast, BetaSlow    float64 // yarn
 	Attention             float64 // yarn: what queries and keys are multiplied by
 	Smooth                bool    // yarn: the blend's ends are not rounded to whole coordinates
 	Original              int     // context before the stretch
+
+	// Factors, if not nil, are what each pair's angle is divided by, with Type
+	// "factors": that of a file that has them, such as Llama 3's as GGUF.
+	Factors []float64 `json:",omitempty"`
 }
 
 // A Config is the sizes and features of one transformer.
@@ -78,6 +82,7 @@ type Config struct {
 	EmbedScale float64 // the embedding is multiplied by this; 0 for 1
 	EmbedNorm  bool    // the sum of the embeddings is normalized
 	NoFinal    bool    // the unembedding reads the residual stream as it is
+	Headless   bool    // there is no unembedding: no logits, and nothing that needs them
 	Encoder    bool    // every position sees every other; the head is BERT's for masked words
 
 	Rotary      Rotary // with PosRotary
@@ -87,6 +92,10 @@ type Config struct {
 
 	BOS *int // token that begins a sequence, nil if the model has none
 	EOS *int // token that ends a sequence, nil if the model has none
+
+	// Warnings are what the model's files say and golens does not heed, and what
+	// is computed otherwise than somebody might think.
+	Warnings []string `json:",omitempty"`
 }
 
 // AttnOnly tells whether the blocks have no MLP.
@@ -178,6 +187,9 @@ func (r Rotary) check(dHead int) error {
 		return fmt.Errorf("config: rotary base %g; it must be finite and above 1", r.Base)
 	}
 	s := r.Scaling
+	if s.Factors != nil && len(s.Factors) != r.Dim/2 {
+		return fmt.Errorf("config: rope_scaling has %d factors for %d pairs of coordinates", len(s.Factors), r.Dim/2)
+	}
 	for name, v := range map[string]float64{"factor": s.Factor, "low_freq_factor": s.LowFactor, "high_freq_factor": s.HighFactor,
 		"beta_fast": s.BetaFast, "beta_slow": s.BetaSlow, "attention_factor": s.Attention, "original context": float64(s.Original)} {
 		if !(v >= 0) || v > math.MaxFloat32 {

@@ -22,10 +22,12 @@ func (c Config) Has(id hook.ID) bool {
 func (c Config) hasKind(k hook.Kind) bool {
 	mlp := !c.AttnOnly()
 	switch k {
+	case hook.KindLogits:
+		return !c.Headless
 	case hook.KindLN1, hook.KindLN1Norm:
 		return c.Norm != NormNone
 	case hook.KindLNFinal, hook.KindLNFinalNorm:
-		return c.Norm != NormNone && !c.NoFinal
+		return c.Norm != NormNone && !c.NoFinal && !(c.Encoder && c.Headless) // an encoder's norm is part of its head
 	case hook.KindLN2, hook.KindLN2Norm:
 		return c.Norm != NormNone && mlp && !c.SharedNorm
 	case hook.KindLN1Post, hook.KindLN1PostNorm:

@@ -2,6 +2,16 @@ package hook
 
 func at(k Kind, layer int) Point { return Point{ID: ID{k, layer}} }
 
+// Layers are the points of the first n layers, such as Layers(12, Pattern), or
+// those that a function selects of each.
+func Layers(n int, at func(layer int) Point) []Point {
+	all := make([]Point, n)
+	for l := range all {
+		all[l] = at(l)
+	}
+	return all
+}
+
 // Embed is the token embedding [batch, pos, d_model].
 func Embed() Point { return at(KindEmbed, 0) }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Find is the folder of a model in the cache, with its configuration and all
-// its weights. It never uses the network. The error wraps [ErrNotCached] if
+// its weights, or its one file. It never uses the network. The error wraps [ErrNotCached] if
 // something is missing, and says what.
 func Find(ref Ref, c Config) (dir string, err error) {
 	if err := ref.check(); err != nil {
@@ -21,6 +21,17 @@ func Find(ref Ref, c Config) (dir string, err error) {
 		return "", err
 	}
 	return c.repo(ref).find(ref)
+}
+
+// Whole tells whether a model in the cache came with its tokenizer, or is known
+// to have none.
+func Whole(ref Ref, c Config) bool {
+	dir, err := Find(ref, c)
+	if err != nil {
+		return false
+	}
+	c, err = c.filled()
+	return err == nil && (ref.File != "" || c.repo(ref).whole(filepath.Base(dir)))
 }
 
 // repo is a model's folder in the cache.
@@ -80,18 +91,24 @@ func (r repo) find(ref Ref) (string, error) {
 	if commit == "" {
 		return "", fmt.Errorf("%s is %w in %s", ref, ErrNotCached, filepath.Dir(r.root))
 	}
-	missing, err := r.missing(commit)
+	missing, err := r.missing(commit, ref)
 	if err != nil {
 		return "", err
 	}
 	if missing != "" {
 		return "", fmt.Errorf("%s is %w as a whole: %s has no %s", ref, ErrNotCached, r.snapshot(commit), missing)
 	}
-	return r.snapshot(commit), nil
+	return filepath.Join(r.snapshot(commit), ref.File), nil
 }
 
 // missing is a file without which a snapshot cannot be opened.
-func (r repo) missing(commit string) (string, error) {
+func (r repo) missing(commit string, ref Ref) (string, error) {
+	if ref.File != "" {
+		if r.has(commit, ref.File) {
+			return "", nil
+		}
+		return ref.File, nil
+	}
 	if !r.has(commit, configFile) {
 		return configFile, nil
 	}

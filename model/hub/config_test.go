@@ -16,8 +16,9 @@ import (
 
 func TestNames(t *testing.T) {
 	for name, want := range map[string]Ref{
-		"gpt2": {"gpt2", ""}, "EleutherAI/pythia-70m": {"EleutherAI/pythia-70m", ""}, "EleutherAI/pythia-70m@step3000": {"EleutherAI/pythia-70m", "step3000"},
-		"a/b.c_d-e@refs/pr/1": {"a/b.c_d-e", "refs/pr/1"}, "gpt2@" + hubtest.CommitA: {"gpt2", hubtest.CommitA},
+		"gpt2": {ID: "gpt2"}, "EleutherAI/pythia-70m": {ID: "EleutherAI/pythia-70m"}, "EleutherAI/pythia-70m@step3000": {ID: "EleutherAI/pythia-70m", Revision: "step3000"},
+		"a/b.c_d-e@refs/pr/1": {ID: "a/b.c_d-e", Revision: "refs/pr/1"}, "gpt2@" + hubtest.CommitA: {ID: "gpt2", Revision: hubtest.CommitA},
+		"a/b/c.Q4_K_M.gguf": {ID: "a/b", File: "c.Q4_K_M.gguf"}, "a/b/c.gguf@main": {ID: "a/b", File: "c.gguf", Revision: "main"}, "b/c.gguf": {ID: "b", File: "c.gguf"},
 	} {
 		if got, err := Parse(name); err != nil || got != want || got.String() != name {
 			t.Errorf("%q is %+v, %v", name, got, err)

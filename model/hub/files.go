@@ -35,6 +35,12 @@ func choose(ref Ref, all []string) (need, absent []string, err error) {
 	for _, name := range all {
 		has[name] = true
 	}
+	if ref.File != "" {
+		if !has[ref.File] {
+			return nil, nil, fmt.Errorf("it has no file %s; in the format GGUF it has: %s", ref.File, strings.Join(ggufs(all), ", "))
+		}
+		return []string{ref.File}, nil, nil
+	}
 	for _, name := range smallFiles {
 		if has[name] {
 			need = append(need, name)
@@ -72,6 +78,9 @@ func otherForm(ref Ref, all []string) string {
 				weightsFile, ref.ID, ref.ID, pinned, ref.ID, pinned)
 		}
 	}
+	if files := ggufs(all); len(files) > 0 {
+		return fmt.Sprintf("it has files in the format GGUF; name one of them, as in %s/%s: %s", ref.ID, files[0], strings.Join(files, ", "))
+	}
 	var seen []string
 	for _, name := range all {
 		if ext := filepath.Ext(name); ext != "" && !slices.Contains(seen, ext) && len(seen) < 10 && printable(ext) {
@@ -80,6 +89,16 @@ func otherForm(ref Ref, all []string) string {
 	}
 	return fmt.Sprintf("golens needs %s, or %s and its shards; this repository has %d files, of type %s",
 		weightsFile, indexFile, len(all), strings.Join(seen, " "))
+}
+
+// ggufs are the files in the format GGUF.
+func ggufs(all []string) (files []string) {
+	for _, name := range all {
+		if strings.HasSuffix(name, ".gguf") && plain(name) {
+			files = append(files, name)
+		}
+	}
+	return files
 }
 
 // shards are the files that an index names, sorted. They must lie beside it.

@@ -12,7 +12,7 @@ import (
 // networks.
 const workers = 4
 
-// Get is the folder of a model in the cache, once everything that the model
+// Get is the folder of a model in the cache, or its one file, once everything that the model
 // needs has been brought there. What is there already is not fetched again.
 func Get(ctx context.Context, ref Ref, c Config) (dir string, err error) {
 	if err := ref.check(); err != nil {
@@ -25,7 +25,7 @@ func Get(ctx context.Context, ref Ref, c Config) (dir string, err error) {
 	dir, lacks := r.find(ref)
 	settled := !c.Update || commitID.MatchString(ref.revision())
 	switch {
-	case lacks == nil && settled && r.whole(filepath.Base(dir)):
+	case lacks == nil && settled && (ref.File != "" || r.whole(filepath.Base(dir))):
 		return dir, nil
 	case lacks == nil && settled && c.Offline:
 		return dir, nil
@@ -87,7 +87,7 @@ func (s *session) get(ctx context.Context, r repo) (string, error) {
 	if err := r.remember(s.ref, l.commit, absent); err != nil {
 		return "", r.unwritable(err)
 	}
-	return r.snapshot(l.commit), nil
+	return filepath.Join(r.snapshot(l.commit), s.ref.File), nil
 }
 
 // bring fetches those of the files that a snapshot lacks.
@@ -128,6 +128,11 @@ func each(ctx context.Context, n int, job func(ctx context.Context, i int) error
 			if ctx.Err() != nil {
 				return
 			}
+			defer func() { // the host and its models must not end with a download
+				if p := recover(); p != nil {
+					stop(fmt.Errorf("internal error: %v", p))
+				}
+			}()
 			if err := job(ctx, i); err != nil {
 				stop(err)
 			}

@@ -10,25 +10,33 @@ import (
 // A Ref names a model of the Hub, at a revision.
 type Ref struct {
 	ID       string // "gpt2" or "EleutherAI/pythia-70m"
+	File     string // the one that is the model, in the format GGUF; empty for one of safetensors
 	Revision string // branch, tag or commit; empty for the branch main
 }
 
-// Parse reads ID or ID@REVISION.
+// Parse reads ID or ID@REVISION, or ID/FILE.gguf and ID/FILE.gguf@REVISION.
 func Parse(name string) (Ref, error) {
 	id, revision, pinned := strings.Cut(name, "@")
-	r := Ref{id, revision}
+	r := Ref{ID: id, Revision: revision}
+	if at := strings.LastIndex(id, "/"); at > 0 && strings.HasSuffix(id, ".gguf") {
+		r.ID, r.File = id[:at], id[at+1:]
+	}
 	if pinned && revision == "" {
 		return Ref{}, fmt.Errorf("model name %q: nothing comes after the @; it is followed by a branch, a tag or a commit", name)
 	}
 	return r, r.check()
 }
 
-// String is ID or ID@REVISION.
+// String is what [Parse] reads.
 func (r Ref) String() string {
-	if r.Revision == "" {
-		return r.ID
+	name := r.ID
+	if r.File != "" {
+		name += "/" + r.File
 	}
-	return r.ID + "@" + r.Revision
+	if r.Revision != "" {
+		name += "@" + r.Revision
+	}
+	return name
 }
 
 var (
@@ -45,6 +53,9 @@ func (r Ref) check() error {
 	ok := len(parts) <= 2 && len(r.ID) <= 96 && !strings.Contains(r.ID, "--") && !strings.Contains(r.ID, "..") && !strings.HasSuffix(r.ID, ".git")
 	for _, p := range parts {
 		ok = ok && idPattern.MatchString(p)
+	}
+	if r.File != "" && !plain(r.File) {
+		return fmt.Errorf("%q is not the name of a file", r.File)
 	}
 	if !ok {
 		return fmt.Errorf("%q is not the name of a model on the Hub, which is NAME or ORGANIZATION/NAME", r.ID)

@@ -78,10 +78,12 @@ func floats(view safetensors.TensorView) []float32 {
 	width := int(view.DType().Size())
 	out := make([]float32, len(data)/width)
 	for i := range out {
-		switch width {
-		case 1: // booleans are kept as bytes
+		switch {
+		case view.DType() == safetensors.I32:
+			out[i] = float32(int32(binary.LittleEndian.Uint32(data[4*i:])))
+		case width == 1: // booleans are kept as bytes
 			out[i] = float32(data[i])
-		case 8:
+		case width == 8:
 			out[i] = float32(int64(binary.LittleEndian.Uint64(data[8*i:])))
 		default:
 			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))

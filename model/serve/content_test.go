@@ -200,3 +200,21 @@ func TestMistakesDoNotTravel(t *testing.T) {
 		}
 	}
 }
+
+// A verb needs nothing of the host: what it is asked and what it answers cross by
+// themselves.
+func TestCostCrosses(t *testing.T) {
+	local, err := model.Open(modeltest.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ := remote(t, serve.New())
+	request := m.Rows([][]int32{{1, 2, 3}}).Metric(model.LogProbOf(3)).Grad(hook.Z(1))
+	want, err := local.ExplainRun(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.ExplainRun(request); err != nil || *got != *want {
+		t.Errorf("got %v (%v), want %v", got, err, want)
+	}
+}

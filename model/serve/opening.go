@@ -27,10 +27,11 @@ type opening struct {
 const look = 200 * time.Millisecond
 
 // runner opens a model at its first use. A download goes on while any request
-// waits for it; the one who asks for the model again goes on with it.
-func (h *Host) runner(ctx context.Context, name string, p model.Processing, tell func(model.Download)) (model.Runner, error) {
+// waits for it; the one who asks for the model again goes on with it. With anew,
+// a model whose files have changed since is opened again.
+func (h *Host) runner(ctx context.Context, name string, p model.Processing, anew bool, tell func(model.Download)) (model.Runner, error) {
 	for {
-		o := h.opening(name)
+		o := h.opening(name, anew)
 		err := o.wait(ctx, tell)
 		h.mu.Lock()
 		if o.waiting--; o.waiting == 0 {
@@ -50,11 +51,11 @@ func (h *Host) runner(ctx context.Context, name string, p model.Processing, tell
 
 // opening is the opening of a model, begun if nobody did, with one more request
 // that waits for it.
-func (h *Host) opening(name string) *opening {
+func (h *Host) opening(name string, anew bool) *opening {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o := h.models[name]
-	if o == nil {
+	if o == nil || anew && o.stale() {
 		o = &opening{ready: make(chan struct{})}
 		h.models[name] = o
 		ctx, cancel := context.WithCancel(context.Background())
@@ -64,13 +65,26 @@ func (h *Host) opening(name string) *opening {
 			ctx := model.WithDownload(ctx, func(d model.Download) { o.download.Store(&d) })
 			if o.runner, o.err = open(ctx, name); o.err != nil {
 				h.mu.Lock()
-				delete(h.models, name) // so that the next cell may try again
+				if h.models[name] == o {
+					delete(h.models, name) // so that the next cell may try again
+				}
 				h.mu.Unlock()
 			}
 		}()
 	}
 	o.waiting++
 	return o
+}
+
+// stale tells whether the model is open and its files have changed since.
+func (o *opening) stale() bool {
+	select {
+	case <-o.ready:
+		files, ok := o.runner.(interface{ Current() bool })
+		return ok && !files.Current()
+	default:
+		return false
+	}
 }
 
 // wait waits for the model and tells of its download meanwhile.

@@ -61,6 +61,9 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 		_ = frames.Encode(f) // a client that went away ends the context
 		_ = http.NewResponseController(w).Flush()
 	})
+	if len(body) > wire.Largest {
+		err = fmt.Errorf("model host: an answer of %.2f GB, of which %.2f GB can be sent; select heads or positions, or ask for fewer rows at once", float64(len(body))/1e9, wire.Largest/1e9)
+	}
 	last := wire.Frame{Last: true, Body: body}
 	if missing := (*content.MissingError)(nil); errors.As(err, &missing) {
 		last.Want = missing.Names
@@ -102,13 +105,16 @@ func (h *Host) answer(r *http.Request, verb string, tell func(wire.Frame)) (body
 			return nil, err
 		}
 	}
-	runner, err := h.runner(r.Context(), call.Model, call.Processing, func(d model.Download) {
+	runner, err := h.runner(r.Context(), call.Model, call.Processing, call.Weights == "", func(d model.Download) {
 		tell(wire.Frame{Download: d.Model, Done: d.Done, Total: d.Total})
 	})
 	if err != nil {
 		return nil, err
 	}
 	i := runner.Info()
+	if call.Weights != "" && call.Weights != i.Weights {
+		return nil, fmt.Errorf("model %s: its weights have changed since it was opened: open it again", call.Model)
+	}
 	if verb == "open" {
 		return content.EncodeWhole(i)
 	}

@@ -114,7 +114,7 @@ func TestModelsAreTheSameOnBothSides(t *testing.T) {
 	if a, b := local.Tokens("the cat"), remote.Tokens("the cat"); !reflect.DeepEqual(a, b) {
 		t.Errorf("tokens %+v, want %+v", b, a)
 	}
-	factors := []model.Factor{model.WE().Of(0, 3), model.WV(1).H(1), model.WO(1).H(1), model.WU().Of(0)}
+	factors := []model.Factor{model.WE().Of(0, 3), model.WV(1).Head(1), model.WO(1).Head(1), model.WU().Of(0)}
 	a, err := local.Product(factors...)
 	if err != nil {
 		t.Fatal(err)

@@ -57,25 +57,22 @@ func parseBPE(raw json.RawMessage, level bool) (*vocab, model, error) {
 	if m.UnkToken != nil && *m.UnkToken == "" {
 		m.UnkToken = nil
 	}
-	if level {
-		// Where every byte has a token, these two never come to pass.
-		switch lacks := b.lacks(); {
-		case m.UnkToken != nil && lacks:
-			return nil, nil, fmt.Errorf("model: unk_token %q is not supported with a byte-level vocabulary that lacks bytes", *m.UnkToken)
-		case m.ByteFallback && lacks:
-			return nil, nil, fmt.Errorf("model: byte_fallback true is not supported with a byte-level vocabulary that lacks bytes")
+	// Where every byte has a token, neither comes to pass.
+	if lacks := !level || b.lacks(); lacks {
+		b.fuse = m.FuseUnk
+		if m.UnkToken != nil {
+			id, ok := b.vocab.spelled(*m.UnkToken)
+			if !ok {
+				return nil, nil, fmt.Errorf("model: unk_token %q is not in the vocabulary", *m.UnkToken)
+			}
+			b.unknown = id
 		}
-	} else {
-		b.unknown, b.fuse = b.vocab.unknown(m.UnkToken), m.FuseUnk
-		if m.UnkToken != nil && b.unknown == noToken {
-			return nil, nil, fmt.Errorf("model: unk_token %q is not in the vocabulary", *m.UnkToken)
+		if m.ByteFallback && level {
+			return nil, nil, fmt.Errorf("model: byte_fallback true is not supported with a byte-level vocabulary that lacks bytes")
 		}
 		if m.ByteFallback {
 			var count int
 			b.bytes, count = b.vocab.byteTokens()
-			if count != 0 && count != len(b.bytes) {
-				return nil, nil, fmt.Errorf("model: byte_fallback true is not supported with %d of the 256 byte tokens <0x00> to <0xFF>", count)
-			}
 			b.fallback = count > 0
 		}
 	}
@@ -165,14 +162,33 @@ func (b *bpe) word(out []piece, s string) ([]piece, int) {
 }
 
 func (b *bpe) byteLetters(out []piece, s string) ([]piece, int) {
+	unknown := false // the last symbol is
 	for i := range len(s) {
 		id := b.letters[s[i]]
-		if id == noToken {
+		switch {
+		case id != noToken:
+			unknown = false
+		case b.unknown == noToken:
 			return out, i
+		case unknown && b.fuse:
+			out[len(out)-1].end++
+			continue
+		default:
+			id, unknown = b.unknown, true
 		}
 		out = append(out, piece{id, int32(i), int32(i) + 1})
 	}
 	return out, noBad
+}
+
+// spells says whether there is a token for each byte of a character.
+func (b *bpe) spells(character string) bool {
+	for i := range len(character) {
+		if b.bytes[character[i]] == noToken {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *bpe) characters(out []piece, s string) ([]piece, int) {
@@ -186,7 +202,8 @@ func (b *bpe) characters(out []piece, s string) ([]piece, int) {
 		switch {
 		case ok && id != noToken:
 			out, unknown = append(out, piece{id, int32(i), int32(i + n)}), false
-		case b.fallback:
+		case b.fallback && b.spells(s[i:i+n]):
+			unknown = false
 			for j := i; j < i+n; j++ {
 				out = append(out, piece{b.bytes[s[j]], int32(j), int32(j) + 1})
 			}

@@ -32,7 +32,7 @@ func TestParseRefuses(t *testing.T) {
 		{"dropout", nil, object{"dropout": 0.1}, "dropout 0.1"},
 		{"subword prefix", nil, object{"continuing_subword_prefix": "##"}, `continuing_subword_prefix "##"`},
 		{"word suffix", nil, object{"end_of_word_suffix": "</w>"}, `end_of_word_suffix "</w>"`},
-		{"unknown token without bytes", nil, object{"vocab": object{"a": 0}, "merges": []string{}, "unk_token": "a"}, `unk_token "a"`},
+		{"unknown token without bytes", nil, object{"vocab": object{"a": 0}, "merges": []string{}, "unk_token": "b"}, `unk_token "b"`},
 		{"no vocabulary", nil, object{"vocab": nil}, "vocab is missing"},
 		{"no type and no merges", nil, object{"type": nil, "merges": nil}, "no type, and neither merges"},
 		{"no merges", nil, object{"merges": nil}, "merges is missing"},

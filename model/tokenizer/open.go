@@ -32,38 +32,43 @@ const maxFile = 256 << 20
 
 // Open reads the tokenizer in a model's folder: tokenizer.json or, where that
 // is absent, GPT-2's vocab.json and merges.txt or BERT's vocab.txt, with what
-// special_tokens_map.json and tokenizer_config.json say of them. Where none is
-// there, the error wraps [fs.ErrNotExist].
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json say
+// besides. Where none is there, the error wraps [fs.ErrNotExist].
 func Open(fsys fs.FS) (*Tokenizer, error) {
-	data, err := readFile(fsys, "tokenizer.json")
-	if err == nil {
-		return Parse(data)
-	}
-	t, err := openOlder(fsys, err)
+	t, err := open(fsys)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
 	return t, nil
 }
 
-// openOlder reads what there is in place of tokenizer.json, which gave err.
-func openOlder(fsys fs.FS, err error) (*Tokenizer, error) {
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
+func open(fsys fs.FS) (*Tokenizer, error) {
 	for _, kind := range []struct {
 		name string
-		open func(fs.FS, []byte) (*Tokenizer, error)
-	}{{"vocab.json", openVocabJSON}, {"vocab.txt", openVocabTxt}} {
+		open func(fs.FS, []byte, *settings) (*Tokenizer, error)
+	}{{"tokenizer.json", openJSON}, {"vocab.json", openVocabJSON}, {"vocab.txt", openVocabTxt}} {
 		data, err := readFile(fsys, kind.name)
-		if err == nil {
-			return kind.open(fsys, data)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return nil, err
 		}
+		s, err := readSettings(fsys)
+		if err != nil {
+			return nil, err
+		}
+		return kind.open(fsys, data, s)
 	}
 	return nil, fmt.Errorf("neither tokenizer.json, vocab.json nor vocab.txt is there: %w", fs.ErrNotExist)
+}
+
+func openJSON(_ fs.FS, data []byte, s *settings) (*Tokenizer, error) {
+	t, err := parse(data, s)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer.json: %w", err)
+	}
+	return t, nil
 }
 
 func readFile(fsys fs.FS, name string) ([]byte, error) {
@@ -84,14 +89,14 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // Parse reads a tokenizer.json.
 func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
-	t, err := parse(tokenizerJSON)
+	t, err := parse(tokenizerJSON, new(settings))
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
 	}
 	return t, nil
 }
 
-func parse(data []byte) (*Tokenizer, error) {
+func parse(data []byte, s *settings) (*Tokenizer, error) {
 	var f file
 	if err := read("top level", data, &f); err != nil {
 		return nil, err
@@ -99,6 +104,7 @@ func parse(data []byte) (*Tokenizer, error) {
 	if f.Version != nil && *f.Version != "1.0" {
 		return nil, fmt.Errorf("version: %q is not supported; 1.0 is", *f.Version)
 	}
+	s.override(&f)
 	level, err := hasByteLevel(f.PreTokenizer)
 	if err != nil {
 		return nil, err
@@ -107,7 +113,13 @@ func parse(data []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return assemble(v, m, &f, s)
+}
+
+// assemble makes a tokenizer of a model and a file's other parts.
+func assemble(v *vocab, m model, f *file, s *settings) (*Tokenizer, error) {
 	t := newTokenizer(v, m)
+	var err error
 	if t.normalizers, err = parseNormalizer(f.Normalizer); err != nil {
 		return nil, err
 	}
@@ -120,7 +132,7 @@ func parse(data []byte) (*Tokenizer, error) {
 	if err := t.parseDecoder(f.Decoder); err != nil {
 		return nil, err
 	}
-	if err := t.addTokens(f.AddedTokens); err != nil {
+	if err := t.addTokens(s.join(v, f.AddedTokens)); err != nil {
 		return nil, err
 	}
 	return t, t.parseTemplate(f.PostProcessor)

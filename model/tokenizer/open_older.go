@@ -3,112 +3,67 @@ package tokenizer
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // endOfText is the one special token of GPT-2, which its files do not mark.
 const endOfText = "<|endoftext|>"
 
-// configured is what tokenizer_config.json says of the older files. Its many
-// other fields do not change what a text's tokens are.
-type configured struct {
-	PrefixSpace bool            `json:"add_prefix_space"`
-	AddBOS      bool            `json:"add_bos_token"`
-	BOS         json.RawMessage `json:"bos_token"`
-	Lower       *bool           `json:"do_lower_case"`
-	Accents     *bool           `json:"strip_accents"`
-	Chinese     *bool           `json:"tokenize_chinese_chars"`
-}
-
-// readConfig reads tokenizer_config.json, which may be absent.
-func readConfig(fsys fs.FS) (configured, error) {
-	const name = "tokenizer_config.json"
-	var c configured
-	data, err := readFile(fsys, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
-	if err == nil {
-		if err = json.Unmarshal(data, &c); err != nil {
-			err = fmt.Errorf("%s: %w", name, err)
+// withTokens enters the added tokens of a vocabulary without a file of its own for
+// them: those of the settings, and those texts that it has in any case.
+func (t *Tokenizer) withTokens(s *settings, certain ...addedToken) error {
+	var own []addedToken
+	for _, token := range certain {
+		if id, ok := t.vocab.spelled(token.Content); ok {
+			token.ID, token.Special = int64(id), true
+			own = append(own, token)
 		}
 	}
-	return c, err
+	return t.addTokens(s.join(t.vocab, own))
 }
 
-// tokenText reads a special token of the older files: its text, or an object
-// with it.
-func tokenText(raw json.RawMessage) (string, error) {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text, nil
-	}
-	var token struct{ Content string }
-	err := json.Unmarshal(raw, &token)
-	return token.Content, err
+// byteLevelClass is what a tokenizer class makes of vocab.json and merges.txt.
+type byteLevelClass struct {
+	scan          scanner
+	normalizers   []normalizer
+	specials      []addedToken
+	before, after string
 }
 
-// readSpecials reads special_tokens_map.json, which may be absent, into specials
-// that are there in any case.
-func readSpecials(fsys fs.FS, specials ...string) ([]string, error) {
-	const name = "special_tokens_map.json"
-	data, err := readFile(fsys, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return specials, nil
+var (
+	gpt2Class = byteLevelClass{scan: scanGPT2, specials: []addedToken{{Content: endOfText}}}
+	qwenClass = byteLevelClass{scan: scanCL100K(1), specials: []addedToken{{Content: endOfText}},
+		normalizers: []normalizer{{func(v view) view { return compose(v, norm.NFC) }, true}}}
+	robertaClass = byteLevelClass{scan: scanGPT2, before: "<s>", after: "</s>",
+		specials: []addedToken{{Content: "<s>"}, {Content: "<pad>"}, {Content: "</s>"}, {Content: "<unk>"}, {Content: "<mask>", LStrip: true}}}
+	byteLevelClasses = map[string]byteLevelClass{
+		"": gpt2Class, "GPT2": gpt2Class, "GPTNeoX": gpt2Class, "CodeGen": gpt2Class, "PreTrained": gpt2Class, "Tokenizers": gpt2Class,
+		"Qwen2":   qwenClass,
+		"Roberta": robertaClass, "Bart": robertaClass, "Longformer": robertaClass, "LED": robertaClass,
 	}
-	if err != nil {
-		return nil, err
-	}
-	var roles map[string]json.RawMessage
-	if err := json.Unmarshal(data, &roles); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	for role, raw := range roles {
-		entries := []json.RawMessage{raw}
-		if role == "additional_special_tokens" {
-			if err := json.Unmarshal(raw, &entries); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", name, role, err)
-			}
-		}
-		for _, entry := range entries {
-			text, err := tokenText(entry)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", name, role, err)
-			}
-			specials = append(specials, text)
-		}
-	}
-	slices.Sort(specials)
-	return slices.Compact(specials), nil
+)
+
+// class is a tokenizer class without what all of them end in.
+func (s *settings) class() string {
+	name := strings.TrimSuffix(s.Class, "Backend")
+	return strings.TrimSuffix(strings.TrimSuffix(name, "Fast"), "Tokenizer")
 }
 
-// addSpecials makes special tokens of those texts that the vocabulary has.
-func (t *Tokenizer) addSpecials(ids map[string]int64, texts []string) error {
-	var tokens []addedToken
-	for _, text := range texts {
-		if id, ok := ids[text]; ok {
-			tokens = append(tokens, addedToken{ID: id, Content: text, Special: true})
-		}
+func openVocabJSON(fsys fs.FS, vocabulary []byte, set *settings) (*Tokenizer, error) {
+	class, ok := byteLevelClasses[set.class()]
+	if !ok {
+		return nil, fmt.Errorf("tokenizer_config.json: tokenizer_class %q is not known for vocab.json and merges.txt; those of %s are. "+
+			"AutoTokenizer's save_pretrained in Python makes a tokenizer.json, which says all", set.Class, strings.Join(slices.Sorted(maps.Keys(byteLevelClasses))[1:], ", "))
 	}
-	return t.addTokens(tokens)
-}
-
-func openVocabJSON(fsys fs.FS, vocabulary []byte) (*Tokenizer, error) {
 	merges, err := readFile(fsys, "merges.txt")
 	if err != nil {
 		return nil, fmt.Errorf("vocab.json needs merges.txt beside it: %w", err)
-	}
-	config, err := readConfig(fsys)
-	if err != nil {
-		return nil, err
-	}
-	specials, err := readSpecials(fsys, endOfText)
-	if err != nil {
-		return nil, err
 	}
 	var ids map[string]int64
 	if err := json.Unmarshal(vocabulary, &ids); err != nil {
@@ -134,37 +89,46 @@ func openVocabJSON(fsys fs.FS, vocabulary []byte) (*Tokenizer, error) {
 		return nil, fmt.Errorf("merges.txt: %w", err)
 	}
 	t := newTokenizer(b.vocab, b)
-	t.cutters = []cutter{{scan: scanGPT2}}
-	if config.PrefixSpace {
+	t.normalizers, t.cutters = class.normalizers, []cutter{{scan: class.scan}}
+	if set.PrefixSpace != nil && *set.PrefixSpace {
 		t.cutters[0].change = prefixSpace
 	}
-	if err := t.addSpecials(ids, specials); err != nil {
+	if err := t.withTokens(set, class.specials...); err != nil {
 		return nil, fmt.Errorf("vocab.json: %w", err)
 	}
-	if config.AddBOS {
-		text, err := tokenText(config.BOS)
-		id, ok := t.added[text]
-		if err != nil || !ok {
-			return nil, fmt.Errorf("tokenizer_config.json: add_bos_token is true, but bos_token %s is no special token of the vocabulary", config.BOS)
+	if class.before != "" {
+		if err := t.between("vocab.json", class.before, class.after); err != nil {
+			return nil, err
 		}
-		t.template.before = []int32{id}
 	}
+	set.ends(t)
 	return t, nil
 }
 
+// between puts texts between two added tokens.
+func (t *Tokenizer) between(file, before, after string) error {
+	for _, end := range []struct {
+		text string
+		into *[]int32
+	}{{before, &t.template.before}, {after, &t.template.after}} {
+		id, ok := t.added[end.text]
+		if !ok {
+			return fmt.Errorf("%s: no %s is in it, which begins or ends a text", file, end.text)
+		}
+		*end.into = []int32{id}
+	}
+	return nil
+}
+
 // bertSpecials are what BERT's vocab.txt does not mark.
-var bertSpecials = []string{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+var bertSpecials = []addedToken{{Content: "[PAD]"}, {Content: "[UNK]"}, {Content: "[CLS]"}, {Content: "[SEP]"}, {Content: "[MASK]"}}
 
 // openVocabTxt reads a vocabulary of one token a line. It lowers case unless
 // tokenizer_config.json says otherwise.
-func openVocabTxt(fsys fs.FS, vocabulary []byte) (*Tokenizer, error) {
-	config, err := readConfig(fsys)
-	if err != nil {
-		return nil, err
-	}
-	specials, err := readSpecials(fsys, bertSpecials...)
-	if err != nil {
-		return nil, err
+func openVocabTxt(_ fs.FS, vocabulary []byte, set *settings) (*Tokenizer, error) {
+	if !slices.Contains([]string{"", "Bert", "DistilBert", "Electra", "PreTrained", "Tokenizers"}, set.class()) {
+		return nil, fmt.Errorf("tokenizer_config.json: tokenizer_class %q is not known for vocab.txt; those of Bert, DistilBert and Electra are. "+
+			"AutoTokenizer's save_pretrained in Python makes a tokenizer.json, which says all", set.Class)
 	}
 	ids := map[string]int64{}
 	for line := range bytes.Lines(vocabulary) {
@@ -180,22 +144,12 @@ func openVocabTxt(fsys fs.FS, vocabulary []byte) (*Tokenizer, error) {
 		return nil, fmt.Errorf("vocab.txt: %w", err)
 	}
 	t := newTokenizer(v, m)
-	lower := config.Lower == nil || *config.Lower
-	t.normalizers = bertNormalizer(true, config.Chinese == nil || *config.Chinese, config.Accents, lower)
+	is := func(b *bool) bool { return b == nil || *b }
+	t.normalizers = bertNormalizer(true, is(set.Chinese), set.Accents, is(set.Lower))
 	t.cutters = bertWords()
 	t.decoder.steps = []decoding{joining{"##", true}}
-	if err := t.addSpecials(ids, specials); err != nil {
+	if err := t.withTokens(set, bertSpecials...); err != nil {
 		return nil, fmt.Errorf("vocab.txt: %w", err)
 	}
-	for _, end := range []struct {
-		text string
-		into *[]int32
-	}{{"[CLS]", &t.template.before}, {"[SEP]", &t.template.after}} {
-		id, ok := t.added[end.text]
-		if !ok {
-			return nil, fmt.Errorf("vocab.txt: no %s is in it, which begins or ends a text of BERT", end.text)
-		}
-		*end.into = []int32{id}
-	}
-	return t, nil
+	return t, t.between("vocab.txt", "[CLS]", "[SEP]")
 }

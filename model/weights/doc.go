@@ -1,5 +1,5 @@
 // Package weights reads and writes safetensors files, one or many shards,
-// through nlpodyssey/safetensors over a memory map.
+// over a memory map.
 //
 // Opening a file reads its header and nothing else. A [View] is a tensor as it
 // lies in the file; [View.Float32] gives its values, without a copy where they

@@ -1,10 +1,12 @@
 package weights
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"runtime"
-	"sync"
+
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // hashChunk is the unit of hashing: large enough that its overhead is nothing,
@@ -13,8 +15,9 @@ const hashChunk = 8 << 20
 
 // Hash is the hash of the files' content: the SHA-256 of the SHA-256 sums of
 // all chunks of 8 MiB, file by file in the order of their names. The chunks are
-// hashed in parallel; 500 MB take about 0.2 s on two cores.
-func (s *Store) Hash() string {
+// hashed in parallel; 500 MB take about 0.2 s on two cores. An error wraps
+// ErrChanged.
+func (s *Store) Hash() (string, error) {
 	var chunks []View
 	for _, f := range s.files {
 		for at := 0; at < len(f.data); at += hashChunk {
@@ -22,26 +25,30 @@ func (s *Store) Hash() string {
 		}
 	}
 	sums := make([][sha256.Size]byte, len(chunks))
+	faults := make([]error, len(chunks))
 	each(len(chunks), func(i int) {
-		sums[i] = sha256.Sum256(chunks[i].Bytes)
+		faults[i] = guarded(func() { sums[i] = sha256.Sum256(chunks[i].Bytes) })
 		chunks[i].Release()
 	})
+	if err := cmp.Or(faults...); err != nil {
+		return "", err
+	}
 	all := sha256.New()
 	for _, sum := range sums {
 		all.Write(sum[:])
 	}
-	return hex.EncodeToString(all.Sum(nil))
+	return hex.EncodeToString(all.Sum(nil)), s.Intact()
 }
 
 // each does n jobs, as many at once as there are processors.
 func each(n int, job func(i int)) {
 	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
-	var wg sync.WaitGroup
+	var wg crew.Group
 	for i := range n {
 		turns <- struct{}{}
 		wg.Go(func() {
+			defer func() { <-turns }()
 			job(i)
-			<-turns
 		})
 	}
 	wg.Wait()

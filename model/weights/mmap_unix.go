@@ -4,27 +4,27 @@ package weights
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
 
-// mapFile maps a file for reading.
-func mapFile(path string) (data []byte, unmap func() error, err error) {
+// mapFile maps a file for reading, and describes what it has mapped.
+func mapFile(path string) (data []byte, info fs.FileInfo, unmap func() error, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, nil, err
 	}
 	if info.Size() == 0 || !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s: an empty file, or not a regular one", path)
+		return nil, nil, nil, fmt.Errorf("%s: an empty file, or not a regular one", path)
 	}
 	data, err = syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: cannot map %d bytes: %w", path, info.Size(), err)
+		return nil, nil, nil, fmt.Errorf("%s: cannot map %d bytes: %w", path, info.Size(), err)
 	}
-	return data, func() error { return syscall.Munmap(data) }, nil
+	return data, info, func() error { return syscall.Munmap(data) }, nil
 }

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/nlpodyssey/safetensors"
 )
 
 // Names of the files that a folder is searched for.
@@ -28,7 +27,8 @@ type Store struct {
 type file struct {
 	name    string
 	data    []byte
-	tensors safetensors.SafeTensors
+	info    fs.FileInfo // when it was mapped; nil if it is not
+	tensors map[string]View
 	unmap   func() error // nil if it is not mapped
 }
 
@@ -59,7 +59,7 @@ func Open(path string) (*Store, error) {
 	}
 	index, err := parseIndex(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(path, indexName), err)
+		return nil, fmt.Errorf("%s: %w", filepath.Join(path, indexName), Mistaken(raw, err))
 	}
 	var shards []string
 	for _, shard := range index.shards() {
@@ -82,12 +82,44 @@ func Parse(name string, data []byte) (*Store, error) {
 	return s, s.add(file{name: name, data: data})
 }
 
+// Mapped is a file in memory, for readers of other formats.
+type Mapped struct{ file }
+
+// Map maps a file for reading.
+func Map(path string) (*Mapped, error) {
+	data, info, unmap, err := mapFile(path)
+	return &Mapped{file{name: path, data: data, info: info, unmap: unmap}}, err
+}
+
+// Bytes are the file's, not to be written. A file that shrinks while they are read
+// ends the process, except in what [Mapped.Guarded] does.
+func (m *Mapped) Bytes() []byte { return m.data }
+
+// Guarded reads the bytes, and fails if the file shrank.
+func (m *Mapped) Guarded(read func(data []byte) error) (err error) {
+	if fault := guarded(func() { err = read(m.data) }); fault != nil {
+		return fault
+	}
+	return err
+}
+
+// Close gives the map back.
+func (m *Mapped) Close() error { return m.unmap() }
+
+// Store is the tensors of the file, which are parts of its bytes. It gives the
+// map back when it is closed.
+func (m *Mapped) Store(tensors map[string]View) (*Store, error) {
+	s := &Store{where: map[string]int{}}
+	m.tensors = tensors
+	return s, s.enter(m.file)
+}
+
 func openFiles(paths []string) (*Store, error) {
 	s := &Store{where: map[string]int{}}
 	for _, path := range paths {
-		data, unmap, err := mapFile(path)
+		data, info, unmap, err := mapFile(path)
 		if err == nil {
-			err = s.add(file{name: path, data: data, unmap: unmap})
+			err = s.add(file{name: path, data: data, info: info, unmap: unmap})
 		}
 		if err != nil {
 			s.Close()
@@ -97,19 +129,28 @@ func openFiles(paths []string) (*Store, error) {
 	return s, nil
 }
 
-// add reads a file's header. The library checks that offsets lie in the file,
-// do not overlap and fit the shapes.
+// add reads a file's header.
 func (s *Store) add(f file) (err error) {
-	s.files = append(s.files, f) // so that Close unmaps it, whatever comes
-	if f.tensors, err = safetensors.Deserialize(f.data); err != nil {
-		return fmt.Errorf("%s: not a valid safetensors file of %d bytes: %w", f.name, len(f.data), err)
+	fault := guarded(func() { f.tensors, err = readHeader(f.data) })
+	if err != nil {
+		err = Mistaken(f.data, err)
 	}
-	s.files[len(s.files)-1] = f
-	for _, name := range f.tensors.Names() {
+	if err = cmp.Or(fault, err); err != nil {
+		err = fmt.Errorf("%s: %w", f.name, err)
+	}
+	return errors.Join(err, s.enter(f))
+}
+
+// enter takes a file over, so that Close unmaps it whatever comes.
+func (s *Store) enter(f file) error {
+	s.files = append(s.files, f)
+	for name, v := range f.tensors {
 		if other, ok := s.where[name]; ok {
 			return fmt.Errorf("%s: tensor %s is in %s too", f.name, name, s.files[other].name)
 		}
 		s.where[name] = len(s.files) - 1
+		v.File, v.mapped = f.name, f.unmap != nil
+		f.tensors[name] = v
 	}
 	return nil
 }
@@ -123,13 +164,7 @@ func (s *Store) Tensor(name string) (View, error) {
 	if !ok {
 		return View{}, fmt.Errorf("%s: no tensor %s among %d", s.files[0].name, name, len(s.where))
 	}
-	f := s.files[i]
-	t, _ := f.tensors.Tensor(name)
-	v := View{File: f.name, Name: name, DType: t.DType().String(), Bytes: t.Data(), mapped: f.unmap != nil}
-	for _, n := range t.Shape() {
-		v.Shape = append(v.Shape, int(n))
-	}
-	return v, nil
+	return s.files[i].tensors[name], nil
 }
 
 // Float32 is a tensor's shape and values.

@@ -1,37 +1,51 @@
 package weights
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // A View is a tensor as it lies in its file.
 type View struct {
 	File  string
 	Name  string
-	DType string // F32, F16, BF16, F64, ...
+	DType string // F32, F16, BF16, F64, Q4_K, ...
 	Shape []int
 	Bytes []byte // little-endian, row-major; not to be written
 
 	mapped bool // from a file
 }
 
+// Len is the number of values, 0 for a type that is not read.
+func (v View) Len() int {
+	if b, ok := blocks[v.DType]; ok {
+		return len(v.Bytes) / b.bytes * b.values
+	}
+	if width, _ := v.converter(); width > 0 {
+		return len(v.Bytes) / width
+	}
+	return 0
+}
+
 // Float32 is the values as float32: a view of the file where they are aligned
 // float32, else a converted copy. A value that is NaN or infinite, or becomes
 // so, is an error.
 func (v View) Float32() ([]float32, error) {
-	width, convert := v.converter()
-	if convert == nil {
-		return nil, fmt.Errorf("%s: tensor %s has type %s; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
-	}
-	n := len(v.Bytes) / width
+	n := v.Len()
 	if v.DType == "F32" && littleEndian && n > 0 && uintptr(unsafe.Pointer(&v.Bytes[0]))%4 == 0 {
 		out := unsafe.Slice((*float32)(unsafe.Pointer(&v.Bytes[0])), n)
-		return out, v.finite(parallel(n, func(from, to int) int { return notFinite(out, from, to) }), out, 0)
+		bad, err := parallel(n, func(from, to int) int { return notFinite(out, from, to) })
+		return out, v.broken(err, bad, out, 0)
 	}
 	out := make([]float32, n)
 	return out, v.Read(out, 0)
@@ -41,21 +55,37 @@ func (v View) Float32() ([]float32, error) {
 // does.
 func (v View) Read(dst []float32, from int) error {
 	width, convert := v.converter()
-	if convert == nil {
-		return fmt.Errorf("%s: tensor %s has type %s; weights are F32, F16, BF16 or F64", v.File, v.Name, v.DType)
+	b, blocked := blocks[v.DType]
+	if convert == nil && !blocked {
+		return v.unread()
 	}
-	if n := len(v.Bytes) / width; from < 0 || from > n || len(dst) > n-from {
+	if n := v.Len(); from < 0 || from > n || len(dst) > n-from {
 		return fmt.Errorf("%s: tensor %s %v: values %d to %d are asked for, of %d", v.File, v.Name, v.Shape, from, from+len(dst), n)
 	}
-	return v.finite(parallel(len(dst), func(a, b int) int {
-		convert(dst[a:b], v.Bytes[(from+a)*width:(from+b)*width])
-		return notFinite(dst, a, b)
-	}), dst, from)
+	bad, err := parallel(len(dst), func(start, end int) int {
+		if blocked {
+			b.read(dst[start:end], v.Bytes, from+start)
+		} else {
+			convert(dst[start:end], v.Bytes[(from+start)*width:(from+end)*width])
+		}
+		return notFinite(dst, start, end)
+	})
+	return v.broken(err, bad, dst, from)
 }
 
-// finite is the error of a value that is none, which lies at bad of the values
-// that begin with the from-th; bad is negative if there is none.
-func (v View) finite(bad int, values []float32, from int) error {
+// unread is the error of a type that is not read.
+func (v View) unread() error {
+	return fmt.Errorf("%s: tensor %s has type %s, which is not read; weights are F32, F16, BF16, F64 or, in GGUF files, %s", v.File, v.Name, v.DType,
+		strings.Join(slices.Sorted(maps.Keys(blocks)), ", "))
+}
+
+// broken is the error of values that cannot be read, or of a value that is none,
+// which lies at bad of the values that begin with the from-th; bad is negative
+// if there is none.
+func (v View) broken(err error, bad int, values []float32, from int) error {
+	if err != nil {
+		return fmt.Errorf("%s: tensor %s %v: %w", v.File, v.Name, v.Shape, err)
+	}
 	if bad < 0 {
 		return nil
 	}
@@ -131,25 +161,26 @@ func notFinite(x []float32, from, to int) int {
 }
 
 // parallel cuts [0, n) among the processors and gives the smallest result that
-// is not negative, or -1.
-func parallel(n int, work func(from, to int) int) int {
+// is not negative, or -1. The work reads mapped memory.
+func parallel(n int, work func(from, to int) int) (first int, err error) {
 	const least = 1 << 16 // below this a goroutine costs more than it saves
 	parts := min(runtime.GOMAXPROCS(0), n/least)
 	if parts <= 1 {
-		return work(0, n)
+		err = guarded(func() { first = work(0, n) })
+		return first, err
 	}
-	results := make([]int, parts)
-	var wg sync.WaitGroup
+	results, faults := make([]int, parts), make([]error, parts)
+	var wg crew.Group
 	for p := range parts {
-		wg.Go(func() { results[p] = work(n*p/parts, n*(p+1)/parts) })
+		wg.Go(func() { faults[p] = guarded(func() { results[p] = work(n*p/parts, n*(p+1)/parts) }) })
 	}
 	wg.Wait()
 	for _, r := range results {
 		if r >= 0 {
-			return r
+			return r, cmp.Or(faults...)
 		}
 	}
-	return -1
+	return -1, cmp.Or(faults...)
 }
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1

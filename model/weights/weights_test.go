@@ -1,8 +1,10 @@
 package weights
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -10,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nlpodyssey/safetensors"
 )
 
 // header makes a file of a JSON header and n bytes of data.
@@ -36,7 +40,8 @@ func TestFaultyFilesAreErrors(t *testing.T) {
 		"shape_too_large":      header(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8),
 		"shape_overflow":       header(`{"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,8]}}`, 8),
 		"shape_negative":       header(`{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, 8),
-		"dtype_unknown":        header(`{"a":{"dtype":"F3","shape":[2],"data_offsets":[0,8]}}`, 8),
+		"key_twice":            header(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8),
+		"header_goes_on":       header(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} {}`, 8),
 	} {
 		t.Run(fault, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), fault+".safetensors")
@@ -158,7 +163,7 @@ func TestPartsAreOfTheWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hash := s.Hash()
+		hash := hashOf(t, s)
 		for _, span := range [][2]int{{0, len(values)}, {7, 1000}, {len(values) - 1, len(values)}, {5, 5}, {100, 200_100}} {
 			got := make([]float32, span[1]-span[0])
 			if err := v.Read(got, span[0]); err != nil || !slices.Equal(got, values[span[0]:span[1]]) {
@@ -166,7 +171,7 @@ func TestPartsAreOfTheWhole(t *testing.T) {
 			}
 			v.Release() // what is read again is the same
 		}
-		if s.Hash() != hash {
+		if hashOf(t, s) != hash {
 			t.Errorf("%s: the hash changes", dtype)
 		}
 		for _, from := range []int{-1, len(values), len(values) + 1} {
@@ -201,6 +206,15 @@ func TestHalvesRoundTrip(t *testing.T) {
 	}
 }
 
+func hashOf(t testing.TB, s *Store) string {
+	t.Helper()
+	hash, err := s.Hash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
+}
+
 func TestHashIsOfContent(t *testing.T) {
 	data, err := Encode("F32", []Tensor{{"w", []int{3}, []float32{1, 2, 3}}})
 	if err != nil {
@@ -211,7 +225,7 @@ func TestHashIsOfContent(t *testing.T) {
 	data = slices.Clone(data)
 	data[len(data)-1] ^= 1
 	c, _ := Parse("a", data)
-	if a.Hash() != b.Hash() || a.Hash() == c.Hash() {
+	if hashOf(t, a) != hashOf(t, b) || hashOf(t, a) == hashOf(t, c) {
 		t.Error("equal content must hash equally, other content otherwise")
 	}
 }
@@ -236,7 +250,7 @@ func BenchmarkHash(b *testing.B) {
 	s := &Store{files: []file{{data: make([]byte, 500_000_000)}}}
 	b.SetBytes(500_000_000)
 	for b.Loop() {
-		s.Hash()
+		hashOf(b, s)
 	}
 }
 
@@ -253,4 +267,83 @@ func TestOpenWithoutWeights(t *testing.T) {
 	if _, err := Open(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "only pytorch_model.bin, a Python pickle") {
 		t.Errorf("a folder with a pickle: %v", err)
 	}
+}
+
+// What a file is in place of weights, and what is wrong with those that are, is
+// said in words that tell what to do.
+func TestFaultsAreNamed(t *testing.T) {
+	good := header(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)
+	for _, c := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"a Git LFS pointer", []byte("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 548105171\n"), "Git LFS pointer to 548105171 bytes"},
+		{"a web page", []byte("\n<!doctype HTML>\n<html>"), "web page"},
+		{"a refusal", []byte(`{"error":"Repository not found"}`), "Repository not found"},
+		{"a zip archive", []byte("PK\x03\x04 archive/data.pkl"), "save_pretrained"},
+		{"a pickle", []byte("\x80\x02}q\x00(X\x05\x00\x00\x00"), "Python pickle"},
+		{"a GGUF file", []byte("GGUF\x03\x00\x00\x00\x00"), ".gguf"},
+		{"cut in the data", good[:len(good)-3], "3 bytes are missing: the tensors need 70, the file has 67"},
+		{"cut in the header", good[:30], "the download was cut"},
+		{"more than tensors", append(slices.Clone(good), make([]byte, 16)...), "16 bytes follow the last tensor"},
+		{"a key that stands twice", header(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1), "key a stands twice"},
+	} {
+		if _, err := Parse("x.safetensors", c.data); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v does not say %q", c.name, err, c.want)
+		}
+	}
+}
+
+// A tensor of a type that is not read may lie in a file; only its values are an
+// error.
+func TestTypesThatAreNotRead(t *testing.T) {
+	for _, dtype := range []string{"F8_E4M3", "I64", "BOOL", "F3"} {
+		size := max(8, dtypeBits[dtype]) / 8
+		s, err := Parse("x", header(fmt.Sprintf(`{"a":{"dtype":%q,"shape":[1],"data_offsets":[0,%d]},"b":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}}`, dtype, size, size, size+4), size+4))
+		if err != nil {
+			t.Errorf("%s: %v", dtype, err)
+			continue
+		}
+		if _, _, err := s.Float32("b"); err != nil {
+			t.Errorf("%s: the other tensor: %v", dtype, err)
+		}
+		if _, _, err := s.Float32("a"); err == nil || !strings.Contains(err.Error(), "tensor a has type "+dtype) {
+			t.Errorf("%s: %v", dtype, err)
+		}
+	}
+}
+
+// What the reference's port to Go reads is read the same, and what is refused
+// here, it refuses.
+func FuzzHeader(f *testing.F) {
+	f.Add(header(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"__metadata__":{"format":"pt"}}`, 8))
+	f.Add(header(`{"b":{"dtype":"BF16","shape":[],"data_offsets":[4,6]},"a":{"dtype":"U8","shape":[2,2],"data_offsets":[0,4]}}  `, 6))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := readHeader(data)
+		want, other := safetensors.Deserialize(data)
+		if err != nil {
+			return // stricter, by keys that stand twice
+		}
+		if other != nil {
+			for _, v := range got { // types that it does not know
+				if !slices.Contains([]string{"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "U16", "U32", "U64", "BOOL"}, v.DType) {
+					return
+				}
+			}
+			if strings.Contains(other.Error(), "invalid keys") || strings.Contains(other.Error(), "invalid header deserialization") {
+				return // it has no room for further keys of a tensor
+			}
+			t.Fatalf("read here, but there: %v", other)
+		}
+		if len(got) != want.Len() {
+			t.Fatalf("%d tensors, there %d", len(got), want.Len())
+		}
+		for name, v := range got {
+			w, ok := want.Tensor(name)
+			if !ok || !bytes.Equal(w.Data(), v.Bytes) || w.DType().String() != v.DType {
+				t.Fatalf("tensor %s differs", name)
+			}
+		}
+	})
 }

@@ -279,7 +279,19 @@
     cut();
   };
 
-  const kinds = { heat, attention, graph };
+  // grid is several figures in one drawing: values under the pointer in all maps.
+  const grid = (box, svg, d, tips) => {
+    const all = [];
+    for (const f of d.figures) {
+      if (!f.d || !f.d.panels) continue;
+      for (const p of f.d.panels) { p.x += f.x; p.y += f.y; }
+      heat(box, svg, f.d, tips);
+      all.push(tips.at);
+    }
+    tips.at = (e) => all.reduce((text, at) => at(e) || text, "");
+  };
+
+  const kinds = { heat, attention, graph, grid };
   const enliven = (box) => {
     if (box.dataset.golensLive) return;
     box.dataset.golensLive = "1";

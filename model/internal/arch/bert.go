@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -12,8 +11,7 @@ func init() { families["bert"] = Family{bertConfig, bertLoad} }
 
 // bertConfig reads BERT with its head for masked words. Every token is of the
 // first segment.
-func bertConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func bertConfig(f *fields) (config.Config, error) {
 	c := config.Config{
 		Layers: f.int("num_hidden_layers", 12), DModel: f.int("hidden_size", 768), Heads: f.int("num_attention_heads", 12),
 		DMLP: f.int("intermediate_size", 3072), Vocab: f.int("vocab_size", 30522), Context: f.int("max_position_embeddings", 512),
@@ -31,17 +29,14 @@ func bertConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func bertLoad(c config.Config, src Source) (Plan, error) {
+func bertLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "bert.")
 	d := c.DModel
-	l.take("embed.W_E", "embeddings.word_embeddings.weight", c.Vocab, d)
+	l.embed(c, "embeddings.word_embeddings", "cls.predictions.decoder")
 	l.take("pos_embed.W_pos", "embeddings.position_embeddings.weight", c.Context, d)
 	l.segment(c, "embeddings.token_type_embeddings.weight")
 	l.affine("embed.ln", "embeddings.LayerNorm", d, true)
-	l.linear("head.W", "head.b", "cls.predictions.transform.dense", d, d, true)
-	l.affine("ln_final", "cls.predictions.transform.LayerNorm", d, true)
-	l.unembed(c, "cls.predictions.decoder", false)
-	l.take("unembed.b_U", "cls.predictions.bias", c.Vocab)
+	l.maskedHead(c, "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder", "cls.predictions.bias")
 	for i := range c.Layers {
 		to := func(local string) string { return LayerName(i, local) }
 		from := func(local string) string { return fmt.Sprintf("encoder.layer.%d.%s", i, local) }
@@ -54,18 +49,30 @@ func bertLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("output.dense"), c.DMLP, d, true)
 		l.affine(to("ln2"), from("output.LayerNorm"), d, true)
 	}
-	return l.done(func(name string) bool {
-		// The decoder beside its twins; the heads for sentence pairs.
-		return masks(name) || name == "cls.predictions.decoder.weight" || name == "cls.predictions.decoder.bias" ||
-			name == "cls.seq_relationship.weight" || name == "cls.seq_relationship.bias" ||
-			name == "pooler.dense.weight" || name == "pooler.dense.bias" ||
-			name == "embeddings.position_ids"
-	})
+	return l.done(c, masks)
+}
+
+// maskedHead reads the head for masked words, if there is one: a layer more, its
+// norm, and the unembedding with its bias.
+func (l *loader) maskedHead(c *config.Config, dense, norm, decoder, bias string) {
+	if !l.has(dense + ".weight") {
+		c.Headless = true
+		l.plan["unembed.W_U"] = l.plan["embed.W_E"] // so that every model has one; nothing reads it
+		return
+	}
+	l.linear("head.W", "head.b", dense, c.DModel, c.DModel, true)
+	l.affine("ln_final", norm, c.DModel, true)
+	l.unembed(c, decoder, false)
+	if !l.has(bias) {
+		bias = decoder + ".bias"
+	}
+	l.take("unembed.b_U", bias, c.Vocab)
+	l.used[l.full(decoder+".bias")] = true // the same once more
 }
 
 // segment adds the embedding of the first segment, which every token has, to
 // the positions'.
-func (l *loader) segment(c config.Config, name string) {
+func (l *loader) segment(c *config.Config, name string) {
 	if l.err != nil {
 		return
 	}

@@ -1,7 +1,9 @@
 package arch
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,10 +22,11 @@ type Source interface {
 // A Family knows how one model_type is written down.
 type Family struct {
 	// Config reads config.json. A value that is not implemented is an error.
-	Config func(raw json.RawMessage) (config.Config, error)
+	Config func(f *fields) (config.Config, error)
 	// Load finds the weights, and reads none. It uses every tensor, or says which
-	// it leaves.
-	Load func(c config.Config, src Source) (Plan, error)
+	// it leaves. What the weights tell of the model goes to the config: that it
+	// has no head, and warnings.
+	Load func(c *config.Config, src Source) (Plan, error)
 }
 
 var families = map[string]Family{}
@@ -37,18 +40,19 @@ func Parse(raw []byte) (config.Config, Family, error) {
 		ModelType string `json:"model_type"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", err)
+		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", weights.Mistaken(raw, err))
 	}
 	family, ok := families[head.ModelType]
 	if !ok {
 		return config.Config{}, Family{}, fmt.Errorf("config.json: model_type %q is not known; known: %s",
 			head.ModelType, strings.Join(Families(), ", "))
 	}
-	c, err := family.Config(raw)
+	f := newFields(raw)
+	c, err := family.Config(f)
 	if err != nil {
 		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", err)
 	}
-	c.Family = head.ModelType
+	c.Family, c.Warnings = head.ModelType, f.warnings
 	c.BOS, c.EOS = within(c.BOS, c.Vocab), within(c.EOS, c.Vocab)
 	return c, family, c.Check()
 }
@@ -65,33 +69,45 @@ func within(id *int, vocab int) *int {
 // loader takes tensors from a source one by one and keeps the first error.
 type loader struct {
 	src    Source
+	names  map[string]bool
 	prefix string // that every tensor name may carry
+	tokens string // the tensor of the embedding
 	used   map[string]bool
 	plan   Plan
 	err    error
 }
 
 func newLoader(src Source, prefix string) *loader {
-	l := &loader{src: src, used: map[string]bool{}, plan: Plan{}}
+	l := &loader{src: src, names: map[string]bool{}, used: map[string]bool{}, plan: Plan{}}
 	for _, name := range src.Names() {
+		l.names[name] = true
 		if strings.HasPrefix(name, prefix) {
 			l.prefix = prefix
-			break
 		}
 	}
 	return l
 }
 
 // has tells whether the source holds the tensor.
-func (l *loader) has(name string) bool { return slices.Contains(l.src.Names(), l.full(name)) }
+func (l *loader) has(name string) bool { return l.names[l.full(name)] }
 
+// full is the tensor's name in the file.
 func (l *loader) full(name string) string {
-	for _, beside := range []string{"lm_head.", "embed_out.", "cls."} { // the prefixed model
+	full := l.prefix + name
+	for _, beside := range []string{"lm_head.", "embed_out.", "cls.", "vocab_"} { // the prefixed model
 		if strings.HasPrefix(name, beside) {
-			return name
+			full = name
 		}
 	}
-	return l.prefix + name
+	if !l.names[full] {
+		// As TensorFlow names the weights of norms, and BERT's first files.
+		for now, old := range map[string]string{".weight": ".gamma", ".bias": ".beta"} {
+			if rest, ok := strings.CutSuffix(full, now); ok && l.names[rest+old] {
+				return rest + old
+			}
+		}
+	}
+	return full
 }
 
 // tensor is one tensor of the given shape.
@@ -103,6 +119,8 @@ func (l *loader) tensor(name string, shape ...int) weights.View {
 	switch {
 	case err != nil:
 		l.err = err
+	case len(v.Shape) == 2 && len(shape) == 2 && v.Shape[1] == shape[1] && v.Shape[0] < shape[0] && strings.Contains(name, "embed"):
+		l.err = fmt.Errorf("tensor %s has %d rows; config.json asks for %d", l.full(name), v.Shape[0], shape[0])
 	case !slices.Equal(v.Shape, shape):
 		l.err = fmt.Errorf("tensor %s has shape %v; the config asks for %v", l.full(name), v.Shape, shape)
 	}
@@ -127,25 +145,82 @@ func (l *loader) take(weight, name string, shape ...int) {
 	l.put(weight, shape, v, func(dst []float32) error { return v.Read(dst, 0) })
 }
 
-// unembed reads the unembedding, which tied models share with the embedding.
-func (l *loader) unembed(c config.Config, name string, bias bool) {
-	if c.Tied {
-		l.plan["unembed.W_U"] = l.plan["embed.W_E"]
-		l.used[name+".weight"] = true // some files hold it beside its twin
-	} else {
-		l.take("unembed.W_U", name+".weight", c.Vocab, c.DModel)
+// words reads a matrix with a row for each token. Files may hold more rows, so
+// that their number is even to the hardware: those are no tokens.
+func (l *loader) words(c *config.Config, weight, name string, width int) {
+	if l.err != nil {
+		return
+	}
+	v, err := l.src.Tensor(l.full(name))
+	if err == nil && len(v.Shape) == 2 && v.Shape[0] > c.Vocab && v.Shape[1] == width {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("tensor %s has %d rows; config.json says that %d of them are tokens", l.full(name), v.Shape[0], c.Vocab))
+		l.used[l.full(name)] = true
+		l.put(weight, []int{c.Vocab, width}, v, func(dst []float32) error { return v.Read(dst, 0) })
+		return
+	}
+	l.take(weight, name, c.Vocab, width)
+}
+
+// embed reads the embedding, which some files of tied models hold under the
+// head's name alone.
+func (l *loader) embed(c *config.Config, name, head string) {
+	if c.Tied && !l.has(name+".weight") && l.has(head+".weight") {
+		name = head
+	}
+	l.tokens = l.full(name + ".weight")
+	l.words(c, "embed.W_E", name+".weight", c.DModel)
+}
+
+// unembed reads the unembedding, which tied models share with the embedding. A
+// model without one has no head: it was saved for its hidden states.
+func (l *loader) unembed(c *config.Config, name string, bias bool) {
+	switch {
+	case c.Tied:
+		l.tie(c, name+".weight")
+	case !l.has(name + ".weight"):
+		c.Headless = true
+		l.plan["unembed.W_U"] = l.plan["embed.W_E"] // so that every model has one; nothing reads it
+		return
+	default:
+		l.words(c, "unembed.W_U", name+".weight", c.DModel)
 	}
 	if bias {
 		l.take("unembed.b_U", name+".bias", c.Vocab)
 	}
 }
 
-// masks tells whether a tensor is a buffer that older files carry: causal
-// masks and rotary tables.
+// tie makes the unembedding the embedding. A file may hold it once more under a
+// name of its own.
+func (l *loader) tie(c *config.Config, name string) {
+	l.plan["unembed.W_U"] = l.plan["embed.W_E"]
+	full := l.full(name)
+	if l.err != nil || !l.names[full] || l.used[full] {
+		return
+	}
+	l.used[full] = true
+	own, err := l.src.Tensor(full)
+	words, other := l.src.Tensor(l.tokens)
+	if err != nil || other != nil {
+		l.err = errors.Join(err, other)
+		return
+	}
+	if own.DType == words.DType && !bytes.Equal(own.Bytes, words.Bytes) {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("tensor %s is not %s, though config.json says that they are tied (tie_word_embeddings): "+
+			"the embedding is used, as by transformers 4; transformers 5 uses this tensor, and so does golens once config.json says false", full, l.tokens))
+	}
+}
+
+// masks tells whether a tensor is one that nothing here needs: a causal mask or a
+// rotary table, as older files carry them.
 func masks(name string) bool {
 	return strings.HasSuffix(name, ".attn.bias") || strings.HasSuffix(name, ".masked_bias") || strings.HasSuffix(name, ".attention.bias") ||
-		strings.HasSuffix(name, ".rotary_emb.inv_freq") || strings.HasSuffix(name, ".position_ids")
+		strings.HasSuffix(name, "rotary_emb.inv_freq") || strings.HasSuffix(name, "position_ids") ||
+		strings.HasPrefix(name, "pooler.") || strings.HasPrefix(name, "cls.seq_relationship.") // BERT's, for pairs of sentences
 }
+
+// otherHeads are what models that were trained further for other tasks have in
+// place of the head for words, or beside it.
+var otherHeads = []string{"score.", "classifier.", "qa_outputs.", "v_head.", "pre_classifier."}
 
 // split reads a tensor [rows, n*cols] into n weights [rows, cols]; rows 0
 // means vectors.
@@ -171,14 +246,23 @@ func (l *loader) split(name string, rows, cols int, into ...string) {
 }
 
 // done fails if a tensor was left that nothing accounts for.
-func (l *loader) done(ignore func(name string) bool) (Plan, error) {
+func (l *loader) done(c *config.Config, ignore func(name string) bool) (Plan, error) {
 	if l.err != nil {
 		return nil, l.err
 	}
+	var heads []string
 	for _, name := range l.src.Names() {
-		if !l.used[name] && !ignore(strings.TrimPrefix(name, l.prefix)) {
+		local := strings.TrimPrefix(name, l.prefix)
+		switch {
+		case l.used[name] || ignore(local):
+		case slices.ContainsFunc(otherHeads, func(head string) bool { return strings.HasPrefix(local, head) }):
+			heads = append(heads, name)
+		default:
 			return nil, fmt.Errorf("tensor %s: this model type does not use it; is config.json that of these weights?", name)
 		}
+	}
+	if heads != nil {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("a head for another task is left out: tensors %s", strings.Join(heads, ", ")))
 	}
 	return l.plan, nil
 }

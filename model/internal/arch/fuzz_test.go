@@ -71,7 +71,13 @@ func TestUnknownValues(t *testing.T) {
 		{"layer type", `{"model_type":"qwen2","use_sliding_window":true,"layer_types":["chunked_attention"]}`, "chunked_attention"},
 		{"two-way gemma", `{"model_type":"gemma3_text","use_bidirectional_attention":true}`, "use_bidirectional_attention"},
 		{"OPT without biases", `{"model_type":"opt","enable_bias":false}`, "enable_bias"},
-		{"unknown key", `{"model_type":"mistral","sinks":4}`, "sinks"},
+		{"layer types of rotation", `{"model_type":"gemma3_text","rope_parameters":{"chunked_attention":{"rope_type":"default"}}}`, "chunked_attention"},
+		{"quantized weights", `{"model_type":"llama","quantization_config":{"quant_method":"gptq","bits":4}}`, "gptq"},
+		{"pruned heads", `{"model_type":"gpt2","pruned_heads":{"0":[1]}}`, "pruned_heads"},
+		{"an encoder and a decoder", `{"model_type":"bert","is_encoder_decoder":true}`, "is_encoder_decoder"},
+		{"a decoder of BERT's", `{"model_type":"bert","is_decoder":true}`, "is_decoder"},
+		{"two names that differ", `{"model_type":"gpt2","n_embd":32,"hidden_size":64}`, "hidden_size"},
+		{"a web page", `<!DOCTYPE html><html>Entry not found</html>`, "web page"},
 		{"cross attention", `{"model_type":"bert","add_cross_attention":true}`, "add_cross_attention"},
 		{"unknown family", `{"model_type":"mamba"}`, "attn_only, bert"},
 		{"a scale that is not a number", `{"model_type":"gemma2","query_pre_attn_scalar":-1}`, "scale of the scores"},
@@ -79,6 +85,30 @@ func TestUnknownValues(t *testing.T) {
 	} {
 		if _, _, err := Parse([]byte(c.config)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v does not name %s", c.name, err, c.want)
+		}
+	}
+}
+
+// What a config says that changes nothing is passed over, and what nobody knows
+// is a warning, listed once.
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct{ name, config, want string }{
+		{"GPT-2's first", `{"model_type":"gpt2","n_special":0,"predict_special_tokens":true,"output_past":true,"n_ctx":1024}`, ""},
+		{"SmolLM2's", `{"model_type":"llama","is_llama_config":true,"rope_interleaved":false,"transformers.js_config":{"dtype":"q4"}}`, ""},
+		{"a mirror's", `{"model_type":"llama","unsloth_fixed":true,"_model_name_or_path":"x"}`, "_model_name_or_path"},
+		{"Chinese BERT's", `{"model_type":"bert","directionality":"bidi","pooler_fc_size":768,"pooler_type":"first_token_transform"}`, ""},
+		{"transformers 5's", `{"model_type":"gpt_neox","is_decoder":false,"rope_parameters":{"rope_theta":10000,"rope_type":"default","partial_rotary_factor":0.25}}`, ""},
+		{"nobody's", `{"model_type":"mistral","sinks":4}`, "sinks is 4"},
+		{"Gemma's two names", `{"model_type":"gemma","hidden_act":"gelu","hidden_activation":"gelu_pytorch_tanh"}`, "hidden_activation differs"},
+		{"Gemma 3's cap", `{"model_type":"gemma3_text","attn_logit_softcapping":50}`, "attn_logit_softcapping is 50"},
+	} {
+		got, _, err := Parse([]byte(c.config))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if text := strings.Join(got.Warnings, "; "); (c.want == "") != (text == "") || !strings.Contains(text, c.want) || len(got.Warnings) > 1 {
+			t.Errorf("%s: warnings %q, want %q", c.name, got.Warnings, c.want)
 		}
 	}
 }

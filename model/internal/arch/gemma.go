@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"math"
 
 	"github.com/golens/golens/model/config"
@@ -15,19 +14,12 @@ func init() {
 
 // gemmaConfig reads Gemma 1: Llama with a scaled embedding, which is tied, and
 // norm weights that are added to one.
-func gemmaConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
-	act := "hidden_act"
-	if value, ok := f.keys["hidden_activation"]; ok && string(value) != "null" {
-		act = "hidden_activation"
-	}
-	f.read["hidden_act"], f.read["hidden_activation"] = true, true // one replaces the other
+func gemmaConfig(f *fields) (config.Config, error) {
 	c := f.modern(modernDefaults{layers: 28, width: 3072, heads: 16, keys: 16, head: 256, neurons: 24576, vocab: 256000, context: 8192,
-		eps: 1e-6, theta: 10000, tied: true, act: act})
-	if act == "hidden_act" {
-		// The first Gemma configs say gelu and mean its tanh approximation, which
-		// is what Hugging Face computes.
-		c.Act = config.ActGELUTanh
+		eps: 1e-6, theta: 10000, tied: true, act: "hidden_act"})
+	// Transformers went to and fro about which of the two keys counts; 4.57 and 5 read hidden_act alone.
+	if other := f.act("hidden_activation", f.text("hidden_act", "gelu_pytorch_tanh")); other != c.Act {
+		f.warn("hidden_activation differs from hidden_act; %s is computed, as hidden_act says and transformers 4.57 does", c.Act)
 	}
 	f.flag("attention_bias")
 	c.EmbedScale = embedScale(c)
@@ -39,8 +31,7 @@ func embedScale(c config.Config) float64 { return float64(float32(math.Sqrt(floa
 
 // gemma2Config reads Gemma 2: norms on both sides, soft caps, every other layer
 // local.
-func gemma2Config(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func gemma2Config(f *fields) (config.Config, error) {
 	c := f.modern(modernDefaults{layers: 26, width: 2304, heads: 8, keys: 4, head: 256, neurons: 9216, vocab: 256000, context: 8192,
 		eps: 1e-6, theta: 10000, tied: true, act: "hidden_activation"})
 	f.gemmaNorms(&c)
@@ -51,18 +42,20 @@ func gemma2Config(raw json.RawMessage) (config.Config, error) {
 
 // gemma3Config reads the text model of Gemma 3: norms on queries and keys, five
 // local layers to one global, each kind with a rotation of its own.
-func gemma3Config(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func gemma3Config(f *fields) (config.Config, error) {
 	c := f.modern(modernDefaults{layers: 26, width: 2304, heads: 8, keys: 4, head: 256, neurons: 9216, vocab: 262208, context: 131072,
 		eps: 1e-6, theta: 1e6, tied: true, act: "hidden_activation"})
 	f.gemmaNorms(&c)
 	c.QKNorm = config.QKNormHead
-	c.AttnCap, c.LogitCap = f.cap("attn_logit_softcapping", 0), f.cap("final_logit_softcapping", 0)
+	c.LogitCap = f.cap("final_logit_softcapping", 0)
+	if f.cap("attn_logit_softcapping", 0) != 0 {
+		f.warn("attn_logit_softcapping is %s; scores of Gemma 3 are not capped, as in transformers 4.57", short(f.keys["attn_logit_softcapping"]))
+	}
 	f.must("use_bidirectional_attention", false)
-	every := f.int("sliding_window_pattern", 6)
-	f.read["_sliding_window_pattern"] = true // says the same
+	every := f.int("sliding_window_pattern", f.int("_sliding_window_pattern", 6))
 	f.locals(&c, f.int("sliding_window", 4096), func(layer int) bool { return every < 1 || (layer+1)%every != 0 })
-	c.LocalRotary = config.Rotary{Dim: c.Rotary.Dim, Base: f.float("rope_local_base_freq", 10000)}
+	base, scaling := f.localRope(f.float("rope_local_base_freq", 10000), c.Context)
+	c.LocalRotary = config.Rotary{Dim: c.Rotary.Dim, Base: base, Scaling: scaling}
 	return c, f.done()
 }
 
@@ -77,7 +70,7 @@ func (f *fields) gemmaNorms(c *config.Config) {
 
 // cap is a soft cap; null means none.
 func (f *fields) cap(key string, otherwise float64) float64 {
-	if value, ok := f.keys[key]; ok && string(value) == "null" {
+	if f.null(key) {
 		otherwise = 0
 	}
 	return f.float(key, otherwise)

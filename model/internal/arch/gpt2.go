@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -10,8 +9,8 @@ import (
 
 func init() { families["gpt2"] = Family{gpt2Config, gpt2Load} }
 
-func gpt2Config(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func gpt2Config(f *fields) (config.Config, error) {
+	f.alias("n_embd", "hidden_size", "n_positions", "max_position_embeddings", "n_head", "num_attention_heads", "n_layer", "num_hidden_layers")
 	c := config.Config{
 		Layers: f.int("n_layer", 12), DModel: f.int("n_embd", 768), Heads: f.int("n_head", 12), Vocab: f.int("vocab_size", 50257),
 		Context: f.int("n_positions", 1024), Norm: config.NormLayer, Eps: f.float("layer_norm_epsilon", 1e-5),
@@ -31,10 +30,10 @@ func gpt2Config(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func gpt2Load(c config.Config, src Source) (Plan, error) {
+func gpt2Load(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "transformer.")
 	d := c.DModel
-	l.take("embed.W_E", "wte.weight", c.Vocab, d)
+	l.embed(c, "wte", "lm_head")
 	l.take("pos_embed.W_pos", "wpe.weight", c.Context, d)
 	l.affine("ln_final", "ln_f", d, true)
 	l.unembed(c, "lm_head", false)
@@ -52,7 +51,7 @@ func gpt2Load(c config.Config, src Source) (Plan, error) {
 		l.take(to("mlp.W_out"), from("mlp.c_proj.weight"), c.DMLP, d)
 		l.take(to("mlp.b_out"), from("mlp.c_proj.bias"), d)
 	}
-	return l.done(masks)
+	return l.done(c, masks)
 }
 
 // activation translates Hugging Face's name of an activation function.

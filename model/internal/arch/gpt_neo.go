@@ -10,8 +10,8 @@ import (
 func init() { families["gpt_neo"] = Family{gptNeoConfig, gptNeoLoad} }
 
 // gptNeoConfig reads GPT-Neo: GPT-2 with local layers and unscaled scores.
-func gptNeoConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func gptNeoConfig(f *fields) (config.Config, error) {
+	f.alias("num_heads", "num_attention_heads", "num_layers", "num_hidden_layers")
 	c := config.Config{
 		Layers: f.int("num_layers", 24), DModel: f.int("hidden_size", 2048), Heads: f.int("num_heads", 16),
 		Vocab: f.int("vocab_size", 50257), Context: f.int("max_position_embeddings", 2048), Norm: config.NormLayer,
@@ -28,8 +28,8 @@ func gptNeoConfig(raw json.RawMessage) (config.Config, error) {
 	}
 	f.read["attention_types"] = true // says the same
 	for _, kind := range kinds {
-		if kind != "global" && kind != "local" && f.err == nil {
-			f.err = fmt.Errorf("attention_layers: %q is neither global nor local", kind)
+		if kind != "global" && kind != "local" {
+			f.fail("attention_layers: %q is neither global nor local", kind)
 		}
 		c.Local = append(c.Local, kind == "local")
 	}
@@ -75,10 +75,10 @@ func (f *fields) heads(c *config.Config, dHead int) error {
 	return nil
 }
 
-func gptNeoLoad(c config.Config, src Source) (Plan, error) {
+func gptNeoLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "transformer.")
 	d := c.DModel
-	l.take("embed.W_E", "wte.weight", c.Vocab, d)
+	l.embed(c, "wte", "lm_head")
 	l.take("pos_embed.W_pos", "wpe.weight", c.Context, d)
 	l.affine("ln_final", "ln_f", d, true)
 	l.unembed(c, "lm_head", false)
@@ -94,5 +94,5 @@ func gptNeoLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.c_fc"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.c_proj"), c.DMLP, d, true)
 	}
-	return l.done(masks)
+	return l.done(c, masks)
 }

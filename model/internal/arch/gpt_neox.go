@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -11,8 +10,7 @@ import (
 func init() { families["gpt_neox"] = Family{gptNeoXConfig, gptNeoXLoad} }
 
 // gptNeoXConfig reads GPT-NeoX and Pythia.
-func gptNeoXConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func gptNeoXConfig(f *fields) (config.Config, error) {
 	c := config.Config{
 		Layers: f.int("num_hidden_layers", 44), DModel: f.int("hidden_size", 6144), Heads: f.int("num_attention_heads", 64),
 		DMLP: f.int("intermediate_size", 24576), Vocab: f.int("vocab_size", 50432), Context: f.int("max_position_embeddings", 2048),
@@ -24,7 +22,6 @@ func gptNeoXConfig(raw json.RawMessage) (config.Config, error) {
 	f.bool("attention_bias", true) // the loader sees by itself
 	share := f.float("rotary_pct", f.float("partial_rotary_factor", 0.25))
 	base := f.float("rotary_emb_base", f.float("rope_theta", 10000))
-	f.read["partial_rotary_factor"], f.read["rope_theta"] = true, true // say the same
 	scaling := f.rope(&base, &share, c.Context)
 	if err := f.heads(&c, 0); err != nil {
 		return c, err
@@ -34,10 +31,10 @@ func gptNeoXConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func gptNeoXLoad(c config.Config, src Source) (Plan, error) {
+func gptNeoXLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "gpt_neox.")
 	d := c.DModel
-	l.take("embed.W_E", "embed_in.weight", c.Vocab, d)
+	l.embed(c, "embed_in", "embed_out")
 	l.affine("ln_final", "final_layer_norm", d, true)
 	l.unembed(c, "embed_out", false)
 	for i := range c.Layers {
@@ -54,12 +51,12 @@ func gptNeoXLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.dense_h_to_4h"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.dense_4h_to_h"), c.DMLP, d, true)
 	}
-	return l.done(masks)
+	return l.done(c, masks)
 }
 
 // perHead reads query, key and value matrices that lie head by head:
 // [head, 3, d_head, d_model].
-func (l *loader) perHead(name string, c config.Config, weights ...string) {
+func (l *loader) perHead(name string, c *config.Config, weights ...string) {
 	n, d := len(weights), c.Heads*c.DHead
 	v := l.tensor(name+".weight", n*d, c.DModel)
 	for i, weight := range weights {
@@ -73,7 +70,7 @@ func (l *loader) perHead(name string, c config.Config, weights ...string) {
 }
 
 // perHeadBias reads their biases [head, 3, d_head].
-func (l *loader) perHeadBias(name string, c config.Config, biases ...string) {
+func (l *loader) perHeadBias(name string, c *config.Config, biases ...string) {
 	n := len(biases)
 	v := l.tensor(name+".bias", n*c.Heads*c.DHead)
 	for i, bias := range biases {

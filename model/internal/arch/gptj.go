@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -12,8 +11,8 @@ func init() { families["gptj"] = Family{gptJConfig, gptJLoad} }
 
 // gptJConfig reads GPT-J: parallel blocks with one norm, rotation of adjacent
 // pairs.
-func gptJConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func gptJConfig(f *fields) (config.Config, error) {
+	f.alias("n_embd", "hidden_size", "n_positions", "max_position_embeddings", "n_head", "num_attention_heads", "n_layer", "num_hidden_layers")
 	c := config.Config{
 		Layers: f.int("n_layer", 28), DModel: f.int("n_embd", 4096), Heads: f.int("n_head", 16), Vocab: f.int("vocab_size", 50400),
 		Context: f.int("n_positions", 2048), Norm: config.NormLayer, Eps: f.float("layer_norm_epsilon", 1e-5),
@@ -32,10 +31,10 @@ func gptJConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func gptJLoad(c config.Config, src Source) (Plan, error) {
+func gptJLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "transformer.")
 	d := c.DModel
-	l.take("embed.W_E", "wte.weight", c.Vocab, d)
+	l.embed(c, "wte", "lm_head")
 	l.affine("ln_final", "ln_f", d, true)
 	l.unembed(c, "lm_head", true)
 	for i := range c.Layers {
@@ -49,5 +48,5 @@ func gptJLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.fc_in"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.fc_out"), c.DMLP, d, true)
 	}
-	return l.done(masks)
+	return l.done(c, masks)
 }

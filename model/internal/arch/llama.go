@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -11,8 +10,7 @@ import (
 func init() { families["llama"] = Family{llamaConfig, decoder{}.load} }
 
 // llamaConfig reads Llama 1 to 3.
-func llamaConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func llamaConfig(f *fields) (config.Config, error) {
 	c := f.modern(modernDefaults{layers: 32, width: 4096, heads: 32, neurons: 11008, vocab: 32000, context: 2048, eps: 1e-6, theta: 10000})
 	f.flag("attention_bias")
 	f.flag("mlp_bias")
@@ -45,10 +43,13 @@ func (f *fields) modern(d modernDefaults) config.Config {
 	if d.keys == 0 {
 		d.keys = c.Heads
 	}
+	if f.null("num_key_value_heads") {
+		d.keys = c.Heads // whatever the family's default is
+	}
 	c.KVHeads = f.int("num_key_value_heads", d.keys)
 	base, share := f.float("rope_theta", d.theta), 1.0
 	scaling := f.rope(&base, &share, c.Context)
-	if d.head == 0 && c.Heads > 0 {
+	if (d.head == 0 || f.null("head_dim")) && c.Heads > 0 {
 		d.head = c.DModel / c.Heads
 	}
 	c.DHead = f.int("head_dim", d.head)
@@ -89,7 +90,7 @@ type decoder struct {
 	plusOne bool // norms hold their weight less one, as Gemma's
 }
 
-func (o decoder) load(c config.Config, src Source) (Plan, error) {
+func (o decoder) load(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d, q, kv := c.DModel, c.Heads*c.DHead, c.KVHeads*c.DHead
 	norm := func(weight, name string, n int) {
@@ -98,7 +99,7 @@ func (o decoder) load(c config.Config, src Source) (Plan, error) {
 			l.plan[weight] = plusOne(l.plan[weight])
 		}
 	}
-	l.take("embed.W_E", "embed_tokens.weight", c.Vocab, d)
+	l.embed(c, "embed_tokens", "lm_head")
 	norm("ln_final.w", "norm", d)
 	l.unembed(c, "lm_head", false)
 	for i := range c.Layers {
@@ -136,7 +137,7 @@ func (o decoder) load(c config.Config, src Source) (Plan, error) {
 			norm(to("ln2.w"), from("post_attention_layernorm"), d)
 		}
 	}
-	return l.done(masks)
+	return l.done(c, masks)
 }
 
 func plusOne(p *Pending) *Pending {

@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -13,8 +12,7 @@ func init() { families["opt"] = Family{optConfig, optLoad} }
 // optOffset is how many rows of OPT's position table come before position 0.
 const optOffset = 2
 
-func optConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func optConfig(f *fields) (config.Config, error) {
 	c := config.Config{
 		Layers: f.int("num_hidden_layers", 12), DModel: f.int("hidden_size", 768), Heads: f.int("num_attention_heads", 12),
 		DMLP: f.int("ffn_dim", 3072), Vocab: f.int("vocab_size", 50272), Context: f.int("max_position_embeddings", 2048),
@@ -36,10 +34,10 @@ func optConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func optLoad(c config.Config, src Source) (Plan, error) {
+func optLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d := c.DModel
-	l.words(c)
+	l.projected(c)
 	table := l.tensor("decoder.embed_positions.weight", c.Context+optOffset, d)
 	l.put("pos_embed.W_pos", []int{c.Context, d}, table, func(dst []float32) error { return table.Read(dst, optOffset*d) })
 	if !c.NoFinal {
@@ -57,21 +55,29 @@ func optLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("fc1"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("fc2"), c.DMLP, d, true)
 	}
-	return l.done(masks)
+	return l.done(c, masks)
 }
 
-// words reads the embedding and the unembedding. Those of OPT-350m are narrower
+// projected reads the embedding and the unembedding. Those of OPT-350m are narrower
 // than the residual stream and stand behind a projection; the products with it
 // take their place, so that hook_embed is what is added to the stream.
-func (l *loader) words(c config.Config) {
+func (l *loader) projected(c *config.Config) {
 	into, width := l.projection("decoder.project_in.weight", c.DModel, 0)
 	out, _ := l.projection("decoder.project_out.weight", c.DModel, 1)
-	l.take("embed.W_E", "decoder.embed_tokens.weight", c.Vocab, width)
-	if c.Tied {
+	name := "decoder.embed_tokens.weight"
+	if c.Tied && !l.has(name) && l.has("lm_head.weight") {
+		name = "lm_head.weight"
+	}
+	l.tokens = l.full(name)
+	l.words(c, "embed.W_E", name, width)
+	switch {
+	case c.Tied:
+		l.tie(c, "lm_head.weight")
+	case !l.has("lm_head.weight"):
+		c.Headless = true
 		l.plan["unembed.W_U"] = l.plan["embed.W_E"]
-		l.used["lm_head.weight"] = true // some files hold it beside its twin
-	} else {
-		l.take("unembed.W_U", "lm_head.weight", c.Vocab, width)
+	default:
+		l.words(c, "unembed.W_U", "lm_head.weight", width)
 	}
 	if l.err != nil {
 		return

@@ -91,13 +91,13 @@ func Shapes(c config.Config) map[string][]int {
 			s[name+".b"] = []int{c.DModel}
 		}
 	}
-	if !c.NoFinal {
+	if !c.NoFinal && !(c.Encoder && c.Headless) {
 		norm("ln_final")
 	}
 	if c.EmbedNorm {
 		norm("embed.ln")
 	}
-	if c.Encoder {
+	if c.Encoder && !c.Headless {
 		s["head.W"], s["head.b"] = []int{c.DModel, c.DModel}, []int{c.DModel}
 	}
 	q, kv := c.Heads*c.DHead, c.KVHeads*c.DHead

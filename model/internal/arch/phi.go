@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -12,8 +11,7 @@ func init() { families["phi"] = Family{phiConfig, phiLoad} }
 
 // phiConfig reads Phi-1 and Phi-2: parallel blocks with one norm, partial
 // rotation.
-func phiConfig(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func phiConfig(f *fields) (config.Config, error) {
 	c := config.Config{
 		Layers: f.int("num_hidden_layers", 24), DModel: f.int("hidden_size", 2048), Heads: f.int("num_attention_heads", 32),
 		DMLP: f.int("intermediate_size", 8192), Vocab: f.int("vocab_size", 51200), Context: f.int("max_position_embeddings", 2048),
@@ -35,10 +33,10 @@ func phiConfig(raw json.RawMessage) (config.Config, error) {
 	return c, nil
 }
 
-func phiLoad(c config.Config, src Source) (Plan, error) {
+func phiLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "model.")
 	d, q, kv := c.DModel, c.Heads*c.DHead, c.KVHeads*c.DHead
-	l.take("embed.W_E", "embed_tokens.weight", c.Vocab, d)
+	l.embed(c, "embed_tokens", "lm_head")
 	l.affine("ln_final", "final_layernorm", d, true)
 	l.unembed(c, "lm_head", true)
 	for i := range c.Layers {
@@ -58,5 +56,5 @@ func phiLoad(c config.Config, src Source) (Plan, error) {
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.fc1"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.fc2"), c.DMLP, d, true)
 	}
-	return l.done(masks)
+	return l.done(c, masks)
 }

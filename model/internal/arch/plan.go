@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // A Pending is a weight that is not read yet.
@@ -68,7 +69,7 @@ func (p Plan) Each(job func(names []string, w *Pending) error) error {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for w := range next {
-				if err := job(names[w], w); err != nil {
+				if err := crew.Catch(func() error { return job(names[w], w) }); err != nil {
 					once.Do(func() { first = err; close(failed) })
 				}
 			}

@@ -1,8 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
-
 	"github.com/golens/golens/model/config"
 )
 
@@ -13,16 +11,14 @@ func init() {
 
 // qwen2Config reads Qwen 2 and 2.5: Llama with biases on queries, keys and
 // values.
-func qwen2Config(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func qwen2Config(f *fields) (config.Config, error) {
 	c := f.modern(modernDefaults{layers: 32, width: 4096, heads: 32, keys: 32, neurons: 22016, vocab: 151936, context: 32768, eps: 1e-6, theta: 10000})
 	f.qwenWindow(&c)
 	return c, f.done()
 }
 
 // qwen3Config reads Qwen 3: norms on queries and keys, head by head.
-func qwen3Config(raw json.RawMessage) (config.Config, error) {
-	f := newFields(raw)
+func qwen3Config(f *fields) (config.Config, error) {
 	c := f.modern(modernDefaults{layers: 32, width: 4096, heads: 32, keys: 32, head: 128, neurons: 22016, vocab: 151936, context: 32768, eps: 1e-6, theta: 10000})
 	c.QKNorm = config.QKNormHead
 	f.flag("attention_bias")

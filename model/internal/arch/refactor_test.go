@@ -33,7 +33,7 @@ func read(t *testing.T, dir string) (config.Config, arch.Params) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := family.Load(c, store)
+	plan, err := family.Load(&c, store)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -41,6 +42,11 @@ func rotaryRates(r config.Rotary) (rates []float64, size float64) {
 			kept = min(1, max(0, kept))
 			rates[i] = rate*kept + rate/s.Factor*(1-kept)
 		}
+	case "factors":
+		for i := range rates {
+			rates[i] /= s.Factors[i]
+		}
+		return rates, cmp.Or(s.Attention, 1)
 	case "yarn":
 		yarn(r, rates)
 		return rates, s.Attention
@@ -86,6 +92,16 @@ func checkScaling(s config.Scaling, context int) (config.Scaling, error) {
 	case "", "default":
 		return config.Scaling{}, nil
 	case "linear", "dynamic":
+	case "factors":
+		if len(s.Factors) == 0 {
+			return s, fmt.Errorf("rope_scaling factors: there are none")
+		}
+		for _, f := range s.Factors {
+			if !(f > 0) || f > math.MaxFloat32 {
+				return s, fmt.Errorf("rope_scaling factors: one is %g; it must be finite and above 0", f)
+			}
+		}
+		return s, nil
 	case "llama3":
 		if s.HighFactor <= s.LowFactor {
 			return s, fmt.Errorf("rope_scaling llama3: high_freq_factor %g is not above low_freq_factor %g", s.HighFactor, s.LowFactor)

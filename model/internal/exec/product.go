@@ -19,7 +19,7 @@ import (
 // it or all, some tokens of it or all or their mean, transposed or not.
 type Factor struct {
 	Name      string
-	Head      int     // -1 for all
+	Heads     []int   // nil for all
 	Tokens    []int32 // nil for all
 	Mean      bool    // over all tokens
 	Normed    bool    // W_O times the weight of the norm behind the attention
@@ -38,8 +38,9 @@ type operand struct {
 
 // Products multiplies chains of weights, each in the order with the fewest
 // multiplications. A pair of neighbours that many chains share (W_U W_E, say)
-// is multiplied once if that is cheaper.
-func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Array, error) {
+// is multiplied once if that is cheaper. Products of more bytes than the budget
+// are refused before anything is multiplied.
+func (e *Engine) Products(ctx context.Context, chains [][]Factor, budget int64) ([]*array.Array, error) {
 	all := map[string]operand{} // by the factor's text: equal factors are one operand
 	defer func() {
 		for _, o := range all {
@@ -66,6 +67,13 @@ func (e *Engine) Products(ctx context.Context, chains [][]Factor) ([]*array.Arra
 			}
 			work[i] = append(work[i], o)
 		}
+	}
+	size := 0.0
+	for _, chain := range work {
+		size += 4 * float64(chain[0].rows) * float64(chain[len(chain)-1].cols)
+	}
+	if size > float64(budget) {
+		return nil, fmt.Errorf("products of %.2f GB are over the budget of %.2f GB; select heads or tokens, or ask for fewer at once", size/1e9, float64(budget)/1e9)
 	}
 	shared, err := e.share(work)
 	defer func() {
@@ -107,8 +115,8 @@ func (e *Engine) operand(f Factor) (operand, error) {
 		o.rows, o.cols, o.flip = d[1], d[0], true
 	}
 	switch {
-	case f.Head >= 0:
-		o, err = e.head(o, f)
+	case f.Heads != nil:
+		o, err = e.headsOf(o, f)
 	case f.Mean || f.Tokens != nil:
 		o, err = e.rowsOf(o, f)
 	}
@@ -152,33 +160,40 @@ func axesOf(name string) [2]string {
 	}
 }
 
-func (e *Engine) head(o operand, f Factor) (operand, error) {
+// headsOf cuts heads out of an attention weight, side by side.
+func (e *Engine) headsOf(o operand, f Factor) (operand, error) {
 	d := e.Config.DHead
 	out := strings.HasSuffix(f.Name, ".attn.W_O")
 	heads := o.cols / d
 	if out {
 		heads = o.rows / d
 	}
-	if !strings.Contains(f.Name, ".attn.W_") || f.Head >= heads {
-		return o, fmt.Errorf("product: %s has no head %d", f.Name, f.Head)
+	for _, h := range f.Heads {
+		if !strings.Contains(f.Name, ".attn.W_") || h < 0 || h >= heads {
+			return o, fmt.Errorf("product: %s has no head %d", f.Name, h)
+		}
 	}
 	var part []float32
 	err := tensors.ConstFlatData(o.t, func(w []float32) {
 		if out {
-			part = slices.Clone(w[f.Head*d*o.cols : (f.Head+1)*d*o.cols])
+			for _, h := range f.Heads {
+				part = append(part, w[h*d*o.cols:][:d*o.cols]...)
+			}
 			return
 		}
 		for r := range o.rows {
-			part = append(part, w[r*o.cols+f.Head*d:][:d]...)
+			for _, h := range f.Heads {
+				part = append(part, w[r*o.cols+h*d:][:d]...)
+			}
 		}
 	})
 	if err != nil {
 		return o, err
 	}
 	if out {
-		o.rows = d
+		o.rows = d * len(f.Heads)
 	} else {
-		o.cols = d
+		o.cols = d * len(f.Heads)
 	}
 	o.own = true
 	o.t, err = e.tensor(part, o.rows, o.cols)

@@ -9,6 +9,11 @@ import (
 	"github.com/golens/golens/model/internal/plan"
 )
 
+// ExplainRun is what a job costs.
+func (e *Engine) ExplainRun(job plan.Job) plan.PassCost {
+	return plan.NewPass(e.machine(), job).PassCost()
+}
+
 // Run does a job. It stops with the context's error between two blocks.
 func (e *Engine) Run(ctx context.Context, job plan.Job) (*Outcome, error) {
 	b := plan.NewPass(e.machine(), job)

@@ -1,11 +1,10 @@
 package exec
 
 import (
-	"sync"
-
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/crew"
 	"github.com/golens/golens/model/internal/place"
 )
 
@@ -19,7 +18,7 @@ func (c *chunk) take(out []*tensors.Tensor, kinds []hook.Kind, layer int, l layo
 	for i, k := range kinds {
 		id := hook.ID{Kind: k, Layer: layer}
 		err := tensors.ConstFlatData(out[i], func(x []float32) {
-			var wg sync.WaitGroup
+			var wg crew.Group
 			defer wg.Wait()
 			for i := range c.rows {
 				if len(x) < manyValues {

@@ -8,6 +8,7 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/crew"
 	"github.com/golens/golens/model/internal/place"
 	"github.com/golens/golens/model/internal/plan"
 )
@@ -100,7 +101,7 @@ func each[T any](ctx context.Context, chunks []T, workers int, do func(context.C
 	for range workers {
 		wg.Go(func() {
 			for w, ok := next(); ok; w, ok = next() {
-				if err := do(ctx, w); err != nil {
+				if err := crew.Catch(func() error { return do(ctx, w) }); err != nil {
 					mu.Lock()
 					if failed == nil {
 						failed = err

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // A Group is rows that the same graphs run, whichever variant they are of, cut
@@ -106,7 +106,7 @@ func (b *Batch) Sweep() ([]*Group, Cost, error) {
 func (b *Batch) rows() [][]Row {
 	all := make([][]Row, len(b.Variants))
 	var next atomic.Int64
-	var wg sync.WaitGroup
+	var wg crew.Group
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for v := next.Add(1) - 1; v < int64(len(all)); v = next.Add(1) - 1 {

@@ -29,6 +29,44 @@ func (b *Batch) Pass() *Group {
 	return g
 }
 
+// A PassCost is what a run takes.
+type PassCost struct {
+	Rows, Chunks, Blocks int
+	FLOPs                int64
+	Kept, Memory         int64 // bytes: of what is given back; at the peak
+}
+
+// PassCost is what the run takes. The way back computes every block again and
+// twice its products, down to the lowest point whose gradient is taken.
+func (b *Batch) PassCost() PassCost {
+	g, job := b.Pass(), b.Job.Base
+	c := PassCost{Rows: len(g.Rows), Chunks: len(g.Chunks), Blocks: len(g.Rows[0].Blocks), Kept: b.held()}
+	lowest := job.Until
+	for _, p := range job.Grads {
+		if !Final(p.Kind) {
+			lowest = min(lowest, p.Layer)
+		}
+	}
+	for _, chunk := range g.Chunks {
+		read := 0
+		for _, r := range chunk.Rows {
+			read += len(r.Final)
+		}
+		logits := 2 * int64(read*b.DModel) * int64(b.columns())
+		c.FLOPs += logits
+		for _, t := range g.Rows[0].Blocks {
+			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0)
+			c.FLOPs += n
+			if t.Layer >= lowest {
+				c.FLOPs += n + 2*int64(len(job.GradOf))*n
+			}
+		}
+		c.FLOPs += 2 * int64(len(job.GradOf)) * logits
+	}
+	c.Memory = c.Kept + b.passBytes(job.Most)
+	return c
+}
+
 // attending are blocks that compute attention for all positions.
 func attending(from, until int) []Block {
 	blocks := make([]Block, 0, max(0, until-from))

@@ -111,6 +111,7 @@ func TestRows(t *testing.T) {
 		{"a capture between", gpt, []hook.Edit{hook.Z(0).At(2).Zero()}, []hook.Point{hook.ResidPost(0).At(2, 3)}, "0 z 2>2, 1 attends 2-5>2-5, 2 attends 2-5>5, final 5"},
 		{"a capture of keys", gpt, []hook.Edit{hook.Z(1).At(4).Zero()}, []hook.Point{hook.K(2)}, "1 z 4>4, 2 attends 4-5>4-5, final 5"},
 		{"a capture before the edit", gpt, []hook.Edit{hook.Z(2).At(5).Zero()}, []hook.Point{hook.ResidPost(0)}, "2 z 5>5, final 5"},
+		{"a capture of the embedding", gpt, []hook.Edit{hook.Embed().At(2).Zero(), hook.ResidPost(0).Freeze()}, []hook.Point{hook.Embed()}, "embed, 0 attends 2>2"},
 		{"parallel blocks", parallel, []hook.Edit{hook.Z(1).At(5).Zero()}, nil, "1 z mlp 5>5, 2 attends 5>5, final 5"},
 		{"attention alone", only, []hook.Edit{hook.AttnOut(1).At(2).Zero()}, nil, "1 attn 2>2, 2 attends 2-5>5, final 5"},
 		{"an encoder", encoder, []hook.Edit{hook.MLPOut(1).At(4).Zero()}, nil, "1 attn mlp 4>4, 2 attends 0-5>5, final 5"},

@@ -86,6 +86,9 @@ func (b *Batch) row(vi, row int) (c Row, ok bool) {
 		early := meet(part(true), Range(earliest, n))
 		inside := meet(part(false), union(all, union(r.inside, union(r.attention, r.mlp))))
 		t := Block{Layer: l, Out: union(need, union(early, inside))}
+		if l == 0 { // the embedding runs where the first block does
+			t.Out = union(t.Out, meet(changed[0], b.wanted(row, func(id hook.ID) bool { return Embedding(id.Kind) })))
+		}
 		if len(t.Out) == 0 {
 			need = nil
 			steps[l] = t

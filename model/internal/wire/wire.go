@@ -29,6 +29,10 @@ type Frame struct {
 	Last        bool
 }
 
+// Largest bounds the body of an answer, in bytes: gob sends no frame of 8 GiB.
+// It is more than any default budget allows.
+const Largest = 8<<30 - 1<<20
+
 // Read calls progress for every frame before the last, of which it returns the
 // body or the tensors wanted.
 func Read(r io.Reader, progress func(Frame)) (body []byte, want []content.Name, err error) {

@@ -26,7 +26,7 @@ func Load(dir fs.FS) (config.Config, arch.Params, error) {
 		return config.Config{}, nil, err
 	}
 	defer store.Close()
-	plan, err := family.Load(c, store)
+	plan, err := family.Load(&c, store)
 	if err == nil {
 		err = plan.Check(c)
 	}

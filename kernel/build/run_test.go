@@ -1,0 +1,204 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/golens/golens/kernel/cell"
+	"github.com/golens/golens/kernel/nb/keep"
+)
+
+// newBuilder builds in the sources themselves.
+func newBuilder(t testing.TB) *Builder {
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Config{Go: "go", Dir: func() (string, error) { return dir, nil }, Work: t.TempDir(),
+		Warm:  []string{cell.Keep, "fmt", "math", "strings", "errors", "os", "time", "flag", "sort", "slices", "math/rand/v2"},
+		Stamp: func() string { return "" }})
+}
+
+// notebook runs cells without a kernel.
+type notebook struct {
+	t     *testing.T
+	b     *Builder
+	s     *cell.State
+	count int
+}
+
+// run runs a cell and returns what it printed, its shown values and its error.
+func (n *notebook) run(code string) string {
+	n.t.Helper()
+	n.count++
+	if err := n.b.Refresh(context.Background()); err != nil {
+		n.t.Fatal(err)
+	}
+	p, errs := n.s.Compose(cell.Split(code), n.count, n.b)
+	if len(errs) > 0 {
+		var lines []string
+		for _, e := range errs {
+			lines = append(lines, e.Error())
+		}
+		return "error: " + strings.Join(lines, "; ")
+	}
+	file, err := n.b.Build(context.Background(), p.Source, p.Imports)
+	if err != nil {
+		n.t.Fatalf("cell %d does not compile: %v\n%s", n.count, err, p.Source)
+	}
+	n.s.Commit(p)
+	dir := n.b.cfg.Work
+	for _, name := range []string{keep.ReportFile, keep.ResultFile, keep.ErrorFile} {
+		os.Remove(filepath.Join(dir, name))
+	}
+	cmd := exec.Command(file)
+	cmd.Env = append(os.Environ(), keep.Env+"="+dir)
+	out, err := cmd.CombinedOutput()
+	text := string(out)
+	var report keep.Report
+	if data, e := os.ReadFile(filepath.Join(dir, keep.ReportFile)); e == nil {
+		if e := json.Unmarshal(data, &report); e != nil {
+			n.t.Fatal(e)
+		}
+	}
+	kept := map[string]*cell.Kept{}
+	for name, k := range report.Kept {
+		kept[name] = (*cell.Kept)(&k)
+	}
+	n.s.Ended(p, err == nil, kept, report.WhyNot)
+	if data, e := os.ReadFile(filepath.Join(dir, keep.ResultFile)); e == nil {
+		var forms []map[string][]byte
+		if e := json.Unmarshal(data, &forms); e != nil {
+			n.t.Fatal(e)
+		}
+		for _, f := range forms {
+			text += "=> " + string(f["text/plain"]) + "\n"
+		}
+	}
+	if data, e := os.ReadFile(filepath.Join(dir, keep.ErrorFile)); e == nil {
+		text += "error: " + string(data)
+	} else if err != nil {
+		text = "failed: " + text
+	}
+	if len(p.Remade) > 0 {
+		text += "(again: " + strings.Join(p.Remade, " ") + ")"
+	}
+	return strings.TrimSpace(text)
+}
+
+func TestCells(t *testing.T) {
+	n := &notebook{t: t, b: newBuilder(t), s: cell.NewState()}
+	for _, step := range []struct{ code, want string }{
+		{`fmt.Println("hi")`, "hi"},
+		{`x := 3
+y := "a"
+x * 2`, "=> 6"},
+		{`x, y`, "=> 3\n=> a"},
+		{`x++`, ""},
+		{`x;`, ""},
+		{`x`, "=> 4"},
+		{`x := fmt.Sprint(x, "!")
+x`, "=> 4!"},
+		{`func twice(n int) int { return 2 * n }`, ""},
+		{`twice(twice(5))`, "=> 20"},
+		{`var heavy = func() []int { fmt.Println("computing"); return []int{1, 2, 3} }()`, "computing"},
+		{`heavy[0] = 7
+len(heavy)`, "=> 3"},
+		{`heavy`, "=> [7 2 3]"},
+		{`m := map[string]int{}
+m2 := m`, ""},
+		{`m["a"] = 1`, ""},
+		{`len(m2)`, "=> 1"},
+		{`type Point struct{ X, Y int }
+
+func (p Point) Norm() int { return p.X*p.X + p.Y*p.Y }
+p := Point{3, 4}
+p.Norm()`, "=> 25"},
+		{`p.X`, "=> 3"},
+		{`type Point struct{ A string }
+Point{"a"}`, "=> {a}"},
+		{`const (
+	Red = iota
+	Green
+)
+Red, Green`, "=> 0\n=> 1"},
+		{`const Green = 7
+Green`, "=> 7"},
+		{`Red`, "=> 0"},
+		{`import . "math"
+Sqrt(16)`, "=> 4"},
+		{`"after"`, "=> after"},
+		{`Sqrt(25)`, "=> 5"},
+		{`f := os.Open("/nonexistent")`, "error: open /nonexistent: no such file or directory"},
+		{`f`, "error: line 1: undefined: f: cell 25, which declares it, failed: mend it and run it again"},
+		{`os.ReadFile("/nonexistent")`, "error: open /nonexistent: no such file or directory"},
+		{`n := strconv.Atoi("12")
+n + 1`, "=> 13"},
+		{`strings.ToUpper(string(os.ReadFile("/dev/null"))) + strings.Repeat("a", strconv.Atoi("3"))`, "=> aaa"},
+		{`add := func(a int) int { return a + n }`, ""},
+		{`n = 100
+add(1)`, "=> 101\n(again: add)"},
+		{`a, err := strconv.Atoi("1")
+b, err := strconv.Atoi("x")
+a, b, err`, "=> 1\n=> 0\n=> strconv.Atoi: parsing \"x\": invalid syntax"},
+		{`err`, "=> strconv.Atoi: parsing \"x\": invalid syntax"},
+		{`fmt.Println(late)
+var late = early + 1
+var early = 2`, "3"},
+		{`panic("no")
+var lost = 1`, "failed: panic: no"},
+		{`%%
+local := 3
+fmt.Println(local)`, "3"},
+		{`local`, "error: line 1: undefined: local"},
+		{`for i := 0; i < 2; i++ {
+	fmt.Println(i)
+}`, "0\n1"},
+		{`v := 1
+v := 2`, "error: line 2: no new variables on left side of :="},
+		{`fmt.Println(later)
+later := 1`, "error: line 1: undefined: later"},
+		{`%%
+fmt.Println(1)
+%%
+fmt.Println(2)`, "1\n2"},
+		{`func main() { fmt.Println("main") }`, "main"},
+		{`rows := [][]float64{{1, 2}, {3}}
+first := rows[0]`, ""},
+		{`first[1] = 9
+rows`, "=> [[1 9] [3]]"},
+		{`undefinedThing`, "error: line 1: undefined: undefinedThing"},
+		{`q := []any{1, "a", Point{"b"}, &Point{"c"}}`, ""},
+		{`q[2], q[3].(*Point).A`, "=> {b}\n=> c"},
+		{`type Point struct{ B int }`, ""},
+		{`fmt.Println("fine")`, "fine"},
+		{`rand.IntN(1)`, "=> 0"},
+		{`var unused int
+var buf bytes.Buffer
+buf.WriteString("abc")`, ""},
+		{`buf.String()`, "=> abc"},
+		{`count := 0
+inc := func() { count++ }
+inc()
+inc()
+count`, "=> 2"},
+		{`count`, "=> 2"},
+		{`g := func() int { return h() }
+func h() int { return z }
+z := 5
+g()`, "=> 5"},
+		{`k := useZ()
+func useZ() int { return zz }
+zz := 5`, "error: line 3: what line 1 calls uses zz, which line 3 sets: set it before"},
+	} {
+		got := n.run(step.code)
+		if got != step.want && !(strings.HasPrefix(step.want, "failed") && strings.HasPrefix(got, step.want)) {
+			t.Errorf("cell %d:\n%s\n got %s\nwant %s", n.count, step.code, got, step.want)
+		}
+	}
+}

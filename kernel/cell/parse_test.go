@@ -1,0 +1,95 @@
+package cell
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	names := map[kind]string{importItem: "import", constItem: "const", typeItem: "type", varItem: "var", funcItem: "func", stmtItem: "stmt", exprsItem: "exprs"}
+	for _, test := range []struct{ code, want string }{
+		{"x := 1; y := 2;\nfmt.Println(x)", "stmt x := 1;|stmt y := 2;|stmt fmt.Println(x)"},
+		{"for i := 0; i < 3; i++ {\n}\nx++", "stmt for i := 0; i < 3; i++ {\n}|stmt x++"},
+		{"if x := f(); x > 0 {\n} else {\n}", "stmt if x := f(); x > 0 {\n} else {\n}"},
+		{"switch x := f(); x {\ncase 1:\n}", "stmt switch x := f(); x {\ncase 1:\n}"},
+		{"l:\nfor ; ; {\nbreak l\n}", "stmt l:\nfor ; ; {\nbreak l\n}"},
+		{"import (\n\t\"fmt\"\n\tm \"math\"\n)\nvar a, b = f()", "import \"fmt\"|import m \"math\"|var a, b = f()"},
+		{"var (\n\ta int\n\tb = 1 // one\n)", "var a int|var b = 1"},
+		{"func f() int { return 1 }\nfunc (p *T) M() {}\nfunc() { f() }()", "func func f() int { return 1 }|func func (p *T) M() {}|stmt func() { f() }()"},
+		{"a, b", "exprs a, b"},
+		{"a.b(), c[1],\nd", "exprs a.b(), c[1],\nd"},
+		{"%%\nvar x = 1\ntype T int", "local var x = 1|local type T int"},
+		{"s := `a\r\nb`\nf(s)", "stmt s := `a\nb`|stmt f(s)"},
+		{"x // no\n/* a */ y() /* b\n*/", "stmt x|stmt y()"},
+	} {
+		items, err := parse(Split(test.code))
+		if err != nil {
+			t.Errorf("%q: %v", test.code, err)
+			continue
+		}
+		var got []string
+		for _, it := range items {
+			s := names[it.kind] + " " + it.src
+			if it.local {
+				s = strings.Replace(s, names[it.kind], "local "+names[it.kind], 1)
+			}
+			if it.quiet {
+				s += ";"
+			}
+			got = append(got, s)
+			if n := it.node(); it.kind != exprsItem && it.text(n) != it.src {
+				t.Errorf("%q: an item's node is %q", test.code, it.text(n))
+			}
+		}
+		if s := strings.Join(got, "|"); s != test.want {
+			t.Errorf("%q:\n got %s\nwant %s", test.code, s, test.want)
+		}
+	}
+}
+
+func TestFaultsHaveTheirPlace(t *testing.T) {
+	for _, test := range []struct{ code, want string }{
+		{"%%\nfmt.Println(", "2:12 ( is not closed true"},
+		{"x := 1\n)", "2:1 ) closes nothing false"},
+		{"x := 1 +", "1:9 expected operand, found the end of the cell true"},
+		{"if x {\ny +\n}", "3:1 expected operand, found '}' false"},
+		{"s := `a", "1:6 raw string literal not terminated true"},
+		{"s := \"a\nx := 1", "1:6 string literal not terminated false"},
+		{"%d", "1:1 expected operand, found '%' false"},
+		{" %ls", "1:2 expected statement, found '%' false"},
+		{"func f( {\n}", "1:7 ( is not closed true"},
+		{"}", "1:1 } closes nothing false"},
+	} {
+		err := Parse(Split(test.code))
+		var e *Error
+		if err == nil {
+			if test.code != "%d" { // a magic
+				t.Errorf("%q is well", test.code)
+			}
+			continue
+		}
+		e = err.(*Error)
+		if got := fmt.Sprintf("%d:%d %s %v", e.Line, e.Col, e.Msg, e.Open); got != test.want {
+			t.Errorf("%q: got %s, want %s", test.code, got, test.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"x := 1; a, b", "func f() {\n}\nvar (\na = `\n`\n)", "l: for i := 0;; {}", "}\n{", "func (", "x := func() {"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, code string) {
+		items, err := parse(Split(code))
+		if err != nil {
+			return
+		}
+		src := Split(code).Go
+		for _, it := range items {
+			if it.at < 0 || it.at+len(it.src) > len(src) || src[it.at:it.at+len(it.src)] != it.src {
+				t.Errorf("%q: an item is not where it says", code)
+			}
+		}
+	})
+}

@@ -1,0 +1,246 @@
+package proxy
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golens/golens/kernel/wire"
+	"github.com/golens/golens/kernel/wire/zmtp"
+)
+
+// local is a connection on free ports.
+func local(t *testing.T) wire.Connection {
+	t.Helper()
+	conn := wire.Connection{Transport: "tcp", IP: "127.0.0.1", Key: "secret"}
+	for _, port := range []*int{&conn.ShellPort, &conn.ControlPort, &conn.StdinPort, &conn.IOPubPort, &conn.HBPort} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	return conn
+}
+
+// server is a proxy without gonb and what it logs.
+type server struct {
+	*Proxy
+	conn wire.Connection
+	mu   sync.Mutex
+	log  []string
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	s := &server{conn: local(t)}
+	p, err := Listen(t.Context(), s.conn, Hooks{
+		Interrupt: func() {}, Shutdown: func(bool) {}, ShellStatus: func() string { return "" },
+		Provenance: func() (json.RawMessage, error) { return json.RawMessage("{}"), nil },
+		GoVersion:  func() string { return "1.26" },
+		Log: func(format string, _ ...any) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.log = append(s.log, format)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Proxy = p
+	t.Cleanup(p.Close)
+	return s
+}
+
+// answers fails unless the kernel answers on shell, control and heartbeat, and
+// a new subscriber hears of it.
+func (s *server) answers(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	dial := func(kind zmtp.Kind, port int) *wire.Socket {
+		socket, err := s.conn.Dial(ctx, kind, port, "", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return socket
+	}
+	iopub := dial(zmtp.Sub, s.conn.IOPubPort)
+	heart := dial(zmtp.Dealer, s.conn.HBPort)
+	for _, port := range []int{s.conn.ShellPort, s.conn.ControlPort} {
+		socket := dial(zmtp.Dealer, port)
+		if err := socket.Send(wire.New("kernel_info_request", "s", nil, struct{}{})); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := socket.Recv(); err != nil || m.Header.MsgType != "kernel_info_reply" {
+			t.Fatalf("port %d: %v, %v", port, m, err)
+		}
+	}
+	if err := heart.Send(wire.New("x", "s", nil, struct{}{})); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := heart.Recv(); err != nil || m.Header.MsgType != "x" {
+		t.Fatalf("heartbeat: %v, %v", m, err)
+	}
+	for {
+		s.publish("status", nil, status{"idle"}) // what is published before the subscription has arrived is lost
+		if m, err := iopub.Recv(); err != nil {
+			t.Fatal(err)
+		} else if m.Header.MsgType == "status" {
+			return
+		}
+	}
+}
+
+// A stranger has no key, only a connection.
+func TestStrangersDoNotDisturb(t *testing.T) {
+	s := newServer(t)
+	ports := []int{s.conn.ShellPort, s.conn.ControlPort, s.conn.StdinPort, s.conn.IOPubPort, s.conn.HBPort}
+	huge := binary.BigEndian.AppendUint64([]byte{2}, 1<<63-1)
+	for _, test := range []struct {
+		name string
+		do   func(port int) error
+	}{
+		{"a frame of 63 bits", func(port int) error {
+			c, err := s.raw(t, port)
+			if err == nil {
+				_, err = c.Write(append(greeting(t, port == s.conn.IOPubPort), huge...))
+			}
+			return err
+		}},
+		{"silence", func(port int) error { _, err := s.raw(t, port); return err }},
+		{"half a greeting", func(port int) error {
+			c, err := s.raw(t, port)
+			if err == nil {
+				_, err = c.Write([]byte{0xff, 0, 0})
+			}
+			return err
+		}},
+		{"another protocol", func(port int) error {
+			c, err := s.raw(t, port)
+			if err == nil {
+				_, err = c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + strings.Repeat(" ", 64)))
+			}
+			return err
+		}},
+		{"another key", func(port int) error {
+			if port == s.conn.IOPubPort {
+				return nil
+			}
+			other := s.conn
+			other.Key = "guess"
+			socket, err := other.Dial(t.Context(), zmtp.Dealer, port, "", time.Second)
+			if err != nil {
+				return err
+			}
+			for range 1000 {
+				if err := socket.Send(wire.New("shutdown_request", "s", nil, struct{}{})); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, port := range ports {
+				if err := test.do(port); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.answers(t)
+		})
+	}
+	select {
+	case <-s.Ended():
+		t.Error("a stranger has ended the kernel")
+	default:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.log) > 100 {
+		t.Errorf("%d lines were logged: strangers fill the disk", len(s.log))
+	}
+}
+
+// raw opens a connection that the test's end closes.
+func (s *server) raw(t *testing.T, port int) (net.Conn, error) {
+	c, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	if err == nil {
+		t.Cleanup(func() { c.Close() })
+	}
+	return c, err
+}
+
+// greeting is what a client of a ROUTER, or of a PUB, begins with.
+func greeting(t *testing.T, pub bool) []byte {
+	t.Helper()
+	a, b := net.Pipe()
+	kind := zmtp.Dealer
+	if pub {
+		kind = zmtp.Sub
+	}
+	go zmtp.Connect(a, kind, "")
+	got := make([]byte, 512)
+	n, err := b.Read(got)
+	b.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got[:n]
+}
+
+func TestHeartbeatWithoutItsFrames(t *testing.T) {
+	s := newServer(t)
+	c, err := s.raw(t, s.conn.HBPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One empty frame: no delimiter with a frame behind it.
+	if _, err := c.Write(append(greeting(t, false), 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // for it to be read
+	s.answers(t)
+}
+
+func TestSuspendedConsoleStopsNobodysOutput(t *testing.T) {
+	s := newServer(t)
+	if _, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // for its subscription to arrive
+	text := strings.Repeat("x", 1<<20)
+	for range 200 { // three times what is kept for one that does not read
+		s.stream(nil, "stdout", text)
+	}
+	s.answers(t)
+}
+
+func TestShutdownAskedTwiceAtOnce(t *testing.T) {
+	s := newServer(t)
+	var wg sync.WaitGroup
+	for _, on := range []*wire.Socket{s.front.shell, s.front.control} {
+		wg.Go(func() { s.shutdown(on, wire.New("shutdown_request", "s", nil, struct{}{})) })
+	}
+	wg.Wait()
+	<-s.Ended()
+}
+
+func TestGonbIsIdleTwice(t *testing.T) {
+	s := newServer(t)
+	m := wire.New("execute_request", "s", nil, struct{}{})
+	r := newRequest(m)
+	s.Proxy.mu.Lock()
+	s.running = r
+	s.Proxy.mu.Unlock()
+	for range 2 {
+		s.relayOne(wire.New("status", "s", m, status{"idle"}))
+	}
+	<-r.idle
+}

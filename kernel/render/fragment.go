@@ -1,0 +1,90 @@
+package render
+
+import (
+	"html"
+	"slices"
+	"strings"
+
+	nethtml "golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// dropped are the elements that reach beyond the place in which a fragment
+// stands: they lead the page elsewhere, restyle all of it, fetch, or hold another
+// page; and those whose content browsers and the parser may read differently.
+var dropped = []string{
+	"base", "frame", "frameset", "iframe", "embed", "object", "link", "malignmark", "meta", "mglyph", "noembed",
+	"noframes", "noscript", "plaintext", "portal", "script", "style", "template", "title", "xmp",
+}
+
+// settles is how often a fragment is read and written until it no longer
+// changes. One reading is enough for all but what is made to be read twice.
+const settles = 3
+
+// fragment returns HTML that a notebook holds in a form that can stand inside a
+// page: balanced, so that what follows is not drawn into it, and without what
+// reaches beyond its place. What keeps changing when it is read again is shown as
+// text.
+func fragment(markup string) string {
+	out, err := written(markup)
+	for range settles {
+		if err != nil {
+			break
+		}
+		again, err := written(out)
+		if err == nil && again == out {
+			return out
+		}
+		out = again
+	}
+	return "<pre>" + html.EscapeString(markup) + "</pre>"
+}
+
+// written reads a fragment as browsers do, drops what is not to be there, and
+// writes it.
+func written(markup string) (string, error) {
+	context := &nethtml.Node{Type: nethtml.ElementNode, Data: "div", DataAtom: atom.Div}
+	nodes, err := nethtml.ParseFragment(strings.NewReader(markup), context)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, n := range nodes {
+		if !kept(n) {
+			continue
+		}
+		clean(n)
+		if err := nethtml.Render(&b, n); err != nil {
+			return "", err
+		}
+	}
+	return b.String(), nil
+}
+
+func kept(n *nethtml.Node) bool {
+	switch n.Type {
+	case nethtml.TextNode:
+		return true
+	case nethtml.ElementNode:
+		// The title of a part of a figure is shown when the pointer rests on it.
+		return n.Namespace == "svg" && n.Data == "title" || !slices.Contains(dropped, strings.ToLower(n.Data))
+	}
+	return false // comments, doctypes
+}
+
+// clean drops nodes and attributes below n.
+func clean(n *nethtml.Node) {
+	n.Attr = slices.DeleteFunc(n.Attr, func(a nethtml.Attribute) bool {
+		name := strings.ToLower(a.Key)
+		return strings.HasPrefix(name, "on") || strings.HasPrefix(name, "popover") || name == "ping" || name == "autofocus" || name == "http-equiv"
+	})
+	for c := n.FirstChild; c != nil; {
+		next := c.NextSibling
+		if kept(c) {
+			clean(c)
+		} else {
+			n.RemoveChild(c)
+		}
+		c = next
+	}
+}

@@ -1,0 +1,41 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/golens/golens/model/config"
+)
+
+// ExplainRun asks what a request would cost, without running it. The answer is a
+// [Cost].
+type ExplainRun struct{ Request Request }
+
+// A Cost is what a request takes. FLOPs count the multiplications and additions of
+// matrix products, padding included.
+type Cost struct {
+	Rows   int   // of the batch
+	Chunks int   // pieces in which they run
+	Blocks int   // that run
+	FLOPs  int64 // of the pass, and of the way back if gradients are taken
+	Kept   int64 // bytes of captures and gradients, which are given back
+	Memory int64 // bytes at the peak, those included, beside the weights
+}
+
+func init() { asks[ExplainRun, *Cost]() }
+
+// Verb implements [Ask].
+func (ExplainRun) Verb() string { return "cost" }
+
+func (e ExplainRun) check(c config.Config) error { return e.Request.check(c) }
+
+// ExplainRun is what a request would cost, without running it.
+func (m *Model) ExplainRun(r Request) (*Cost, error) {
+	return do[*Cost](context.Background(), m, ExplainRun{r})
+}
+
+// String is one line.
+func (c Cost) String() string {
+	return fmt.Sprintf("%d rows in %d chunks through %d blocks: %.4g GFLOP; %.1f MB at the peak, %.1f MB of it given back",
+		c.Rows, c.Chunks, c.Blocks, float64(c.FLOPs)/1e9, float64(c.Memory)/1e6, float64(c.Kept)/1e6)
+}

@@ -1,0 +1,117 @@
+package plotting
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// tangled is a graph of so many layers of five nodes, with that many links.
+func tangled(layers, links int) fakeGraph {
+	r := rand.New(rand.NewPCG(7, uint64(links)))
+	g := fakeGraph{title: fmt.Sprintf("%d links", links), unit: "logits"}
+	for i := range 5 * layers {
+		g.add([]string{"a", "b", "c"}[i%3], "", []int{i / 5}, fmt.Sprintf("%d.%d", i/5, i%5))
+	}
+	for len(g.links) < links {
+		from, to := r.IntN(5*layers), r.IntN(5*layers)
+		if from/5 < to/5 {
+			g.links = append(g.links, link{from, to, "query", math.Exp(-3*r.Float64()) * float64(1-2*r.IntN(2))})
+		}
+	}
+	return g
+}
+
+// TestLinksPassBetweenNodes follows every link: at the height of a node that it
+// passes it must be beside it.
+func TestLinksPassBetweenNodes(t *testing.T) {
+	for _, links := range []int{20, 200} {
+		for _, across := range []bool{false, true} {
+			n, err := readGraph(tangled(8, links))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.place()
+			o := options{horizontal: across}
+			s := n.draw(o)
+			var pills []pill
+			for _, m := range s.marks {
+				if p, ok := m.(pill); ok && p.tip != "" {
+					pills = append(pills, p)
+				}
+			}
+			behind, passed := 0, 0
+			for _, m := range s.marks {
+				c, ok := m.(spline)
+				if !ok {
+					continue
+				}
+				for _, q := range walk(c) {
+					for i, p := range pills {
+						ends := c.tip[:strings.Index(c.tip, " ")] == n.nodes[i].label || strings.Contains(c.tip, "→ "+n.nodes[i].label+" ")
+						if ends {
+							continue
+						}
+						passed++
+						// A pill's ends are round: its corners are free.
+						if math.Abs(q.x-p.x) < p.w/2-4 && math.Abs(q.y-p.y) < p.h/2-4 {
+							behind++
+						}
+					}
+				}
+			}
+			if passed == 0 || behind > 0 {
+				t.Errorf("%d links, across %v: %d of %d points lie behind a node", links, across, behind, passed)
+			}
+		}
+	}
+}
+
+// walk are points along a spline.
+func walk(c spline) []point {
+	var out []point
+	for i := 0; i+3 < len(c.pts); i += 3 {
+		p := c.pts[i : i+4]
+		for k := range 20 {
+			t := float64(k) / 19
+			b := [4]float64{(1 - t) * (1 - t) * (1 - t), 3 * t * (1 - t) * (1 - t), 3 * t * t * (1 - t), t * t * t}
+			var q point
+			for j := range 4 {
+				q.x += b[j] * p[j].x
+				q.y += b[j] * p[j].y
+			}
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+func TestManyLinksAreDrawnByLayers(t *testing.T) {
+	g := tangled(12, 2000)
+	f := Circuit(g)
+	if f.Err() != nil {
+		t.Fatal(f.Err())
+	}
+	total := 0.0
+	for _, l := range g.links {
+		if l.from/5 == 2 && l.to/5 == 7 {
+			total += math.Abs(l.effect)
+		}
+	}
+	titles := tips(t, f)
+	if len(titles) != 12*11/2 {
+		t.Errorf("%d cells, want one for every pair of layers", len(titles))
+	}
+	found := false
+	for _, s := range titles {
+		found = found || strings.HasPrefix(s, "layer 7 reads layer 2: ") && strings.Contains(s, "edges, "+number(total)+" logits in all; strongest 2.")
+	}
+	if !found {
+		t.Errorf("no cell for layers 2 and 7 with %s logits: %q", number(total), titles[:3])
+	}
+	if b, err := f.CSV(); err != nil || strings.Count(string(b), "\n") != 2001 {
+		t.Errorf("CSV: %v", err)
+	}
+}
