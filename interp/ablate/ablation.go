@@ -38,7 +38,11 @@ type Ablation struct {
 
 // A Reference is the prompts that values are taken from. The zero value is the
 // task's corrupted prompts, of which Resample takes each prompt's own; if the task
-// has none, it is the clean prompts, of which Resample takes another one.
+// has none, it is the clean prompts, of which Resample takes another one. Means at
+// each position are never over the clean prompts unless those are given: they would
+// keep what all of them have in one place. Draw some twenty prompts a template for
+// them ([task.IOITask.Reference]): the mean of two to four is little else than
+// another prompt.
 type Reference struct {
 	Prompts   model.Prompts
 	Templates []int // of each prompt, numbered as the task's are; nil means one for all

@@ -16,7 +16,7 @@
 //
 //   - Means never mix templates (but [PositionMean] and [Mean], which say so), nor
 //     rows of different lengths (but [Mean]).
-//   - A mean that would be over the prompt alone, and so change nothing, is an
-//     error.
+//   - A mean at each position over the clean prompts, which would keep what they
+//     have in common there, is an error unless they are given as the reference.
 //   - The same seed draws the same prompts.
 package ablate

@@ -1,6 +1,7 @@
 package ablate
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -34,6 +35,8 @@ func (v *Values) assign(t task.Pairs) error {
 	switch {
 	case own:
 		v.from = Reference{t.Corrupted, t.Templates}
+	case !given && (v.ablation.Value == TemplateMean || v.ablation.Value == PositionMean):
+		return errors.New("a mean at each position needs prompts in which what the answer hangs on differs; the clean prompts all have it at the same place, and their mean keeps it. Give corrupted prompts or a Reference, or take Mean or Zero")
 	case !given:
 		v.from = Reference{t.Clean, t.Templates}
 	}
@@ -61,8 +64,6 @@ func (v *Values) assign(t task.Pairs) error {
 		switch {
 		case len(members) == 0:
 			return k.missing(i)
-		case len(members) == 1 && !given && !own && v.ablation.Value != Mean:
-			return fmt.Errorf("row %d is the only prompt of template %d with %d tokens, and its mean is itself: give prompts that are equally long, a Reference, or take Mean or Zero", i, k.template, k.length)
 		}
 		if _, known := number[k]; !known {
 			number[k] = len(v.members)

@@ -104,6 +104,9 @@ func finite(values []float32) []float32 {
 	return out
 }
 
+// few prompts make a mean that is little else than another prompt.
+const few = 5
+
 // String names the value and the reference.
 func (v *Values) String() string {
 	s := v.ablation.String()
@@ -111,7 +114,15 @@ func (v *Values) String() string {
 	case Zero:
 		return s
 	case TemplateMean:
-		return fmt.Sprintf("%s, %d reference prompts for %d templates", s, len(v.from.Prompts.IDs), len(v.members))
+		s = fmt.Sprintf("%s, %d reference prompts for %d templates", s, len(v.from.Prompts.IDs), len(v.members))
+		least := len(v.members[0])
+		for _, m := range v.members {
+			least = min(least, len(m))
+		}
+		if least < few {
+			s += fmt.Sprintf(" (some of %d: nearer to another prompt than to a mean)", least)
+		}
+		return s
 	}
 	return fmt.Sprintf("%s, %d reference prompts", s, len(v.from.Prompts.IDs))
 }

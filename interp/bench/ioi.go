@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/discover"
+	"github.com/golens/golens/interp/graph"
 	replication "github.com/golens/golens/interp/ioi"
 	"github.com/golens/golens/interp/patch"
 	"github.com/golens/golens/interp/task"
@@ -155,13 +157,13 @@ func (b *ioiBench) stages() []step {
 	return []step{
 		{pathStages + " to the logits", func() error { return b.paths(ioi.End, nil) }},
 		{pathStages + " to name movers' queries", func() error {
-			return b.paths(ioi.End, b.receivers(replication.NameMover, ioi.End, hook.Q))
+			return b.paths(ioi.End, b.receivers(replication.NameMover, ioi.End, graph.ToQuery))
 		}},
 		{pathStages + " to S-inhibition's keys and values", func() error {
-			return b.paths(ioi.S2, b.receivers(replication.SInhibition, ioi.S2, hook.K, hook.V))
+			return b.paths(ioi.S2, b.receivers(replication.SInhibition, ioi.S2, graph.ToKey, graph.ToValue))
 		}},
 		{pathStages + " to induction heads' keys", func() error {
-			return b.paths(ioi.S1Next, b.receivers(replication.Induction, ioi.S1Next, hook.K))
+			return b.paths(ioi.S1Next, b.receivers(replication.Induction, ioi.S1Next, graph.ToKey))
 		}},
 		{"outputs on names", func() error { _, err := replication.OutputOnNames(b.m, ioi); return err }},
 		{"copy scores", func() error { _, err := replication.CopyScore(b.m, ioi, replication.CopyOptions{}); return err }},
@@ -181,18 +183,6 @@ func (b *ioiBench) paths(at hook.Positions, receivers []hook.Point) error {
 }
 
 // receivers are inputs of the heads of a class at a position.
-func (b *ioiBench) receivers(class string, at hook.Positions, inputs ...func(layer int) hook.Point) []hook.Point {
-	var all []hook.Point
-	for _, p := range b.c.Of(class) {
-		for _, input := range inputs {
-			point := input(p.Layer).Head(p.Index).In(at)
-			if point.Kind != hook.KindQ { // a group of queries may share a key
-				point = point.Head(b.m.Config().KVHead(p.Index))
-			}
-			if point.Find(all) < 0 {
-				all = append(all, point)
-			}
-		}
-	}
-	return all
+func (b *ioiBench) receivers(class string, at hook.Positions, inputs ...graph.Input) []hook.Point {
+	return discover.Points(b.m, discover.Inputs(b.c.Of(class), inputs...), at)
 }

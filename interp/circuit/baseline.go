@@ -74,11 +74,11 @@ func (b *Baseline) String() string {
 	return s.String()
 }
 
-// ofModel is the unit of shares of the model's metric.
-const ofModel = "of F(M)"
+// ofGap is the unit of shares of what there is to lose.
+const ofGap = "of F(M) − F(∅)"
 
 func (b *Baseline) format(v float64) string {
-	if b.Unit() == ofModel {
+	if b.Unit() == ofGap {
 		return fmt.Sprintf("%.1f%%", 100*v)
 	}
 	return fmt.Sprintf("%.3f", v)

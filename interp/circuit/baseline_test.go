@@ -17,7 +17,7 @@ import (
 
 func TestBaselineQuantiles(t *testing.T) {
 	b := &circuit.Baseline{
-		Result: &interp.Result{Array: array.Of([]float32{0.4, 0.1, 0.3, 0.2, 0.5}, array.Dim("circuit", 5)).Named("recovered", "of F(M)")},
+		Result: &interp.Result{Array: array.Of([]float32{0.4, 0.1, 0.3, 0.2, 0.5}, array.Dim("circuit", 5)).Named("recovered", "of F(M) − F(∅)")},
 		Score:  "recovered", Circuit: "c", Own: 0.4,
 	}
 	// 0.1 is no float32.
@@ -65,7 +65,7 @@ func TestBaselinesAreTheTestsOfRandomCircuits(t *testing.T) {
 	beside := circuit.Beside{Of: map[graph.Part][]graph.Part{graph.Head(1, 0): {graph.Head(2, 0)}}}
 	for seed := range uint64(2) {
 		s := circuit.Settings{Random: 1, Seed: seed, Bootstrap: quick, Search: search, Beside: beside}
-		drawn, err := circuit.Random(m, like, seed)
+		drawn, err := circuit.Random(m, like, circuit.ByLayer, seed)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package circuit
 import (
 	"slices"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/graph"
 )
 
@@ -106,4 +107,21 @@ func (c *Circuit) Without(parts ...graph.Part) *Circuit {
 	less.Nodes = slices.DeleteFunc(slices.Clone(c.Nodes), func(n Node) bool { return gone(n.Part) })
 	less.Edges = slices.DeleteFunc(slices.Clone(c.Edges), func(e Edge) bool { return gone(e.From) || gone(e.To) })
 	return &less
+}
+
+// With is the circuit and more edges.
+func (c *Circuit) With(edges ...Edge) *Circuit {
+	more := *c
+	more.Edges = slices.Concat(c.Edges, edges)
+	return &more
+}
+
+// Mean is the mean of a map of heads [layer, head] over the heads of a class, NaN
+// if there are none.
+func (c *Circuit) Mean(class string, heads *interp.Result) float64 {
+	sum, parts := 0.0, c.Of(class)
+	for _, p := range parts {
+		sum += heads.At(p.Layer, p.Index)
+	}
+	return sum / float64(len(parts))
 }

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/circuit"
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/ioi"
+	"github.com/golens/golens/model/array"
 )
 
 // published is a small circuit with everything that one can have.
@@ -192,5 +194,23 @@ func TestWithout(t *testing.T) {
 	}
 	if err := c.Check(nil); err != nil {
 		t.Error(err)
+	}
+	more := c.With(circuit.Edge{From: graph.MLP(0), To: graph.Logits(), Input: graph.ToLogits})
+	if len(more.Edges) != 3 || len(c.Edges) != 2 || more.Check(nil) != nil {
+		t.Errorf("%s", more)
+	}
+}
+
+func TestMeanOverAClass(t *testing.T) {
+	values := array.New(array.Dim("layer", 10), array.Dim("head", 10))
+	values.Set(1, 9, 9)
+	values.Set(2, 9, 6)
+	values.Set(7, 8, 6)
+	heads := &interp.Result{Array: values}
+	if v := published().Mean(ioi.NameMover, heads); v != 1.5 {
+		t.Errorf("the mean over 9.9 and 9.6 is %g", v)
+	}
+	if v := published().Mean("none", heads); !math.IsNaN(v) {
+		t.Errorf("the mean over nothing is %g", v)
 	}
 }

@@ -29,8 +29,10 @@ type Completeness struct {
 	Circuit        string
 	Settings       Settings
 	Sets           []SetGap
-	Worst          Estimate // the largest gap; its interval counts the maximum over the sets anew in each draw
-	Whole          Estimate // F(M)
+	Worst          Estimate // the largest gap; the upper end counts the maximum over the sets anew in each draw
+	Whole, Empty   Estimate // F(M), and F(∅) with everything gone
+
+	gap float64 // between the two
 }
 
 // Completeness measures whether a circuit has all that does the task: for sets K
@@ -78,24 +80,21 @@ func (r *Completeness) measure(w *withoutSets) error {
 	}
 	boot, n := r.Settings.Bootstrap, w.Task.Len()
 	names := make([]string, len(sets))
-	gaps := make([]func(rows []int) float64, len(sets))
+	gaps := make([]func(rows []int) float64, len(sets)) // with their signs
 	samples := array.New(array.Dim("sample", n), array.Dim("set", len(sets)))
 	for i := range r.Sets {
 		g := &r.Sets[i]
 		alone, whole := w.of(g.K)
-		gaps[i] = func(rows []int) float64 { return math.Abs(mean(alone, rows) - mean(whole, rows)) }
+		gaps[i] = func(rows []int) float64 { return mean(alone, rows) - mean(whole, rows) }
 		for row := range n {
 			samples.Set(alone[row]-whole[row], row, i)
 		}
-		for e, of := range map[*Estimate]func(rows []int) float64{
-			&g.Alone: func(rows []int) float64 { return mean(alone, rows) },
-			&g.Model: func(rows []int) float64 { return mean(whole, rows) },
-			&g.Gap:   gaps[i],
-		} {
-			var err error
-			if *e, err = estimate(boot, n, of); err != nil {
-				return err
-			}
+		var err error
+		if g.Alone, g.Model, err = estimateBoth(boot, alone, whole); err != nil {
+			return err
+		}
+		if g.Gap, err = estimateSize(boot, n, gaps[i]); err != nil {
+			return err
 		}
 		if g.Name == "" {
 			g.Name = Join(g.K)
@@ -106,17 +105,25 @@ func (r *Completeness) measure(w *withoutSets) error {
 	r.Worst, err = estimate(boot, n, func(rows []int) float64 {
 		most := 0.0
 		for _, gap := range gaps {
-			most = max(most, gap(rows))
+			most = max(most, math.Abs(gap(rows)))
 		}
 		return most
 	})
 	if err != nil {
 		return err
 	}
-	_, whole := w.of(nil)
-	if r.Whole, err = estimate(boot, n, func(rows []int) float64 { return mean(whole, rows) }); err != nil {
+	r.Worst.Lo = 0 // the largest of sizes is never drawn as 0
+	for _, g := range r.Sets {
+		r.Worst.Lo = max(r.Worst.Lo, g.Gap.Lo)
+	}
+	whole, empty, err := w.ends()
+	if err != nil {
 		return err
 	}
+	if r.Whole, r.Empty, err = estimateBoth(boot, whole, empty); err != nil {
+		return err
+	}
+	r.gap = gapOf(whole, empty)
 	values := array.New(array.Labels("set", names))
 	for i, g := range r.Sets {
 		values.Set(g.Gap.Value, i)
@@ -125,6 +132,17 @@ func (r *Completeness) measure(w *withoutSets) error {
 	r.Array, r.Samples = values.Named(`|F(C\K) − F(M\K)|`, w.Task.Metric.Unit()), samples
 	r.Method += ", greedy search " + r.Settings.Search.Greedy.Rule.String()
 	return nil
+}
+
+// WorstOf is the largest gap of sets of one kind, such as greedy; 0 if there are
+// none.
+func (r *Completeness) WorstOf(kind string) (gap float64) {
+	for _, s := range r.Sets {
+		if s.Kind == kind {
+			gap = max(gap, s.Gap.Value)
+		}
+	}
+	return gap
 }
 
 // Alone is F(C\K) of every set [set], the vertical axis of the paper's figure.
@@ -148,7 +166,7 @@ func (r *Completeness) values(title string, of func(SetGap) float64) *array.Arra
 // String is a table of the sets, largest gap first, and the settings.
 func (r *Completeness) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "completeness of %s: largest gap %s, %.1f%% of F(M) = %.3f\n", r.Circuit, r.Worst, 100*r.Worst.Value/r.Whole.Value, r.Whole.Value)
+	fmt.Fprintf(&b, "completeness of %s: largest gap %s, %.1f%% of F(M) − F(∅) = %.3f\n", r.Circuit, r.Worst, 100*r.Worst.Value/r.gap, r.gap)
 	sets := slices.Clone(r.Sets)
 	slices.SortStableFunc(sets, func(a, b SetGap) int {
 		switch {

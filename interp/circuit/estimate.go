@@ -2,6 +2,7 @@ package circuit
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/golens/golens/interp"
@@ -22,11 +23,7 @@ func (e Estimate) Percent() string {
 
 // estimate computes a number from all prompts, and its interval.
 func estimate(b interp.Bootstrap, prompts int, of func(rows []int) float64) (Estimate, error) {
-	rows := make([]int, prompts)
-	for i := range rows {
-		rows[i] = i
-	}
-	e := Estimate{Value: of(rows)}
+	e := Estimate{Value: of(upTo(prompts))}
 	one := &interp.Result{Array: array.New(array.Dim("value", 1))}
 	lo, hi, err := one.Resample(b, prompts, func(draw []int, out []float64) { out[0] = of(draw) })
 	if err != nil {
@@ -35,6 +32,18 @@ func estimate(b interp.Bootstrap, prompts int, of func(rows []int) float64) (Est
 	e.Lo, e.Hi = lo.At(0), hi.At(0)
 	return e, nil
 }
+
+// estimateSize is [estimate] of how large a difference is, from the difference
+// with its sign.
+func estimateSize(b interp.Bootstrap, prompts int, of func(rows []int) float64) (Estimate, error) {
+	e, err := estimate(b, prompts, of)
+	e.Value = math.Abs(e.Value)
+	e.Lo, e.Hi = interp.Size(e.Lo, e.Hi)
+	return e, err
+}
+
+// undefined is what a number is that means nothing here.
+var undefined = Estimate{math.NaN(), math.NaN(), math.NaN()}
 
 // mean is the mean of the values of rows.
 func mean(values []float64, rows []int) float64 {
@@ -45,16 +54,35 @@ func mean(values []float64, rows []int) float64 {
 	return sum / float64(len(rows))
 }
 
-// ratio holds one metric against another.
-func (a Aggregation) ratio(part, whole []float64, rows []int) float64 {
-	if a == RatioOfMeans {
-		return mean(part, rows) / mean(whole, rows)
+// recovery is how runs are held against the model and against nothing at all.
+func (s Settings) recovery(whole, empty []float64) interp.Recovery {
+	return interp.Recovery{Whole: whole, Empty: empty, OfEach: s.Aggregation == MeanOfRatios}
+}
+
+// gapOf is how much there is to lose, NaN if it cannot be told from nothing.
+func gapOf(whole, empty []float64) float64 {
+	if (interp.Recovery{Whole: whole, Empty: empty}).Check() != nil {
+		return math.NaN()
 	}
-	sum := 0.0
-	for _, r := range rows {
-		sum += part[r] / whole[r]
+	return math.Abs(meanOf(whole) - meanOf(empty))
+}
+
+// estimateBoth are the means of two runs.
+func estimateBoth(b interp.Bootstrap, one, other []float64) (first, second Estimate, err error) {
+	if first, err = estimate(b, len(one), func(rows []int) float64 { return mean(one, rows) }); err != nil {
+		return first, second, err
 	}
-	return sum / float64(len(rows))
+	second, err = estimate(b, len(other), func(rows []int) float64 { return mean(other, rows) })
+	return first, second, err
+}
+
+// upTo are the numbers below n.
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }

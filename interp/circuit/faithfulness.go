@@ -23,20 +23,26 @@ type Faithfulness struct {
 
 	Model, Alone, Without, Empty Estimate // the four
 	Gap                          Estimate // |F(M) - F(C)|, or |F(M) - F(M\C)| if the circuit is removed
-	Recovered                    Estimate // F(C) / F(M), or F(M\C) / F(M)
-	// Beyond is the same beyond what is there with everything gone:
-	// (F(C) - F(∅)) / (F(M) - F(∅)).
-	Beyond Estimate
+	// Recovered is how far the circuit comes from everything gone to the model,
+	// (F(C) - F(∅)) / (F(M) - F(∅)), or (F(M\C) - F(∅)) / (F(M) - F(∅)). NaN if
+	// the two are not told apart.
+	Recovered Estimate
+	// Ratio is F(C) / F(M), or F(M\C) / F(M), as Wang et al. give it; NaN for
+	// metrics whose 0 means nothing ([model.Metric.HasZero]), or if F(M) is not
+	// told apart from 0.
+	Ratio Estimate
 	// Random is what random circuits of the same size recover [circuit], nil if
 	// none were asked for.
 	Random *interp.Result
+
+	recovery interp.Recovery
 }
 
 // Faithfulness measures how much of the task's metric is left when everything
 // outside of the circuit is knocked out: heads outside of it everywhere, its own
 // heads at positions that they do not list, and edges if the ablation cuts them.
-// Random circuits have as many heads at each position, as many MLPs and, if edges
-// are cut, as many edges between them, drawn evenly.
+// Random circuits have as many heads in each layer and at each position (see
+// [Match]), as many MLPs and, if edges are cut, as many edges between them.
 //
 // A faithful circuit does the task like the model on these prompts, under this
 // ablation; it need not be complete (see [Test.Completeness]) nor without idle parts
@@ -73,28 +79,31 @@ func (t *Test) Faithfulness(c *Circuit) (*Faithfulness, error) {
 	if s.Removed {
 		side = runs[1]
 	}
-	for e, of := range map[*Estimate]func(rows []int) float64{
-		&f.Gap:       func(rows []int) float64 { return math.Abs(mean(whole, rows) - mean(side, rows)) },
-		&f.Recovered: func(rows []int) float64 { return s.Aggregation.ratio(side, whole, rows) },
-		&f.Beyond: func(rows []int) float64 {
-			empty := mean(runs[2], rows)
-			return (mean(side, rows) - empty) / (mean(whole, rows) - empty)
-		},
-	} {
-		if *e, err = estimate(s.Bootstrap, n, of); err != nil {
+	if f.Gap, err = estimateSize(s.Bootstrap, n, func(rows []int) float64 { return mean(whole, rows) - mean(side, rows) }); err != nil {
+		return fail(err)
+	}
+	f.recovery = s.recovery(whole, runs[2])
+	recovers := func(run []float64, rows []int) float64 { return math.NaN() }
+	f.Recovered, f.Ratio = undefined, undefined
+	if f.recovery.Check() == nil {
+		recovers = f.recovery.Of
+		if f.Recovered, err = estimate(s.Bootstrap, n, func(rows []int) float64 { return recovers(side, rows) }); err != nil {
+			return fail(err)
+		}
+	}
+	share := s.recovery(whole, make([]float64, n))
+	if t.Task.Metric.HasZero() && share.Check() == nil {
+		if f.Ratio, err = estimate(s.Bootstrap, n, func(rows []int) float64 { return share.Of(side, rows) }); err != nil {
 			return fail(err)
 		}
 	}
 	if len(random) > 0 {
-		all := make([]int, n)
-		for i := range all {
-			all[i] = i
-		}
 		recovered := array.New(array.Dim("circuit", len(random)))
 		for i := range random {
-			recovered.Set(s.Aggregation.ratio(runs[3+i], whole, all), i)
+			recovered.Set(recovers(runs[3+i], upTo(n)), i)
 		}
-		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", ofModel))
+		f.Random = f.Of(recovered.Named("recovered by random circuits of the same size", ofGap))
+		f.Random.Method += ", random circuits " + s.Match.String()
 	}
 	return f, f.Err()
 }
@@ -122,12 +131,22 @@ func (f *Faithfulness) String() string {
 	fmt.Fprintf(w, "F(M\\C)\t%s\twithout the circuit\n", f.Without)
 	fmt.Fprintf(w, "F(∅)\t%s\teverything gone\n", f.Empty)
 	fmt.Fprintf(w, "|F(M) − %s|\t%s\t\n", of, f.Gap)
-	fmt.Fprintf(w, "%s / F(M)\t%s\trecovered\n", of, f.Recovered.Percent())
-	fmt.Fprintf(w, "beyond F(∅)\t%s\trecovered of what is to be recovered\n", f.Beyond.Percent())
-	if better, of := f.Better(); of > 0 {
+	nothing := f.recovery.Check()
+	if nothing != nil {
+		fmt.Fprintf(w, "recovered\tnot defined\t%v\n", nothing)
+	} else {
+		fmt.Fprintf(w, "recovered\t%s\tfrom F(∅) to F(M)\n", f.Recovered.Percent())
+	}
+	if n := f.recovery.LeftOut(); n > 0 {
+		fmt.Fprintf(w, "\t%d prompts left out\tthey have next to nothing to recover\n", n)
+	}
+	if f.Ratio == f.Ratio { // not NaN
+		fmt.Fprintf(w, "%s / F(M)\t%s\tas Wang et al. 2022 give it\n", of, f.Ratio.Percent())
+	}
+	if better, of := f.Better(); of > 0 && nothing == nil {
 		low, high := bounds(f.Random.Values())
-		fmt.Fprintf(w, "random\t%.1f%% on average, from %.1f%% to %.1f%%\t%d of %d random circuits %s\n",
-			100*f.Random.Mean("circuit").Scalar(), 100*low, 100*high, better, of, chance)
+		fmt.Fprintf(w, "random\t%.1f%% on average, from %.1f%% to %.1f%%\t%d of %d random circuits %s %s\n",
+			100*f.Random.Mean("circuit").Scalar(), 100*low, 100*high, better, of, f.Settings.Match, chance)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	fmt.Fprintf(&b, "%s (%s)\n%s\n", f.Method, f.Source, f.Provenance)

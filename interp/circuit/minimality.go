@@ -2,7 +2,6 @@ package circuit
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -18,8 +17,8 @@ type NodeChange struct {
 	With     Estimate // F(C\K)
 	Without  Estimate // F(C\(K+v))
 	Change   Estimate // |F(C\(K+v)) - F(C\K)|
-	Share    float64  // of |F(M)|
-	Opposing bool     // the metric rises without the node
+	Share    float64  // of |F(M) - F(∅)|, NaN if the two are not told apart
+	Opposing bool     // the metric gets better without the node
 }
 
 // A Minimality is how much each node does in a circuit.
@@ -28,7 +27,7 @@ type Minimality struct {
 	Circuit        string
 	Settings       Settings
 	Nodes          []NodeChange
-	Whole          Estimate // F(M)
+	Whole, Empty   Estimate // F(M), and F(∅) with everything gone
 }
 
 // Minimality measures for each node v of the circuit how much it changes when it
@@ -37,7 +36,11 @@ type Minimality struct {
 // matters for one K is all that is asked: nodes that stand in for each other
 // show only without the others.
 //
-// Two passes per node, of what it changes. Source: Wang et al. 2022, section 4.
+// Shares are of what there is to lose, F(M) - F(∅); Wang et al. give them of F(M).
+// Where the change may be none its interval begins at 0.
+//
+// Two passes per node, of what it changes, and two. Source: Wang et al. 2022,
+// section 4.
 func (t *Test) Minimality(c *Circuit) (*Minimality, error) {
 	r, err := t.minimality(c)
 	if err != nil {
@@ -55,12 +58,12 @@ func (t *Test) minimality(c *Circuit) (*Minimality, error) {
 	if err := s.Beside.measure(w); err != nil {
 		return nil, err
 	}
-	whole, _, err := k.run(nil, nil)
+	whole, empty, err := k.ends()
 	if err != nil {
 		return nil, err
 	}
-	r := &Minimality{Circuit: c.Title(), Settings: s}
-	if r.Whole, err = estimate(s.Bootstrap, n, func(rows []int) float64 { return mean(whole, rows) }); err != nil {
+	r, gap := &Minimality{Circuit: c.Title(), Settings: s}, gapOf(whole, empty)
+	if r.Whole, r.Empty, err = estimateBoth(s.Bootstrap, whole, empty); err != nil {
 		return nil, err
 	}
 	names := make([]string, len(c.Nodes))
@@ -71,7 +74,7 @@ func (t *Test) minimality(c *Circuit) (*Minimality, error) {
 		if err != nil {
 			return nil, err
 		}
-		one.Share = one.Change.Value / math.Abs(r.Whole.Value)
+		one.Share = one.Change.Value / gap
 		r.Nodes = append(r.Nodes, one)
 		names[i] = node.Part.String()
 		values.Set(one.Change.Value, i)
@@ -92,29 +95,24 @@ func (w *withoutSets) change(n Node) (best NodeChange, before, after []float64, 
 	best.Node = n
 	best.K, _ = w.Beside.most(w, n)
 	before, after = w.alone[key(best.K)], w.alone[key(with(best.K, n.Part))]
-	best.Opposing = meanOf(after) > meanOf(before)
-	for e, of := range map[*Estimate]func(rows []int) float64{
-		&best.With:    func(rows []int) float64 { return mean(before, rows) },
-		&best.Without: func(rows []int) float64 { return mean(after, rows) },
-		&best.Change:  func(rows []int) float64 { return math.Abs(mean(after, rows) - mean(before, rows)) },
-	} {
-		if *e, err = estimate(w.Bootstrap, w.Task.Len(), of); err != nil {
-			return best, nil, nil, err
-		}
+	best.Opposing = meanOf(after) > meanOf(before) != w.Task.Metric.LowerIsBetter()
+	if best.With, best.Without, err = estimateBoth(w.Bootstrap, before, after); err != nil {
+		return best, nil, nil, err
 	}
-	return best, before, after, nil
+	best.Change, err = estimateSize(w.Bootstrap, w.Task.Len(), func(rows []int) float64 { return mean(after, rows) - mean(before, rows) })
+	return best, before, after, err
 }
 
 // String is a table of the nodes, and the settings.
 func (r *Minimality) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "minimality of %s, F(M) = %s\n", r.Circuit, r.Whole)
+	fmt.Fprintf(&b, "minimality of %s, F(M) = %s, F(∅) = %s\n", r.Circuit, r.Whole, r.Empty)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "v\tclass\tK\tF(C\\K)\tF(C\\(K+v))\tchange\tof F(M)\t")
+	fmt.Fprintln(w, "v\tclass\tK\tF(C\\K)\tF(C\\(K+v))\tchange\tof F(M) − F(∅)\t")
 	for _, n := range r.Nodes {
 		sign := ""
 		if n.Opposing {
-			sign = "rises without it"
+			sign = "better without it"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.3f\t%.3f\t%s\t%.1f%%\t%s\n", n.Node.Part, n.Node.Class, Join(n.K), n.With.Value, n.Without.Value, n.Change, 100*n.Share, sign)
 	}

@@ -264,24 +264,35 @@ func TestRandomCircuits(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	like := blurred()
 	like.Nodes = append(like.Nodes, circuit.Node{Part: graph.MLP(1)})
-	seen := map[string]bool{}
-	for seed := range uint64(20) {
-		c, err := circuit.Random(m, like, seed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Check(m); err != nil {
-			t.Fatal(err)
-		}
-		for i, n := range c.Nodes {
-			if !slices.Equal(n.At, like.Nodes[i].At) || n.Part.Kind != like.Nodes[i].Part.Kind {
-				t.Errorf("node %d is %v, like %v", i, n, like.Nodes[i])
+	for _, match := range []circuit.Match{circuit.ByLayer, circuit.Anywhere} { // like has heads in all three layers
+		seen := map[string]bool{}
+		for seed := range uint64(40) {
+			c, err := circuit.Random(m, like, match, seed)
+			if err != nil {
+				t.Fatal(err)
 			}
-			seen[n.Part.String()] = true
+			if err := c.Check(m); err != nil {
+				t.Fatal(err)
+			}
+			same := true
+			for i, n := range c.Nodes {
+				was := like.Nodes[i].Part
+				if !slices.Equal(n.At, like.Nodes[i].At) || n.Part.Kind != was.Kind {
+					t.Errorf("node %d is %v, like %v", i, n, like.Nodes[i])
+				}
+				if match == circuit.ByLayer && n.Part.IsHead() && n.Part.Layer != was.Layer {
+					t.Errorf("%s: %s takes the place of %s", match, n.Part, was)
+				}
+				same = same && n.Part == was
+				seen[n.Part.String()] = true
+			}
+			if same {
+				t.Errorf("seed %d draws the circuit itself", seed)
+			}
 		}
-	}
-	if len(seen) != 3*4+3 {
-		t.Errorf("%d of the parts were drawn in 20 circuits", len(seen))
+		if len(seen) != 3*4+3 {
+			t.Errorf("%s: %d of the parts were drawn in 40 circuits", match, len(seen))
+		}
 	}
 }
 

@@ -194,6 +194,15 @@ func (k *knockOut) run(base []removal, variants [][]removal) (alone []float64, e
 	return float64s(got.Base.PerRow(0).Values()), each, nil
 }
 
+// ends are F(M) and F(∅) of each row: the model, and everything removed.
+func (k *knockOut) ends() (whole, empty []float64, err error) {
+	whole, runs, err := k.run(nil, [][]removal{k.outside(&Circuit{})})
+	if err != nil {
+		return nil, nil, err
+	}
+	return whole, runs[0], nil
+}
+
 func float64s(x []float32) []float64 {
 	y := make([]float64, len(x))
 	for i, v := range x {

@@ -25,6 +25,7 @@ type Settings struct {
 	// Random is how many random circuits of the same size the circuit is held
 	// against; 0 means 50, a negative number none.
 	Random int
+	Match  Match  // what random circuits share with the circuit beside their size
 	Seed   uint64 // of random circuits and subsets
 
 	Search Search // of [Test.Completeness]

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 )
@@ -16,9 +17,9 @@ const elhage = "Elhage et al. 2021"
 // diagonal means copying. The embedding of the first layer's MLP is not
 // included. No passes; two thin products. Source: Elhage et al. 2021, "OV and
 // QK circuits".
-func OV(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error) {
-	return circuit(m, fmt.Sprintf("OV circuit of head %d.%d", layer, head), "logits", tokens, "source", "output",
-		[]at{{layer, head}}, func(w []weights) model.Chain {
+func OV(m *model.Model, head graph.Part, tokens ...int32) (*interp.Result, error) {
+	return circuit(m, fmt.Sprintf("OV circuit of head %s", head), "logits", tokens, "source", "output",
+		[]graph.Part{head}, func(w []weights) model.Chain {
 			return model.Chain{model.WE().Of(tokens...), w[0].v, w[0].o, model.WU().Of(tokens...)}
 		})
 }
@@ -27,12 +28,12 @@ func OV(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error
 // of scores: how much the one token, as query, wants to attend to the other, as
 // key [query, key]. Positions are left out. No passes; two thin products.
 // Source: Elhage et al. 2021.
-func QK(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error) {
-	title := fmt.Sprintf("QK circuit of head %d.%d", layer, head)
+func QK(m *model.Model, head graph.Part, tokens ...int32) (*interp.Result, error) {
+	title := fmt.Sprintf("QK circuit of head %s", head)
 	if err := bilinear(m); err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}
-	r, err := circuit(m, title, "score", tokens, "query", "key", []at{{layer, head}}, func(w []weights) model.Chain {
+	r, err := circuit(m, title, "score", tokens, "query", "key", []graph.Part{head}, func(w []weights) model.Chain {
 		return model.Chain{model.WE().Of(tokens...), w[0].q, w[0].k.T(), model.WE().Of(tokens...).T()}
 	})
 	return scaled(m, r), err
@@ -44,28 +45,28 @@ func QK(m *model.Model, layer, head int, tokens ...int32) (*interp.Result, error
 // [query, key]. For an induction head and its previous-token head the diagonal
 // is bright: attend to where the token before was this one. No passes. Source:
 // Elhage et al. 2021, "how induction heads work".
-func KComposed(m *model.Model, earlierLayer, earlierHead, layer, head int, tokens ...int32) (*interp.Result, error) {
-	title := fmt.Sprintf("QK circuit of head %d.%d through the keys from head %d.%d", layer, head, earlierLayer, earlierHead)
-	if earlierLayer >= layer {
-		return nil, fmt.Errorf("%s: layer %d does not come before layer %d", title, earlierLayer, layer)
+func KComposed(m *model.Model, earlier, head graph.Part, tokens ...int32) (*interp.Result, error) {
+	title := fmt.Sprintf("QK circuit of head %s through the keys from head %s", head, earlier)
+	if !earlier.Before(head) {
+		return nil, fmt.Errorf("%s: %s does not come before %s", title, earlier, head)
 	}
 	if err := bilinear(m); err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}
-	r, err := circuit(m, title, "score", tokens, "query", "key before", []at{{earlierLayer, earlierHead}, {layer, head}}, func(w []weights) model.Chain {
+	r, err := circuit(m, title, "score", tokens, "query", "key before", []graph.Part{earlier, head}, func(w []weights) model.Chain {
 		return model.Chain{model.WE().Of(tokens...), w[1].q, w[1].k.T(), w[0].o.T(), w[0].v.T(), model.WE().Of(tokens...).T()}
 	})
 	return scaled(m, r), err
 }
 
 // circuit multiplies a chain of some heads' weights whose ends are tokens.
-func circuit(m *model.Model, title, unit string, tokens []int32, from, to string, heads []at, chain func([]weights) model.Chain) (*interp.Result, error) {
+func circuit(m *model.Model, title, unit string, tokens []int32, from, to string, heads []graph.Part, chain func([]weights) model.Chain) (*interp.Result, error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("%s: no tokens; name those to look at", title)
 	}
 	var all []weights
 	for _, h := range heads {
-		w, err := weightsOf(m, h.layer, h.head)
+		w, err := weightsOf(m, h)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", title, err)
 		}

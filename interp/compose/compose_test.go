@@ -7,6 +7,7 @@ import (
 
 	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/compose"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/modeltest"
 )
@@ -56,7 +57,7 @@ func TestPlantedEigenvalues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	matching, err := compose.EigenvalueMatching(m, 0, 0)
+	matching, err := compose.EigenvalueMatching(m, graph.Head(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,11 +112,11 @@ func TestAgainstTransformerLens(t *testing.T) {
 func TestCircuitsAgainstFullMatrices(t *testing.T) {
 	m := open(t, modeltest.Dir())
 	tokens := []int32{3, 50, 96}
-	ov, err := compose.OV(m, 1, 2, tokens...)
+	ov, err := compose.OV(m, graph.Head(1, 2), tokens...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	qk, err := compose.QK(m, 1, 2, tokens...)
+	qk, err := compose.QK(m, graph.Head(1, 2), tokens...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestCircuitsAgainstFullMatrices(t *testing.T) {
 // The induction head attends to where the token before was this one.
 func TestPlantedKComposed(t *testing.T) {
 	m := open(t, "zoo:induction")
-	r, err := compose.KComposed(m, 0, 0, 1, 1, 14, 15, 16)
+	r, err := compose.KComposed(m, graph.Head(0, 0), graph.Head(1, 1), 14, 15, 16)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,12 +168,12 @@ func TestErrors(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{"head", func() error { _, err := compose.OV(m, 0, 9, 1); return err }, "no head 0.9; layers are 0 to 1, heads 0 to 2"},
-		{"layer", func() error { _, err := compose.QK(m, 7, 0, 1); return err }, "no head 7.0"},
-		{"token", func() error { _, err := compose.QK(m, 0, 0, 64); return err }, "no token 64"},
-		{"no tokens", func() error { _, err := compose.OV(m, 0, 0); return err }, "no tokens"},
-		{"order", func() error { _, err := compose.KComposed(m, 1, 0, 1, 1, 1); return err }, "does not come before"},
-		{"last layer", func() error { _, err := compose.EigenvalueMatching(m, 1, 0); return err }, "no head comes after"},
+		{"head", func() error { _, err := compose.OV(m, graph.Head(0, 9), 1); return err }, "0.9: the model has heads 0 to 2"},
+		{"layer", func() error { _, err := compose.QK(m, graph.Head(7, 0), 1); return err }, "7.0: the model has layers 0 to 1"},
+		{"token", func() error { _, err := compose.QK(m, graph.Head(0, 0), 64); return err }, "no token 64"},
+		{"no tokens", func() error { _, err := compose.OV(m, graph.Head(0, 0)); return err }, "no tokens"},
+		{"order", func() error { _, err := compose.KComposed(m, graph.Head(1, 0), graph.Head(1, 1), 1); return err }, "does not come before"},
+		{"last layer", func() error { _, err := compose.EigenvalueMatching(m, graph.Head(1, 0)); return err }, "no head comes after"},
 		{"side", func() error { _, err := compose.Composition(m, 3); return err }, "none of Q, K, V"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 )
@@ -105,7 +106,7 @@ func factorise(m *model.Model) (factors, error) {
 		// factors are the triangles of QR.
 		var chains []model.Chain
 		for h := range c.Heads {
-			w, err := weightsOf(m, l, h)
+			w, err := weightsOf(m, graph.Head(l, h))
 			if err != nil {
 				return f, err
 			}

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 )
@@ -35,17 +36,17 @@ func EigenvalueCopying(m *model.Model) (*interp.Result, error) {
 // to where the earlier one saw the query's own token, which is how induction
 // matches its prefix [layer, head]; NaN up to the earlier head's layer. No
 // passes. Source: Elhage et al. 2021, "how induction heads work".
-func EigenvalueMatching(m *model.Model, earlierLayer, earlierHead int) (*interp.Result, error) {
-	title := fmt.Sprintf("eigenvalue matching score through the keys from head %d.%d", earlierLayer, earlierHead)
+func EigenvalueMatching(m *model.Model, earlier graph.Part) (*interp.Result, error) {
+	title := fmt.Sprintf("eigenvalue matching score through the keys from head %s", earlier)
 	if err := bilinear(m); err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}
-	earlier, err := weightsOf(m, earlierLayer, earlierHead)
+	writes, err := weightsOf(m, earlier)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", title, err)
 	}
-	return eigenvalues(m, title, "Σλ/Σ|λ| of W_E W_QK (W_OV)ᵀ W_Eᵀ", earlierLayer+1, func(w weights) model.Chain {
-		return model.Chain{w.k.T(), earlier.o.T(), earlier.v.T(), model.WE().T(), model.WE(), w.q}
+	return eigenvalues(m, title, "Σλ/Σ|λ| of W_E W_QK (W_OV)ᵀ W_Eᵀ", earlier.Layer+1, func(w weights) model.Chain {
+		return model.Chain{w.k.T(), writes.o.T(), writes.v.T(), model.WE().T(), model.WE(), w.q}
 	})
 }
 
@@ -60,7 +61,7 @@ func eigenvalues(m *model.Model, title, method string, layer int, chain func(wei
 		if i < first {
 			continue
 		}
-		w, err := weightsOf(m, i/c.Heads, i%c.Heads)
+		w, err := weightsOf(m, graph.Head(i/c.Heads, i%c.Heads))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", title, err)
 		}

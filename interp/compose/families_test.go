@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/golens/golens/interp/compose"
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/modeltest"
@@ -98,7 +99,7 @@ func TestFamiliesAgainstWholeMatrices(t *testing.T) {
 			}
 			for h := range c.Heads {
 				ov := product(n.head("V", 1, h), n.head("O", 1, h))
-				r, err := compose.OV(m, 1, h, tokens...)
+				r, err := compose.OV(m, graph.Head(1, h), tokens...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -120,7 +121,7 @@ func TestFamiliesAgainstWholeMatrices(t *testing.T) {
 			}
 			normed := c.QKNorm != ""
 			for h := range c.Heads {
-				r, err := compose.QK(m, 1, h, tokens...)
+				r, err := compose.QK(m, graph.Head(1, h), tokens...)
 				if normed {
 					if err == nil || !strings.Contains(err.Error(), "normed before they meet") {
 						t.Errorf("QK under norms on queries and keys: %v", err)
@@ -192,15 +193,15 @@ func TestGroupedHeads(t *testing.T) {
 		tokens[i] = int32(i)
 	}
 	for q := range heads {
-		ov, err := compose.OV(m, 0, q, tokens...)
+		ov, err := compose.OV(m, graph.Head(0, q), tokens...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		qk, err := compose.QK(m, 1, q, tokens...)
+		qk, err := compose.QK(m, graph.Head(1, q), tokens...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		composed, err := compose.KComposed(m, 0, 3*(q/3), 1, q, tokens...)
+		composed, err := compose.KComposed(m, graph.Head(0, 3*(q/3)), graph.Head(1, q), tokens...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +252,7 @@ func TestGroupedHeads(t *testing.T) {
 func TestGroupedOVOfLlama(t *testing.T) {
 	m := open(t, filepath.Join(filepath.Dir(modeltest.Dir()), "llama_gqa"))
 	for h, want := range map[int]float64{1: -0.42006, 2: -0.75816, 3: 0.93181} {
-		r, err := compose.OV(m, 0, h, 1, 2, 3)
+		r, err := compose.OV(m, graph.Head(0, h), 1, 2, 3)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,21 +4,23 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 )
-
-// at is a head.
-type at struct{ layer, head int }
 
 // weights are the matrices of one query head. Heads that share keys and values
 // share k and v. Where a norm stands behind the attention, o has its weight in.
 type weights struct{ q, k, v, o model.Factor }
 
-func weightsOf(m *model.Model, layer, head int) (weights, error) {
+func weightsOf(m *model.Model, p graph.Part) (weights, error) {
 	c := m.Config()
-	if layer < 0 || layer >= c.Layers || head < 0 || head >= c.Heads {
-		return weights{}, fmt.Errorf("the model has no head %d.%d; layers are 0 to %d, heads 0 to %d", layer, head, c.Layers-1, c.Heads-1)
+	if err := p.In(c); err != nil {
+		return weights{}, err
 	}
+	if !p.IsHead() {
+		return weights{}, fmt.Errorf("%s is no head", p)
+	}
+	layer, head := p.Layer, p.Index
 	kv := c.KVHead(head)
 	return weights{model.WQ(layer).Head(head), model.WK(layer).Head(kv), model.WV(layer).Head(kv), model.WO(layer).Head(head).AfterNorm()}, nil
 }

@@ -15,9 +15,9 @@ import (
 
 // TraceOptions are the thresholds of [Trace].
 type TraceOptions struct {
-	// Effect is by how much of the metric paths must move it for their sender to
-	// belong to the circuit; 0 means 0.05. It must also be two standard errors
-	// from nothing.
+	// Effect is by how much paths must move the metric for their sender to belong
+	// to the circuit, as a share of what the clean prompts have above the corrupted
+	// ones; 0 means 0.05. It must also be two standard errors from nothing.
 	Effect float64
 	// Edge is the same for a path between two heads to be an edge; 0 means 0.01.
 	Edge float64
@@ -76,7 +76,7 @@ func trace(m *model.Model, t *task.Task, o TraceOptions) (*Traced, error) {
 	}
 	r := &Traced{Options: o, Circuit: &circuit.Circuit{
 		Name: t.Name, Model: m.Info().Name, Task: t.Name, Source: "after " + wang, Unit: "%",
-		Method: fmt.Sprintf("path patching at all positions on %d prompts, paths of at least %g%%, edges of at least %g%% of %s",
+		Method: fmt.Sprintf("path patching at all positions on %d prompts, paths of at least %g%%, edges of at least %g%% of what clean prompts have above corrupted ones of %s",
 			t.Len(), 100*o.Effect, 100*o.Edge, t.Metric),
 	}}
 	all, anywhere := graph.AllHeads(m.Config()), hook.Positions{}
@@ -182,9 +182,9 @@ func Describe(c *circuit.Circuit, steps []Step) string {
 	b.WriteString(c.String())
 	b.WriteByte('\n')
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "paths\tfound\tothers")
+	fmt.Fprintln(w, "paths\tfound")
 	for _, s := range steps {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, circuit.Join(s.Found), circuit.Join(s.Others))
+		fmt.Fprintf(w, "%s\t%s\n", s.Name, circuit.Join(s.Found))
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	fmt.Fprintf(&b, "%s (%s)\n", c.Method, c.Source)

@@ -2,6 +2,7 @@ package discover_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,5 +54,39 @@ func TestTraceFindsThePlantedCircuit(t *testing.T) {
 	}
 	if _, err := discover.Trace(m, nil, discover.TraceOptions{}); err == nil {
 		t.Error("no task is no error")
+	}
+}
+
+// Tracing goes from the corrupted prompts to the clean ones, whatever the sign of
+// the metric: it finds what it finds by the logit difference.
+func TestTraceByLogProbability(t *testing.T) {
+	m, err := model.Open("zoo:ioi-planted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompts, err := task.IOI(m, task.IOIOptions{N: 20, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := *prompts.Task
+	k.Metric = model.Metric{Kind: model.KindLogProb, Answer: prompts.Answer}.In(prompts.End)
+	c, err := discover.Trace(m, &k, discover.TraceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ioi.Planted().Without(graph.Head(4, 0)).Parts()
+	got := c.Parts()
+	for _, p := range want {
+		if !slices.Contains(got, p) {
+			t.Errorf("%s is not found: %s", p, c)
+		}
+	}
+	if len(got) != len(want) || !slices.Equal(c.Of(discover.Writer), []graph.Part{graph.Head(3, 0)}) || !slices.Equal(c.Of(discover.Opposer), []graph.Part{graph.Head(3, 1)}) {
+		t.Errorf("%s", c)
+	}
+	backwards := k
+	backwards.Clean, backwards.Corrupted = k.Corrupted, k.Clean
+	if _, err := discover.Trace(m, &backwards, discover.TraceOptions{}); err == nil || !strings.Contains(err.Error(), "does not do the task") {
+		t.Errorf("error %v", err)
 	}
 }

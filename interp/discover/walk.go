@@ -12,7 +12,6 @@ import (
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
-	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -22,7 +21,11 @@ const wang = "Wang et al. 2022"
 // [patch.Paths] does with MLPs recomputed, and holds their effects against the
 // metric. Made by [NewWalk].
 type Walk struct {
-	Metric []float64 // of each prompt, with no path patched
+	Metric    []float64 // of each prompt, with no path patched
+	Corrupted []float64 // of each corrupted prompt
+	// Gap is what there is to lose: how far the metric is from what it is on the
+	// corrupted prompts, in the mean and with no edits. Effects are shares of it.
+	Gap float64
 
 	m          *model.Model
 	t          *task.Task
@@ -30,17 +33,43 @@ type Walk struct {
 	provenance model.Provenance
 }
 
-// NewWalk measures the metric of the clean prompts, under edits that stay
-// throughout, such as heads knocked out. One pass.
-func NewWalk(m *model.Model, t *task.Task, throughout ...hook.Edit) (*Walk, error) {
+// NewWalk measures the metric of the clean and of the corrupted prompts. Two
+// passes.
+func NewWalk(m *model.Model, t *task.Task) (*Walk, error) {
 	if _, err := task.Of(t); err != nil {
 		return nil, err
 	}
-	run, err := m.Run(t.Clean.Edit(throughout...).Metric(t.Metric))
+	w := &Walk{m: m, t: t}
+	run, err := m.Run(t.Corrupted.Metric(t.Metric))
 	if err != nil {
 		return nil, err
 	}
-	return &Walk{float64s(run.PerRow(0).Values()), m, t, throughout, run.Provenance}, nil
+	w.Corrupted = float64s(run.PerRow(0).Values())
+	if err := w.measure(); err != nil {
+		return nil, err
+	}
+	clean, _ := meanError(w.Metric)
+	corrupted, _ := meanError(w.Corrupted)
+	w.Gap = clean - corrupted
+	return w, nil
+}
+
+// Without is the walk under edits that stay throughout, such as heads knocked out.
+// One pass.
+func (w *Walk) Without(edits ...hook.Edit) (*Walk, error) {
+	less := *w
+	less.base = edits
+	return &less, less.measure()
+}
+
+// measure runs the task as the edits leave it.
+func (w *Walk) measure() error {
+	run, err := w.m.Run(w.t.Clean.Edit(w.base...).Metric(w.t.Metric))
+	if err != nil {
+		return err
+	}
+	w.Metric, w.provenance = float64s(run.PerRow(0).Values()), run.Provenance
+	return nil
 }
 
 func float64s(x []float32) []float64 {
@@ -51,12 +80,18 @@ func float64s(x []float32) []float64 {
 	return y
 }
 
-// Done finds that the model does not do the task at all: the metric is not two
-// standard errors above nothing.
+// Done finds that the model does not do the task at all: its metric is no better
+// than on the corrupted prompts or, where 0 means that there is nothing, not above
+// 0, each by two standard errors.
 func (w *Walk) Done() error {
-	m, se := meanError(w.Metric)
-	if !(m > 2*se) {
-		return fmt.Errorf("the model does not do the task: its %s is %.3f ± %.3f (two standard errors)", w.t.Metric, m, 2*se)
+	what := w.t.Metric
+	clean, se := meanError(w.Metric)
+	if what.HasZero() && !(clean > 2*se) {
+		return fmt.Errorf("the model does not do the task: its %s is %.3f ± %.3f (two standard errors)", what, clean, 2*se)
+	}
+	told := interp.Recovery{Whole: w.Metric, Empty: w.Corrupted}.Check() == nil
+	if !told || (w.Gap < 0) != what.LowerIsBetter() {
+		return fmt.Errorf("the model does not do the task: its %s is %.3f, and %.3f on the corrupted prompts", what, clean, clean-w.Gap)
 	}
 	return nil
 }
@@ -66,6 +101,9 @@ type Effect struct {
 	Sender graph.Part
 	To     graph.Receiver // the logits; the zero value is several inputs together
 	Change []float64      // of the metric of each prompt
+
+	// Answer and Wrong, of paths to the logits, are the changes of their two logits.
+	Answer, Wrong []float64
 }
 
 // Size is how much the change is in the mean.
@@ -102,7 +140,40 @@ func senders(heads []graph.Part, at hook.Positions) patch.Parts {
 // ToLogits patches the path of each head, at some positions, to the final residual
 // stream.
 func (w *Walk) ToLogits(heads []graph.Part, at hook.Positions) ([]Effect, error) {
-	e, err := patch.Paths{Senders: senders(heads, at), Base: w.base}.Patch(w.m, w.t)
+	return w.toLogits(heads, at, w.t.Metric)
+}
+
+// Spoken is [Walk.ToLogits] of a task whose metric is a logit difference, with the
+// change of either logit. As many passes again.
+func (w *Walk) Spoken(heads []graph.Part, at hook.Positions) ([]Effect, error) {
+	if w.t.Metric.Kind != model.KindLogitDiff {
+		return nil, fmt.Errorf("the metric is %s; only a logit difference is what happens to two logits", w.t.Metric.Kind)
+	}
+	effects, err := w.toLogits(heads, at, w.t.Metric)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := w.toLogits(heads, at, model.Logit(w.t.Metric.Answer).In(w.t.Metric.At))
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range effects {
+		effects[i].Answer, effects[i].Wrong = answers[i].Change, Less(answers[i].Change, e.Change)
+	}
+	return effects, nil
+}
+
+// Less is the difference of each prompt.
+func Less(a, b []float64) []float64 {
+	d := slices.Clone(a)
+	for i := range d {
+		d[i] -= b[i]
+	}
+	return d
+}
+
+func (w *Walk) toLogits(heads []graph.Part, at hook.Positions, metric model.Metric) ([]Effect, error) {
+	e, err := patch.Paths{Senders: senders(heads, at), Base: w.base}.Patch(w.m, w.t.With(metric))
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +194,8 @@ func (w *Walk) ToInputs(heads []graph.Part, at hook.Positions, inputs []graph.Re
 	if len(heads) == 0 || len(inputs) == 0 {
 		return nil, nil
 	}
-	p := patch.Paths{Senders: senders(heads, at), Apart: apart, Base: w.base}
-	for _, r := range inputs {
-		p.Receivers = append(p.Receivers, Point(w.m.Config(), r).In(to))
+	p := patch.Paths{
+		Senders: senders(heads, at), Receivers: Points(w.m, inputs, to), Readers: Readers(w.m, inputs), Apart: apart, Base: w.base,
 	}
 	e, err := p.Patch(w.m, w.t)
 	if err != nil {
@@ -138,16 +208,35 @@ func (w *Walk) ToInputs(heads []graph.Part, at hook.Positions, inputs []graph.Re
 	return changes(e, heads, inputs), nil
 }
 
-// Point is where an input of a head arrives: its query, or the key or value that it
-// shares with others.
-func Point(c config.Config, r graph.Receiver) hook.Point {
-	switch r.Input {
-	case graph.ToKey:
-		return hook.K(r.Part.Layer).Head(c.KVHead(r.Part.Index))
-	case graph.ToValue:
-		return hook.V(r.Part.Layer).Head(c.KVHead(r.Part.Index))
+// Points are where inputs of heads arrive, at some positions: their queries, or the
+// keys and values that they share with others. For [patch.Paths].
+func Points(m *model.Model, inputs []graph.Receiver, at hook.Positions) []hook.Point {
+	points := make([]hook.Point, len(inputs))
+	for i, r := range inputs {
+		shared := m.Config().KVHead(r.Part.Index)
+		switch r.Input {
+		case graph.ToKey:
+			points[i] = hook.K(r.Part.Layer).Head(shared).In(at)
+		case graph.ToValue:
+			points[i] = hook.V(r.Part.Layer).Head(shared).In(at)
+		default:
+			points[i] = hook.Q(r.Part.Layer).Head(r.Part.Index).In(at)
+		}
 	}
-	return hook.Q(r.Part.Layer).Head(r.Part.Index)
+	return points
+}
+
+// Readers are the heads whose inputs these are, for [patch.Paths]: where heads share
+// keys and values, what arrives is read by each head for itself.
+func Readers(m *model.Model, inputs []graph.Receiver) [][]int {
+	c := m.Config()
+	readers := make([][]int, len(inputs))
+	for i, r := range inputs {
+		if c.KVHeads != c.Heads && r.Input != graph.ToQuery {
+			readers[i] = []int{r.Part.Index}
+		}
+	}
+	return readers
 }
 
 // changes are effects [receiver, head], sender by sender, without those that there
@@ -181,58 +270,66 @@ func Inputs(heads []graph.Part, inputs ...graph.Input) []graph.Receiver {
 	return all
 }
 
-// Matters tells which way a path moves the metric: -1 or 1, 0 if by less than a
-// share of it, or by less than two standard errors.
+// Matters tells which way a path moves the metric: -1 towards what it is on the
+// corrupted prompts, 1 away from it, 0 if by less than a share of the gap, or by
+// less than two standard errors.
 func (w *Walk) Matters(e Effect, share float64) int {
-	whole, _ := meanError(w.Metric)
 	m, se := meanError(e.Change)
 	switch {
-	case math.Abs(m) < share*math.Abs(whole) || math.Abs(m) < 2*se:
+	case math.Abs(m) < share*math.Abs(w.Gap) || math.Abs(m) < 2*se:
 		return 0
-	case m < 0:
+	case m/w.Gap < 0:
 		return -1
 	}
 	return 1
 }
 
-// Edges are the effects that matter, as edges of a circuit in percent of the metric.
+// Edges are the effects that matter, as edges of a circuit in percent of the gap.
 func (w *Walk) Edges(effects []Effect, share float64) (edges []circuit.Edge) {
-	whole, _ := meanError(w.Metric)
 	for _, e := range effects {
 		if w.Matters(e, share) != 0 {
 			m, _ := meanError(e.Change)
-			edges = append(edges, circuit.Edge{From: e.Sender, To: e.To.Part, Input: e.To.Input, Effect: -100 * m / whole})
+			edges = append(edges, circuit.Edge{From: e.Sender, To: e.To.Part, Input: e.To.Input, Effect: -100 * m / w.Gap})
 		}
 	}
 	return edges
 }
 
-// A Step is one stage of a search: the change of the metric in percent for each
-// head [layer, head].
+// A Step is one stage of a search: the change of the metric for each head
+// [layer, head], in percent of the gap.
 type Step struct {
 	*interp.Result
 	Name  string       // what the paths lead to, such as "END to the queries of name movers"
 	Found []graph.Part // what the step added to the circuit
-	// Others are senders that matter and were not added: they are of none of the
-	// classes that are looked for.
-	Others []graph.Part
+	// Answer and Wrong, of paths to the logits, are the parts of the change: that of
+	// the answer's logit and that of the wrong token's [layer, head].
+	Answer, Wrong *interp.Result
 }
 
 // Step is the map of the effects of single heads. Heads without an effect have 0.
 func (w *Walk) Step(name string, effects []Effect) Step {
+	s := Step{Name: name}
+	s.Result = w.headMap(name, w.t.Metric.String(), "%", effects, func(e Effect, row int) float64 { return 100 * e.Change[row] / w.Gap })
+	if len(effects) > 0 && effects[0].Answer != nil {
+		s.Answer = w.headMap(name, "the answer's logit", "logits", effects, func(e Effect, row int) float64 { return e.Answer[row] })
+		s.Wrong = w.headMap(name, "the wrong token's logit", "logits", effects, func(e Effect, row int) float64 { return e.Wrong[row] })
+	}
+	return s
+}
+
+func (w *Walk) headMap(name, what, unit string, effects []Effect, of func(e Effect, row int) float64) *interp.Result {
 	c, n := w.m.Config(), w.t.Len()
 	samples := array.New(array.Dim("sample", n), array.Dim("layer", c.Layers), array.Dim("head", c.Heads))
-	whole, _ := meanError(w.Metric)
 	for _, e := range effects {
-		for row, v := range e.Change {
-			samples.Set(100*v/whole, row, e.Sender.Layer, e.Sender.Index)
+		for row := range n {
+			samples.Set(of(e, row), row, e.Sender.Layer, e.Sender.Index)
 		}
 	}
-	return Step{Name: name, Result: &interp.Result{
-		Array:   samples.Mean("sample").Named("change of "+w.t.Metric.String()+", "+name, "%"),
-		Samples: samples, Source: wang, Provenance: w.provenance,
-		Method: fmt.Sprintf("path patching, %s, %d prompts of %s, MLPs and norms recomputed", name, n, w.t.Name),
-	}}
+	return &interp.Result{
+		Array: samples.Mean("sample").Named("change of "+what+", "+name, unit), Samples: samples, Source: wang, Provenance: w.provenance,
+		Method: fmt.Sprintf("path patching, %s, %d prompts of %s, MLPs and norms recomputed; 100%% is what the clean prompts have above the corrupted ones, %.3g",
+			name, n, w.t.Name, w.Gap),
+	}
 }
 
 // meanError is a mean and its standard error, 0 for a single value.

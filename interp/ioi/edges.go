@@ -9,38 +9,39 @@ import (
 	"github.com/golens/golens/interp/graph"
 )
 
-// edges patches every path between heads of following stages alone.
+// edges patches every path between heads of following steps alone.
 func (s *finder) edges() error {
-	for _, class := range []string{NameMover, NegativeNameMover, BackupNameMover} {
-		if len(s.Of(class)) == 0 {
+	for stage, w := range []*discover.Walk{toLogits: s.walk, instead: s.without} {
+		if len(s.stages[stage]) == 0 {
 			continue
 		}
-		w := s.walk
-		if class == BackupNameMover {
-			w = s.without
-		}
-		effects, err := w.ToLogits(s.Of(class), s.task.End)
+		effects, err := w.ToLogits(s.stages[stage], s.task.End)
 		if err != nil {
 			return err
 		}
 		s.join(effects)
 	}
+	speak := s.stages[toLogits]
 	for _, path := range []struct {
-		from, at, to, into string
-		inputs             []graph.Input
-		walk               *discover.Walk
+		from   []graph.Part
+		at     string
+		to     []graph.Part
+		into   string
+		inputs []graph.Input
+		walk   *discover.Walk
 	}{
-		{SInhibition, "END", NameMover, "END", []graph.Input{graph.ToQuery}, s.walk},
-		{SInhibition, "END", NegativeNameMover, "END", []graph.Input{graph.ToQuery}, s.walk},
+		{s.stages[toQueries], "END", speak, "END", []graph.Input{graph.ToQuery}, s.walk},
 		// Backups are told the same as movers, and are held back by them.
-		{SInhibition, "END", BackupNameMover, "END", []graph.Input{graph.ToQuery}, s.without},
-		{SInhibition, "END", BackupNameMover, "END", []graph.Input{graph.ToQuery}, s.walk},
-		{NameMover, "END", BackupNameMover, "END", []graph.Input{graph.ToQuery}, s.walk},
-		{Induction, "S2", SInhibition, "S2", []graph.Input{graph.ToKey, graph.ToValue}, s.walk},
-		{DuplicateToken, "S2", SInhibition, "S2", []graph.Input{graph.ToKey, graph.ToValue}, s.walk},
-		{PreviousToken, "S1+1", Induction, "S1+1", []graph.Input{graph.ToKey, graph.ToValue}, s.walk},
+		{s.stages[toQueries], "END", s.stages[instead], "END", []graph.Input{graph.ToQuery}, s.without},
+		{s.stages[toQueries], "END", s.stages[instead], "END", []graph.Input{graph.ToQuery}, s.walk},
+		{s.leaders(), "END", s.stages[instead], "END", []graph.Input{graph.ToQuery}, s.walk},
+		{s.stages[toSubject], "S2", s.lookers(), "S2", []graph.Input{graph.ToKey, graph.ToValue}, s.walk},
+		{s.stages[toBefore], "S1+1", s.Of(Induction), "S1+1", []graph.Input{graph.ToKey, graph.ToValue}, s.walk},
 	} {
-		effects, err := s.between(path.walk, s.Of(path.from), path.at, discover.Inputs(s.Of(path.to), path.inputs...), path.into, true)
+		if len(path.from) == 0 || len(path.to) == 0 {
+			continue
+		}
+		effects, err := s.between(path.walk, path.from, path.at, discover.Inputs(path.to, path.inputs...), path.into, true)
 		if err != nil {
 			return err
 		}
@@ -65,6 +66,5 @@ func (s *finder) join(effects []discover.Effect) {
 
 // order puts the nodes class by class.
 func (s *finder) order() {
-	classes := []string{NameMover, NegativeNameMover, BackupNameMover, SInhibition, Induction, DuplicateToken, PreviousToken}
 	slices.SortStableFunc(s.Nodes, func(a, b circuit.Node) int { return slices.Index(classes, a.Class) - slices.Index(classes, b.Class) })
 }

@@ -18,16 +18,21 @@ import (
 
 // Options are the thresholds of [Find].
 type Options struct {
-	// Effect is by how much of the logit difference a path must move it for its
-	// sender to belong to the circuit; 0 means 0.02. It must also be two standard
-	// errors from nothing.
+	// Effect is by how much a path must move the logit difference for its sender to
+	// belong to the circuit, as a share of what the clean prompts have above the
+	// corrupted ones; 0 means 0.02. It must also be two standard errors from
+	// nothing.
 	Effect float64
 	// Attention is the least mean attention to the position that a class of heads
 	// is known by; 0 means 0.1.
 	Attention float64
-	// Edge is by how much of the logit difference a path between two heads must
-	// move it to be an edge; 0 means 0.005.
+	// Edge is by how much a path between two heads must move the logit difference
+	// to be an edge, likewise; 0 means 0.005.
 	Edge float64
+	// BackupsAfter finds backups by their path to the logits once the name movers
+	// are knocked out, as Wang et al. do. Otherwise it must matter more than
+	// before. Both are among the steps.
+	BackupsAfter bool
 }
 
 // A Found is the circuit that [Find] found, and how.
@@ -39,26 +44,32 @@ type Found struct {
 
 // Find finds the circuit of indirect object identification as Wang et al. 2022
 // did, by path patching from the corrupted (ABC) prompts, backwards from the
-// logits:
+// logits. Every head whose path matters is a node, whatever it does; its class
+// says what that is:
 //
-//  1. heads at END to the logits: name movers, if the logit difference falls,
-//     and negative ones, if it rises; END attends to IO
-//  2. the same with the name movers knocked out by template means: backup name
-//     movers are those whose path matters only now, and which now attend to IO
-//  3. heads at END to the queries of the name movers: S-inhibition heads; END
-//     attends to S2
-//  4. heads at S2 to the keys and values of S-inhibition heads: induction heads,
-//     if S2 attends more to S1+1, duplicate-token heads, if to S1
+//  1. heads at END to the logits. Those that attend to IO more than to S1 and S2
+//     together, and move the logit of IO: name movers, and negative ones, which
+//     lower it. Those that attend to S, and move its logit: S suppressors lower it,
+//     S movers raise it
+//  2. the same with the name movers knocked out by means within the template, over
+//     twenty prompts of each: backup name movers are those whose path helps only
+//     now, and which now attend to IO
+//  3. heads at END to the queries of the name movers and S suppressors:
+//     S-inhibition heads; END attends to S2
+//  4. heads at S2 to the keys and values of heads that END uses to look at S2:
+//     induction heads, if S2 attends more to S1+1, duplicate-token heads, if to S1
 //  5. heads at S1+1 to the keys of the induction heads: previous-token heads;
 //     S1+1 attends to S1
 //
-// Then every path between two heads of following stages is patched alone, for
+// A head that matters and fits no class is "other". Steps go on from what was
+// found: where there is no name mover, from the heads that help, whatever they
+// are. Then every path between two heads of following steps is patched alone, for
 // the edges. Those of backups are measured with the name movers knocked out, and
 // with them there if that shows more: movers may hold them back.
 //
-// It finds heads of these classes if they are there, not heads that do the task
-// in another way; those are listed as Others of a step. Whether what was found
-// does the task is for [circuit.Test] to say.
+// Whether what was found does the task is for [circuit.Test] to
+// say. Wang et al. have neither S suppressors, S movers nor others: of GPT-2's
+// heads they name those that fit.
 //
 // About 1 + 5 senders passes, of what each changes, twice for paths to heads.
 func Find(m *model.Model, t *task.IOITask, o Options) (*Found, error) {
@@ -75,11 +86,22 @@ type finder struct {
 	m       *model.Model
 	task    *task.IOITask
 	walk    *discover.Walk // with all heads there
-	without *discover.Walk // with the name movers knocked out
+	without *discover.Walk // with the leaders knocked out
 	senders []graph.Part
 	looks   map[[2]string]*interp.Result // attention by the two positions
-	now     *interp.Result               // from END to IO with the name movers gone
+	now     map[[2]string]*interp.Result // the same with the leaders gone
+
+	stages [5][]graph.Part // what each step found, also if another one had found it before
 }
+
+// The steps.
+const (
+	toLogits = iota
+	instead  // to the logits once the leaders are gone
+	toQueries
+	toSubject
+	toBefore
+)
 
 func find(m *model.Model, t *task.IOITask, o Options) (*Found, error) {
 	if err := discover.Defaults(map[*float64]float64{&o.Effect: 0.02, &o.Attention: 0.1, &o.Edge: 0.005}); err != nil {
@@ -88,7 +110,7 @@ func find(m *model.Model, t *task.IOITask, o Options) (*Found, error) {
 	if t == nil || t.Task == nil {
 		return nil, fmt.Errorf("no task")
 	}
-	s := &finder{m: m, task: t, senders: graph.AllHeads(m.Config()), looks: map[[2]string]*interp.Result{}}
+	s := &finder{m: m, task: t, senders: graph.AllHeads(m.Config())}
 	s.Found = &Found{Options: o, Circuit: &circuit.Circuit{
 		Name: "IOI", Model: m.Info().Name, Task: t.Name, Source: wang, Positions: t.Places(), Unit: "%",
 		Method: fmt.Sprintf("path patching on %d prompts, paths of at least %g%%, attention of at least %g, edges of at least %g%%",
@@ -101,21 +123,30 @@ func find(m *model.Model, t *task.IOITask, o Options) (*Found, error) {
 	if err := s.walk.Done(); err != nil {
 		return nil, err
 	}
-	pairs := [][2]string{{"END", "IO"}, {"END", "S1"}, {"END", "S2"}, {"S2", "S1"}, {"S2", "S1+1"}, {"S1+1", "S1"}}
-	looks, err := heads.BetweenPairs(m, t.Task, nil, pairs...)
-	if err != nil {
+	if s.looks, err = s.attention(nil); err != nil {
 		return nil, err
 	}
-	for i, pair := range pairs {
-		s.looks[pair] = looks[i]
-	}
-	for _, step := range []func() error{s.movers, s.backups, s.inhibition, s.duplicates, s.previous, s.edges} {
+	for _, step := range []func() error{s.speakers, s.backups, s.inhibition, s.duplicates, s.previous, s.edges} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
 	s.order()
 	return s.Found, s.Check(m)
+}
+
+// attention is where all heads look, with parts knocked out.
+func (s *finder) attention(out []hook.Edit) (map[[2]string]*interp.Result, error) {
+	pairs := [][2]string{{"END", "IO"}, {"END", "S1"}, {"END", "S2"}, {"S2", "S1"}, {"S2", "S1+1"}, {"S1+1", "S1"}}
+	looks, err := heads.BetweenPairs(s.m, s.task.Task, out, pairs...)
+	if err != nil {
+		return nil, err
+	}
+	all := map[[2]string]*interp.Result{}
+	for i, pair := range pairs {
+		all[pair] = looks[i]
+	}
+	return all, nil
 }
 
 // look is the mean attention of a head between two positions.
@@ -127,93 +158,141 @@ func (s *finder) sees(p graph.Part, from, to string) bool {
 	return s.look(p, from, to) >= s.Options.Attention
 }
 
-// take makes the senders of a step that matter nodes of the circuit, those of
-// one class with the largest effect first. Class says what a sender is, "" for
-// none of the classes.
-func (s *finder) take(step discover.Step, effects []discover.Effect, at string, class func(p graph.Part, sign int) string) {
+// step makes the senders that matter nodes of the circuit, those with the largest
+// effect first, and names their class. A node that an earlier step found acts here
+// too.
+func (s *finder) step(stage int, name, at string, effects []discover.Effect, class func(e discover.Effect, sign int) string) {
+	step := s.walk.Step(name, effects)
 	for _, e := range discover.Strongest(effects) {
 		sign := s.walk.Matters(e, s.Options.Effect)
-		if sign == 0 || s.Has(e.Sender) {
+		if sign == 0 {
 			continue
 		}
-		if c := class(e.Sender, sign); c != "" {
-			s.Nodes = append(s.Nodes, circuit.Node{Part: e.Sender, At: []string{at}, Class: c})
-			step.Found = append(step.Found, e.Sender)
-		} else {
-			step.Others = append(step.Others, e.Sender)
+		s.stages[stage] = append(s.stages[stage], e.Sender)
+		if i := slices.IndexFunc(s.Nodes, func(n circuit.Node) bool { return n.Part == e.Sender }); i >= 0 {
+			if n := &s.Nodes[i]; !slices.Contains(n.At, at) {
+				n.At = append(n.At, at)
+			}
+			continue
 		}
+		s.Nodes = append(s.Nodes, circuit.Node{Part: e.Sender, At: []string{at}, Class: class(e, sign)})
+		step.Found = append(step.Found, e.Sender)
 	}
 	s.Steps = append(s.Steps, step)
 }
 
-func (s *finder) movers() error {
-	effects, err := s.walk.ToLogits(s.senders, s.task.End)
+// says is what a head adds to the logits of IO and S, less what it adds on
+// corrupted prompts.
+func says(e discover.Effect) (io, s float64) {
+	for row := range e.Answer {
+		io, s = io-e.Answer[row]/float64(len(e.Answer)), s-e.Wrong[row]/float64(len(e.Wrong))
+	}
+	return io, s
+}
+
+func (s *finder) speakers() error {
+	effects, err := s.walk.Spoken(s.senders, s.task.End)
 	if err != nil {
 		return err
 	}
-	s.take(s.walk.Step("END to the logits", effects), effects, "END", func(p graph.Part, sign int) string {
-		switch {
-		case !s.sees(p, "END", "IO") || s.look(p, "END", "IO") < s.look(p, "END", "S2"):
-			return ""
-		case sign < 0:
-			return NameMover
-		}
-		return NegativeNameMover
+	s.step(toLogits, "END to the logits", "END", effects, func(e discover.Effect, _ int) string {
+		io, subject := says(e)
+		return speaker(s.look(e.Sender, "END", "IO"), s.look(e.Sender, "END", "S1")+s.look(e.Sender, "END", "S2"), s.Options.Attention, io, subject)
 	})
 	return nil
 }
 
-// backups compares the direct paths without the name movers with those with
-// them.
+// helpers are the heads that help by their own path to the logits: name movers
+// and S suppressors, or, if there are none, all others that help.
+func (s *finder) helpers() []graph.Part {
+	if known := append(s.Of(NameMover), s.Of(SSuppressor)...); len(known) > 0 {
+		return known
+	}
+	var all []graph.Part
+	for _, p := range s.stages[toLogits] {
+		if s.Steps[0].At(p.Layer, p.Index) < 0 {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// leaders are the heads that others may stand in for.
+func (s *finder) leaders() []graph.Part {
+	if movers := s.Of(NameMover); len(movers) > 0 {
+		return movers
+	}
+	return s.helpers()
+}
+
+// perTemplate is how many corrupted prompts of each template means are taken over.
+const perTemplate = 20
+
+// backups compares the direct paths without the leaders with those with them.
 func (s *finder) backups() error {
-	movers := s.Of(NameMover)
-	if len(movers) == 0 {
+	leaders := s.leaders()
+	if len(leaders) == 0 {
 		return nil
 	}
 	var points []hook.Point
-	for _, p := range movers {
+	for _, p := range leaders {
 		points = append(points, hook.Z(p.Layer).Head(p.Index).In(s.task.End))
 	}
-	out, err := ablate.Ablation{}.Edits(s.m, s.task, points...)
+	reference, err := s.task.Reference(perTemplate, 0)
 	if err != nil {
 		return err
 	}
-	if s.without, err = discover.NewWalk(s.m, s.task.Task, out...); err != nil {
-		return err
-	}
-	looks, err := heads.BetweenPairs(s.m, s.task.Task, out, [2]string{"END", "IO"})
+	out, err := ablate.Ablation{Reference: ablate.Corrupted(reference)}.Edits(s.m, s.task, points...)
 	if err != nil {
 		return err
 	}
-	s.now = looks[0]
-	senders := slices.DeleteFunc(slices.Clone(s.senders), func(p graph.Part) bool { return slices.Contains(movers, p) })
-	before, err := s.walk.ToLogits(senders, s.task.End)
+	if s.without, err = s.walk.Without(out...); err != nil {
+		return err
+	}
+	if s.now, err = s.attention(out); err != nil {
+		return err
+	}
+	senders := slices.DeleteFunc(slices.Clone(s.senders), func(p graph.Part) bool { return slices.Contains(leaders, p) })
+	before, err := s.walk.Spoken(senders, s.task.End)
 	if err != nil {
 		return err
 	}
-	after, err := s.without.ToLogits(senders, s.task.End)
+	after, err := s.without.Spoken(senders, s.task.End)
 	if err != nil {
 		return err
 	}
-	for i := range after {
-		for row := range after[i].Change {
-			after[i].Change[row] -= before[i].Change[row]
-		}
+	more := slices.Clone(after)
+	for i := range more {
+		more[i].Change = discover.Less(after[i].Change, before[i].Change)
+		more[i].Answer, more[i].Wrong = discover.Less(after[i].Answer, before[i].Answer), discover.Less(after[i].Wrong, before[i].Wrong)
 	}
-	const name = "END to the logits, more than before the name movers were knocked out"
-	s.take(s.walk.Step(name, after), after, "END", func(p graph.Part, sign int) string {
-		if sign < 0 && s.now.At(p.Layer, p.Index) >= s.Options.Attention {
+	who := "name movers"
+	if len(s.Of(NameMover)) == 0 {
+		who = circuit.Join(leaders)
+	}
+	class := func(e discover.Effect, sign int) string {
+		look := func(to string) float64 { return s.now[[2]string{"END", to}].At(e.Sender.Layer, e.Sender.Index) }
+		io, subject := says(e)
+		if c := speaker(look("IO"), look("S1")+look("S2"), s.Options.Attention, io, subject); c == NameMover && sign < 0 {
 			return BackupNameMover
 		}
-		return ""
-	})
+		return OtherHead
+	}
+	found, beside := more, after
+	names := []string{"END to the logits, more than before the " + who + " were knocked out", "END to the logits, the " + who + " knocked out"}
+	if s.Options.BackupsAfter {
+		found, beside = after, more
+		slices.Reverse(names)
+	}
+	s.step(instead, names[0], "END", found, class)
+	s.Steps = append(s.Steps, s.walk.Step(names[1], beside))
 	return nil
 }
 
-// stage patches the paths from all heads at a position to inputs of heads of a
-// class at another.
-func (s *finder) stage(at, to string, of string, inputs []graph.Input, class func(p graph.Part) string) error {
-	into := discover.Inputs(s.Of(of), inputs...)
+// stage patches the paths from all heads at a position to inputs of some heads at
+// another, and classes those that help.
+func (s *finder) stage(stage int, at, to, whose string, parts []graph.Part, inputs []graph.Input, class func(p graph.Part) string) error {
+	into := discover.Inputs(parts, inputs...)
 	if len(into) == 0 {
 		return nil
 	}
@@ -221,12 +300,11 @@ func (s *finder) stage(at, to string, of string, inputs []graph.Input, class fun
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%s to the %s of %s heads", at, words(inputs), of)
-	s.take(s.walk.Step(name, effects), effects, at, func(p graph.Part, sign int) string {
+	s.step(stage, fmt.Sprintf("%s to the %s of %s", at, words(inputs), whose), at, effects, func(e discover.Effect, sign int) string {
 		if sign > 0 {
-			return ""
+			return OtherHead
 		}
-		return class(p)
+		return class(e.Sender)
 	})
 	return nil
 }
@@ -252,19 +330,30 @@ func words(inputs []graph.Input) string {
 }
 
 func (s *finder) inhibition() error {
-	return s.stage("END", "END", NameMover, []graph.Input{graph.ToQuery}, func(p graph.Part) string {
+	return s.stage(toQueries, "END", "END", "heads that help", s.helpers(), []graph.Input{graph.ToQuery}, func(p graph.Part) string {
 		if s.sees(p, "END", "S2") && s.look(p, "END", "S2") > s.look(p, "END", "IO") {
 			return SInhibition
 		}
-		return ""
+		return OtherHead
 	})
 }
 
+// lookers are the heads at END that help and look at S2.
+func (s *finder) lookers() []graph.Part {
+	all := s.Of(SInhibition)
+	for _, p := range s.helpers() {
+		if s.sees(p, "END", "S2") && s.look(p, "END", "S2") > s.look(p, "END", "IO") {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 func (s *finder) duplicates() error {
-	return s.stage("S2", "S2", SInhibition, []graph.Input{graph.ToKey, graph.ToValue}, func(p graph.Part) string {
+	return s.stage(toSubject, "S2", "S2", "heads by which END looks at S2", s.lookers(), []graph.Input{graph.ToKey, graph.ToValue}, func(p graph.Part) string {
 		switch after, first := s.look(p, "S2", "S1+1"), s.look(p, "S2", "S1"); {
 		case max(after, first) < s.Options.Attention:
-			return ""
+			return OtherHead
 		case after > first:
 			return Induction
 		}
@@ -273,11 +362,11 @@ func (s *finder) duplicates() error {
 }
 
 func (s *finder) previous() error {
-	return s.stage("S1+1", "S1+1", Induction, []graph.Input{graph.ToKey}, func(p graph.Part) string {
+	return s.stage(toBefore, "S1+1", "S1+1", "induction heads", s.Of(Induction), []graph.Input{graph.ToKey}, func(p graph.Part) string {
 		if s.sees(p, "S1+1", "S1") {
 			return PreviousToken
 		}
-		return ""
+		return OtherHead
 	})
 }
 

@@ -2,17 +2,23 @@ package ioi_test
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/golens/golens/interp/discover"
+	"github.com/golens/golens/interp/ablate"
+	"github.com/golens/golens/interp/circuit"
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/ioi"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/modeltest"
+	"github.com/golens/golens/model/zoo"
 )
 
 // planted is the hand-made IOI network and its task. What its heads do is said
@@ -80,9 +86,89 @@ func TestFindFindsThePlantedCircuit(t *testing.T) {
 			t.Errorf("%s has effect %g, want %g", edge, effects[edge], want)
 		}
 	}
-	if len(c.Steps) != 5 || slices.ContainsFunc(c.Steps, func(s discover.Step) bool { return len(s.Others) > 0 }) {
+	if len(c.Steps) != 6 {
 		t.Errorf("steps: %s", c)
 	}
+	// The change of the difference is that of IO's logit less that of S's.
+	for i, change := range c.Steps[0].Values() {
+		io, s := c.Steps[0].Answer.Values()[i], c.Steps[0].Wrong.Values()[i]
+		if gap := 5.317; math.Abs(float64(change)*gap/100-float64(io-s)) > 0.02 { // corrupted names are at times the clean ones
+			t.Errorf("head %d: %g%% of %g, but the logits change by %g and %g", i, change, gap, io, s)
+		}
+	}
+	after, err := ioi.Find(m, prompts, ioi.Options{BackupsAfter: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := after.Compare(c.Circuit); err != nil || r.Nodes.Precision() != 1 || r.Nodes.Recall() != 1 {
+		t.Errorf("backups by the effect after: %s, %v", after, err)
+	}
+}
+
+// One head attends from END to S2 and writes against the token there. It is all
+// there is: a node, and a circuit that recovers everything.
+func TestFindOfOneHeadThatWritesAgainstS(t *testing.T) {
+	m, prompts := suppressor(t, 4)
+	c, err := ioi.Find(m, prompts, ioi.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Nodes) != 1 || c.Nodes[0].Part != graph.Head(0, 1) || c.Nodes[0].Class != ioi.SSuppressor || !slices.Equal(c.Nodes[0].At, []string{"END"}) {
+		t.Fatalf("%s", c)
+	}
+	if len(c.Edges) != 1 || math.Abs(c.Edges[0].Effect-100) > 1e-3 {
+		t.Errorf("edges %v", c.Edges)
+	}
+	if io, s := c.Steps[0].Answer.At(0, 1), c.Steps[0].Wrong.At(0, 1); math.Abs(io) > 1e-4 || math.Abs(s-4) > 1e-4 {
+		t.Errorf("without its path IO changes by %g and S by %g; want 0 and 4", io, s)
+	}
+	f, err := (&circuit.Test{Model: m, Task: prompts.Task, Settings: circuit.Settings{Random: -1, Ablation: ablate.Ablation{Value: ablate.Resample}}}).Faithfulness(c.Circuit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(f.Recovered.Value-1) > 1e-5 || math.Abs(f.Alone.Value-f.Model.Value) > 1e-5 || math.Abs(f.Model.Value-4) > 1e-4 {
+		t.Errorf("%s", f)
+	}
+}
+
+// suppressor is a model of one layer on the words of zoo:ioi-planted. Head 0.1
+// attends from END to S2 and lowers the logit of the token there by a gain; head
+// 0.0 does nothing.
+func suppressor(t *testing.T, gain float32) (*model.Model, *task.IOITask) {
+	t.Helper()
+	donor := open(t, "zoo:ioi-planted")
+	names, err := task.IOI(donor, task.IOIOptions{N: 20, Seed: 1, Templates: []int{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vocab, end, s2 := donor.Config().Vocab, names.End.In(0)[0], names.S2.In(0)[0]
+	h := modeltest.ByHand(t, map[string]any{
+		"n_head": 2, "d_head": vocab + 1, "n_embd": vocab + 2, "vocab_size": vocab, "n_positions": 40, "bos_token_id": *donor.Config().BOS,
+	})
+	h.Add("pos_embed.W_pos", 1, end, vocab).Add("pos_embed.W_pos", 1, s2, vocab+1)
+	h.Head(0, 1, "W_Q", vocab, vocab, 30).Head(0, 1, "W_K", vocab+1, vocab, 1)
+	for id := range vocab {
+		h.Add("embed.W_E", 1, id, id).Add("unembed.W_U", 1, id, id)
+		h.Head(0, 1, "W_V", id, id, 1).Head(0, 1, "W_O", id, id, -gain)
+	}
+	dir := h.Dir()
+	files, err := zoo.Files("ioi-planted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := fs.ReadFile(files, "tokenizer.json")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "tokenizer.json"), tokenizer, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, dir)
+	made, err := task.IOI(m, task.IOIOptions{N: 20, Seed: 1, Templates: []int{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, made
 }
 
 func TestFindRefuses(t *testing.T) {
@@ -104,9 +190,9 @@ func TestFindRefuses(t *testing.T) {
 			t.Errorf("%s: error %v; it should say %q", c.name, err, c.want)
 		}
 	}
-	// Thresholds that nothing reaches leave nothing.
+	// Heads that look nowhere with as much as that are nodes, and of no class.
 	c, err := ioi.Find(m, prompts, ioi.Options{Attention: 0.99})
-	if err != nil || len(c.Nodes) != 0 || len(c.Steps[0].Others) != 2 {
+	if err != nil || len(c.Steps[0].Found) != 2 || !slices.Equal(c.Of(ioi.OtherHead)[:2], c.Steps[0].Found) || len(c.Of(ioi.NameMover)) > 0 {
 		t.Errorf("%s, %v", c, err)
 	}
 }

@@ -27,7 +27,7 @@ func TestKnockOutOfAnyPart(t *testing.T) {
 		"neurons": {patch.Parts{Kinds: []hook.Kind{hook.KindPost}, Layers: []int{0, 1, 2}, Neurons: []int{0, 1, 2}},
 			func(i []int) hook.Point { return hook.MLPPost(i[0]).Coord(i[1]) }},
 	} {
-		for _, a := range []ablate.Ablation{zero, {Value: ablate.Mean}, {Value: ablate.PositionMean}, {Value: ablate.Resample, Seed: 3}} {
+		for _, a := range []ablate.Ablation{zero, {Value: ablate.Mean}, {Value: ablate.PositionMean, Reference: ablate.Reference{Prompts: prompts}}, {Value: ablate.Resample, Seed: 3}} {
 			r := must(patch.Ablations{Parts: c.over, Ablation: a}.Patch(m, alone(prompts, metric)))(t)
 			index := make([]int, len(r.Shape()))
 			for range 6 { // a handful of cells

@@ -18,7 +18,7 @@ const (
 	Normalised Scale = iota // 0 is the metric of the corrupted run, 1 that of the clean run
 	Change                  // the metric less what it is with nothing changed
 	Raw                     // the metric itself
-	Relative                // the change as a share of the metric with nothing changed
+	Relative                // the change as a share of the metric with nothing changed, if its 0 means nothing is there
 )
 
 // String names the scale.
@@ -72,6 +72,9 @@ func (e *Effects) In(s Scale) (*Effects, error) {
 	if s == Normalised && same(e.Base, e.Other) {
 		return nil, fmt.Errorf("the clean and the corrupted run have the same metric, %.4g, so that nothing can be normalised by their difference; use Change or Raw", e.Base.Mean("sample").Scalar())
 	}
+	if s == Relative && !e.metric.HasZero() {
+		return nil, fmt.Errorf("a %s of 0 does not mean that there is nothing, so that a share of it says nothing (of one that is negative when good it has the wrong sign); use Normalised or Change", e.metric.Kind)
+	}
 	values := make([]float64, size)
 	e.ratio(s)(upTo(n), values)
 	title, unit := e.title(s)
@@ -81,8 +84,36 @@ func (e *Effects) In(s Scale) (*Effects, error) {
 	}
 	r := *e.Result
 	r.Array, r.Samples = result, e.samples(s)
+	if err := e.under(s); err != nil {
+		r.Method += "; " + err.Error()
+	}
 	out.Result = &r
 	return &out, nil
+}
+
+// under finds that what a scale divides by is no more than noise.
+func (e *Effects) under(s Scale) error {
+	r := interp.Recovery{Whole: float64s(e.Base.Values()), Empty: make([]float64, len(e.Base.Values()))}
+	switch s {
+	case Normalised:
+		r.Empty = float64s(e.Other.Values())
+		if r.Check() != nil {
+			return errors.New("mind that the two runs differ by less than two standard errors, so that shares of the difference are noise")
+		}
+	case Relative:
+		if r.Check() != nil {
+			return errors.New("mind that the metric lies within two standard errors of 0, so that shares of it are noise")
+		}
+	}
+	return nil
+}
+
+func float64s(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
 }
 
 // check finds effects that no verb made, or that carry an error.

@@ -14,7 +14,8 @@ import (
 // which there are only those that are walked.
 type Parts struct {
 	// Kinds are the activations, each by itself; several make an axis component.
-	// Nil means what the verb says. Either all of them have heads or none.
+	// Nil means what the verb says. Either all of them have heads or none. Where
+	// query heads share keys and values, heads of k and v are those of the groups.
 	Kinds []hook.Kind
 
 	Layers []int // nil means all

@@ -3,6 +3,7 @@ package patch
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
@@ -38,6 +39,12 @@ type Paths struct {
 	// VInput), what MLPs read (MLPIn), or the residual stream. Nil means the
 	// final residual stream, at all positions: what the logits read.
 	Receivers []hook.Point
+
+	// Readers are the query heads that read what arrives at each receiver, for
+	// keys and values that heads share: the others of the group have what they had.
+	// Nil means all; so does a receiver's own nil. A shared key is one receiver
+	// otherwise, and its effect is that of the whole group.
+	Readers [][]int
 
 	// Apart receives at one receiver at a time, instead of all together: the first
 	// axis is then receiver.
@@ -110,6 +117,9 @@ func (p Paths) prepare(m *model.Model, t task.Paired) (j *journey, err error) {
 	} else if p.Apart {
 		return nil, errors.New("there are no receivers to be apart; give some")
 	}
+	if err := p.checkReaders(j.conf); err != nil {
+		return nil, err
+	}
 	for _, r := range p.Receivers {
 		at, ok := readsAt(j.conf, r)
 		if !ok {
@@ -141,8 +151,9 @@ func (p Paths) prepare(m *model.Model, t task.Paired) (j *journey, err error) {
 	return j, nil
 }
 
-// held is how many values that receivers get are held at once: 256 MB.
-const held = 64 << 20
+// held is how many values that receivers get are held at once: 256 MB. Tests make
+// it less.
+var held = 64 << 20
 
 // size is how many values one sender's message to all receivers has.
 func (j *journey) size() int {
@@ -284,20 +295,22 @@ func (p Paths) Patch(m *model.Model, t task.Paired) (*Effects, error) {
 	if err != nil {
 		return fail(err)
 	}
-	e.subject, e.runs = fmt.Sprintf("%s sent to %s", j.what, p.to()), [2]string{"clean", "corrupted"}
+	to := p.to(j.conf)
+	e.subject, e.runs = fmt.Sprintf("%s sent to %s", j.what, to), [2]string{"clean", "corrupted"}
 	mlps := "recomputed"
 	if p.FreezeMLPs {
 		mlps = "frozen"
 	}
-	out, err := newEffects(e, fmt.Sprintf("path patching of %s to %s, MLPs %s", j.what, p.to(), mlps), "Wang et al. 2022, algorithm 1", provenance, Change)
+	out, err := newEffects(e, fmt.Sprintf("path patching of %s to %s, MLPs %s", j.what, to, mlps), "Wang et al. 2022, algorithm 1", provenance, Change)
 	if err != nil {
 		return fail(err)
 	}
 	return out, nil
 }
 
-// to names the receivers: the logits, q of 7.3 and 7.9.
-func (p Paths) to() string {
+// to names the receivers: the logits, q of 7.3 and 7.9, k of key head 7.1 (heads
+// 7.2 and 7.3).
+func (p Paths) to(c config.Config) string {
 	if p.Receivers == nil {
 		return "the logits"
 	}
@@ -309,13 +322,25 @@ func (p Paths) to() string {
 		if i == 4 && len(p.Receivers) > 5 {
 			return s + fmt.Sprintf("and %d more", len(p.Receivers)-4)
 		}
-		s += name(r.Kind) + fmt.Sprintf(" of %d", r.Layer)
-		for k, h := range r.Heads {
-			if k > 0 {
-				s += fmt.Sprintf(" and %d", r.Layer)
-			}
-			s += fmt.Sprintf(".%d", h)
+		s += name(r.Kind) + " of "
+		if shared(c, r) && r.Heads != nil {
+			s += "key-value head " + dotted(r.Layer, r.Heads) + " as read by "
+			s += dotted(r.Layer, p.readers(c, i))
+			continue
 		}
+		s += dotted(r.Layer, r.Heads)
 	}
 	return s
+}
+
+// dotted are heads of a layer, as 7.3 and 7.9, or the layer.
+func dotted(layer int, heads []int) string {
+	if len(heads) == 0 {
+		return fmt.Sprint(layer)
+	}
+	names := make([]string, len(heads))
+	for i, h := range heads {
+		names[i] = fmt.Sprintf("%d.%d", layer, h)
+	}
+	return strings.Join(names, " and ")
 }

@@ -3,6 +3,7 @@ package patch
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 
 	"github.com/golens/golens/model"
@@ -39,6 +40,15 @@ func (j *journey) groups(s cell) []receivers {
 	return all
 }
 
+// one is the paths to one receiver.
+func (p Paths) one(receiver int) Paths {
+	one := Paths{Receivers: p.Receivers[receiver : receiver+1]}
+	if p.Readers != nil {
+		one.Readers = p.Readers[receiver : receiver+1]
+	}
+	return one
+}
+
 // receive sends and receives, as many senders at a time as can be held. Rows whose
 // receivers read nothing new are as they were.
 func (j *journey) receive(m *model.Model) (e Effects, provenance model.Provenance, err error) {
@@ -51,7 +61,7 @@ func (j *journey) receive(m *model.Model) (e Effects, provenance model.Provenanc
 	if j.Apart {
 		names := make([]string, len(j.Receivers))
 		for i := range names {
-			names[i] = Paths{Receivers: j.Receivers[i : i+1]}.to()
+			names[i] = j.one(i).to(j.conf)
 		}
 		whole.axes = append([]array.Axis{array.Labels("receiver", names)}, j.axes...)
 	}
@@ -131,6 +141,10 @@ func (j *journey) messages(sent *model.SweepResult, senders []cell) (s model.Swe
 					changed[row] = changed[row] || runs && !slices.Equal(part(read), part(was))
 				}
 				v.Edits = append(v.Edits, r.Replace(array.Of(finite(read.Values()), read.Axes()...)))
+			}
+			held := j.held(j.conf, g.receivers)
+			for _, layer := range slices.Sorted(maps.Keys(held)) {
+				v.Edits = append(v.Edits, hook.Z(layer).Head(held[layer]...).Freeze())
 			}
 			for row, is := range changed {
 				if is {

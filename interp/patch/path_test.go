@@ -64,6 +64,45 @@ func TestFinalResidualAsAReceiver(t *testing.T) {
 	}
 }
 
+// Receivers apart are those of calls of their own, in as many pieces as there is
+// room for, and under edits that stay throughout.
+func TestReceiversApart(t *testing.T) {
+	m, clean, corrupted, metric, _ := recorded(t)
+	k := pairs(clean, corrupted, metric)
+	receivers := []hook.Point{hook.Q(2).Head(1), hook.K(1).Head(3).At(-1, 2), hook.MLPIn(1), hook.K(1).Head(3).At(-1, 2)}
+	p := patch.Paths{Receivers: receivers, Base: []hook.Edit{hook.Z(0).Head(2).Zero()}}
+	together := must(p.Patch(m, k))(t)
+	p.Apart = true
+	apart := must(p.Patch(m, k))(t)
+	if plans := must(p.Explain(m, k))(t); len(plans) != 2 || len(apart.Plans) != 2 || plans[0].String() != apart.Plans[0].String() {
+		t.Errorf("planned as %v, run as %v", plans, apart.Plans)
+	}
+	if want := must(m.Run(clean.Edit(p.Base...).Metric(metric)))(t).PerRow(0); modeltest.MaxDiff(apart.Base, want) > within {
+		t.Errorf("the base is %v, want %v", apart.Base, want)
+	}
+	if axis, labels := apart.Axis(0); axis != "receiver" || !slices.Equal(labels, []string{"q of 2.1", "k of 1.3", "mlp_in of 1", "k of 1.3"}) {
+		t.Errorf("%s %v", axis, labels)
+	}
+	for i, r := range receivers {
+		alone := must(patch.Paths{Receivers: []hook.Point{r}, Base: p.Base}.Patch(m, k))(t)
+		if d := modeltest.MaxDiff(apart.Pick("receiver", i), alone.Array); !(d < 2e-5) {
+			t.Errorf("%s: apart and alone differ by %g", r, d)
+		}
+	}
+	defer patch.Hold(patch.Hold(1)) // a sender at a time
+	pieces := must(p.Patch(m, k))(t)
+	if d := modeltest.MaxDiff(pieces.Array, apart.Array); len(pieces.Plans) < 10 || !(d < 2e-5) {
+		t.Errorf("in %d sweeps the effects differ by %g", len(pieces.Plans), d)
+	}
+	p.Apart = false
+	if d := modeltest.MaxDiff(must(p.Patch(m, k))(t).Array, together.Array); !(d < 2e-5) {
+		t.Errorf("together and in pieces the effects differ by %g", d)
+	}
+	if _, err := (patch.Paths{Apart: true}).Patch(m, k); err == nil || !strings.Contains(err.Error(), "no receivers to be apart") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // From the last layer there is only the direct path and its own MLP: it is the
 // patch of the activation. All inputs of everything after a sender, MLPs
 // frozen, are the whole of it too.
@@ -133,8 +172,12 @@ func TestPlantedPaths(t *testing.T) {
 			}
 		}
 	}
-	if got := must(keys.In(patch.Relative))(t).At(0, 0); math.IsNaN(got) {
-		t.Error("no relative effect")
+	if got := must(keys.In(patch.Normalised))(t).At(0, 0); !(got < 0.2) {
+		t.Errorf("on the scale from the corrupted to the clean run the path leaves %g", got)
+	}
+	// A log probability is negative: a share of it would have the wrong sign.
+	if _, err := keys.In(patch.Relative); err == nil || !strings.Contains(err.Error(), "wrong sign") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -34,9 +34,14 @@ type Tracing struct {
 	// The paper takes 10 of 48 for attn_out and mlp_out.
 	Window int
 
-	Noise   float64 // its standard deviation, in those of the subjects' embeddings; 0 means 3
-	Samples int     // of noise; 0 means 10
-	Seed    uint64  // of the noise
+	Noise float64 // its standard deviation, in units of Spread; 0 means 3
+	// Spread is the standard deviation of subjects' embeddings, such as [Spread] of
+	// the whole set of facts that prompts are taken from, which is what the paper
+	// takes. 0 means that of the subjects traced here: of a single prompt it is that
+	// of a few tokens.
+	Spread  float64
+	Samples int    // of noise; 0 means 10
+	Seed    uint64 // of the noise
 
 	Scale Scale // of the values; the zero value is normalised
 }
@@ -54,8 +59,8 @@ func (t Tracing) defaults() (Tracing, error) {
 	switch {
 	case t.Subject.All():
 		return t, errors.New("no subject; say at which positions the embeddings are spoiled")
-	case t.Window < 1 || t.Noise < 0 || t.Samples < 1:
-		return t, fmt.Errorf("a window of %d layers, noise %g, %d samples: the window and the samples must be at least 1, the noise not negative", t.Window, t.Noise, t.Samples)
+	case t.Window < 1 || t.Noise < 0 || t.Spread < 0 || t.Samples < 1:
+		return t, fmt.Errorf("a window of %d layers, noise %g of a spread of %g, %d samples: the window and the samples must be at least 1, the noise not negative", t.Window, t.Noise, t.Spread, t.Samples)
 	case t.Window > 1 && t.Sets != nil:
 		return t, errors.New("sets name their layers themselves; leave Window out")
 	case len(t.Kinds) > 0 && t.Kinds[0].Global():
@@ -89,7 +94,8 @@ type spoiling struct {
 	task.Pairs
 	grid
 	shape []int   // of the subjects' embeddings [batch, pos, d_model]
-	sigma float64 // the standard deviation of their values
+	sigma float64 // the standard deviation of values that noise is measured in
+	whose string  // it is
 }
 
 func (t Tracing) prepare(m *model.Model, of task.Paired) (s spoiling, err error) {
@@ -102,8 +108,15 @@ func (t Tracing) prepare(m *model.Model, of task.Paired) (s spoiling, err error)
 	if s.grid, err = s.windows(m, s.Clean); err != nil {
 		return s, err
 	}
-	s.shape, s.sigma, err = t.subject(m, s.Clean)
-	return s, err
+	embedded, err := embeddings(m, s.Clean, t.Subject)
+	if err != nil {
+		return s, err
+	}
+	s.shape, s.sigma, s.whose = embedded.Shape(), t.Spread, "as given"
+	if t.Spread == 0 {
+		s.sigma, s.whose = deviation(embedded), "the subjects' own"
+	}
+	return s, nil
 }
 
 // Patch runs it, on the clean prompts alone. Samples of the effects are the
@@ -147,7 +160,7 @@ func (t Tracing) Patch(m *model.Model, of task.Paired) (*Effects, error) {
 	if t.Window > 1 {
 		what = fmt.Sprintf("%d layers of %s", t.Window, p.what)
 	}
-	method := fmt.Sprintf("causal tracing by %s: noise of %g standard deviations (%.3g) on the subject, %d samples, seed %d", what, t.Noise, t.Noise*p.sigma, t.Samples, t.Seed)
+	method := fmt.Sprintf("causal tracing by %s: noise of %g standard deviations (%.3g, %s) on the subject, %d samples, seed %d", what, t.Noise, t.Noise*p.sigma, p.whose, t.Samples, t.Seed)
 	out, err := newEffects(e, method, "Meng et al. 2022", provenance, t.Scale)
 	if err != nil {
 		return fail(err)
@@ -193,23 +206,38 @@ func (t Tracing) windows(m *model.Model, prompts model.Prompts) (grid, error) {
 	return g, nil
 }
 
-// subject is the shape of the subjects' embeddings [batch, pos, d_model] and
-// the standard deviation of their values.
-func (t Tracing) subject(m *model.Model, prompts model.Prompts) (shape []int, sigma float64, err error) {
-	at := hook.Embed().In(t.Subject)
+// Spread is the standard deviation of the values of subjects' embeddings, over the
+// prompts of a whole set of facts: what [Tracing] measures noise in, if its Spread
+// is set to it. One pass of the embedding.
+func Spread(m *model.Model, prompts model.Prompts, subject hook.Positions) (float64, error) {
+	embedded, err := embeddings(m, prompts, subject)
+	if err != nil {
+		return 0, fmt.Errorf("spread of subjects: %w", err)
+	}
+	return deviation(embedded), nil
+}
+
+// embeddings are those of the subjects [batch, pos, d_model].
+func embeddings(m *model.Model, prompts model.Prompts, subject hook.Positions) (*array.Array, error) {
+	at := hook.Embed().In(subject)
 	run, err := m.Run(prompts.Capture(at))
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	values := run.At(at).Values()
-	mean, square := 0.0, 0.0
-	for _, v := range values {
-		mean += float64(v) / float64(len(values))
+	embedded := run.At(at)
+	return embedded, embedded.Err()
+}
+
+// deviation is the standard deviation of all values.
+func deviation(a *array.Array) float64 {
+	mean, square, n := 0.0, 0.0, float64(len(a.Values()))
+	for _, v := range a.Values() {
+		mean += float64(v) / n
 	}
-	for _, v := range values {
-		square += (float64(v) - mean) * (float64(v) - mean) / float64(len(values))
+	for _, v := range a.Values() {
+		square += (float64(v) - mean) * (float64(v) - mean) / n
 	}
-	return run.At(at).Shape(), math.Sqrt(square), run.At(at).Err()
+	return math.Sqrt(square)
 }
 
 func (s spoiling) sweep(sample int) model.Sweep {

@@ -101,3 +101,38 @@ func TestBadTracings(t *testing.T) {
 		}
 	}
 }
+
+// Noise is measured in the subjects' own spread, or in that of a whole set of
+// facts: twice the spread is twice the noise.
+func TestSpreadOfNoise(t *testing.T) {
+	m := open(t, modeltest.Dir())
+	prompt := m.Rows([][]int32{{1, 2, 3, 4, 5}})
+	facts := m.Rows([][]int32{{9, 8, 7}, {6, 5, 4}})
+	subject := hook.Positions{Rows: [][]int{{1}}}
+	values := must(m.Run(facts.Capture(hook.Embed().At(1))))(t).At(hook.Embed().At(1)).Values()
+	mean, square := 0.0, 0.0
+	for _, v := range values {
+		mean += float64(v) / float64(len(values))
+	}
+	for _, v := range values {
+		square += math.Pow(float64(v)-mean, 2) / float64(len(values))
+	}
+	spread := must(patch.Spread(m, facts, subject))(t)
+	if math.Abs(spread-math.Sqrt(square)) > 1e-9 {
+		t.Errorf("the spread is %g, by hand %g", spread, math.Sqrt(square))
+	}
+	noise := func(spread float64) []float32 {
+		trace := patch.Tracing{Subject: hook.Positions{Rows: [][]int{{2}}}, Spread: spread}
+		return must(trace.Sweep(m, alone(prompt, model.LogProbOf(11)), 0))(t).Base.Edits[0].Values
+	}
+	one, two := noise(spread), noise(2*spread)
+	for i := range one {
+		if math.Abs(float64(two[i]-2*one[i])) > 1e-6 {
+			t.Fatalf("noise %g of one spread, %g of two", one[i], two[i])
+		}
+	}
+	r := must(patch.Tracing{Subject: hook.Positions{Rows: [][]int{{2}}}, Spread: spread, Samples: 2}.Patch(m, alone(prompt, model.LogProbOf(11))))(t)
+	if !strings.Contains(r.Method, "as given") {
+		t.Errorf("method %q", r.Method)
+	}
+}

@@ -253,6 +253,20 @@ func (t *IOITask) Corrupt(c Corruption) (*IOITask, error) {
 	return other, nil
 }
 
+// Reference is so many prompts of each of the task's templates, drawn from the
+// same words with another seed: what to take means within a template over. Means
+// of a few prompts keep what these say, and knock out little more than another
+// prompt would.
+func (t *IOITask) Reference(perTemplate int, seed uint64) (*IOITask, error) {
+	if perTemplate < 1 {
+		return nil, fmt.Errorf("task IOI: a reference of %d prompts a template; at least one is needed", perTemplate)
+	}
+	o := t.options
+	o.Templates = slices.Compact(slices.Sorted(slices.Values(t.Templates)))
+	o.N, o.Seed = perTemplate*len(o.Templates), seed
+	return IOI(t.m, o)
+}
+
 func orElse(given, otherwise []string) []string {
 	if given == nil {
 		return otherwise

@@ -317,3 +317,26 @@ func TestBadIOIOptionsAreErrors(t *testing.T) {
 	}
 	var _ hook.Positions = ioi.S2
 }
+
+// A reference has equally many prompts of each template of the task, and no others.
+func TestReference(t *testing.T) {
+	m := open(t, "GPT-2")
+	ioi, err := task.IOI(m, task.IOIOptions{N: 6, Seed: 1, Templates: []int{0, 3, 20}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ioi.Reference(20, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[int]int{}
+	for _, template := range r.Templates {
+		count[template]++
+	}
+	if len(count) != 3 || count[0] != 20 || count[3] != 20 || count[20] != 20 {
+		t.Errorf("templates %v", count)
+	}
+	if _, err := ioi.Reference(0, 7); err == nil {
+		t.Error("a reference of nothing is no error")
+	}
+}

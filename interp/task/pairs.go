@@ -11,7 +11,7 @@ import (
 // Pairs are what an intervention needs of a task: prompts, the same ones
 // corrupted, and a metric. A verb that uses no corrupted prompts does without.
 //
-//	patch.KnockOut(m, task.Pairs{Clean: prompts, Metric: model.NLL()}, ablate.Ablation{})
+//	patch.KnockOut(m, task.Pairs{Clean: prompts, Metric: model.NLL()}, ablate.Ablation{Value: ablate.Mean})
 type Pairs struct {
 	Clean     model.Prompts
 	Corrupted model.Prompts // the same rows, with what the answer hangs on changed

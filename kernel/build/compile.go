@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"github.com/golens/golens/kernel/internal/proc"
 )
 
 // Direct tells whether programs are compiled and linked here without the go
@@ -60,7 +58,13 @@ func (b *Builder) prepare(ctx context.Context, imports []string) (cfg string, er
 		}
 	}
 	if b.tools == "" {
-		out, err := exec.CommandContext(ctx, b.cfg.Go, "env", "GOTOOLDIR").Output()
+		dir, err := b.cfg.Dir() // where go.mod may ask for a newer toolchain
+		if err != nil {
+			return "", err
+		}
+		cmd, done := b.command(ctx, dir, b.cfg.Go, "env", "GOTOOLDIR")
+		defer done()
+		out, err := cmd.Output()
 		if err != nil {
 			return "", fmt.Errorf("go env: %w", err)
 		}
@@ -86,9 +90,8 @@ func (b *Builder) prepare(ctx context.Context, imports []string) (cfg string, er
 
 // tool runs the compiler or the linker.
 func (b *Builder) tool(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(b.tools, name), args...)
-	cmd.Dir, cmd.Env = b.cfg.Work, env(b.cfg.Work)
-	proc.Group(cmd, syscall.SIGKILL)
+	cmd, done := b.command(ctx, b.cfg.Work, filepath.Join(b.tools, name), args...)
+	defer done()
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	switch {

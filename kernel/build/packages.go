@@ -16,14 +16,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
+	"github.com/golens/golens/kernel/internal/proc"
 	"github.com/golens/golens/kernel/shim"
 )
 
 // Builder knows the packages that cells import. Its methods may be called from
 // any goroutine.
 type Builder struct {
-	cfg Config
+	cfg    Config
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
 
 	mu       sync.Mutex
 	stamp    string
@@ -61,8 +65,31 @@ type pkg struct {
 
 // New returns a builder. It finds the packages on first use.
 func New(cfg Config) *Builder {
-	return &Builder{cfg: cfg, pkgs: map[string]*pkg{}, names: map[string][]string{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Builder{cfg: cfg, ctx: ctx, cancel: cancel, pkgs: map[string]*pkg{}, names: map[string][]string{}}
 }
+
+// Close ends what the builder runs, and returns when it has ended.
+func (b *Builder) Close() {
+	b.cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+}
+
+// command is a command that ends, with all that it has started, when ctx does or
+// the builder is closed.
+func (b *Builder) command(ctx context.Context, dir, name string, args ...string) (cmd *exec.Cmd, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(b.ctx, cancel)
+	cmd = exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, env(dir)
+	proc.Group(cmd, syscall.SIGKILL)
+	cmd.Cancel = func() error { return proc.Signal(cmd.Process.Pid, syscall.SIGKILL) }
+	return cmd, func() { stop(); cancel() }
+}
+
+// Dir is the folder of the cells' go.mod.
+func (b *Builder) Dir() (string, error) { return b.cfg.Dir() }
 
 // env is the environment of the go command, compiler and linker.
 func env(dir string) []string {
@@ -106,8 +133,8 @@ func (b *Builder) list(ctx context.Context, paths ...string) error {
 	}
 	args := []string{"list", "-e", "-export", "-deps", "-buildvcs=false", "-tags=" + shim.CellTag,
 		"-json=ImportPath,Name,Export,Standard,Incomplete,Error,Module", "--"}
-	cmd := exec.CommandContext(ctx, b.cfg.Go, append(args, paths...)...)
-	cmd.Dir, cmd.Env = dir, env(dir)
+	cmd, done := b.command(ctx, dir, b.cfg.Go, append(args, paths...)...)
+	defer done()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -143,7 +170,7 @@ func (b *Builder) list(ctx context.Context, paths ...string) error {
 // get returns a package, which is compiled if need be.
 func (b *Builder) get(path string) (*pkg, error) {
 	if b.pkgs[path] == nil {
-		if err := b.list(context.Background(), path); err != nil {
+		if err := b.list(b.ctx, path); err != nil {
 			return nil, err
 		}
 	}
@@ -256,9 +283,9 @@ func (b *Builder) listNames() {
 	if err != nil {
 		return
 	}
-	cmd := exec.Command(b.cfg.Go, "list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "--",
+	cmd, done := b.command(b.ctx, dir, b.cfg.Go, "list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "--",
 		"std", "github.com/golens/golens/...", "gonum.org/v1/gonum/...", "gonum.org/v1/plot/...")
-	cmd.Dir, cmd.Env = dir, env(dir)
+	defer done()
 	out, _ := cmd.Output() // what is listed counts
 	for line := range strings.Lines(string(out)) {
 		if name, path, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name != "main" && !slices.Contains(b.names[name], path) {

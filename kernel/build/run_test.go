@@ -91,9 +91,22 @@ func (n *notebook) run(code string) string {
 	return strings.TrimSpace(text)
 }
 
+// step is a cell and what comes of it.
+type step struct{ code, want string }
+
+func (n *notebook) have(steps []step) {
+	n.t.Helper()
+	for _, s := range steps {
+		got := n.run(s.code)
+		if got != s.want && !(strings.HasPrefix(s.want, "failed") && strings.HasPrefix(got, s.want)) {
+			n.t.Errorf("cell %d:\n%s\n got %s\nwant %s", n.count, s.code, got, s.want)
+		}
+	}
+}
+
 func TestCells(t *testing.T) {
 	n := &notebook{t: t, b: newBuilder(t), s: cell.NewState()}
-	for _, step := range []struct{ code, want string }{
+	n.have([]step{
 		{`fmt.Println("hi")`, "hi"},
 		{`x := 3
 y := "a"
@@ -195,10 +208,158 @@ g()`, "=> 5"},
 		{`k := useZ()
 func useZ() int { return zz }
 zz := 5`, "error: line 3: what line 1 calls uses zz, which line 3 sets: set it before"},
-	} {
-		got := n.run(step.code)
-		if got != step.want && !(strings.HasPrefix(step.want, "failed") && strings.HasPrefix(got, step.want)) {
-			t.Errorf("cell %d:\n%s\n got %s\nwant %s", n.count, step.code, got, step.want)
-		}
+	})
+}
+
+func TestGoOfEveryKind(t *testing.T) {
+	n := &notebook{t: t, b: newBuilder(t), s: cell.NewState()}
+	n.have([]step{
+		{``, ""},
+		{`// nothing`, ""},
+		{`type Color int
+const (
+	Red Color = iota
+	Green
+)
+func (c Color) String() string { return [...]string{"red", "green"}[c] }`, ""},
+		{`Green`, "=> green"},
+		{`c := Green`, ""},
+		{`c, Red`, "=> green\n=> red"},
+		{`func Map[T, U any](in []T, f func(T) U) (out []U) {
+	for _, x := range in {
+		out = append(out, f(x))
 	}
+	return out
+}
+type Stack[T any] struct{ items []T }
+func (s *Stack[T]) Push(x T) { s.items = append(s.items, x) }
+var s Stack[string]
+s.Push("a")`, ""},
+		{`s.Push("b")
+s, Map([]int{1, 2}, func(i int) string { return fmt.Sprint(i * i) })`, "=> {[a b]}\n=> [1 4]"},
+		{`type Shape interface{ Area() float64 }
+type Square struct{ side float64 }
+func (s Square) Area() float64 { return s.side * s.side }
+var shape Shape = Square{2}`, ""},
+		{`shape.Area()`, "=> 4"},
+		{`func area() float64 { return shape.Area() }`, ""},
+		{`shape = Square{3}
+area()`, "=> 9"},
+		{`func (s Square) Area() float64 { return -1 }`, ""},
+		{`area()`, "=> -1"},
+		{`type A = []Square
+var a A = A{{1}}`, ""},
+		{`a`, "=> [{1}]"},
+		{`defer fmt.Println("at the end")
+fmt.Println("first")`, "first\nat the end"},
+		{`outer:
+for i := range 3 {
+	for {
+		if i == 1 {
+			break outer
+		}
+		continue outer
+	}
+}`, ""},
+		{`if v := 3; v > 2 {
+	fmt.Println("yes")
+} else {
+	fmt.Println("no")
+}`, "yes"},
+		{`v, ok := map[string]int{"x": 5}["x"]
+v, ok`, "=> 5\n=> true"},
+		{`_, found := map[string]int{}["x"]
+found`, "=> false"},
+		{`var wg sync.WaitGroup
+var mu sync.Mutex
+total := 0
+for i := range 10 {
+	wg.Add(1)
+	go func() { defer wg.Done(); mu.Lock(); total += i; mu.Unlock() }()
+}
+wg.Wait()
+total`, "=> 45"},
+		{`total`, "=> 45"},
+		{`fmt.Println("before")
+return
+fmt.Println("after")`, "before"},
+		{`type Tree struct{ Left, Right *Tree; Value int }
+root := &Tree{Value: 1}
+root.Left = &Tree{Value: 2}
+left := root.Left`, ""},
+		{`left.Value = 7
+root.Left.Value`, "=> 7"},
+		{`import m "math"
+m.Pi > 3`, "=> true"},
+		{`func cube(x float64) float64 { return m.Pow(x, 3) }`, ""},
+		{`cube(2)`, "=> 8"},
+		{`const big = 1 << 40
+big`, "=> 1099511627776"},
+		{`err := errors.New("an error")
+err`, "=> an error"},
+		{`err = nil
+err == nil`, "=> true"},
+		{`f := cube
+f(3)`, "=> 27"},
+		{`f(1)`, "=> 1\n(again: f)"},
+		{`now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)`, ""},
+		{`now.Year(), now`, "=> 2026\n=> 2026-01-02 03:04:05 +0000 UTC"},
+		{`x := 1
+{
+	x := 2
+	_ = x
+}
+x`, "=> 1"},
+		{`x := x + 1
+y := x * 10
+x, y`, "=> 2\n=> 20"},
+		{`var x = 100; x`, "=> 100"},
+		{`var z int
+z`, "=> 0"},
+		{`z = 3;`, ""},
+		{`z`, "=> 3"},
+		{`var p, q = 1, "q"`, ""},
+		{`p := 2.5
+p, q`, "=> 2.5\n=> q"},
+		{`type Square struct{ side, other float64 }`, ""},
+		{`shape`, "error: line 4: cannot use Square{…} (value of struct type Square) as Shape value in variable declaration: Square does not implement Shape (missing method Area); line 4: too few values in struct literal of type Square"},
+		{`type Tree struct{ Value string }
+root.Value`, "error: line 2: cannot use 1 (untyped int constant) as string value in struct literal"},
+		{`func after() int { return p2 }
+p2 := 4
+after()`, "=> 4"},
+		{`p2 = 5
+after()`, "=> 5"},
+		{`os.Exit(0)`, ""},
+		{`<-time.After(time.Millisecond);`, ""},
+		{`[]int{1, 2, 3}[1:]`, "=> [2 3]"},
+		{`func() int { return 4 }()`, "=> 4"},
+		{`struct{ X, Y int }{1, 2}`, "=> {1 2}"},
+		{`anon := struct{ X int }{3}`, ""},
+		{`anon.X`, "=> 3"},
+		{`var table = map[string][]float64{"a": {1}}`, ""},
+		{`table["b"] = append(table["a"], 2)`, ""},
+		{`table`, "=> map[a:[1] b:[1 2]]"},
+		{`text := "shadows a package's name"
+len(text)`, "=> 24"},
+		{`ch := make(chan int, 1)
+ch <- 3
+<-ch`, "=> 3"},
+		{`a1 := 1; b1 := 2; a1 + b1`, "=> 3"},
+		{`"a" +
+	"b"`, "=> ab"},
+		{`switch {
+case true:
+	fmt.Println("case")
+}`, "case"},
+		{`(!true)`, "=> false"},
+		{`-1`, "=> -1"},
+		{`(3)`, "=> 3"},
+		{`*root.Left`, "=> {<nil> <nil> 7}"},
+		{`func init() { fmt.Println("init") }
+fmt.Println("body")`, "init\nbody"},
+		{`fmt.Println("no init")`, "no init"},
+		{`func init_seed() { fmt.Println("each time") }`, "each time"},
+		{`fmt.Println("body")`, "each time\nbody"},
+	})
 }

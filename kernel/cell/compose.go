@@ -87,7 +87,8 @@ type composer struct {
 	seeded  map[string]bool // variables that begin with their old value
 	include []*decl
 	imports []*imported
-	show    string // function that the last expression is given to
+	show    string          // function that the last expression is given to
+	anew    map[string]bool // types that the cell declares anew, and those made of them
 	types   map[string]types.Type
 }
 
@@ -210,15 +211,10 @@ func (c *composer) closure() {
 				if !c.live(d, n) {
 					continue
 				}
-				need(mainTypes(d.types[n]))
-				if k := d.kept[n]; k != nil {
+				need(d.holds(n))
+				if k := c.kept(d, n); k != nil {
 					for _, g := range k.Group {
 						add(g)
-					}
-					for _, t := range k.Dynamic {
-						for _, part := range strings.Split(t, "{main}.")[1:] {
-							add(leadingName(part))
-						}
 					}
 				} else {
 					need(d.uses)
@@ -278,8 +274,28 @@ func leadingName(s string) string {
 
 func (d *decl) isVar() bool { return d.kind == varItem || d.kind == stmtItem }
 
+// kept is where the value of a variable is kept, nil if it is not, or is of a
+// type that the cell declares anew.
+func (c *composer) kept(d *decl, name string) *Kept {
+	if c.anew == nil {
+		c.anew = map[string]bool{}
+		for _, it := range c.items {
+			if it.kind == typeItem && !it.local {
+				if was := c.State.names[it.names[0]]; was == nil || was.src != it.src {
+					c.anew[it.names[0]] = true
+				}
+			}
+		}
+		c.spread(c.anew)
+	}
+	if k := d.kept[name]; k != nil && !overlap(d.holds(name), c.anew) {
+		return k
+	}
+	return nil
+}
+
 // remade tells whether a name of a variable is made again.
-func (d *decl) remade(name string) bool { return d.kept[name] == nil && d.hasValue() }
+func (c *composer) remade(d *decl, name string) bool { return c.kept(d, name) == nil && d.hasValue() }
 
 func (d *decl) hasValue() bool {
 	v, ok := d.spec.(*ast.ValueSpec)
@@ -313,7 +329,7 @@ func (c *composer) findImports() {
 		for _, n := range d.names {
 			taken[n] = true
 		}
-		if !d.isVar() || slices.ContainsFunc(d.names, d.remade) {
+		if !d.isVar() || slices.ContainsFunc(d.names, func(n string) bool { return c.remade(d, n) }) {
 			look(d.item)
 		}
 	}
@@ -449,7 +465,7 @@ func (c *composer) setBeforeUse() *Error {
 			if !ok || j < i || defines(c.items[j]) == nil {
 				continue
 			}
-			if d := c.State.names[n]; d != nil && d.kept[n] != nil && c.types[n] != nil && d.types[n] != nil &&
+			if d := c.State.names[n]; d != nil && c.kept(d, n) != nil && c.types[n] != nil && d.types[n] != nil &&
 				types.TypeString(d.types[n], nil) == types.TypeString(c.types[n], nil) {
 				c.seeded[n] = true
 				if !slices.Contains(c.include, d) {

@@ -192,7 +192,7 @@ func (c *composer) earlier(w *source, d *decl, loads, dynamic *[]string) {
 		if !replaced || c.seeded[n] {
 			as = append(as, n)
 		}
-		k := d.kept[n]
+		k := c.kept(d, n)
 		if k == nil && d.hasValue() {
 			again = true
 			called[n] = as[0]
@@ -215,12 +215,12 @@ func (c *composer) earlier(w *source, d *decl, loads, dynamic *[]string) {
 		}
 	}
 	if again {
-		c.remade(w, d, called)
+		c.again(w, d, called)
 	}
 }
 
-// remade writes a variable's own declaration again.
-func (c *composer) remade(w *source, d *decl, called map[string]string) {
+// again writes a variable's own declaration again.
+func (c *composer) again(w *source, d *decl, called map[string]string) {
 	edits := slices.Clone(d.edits)
 	name := func(id *ast.Ident) {
 		to := called[id.Name]
@@ -293,7 +293,7 @@ func (c *composer) variables(w *source) (saves []string) {
 			continue
 		}
 		for _, n := range d.names {
-			if _, replaced := c.cur[n]; !replaced && c.live(d, n) && !d.remade(n) {
+			if _, replaced := c.cur[n]; !replaced && c.live(d, n) && !c.remade(d, n) {
 				saves = append(saves, n)
 			}
 		}
@@ -555,7 +555,7 @@ func (c *composer) program() *Program {
 	}
 	for _, d := range c.include {
 		for _, n := range d.names {
-			if d.isVar() && c.live(d, n) && d.remade(n) {
+			if d.isVar() && c.live(d, n) && c.remade(d, n) {
 				p.Remade = append(p.Remade, n)
 			}
 		}

@@ -202,22 +202,40 @@ func (s *State) commit(p *Program) {
 // name in it: they are made again.
 func (s *State) dropValues(name string) {
 	gone := map[string]bool{name: true}
-	for more := true; more; {
-		more = false
-		for n, d := range s.names {
-			if d.kind == typeItem && !gone[n] && overlap(d.uses, gone) {
-				gone[n], more = true, true
-			}
-		}
-	}
+	s.spread(gone)
 	for _, d := range s.names {
-		for v, t := range d.types {
-			if overlap(mainTypes(t), gone) && d.kept[v] != nil {
+		for v := range d.types {
+			if k := d.kept[v]; k != nil && overlap(d.holds(v), gone) {
 				delete(d.kept, v)
 				d.whyNot[v] = "type " + name + " was declared anew"
 			}
 		}
 	}
+}
+
+// spread adds to types of the notebook those that are made of them.
+func (s *State) spread(to map[string]bool) {
+	for more := true; more; {
+		more = false
+		for n, d := range s.names {
+			if d.kind == typeItem && !to[n] && overlap(d.uses, to) {
+				to[n], more = true, true
+			}
+		}
+	}
+}
+
+// holds lists the notebook's types that the kept value of a variable has in it.
+func (d *decl) holds(name string) map[string]bool {
+	found := mainTypes(d.types[name])
+	if k := d.kept[name]; k != nil {
+		for _, t := range k.Dynamic {
+			for _, part := range strings.Split(t, "{main}.")[1:] {
+				found[leadingName(part)] = true
+			}
+		}
+	}
+	return found
 }
 
 func overlap(a, b map[string]bool) bool {

@@ -21,7 +21,9 @@ import (
 // Cells is by what the proxy makes programs of cells.
 type Cells struct {
 	Builder *build.Builder
-	Dir     string // where cells, builder, shims and proxy leave each other files
+	Dir     string          // where cells, builder, shims and proxy leave each other files
+	Gopls   bool            // gonb starts a language server
+	Models  func() []string // names of models that need no download
 }
 
 // own are the magics that the proxy answers itself, with what each does.
@@ -143,6 +145,9 @@ func (p *Proxy) before(b *Back, r *request, req gonbExecute, list []cell.Magic) 
 		if !mine {
 			if m.Name() == "%goflags" {
 				p.goflags = len(strings.Fields(m.Text)) > 1
+			}
+			if strings.HasPrefix(m.Name(), "%with_") { // gonb asks for the input itself
+				os.Remove(filepath.Join(p.cells.Dir, shim.StdinFile))
 			}
 			forGonb = append(forGonb, m.Text)
 			continue

@@ -68,7 +68,9 @@ func (p *Proxy) execute(m *wire.Message) {
 		return
 	}
 	p.inputEcho(r, req)
+	endInput := p.openInput(r, req.AllowStdin)
 	f, alive := p.runCell(b, r, req)
+	endInput()
 	r.mu.Lock()
 	interrupted := r.interrupted
 	r.mu.Unlock()
@@ -242,59 +244,4 @@ func gonbError(reply *wire.Message) *failure {
 		return nil
 	}
 	return &c.failure
-}
-
-// relayQuery asks gonb to complete or inspect, or answers empty if it cannot.
-func (p *Proxy) relayQuery(m *wire.Message, replyType string, empty any) {
-	select {
-	case <-p.ready:
-	default: // still starting: nobody waits minutes for a completion
-		p.reply(p.front.shell, replyType, m, empty)
-		return
-	}
-	b := p.current()
-	if b == nil || !queryIsWhole(m) {
-		p.reply(p.front.shell, replyType, m, empty)
-		return
-	}
-	r := newRequest(m)
-	p.begin(r) // before gonb knows of it: its first messages must find it
-	defer p.begin(nil)
-	if b.send(m) != nil {
-		p.reply(p.front.shell, replyType, m, empty)
-		return
-	}
-	reply, alive := p.await(b, r.msg.Header.MsgID, r.idle)
-	if !alive {
-		p.reply(p.front.shell, replyType, m, empty)
-		return
-	}
-	var content map[string]any
-	if reply.Decode(&content) != nil {
-		content = nil
-	}
-	p.reply(p.front.shell, replyType, m, orElse(content, empty))
-}
-
-func orElse(content map[string]any, empty any) any {
-	if content == nil {
-		return empty
-	}
-	return content
-}
-
-// queryIsWhole tells whether a completion or inspection has what gonb reads
-// without looking: gonb ends when a field is missing.
-func queryIsWhole(m *wire.Message) bool {
-	var req map[string]any
-	if m.Decode(&req) != nil {
-		return false
-	}
-	_, code := req["code"].(string)
-	_, pos := req["cursor_pos"].(float64)
-	if _, ok := req["detail_level"].(float64); !ok {
-		req["detail_level"] = 0
-		m.SetContent(req)
-	}
-	return code && pos
 }

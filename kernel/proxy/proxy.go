@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/golens/golens/kernel/cell"
+	"github.com/golens/golens/kernel/gopls"
 	"github.com/golens/golens/kernel/wire"
 )
 
@@ -14,6 +15,8 @@ import (
 type Hooks struct {
 	// Interrupt stops what gonb runs at the moment: a build, a cell, a ! line.
 	Interrupt func()
+	// Group is the process group of gonb and of what it runs.
+	Group func() int
 	// Shutdown ends gonb and the host. It returns when they are gone.
 	Shutdown func(restart bool)
 	// ShellStatus returns the exit status that a failing ! line of the running
@@ -41,6 +44,7 @@ type Proxy struct {
 
 	// What follows is of the goroutine that answers the shell's requests.
 	cells   Cells
+	helper  *gopls.Client // nil if there is none; set before helped is closed
 	state   *cell.State
 	told    map[string]int // variables made again of which it was told, and their cells
 	goflags bool           // %goflags has set some
@@ -54,8 +58,11 @@ type Proxy struct {
 	ready   chan struct{} // closed once back or failure is set
 	failure error         // why there is no back
 	running *request      // what gonb works on, nil between requests
+	input   *input        // its standard input, nil if nothing can be typed
+	endDial func()        // ends the wait for the language server, nil without one
 	notices []string      // lines for people who wait for the first cell
 
+	helped  chan struct{} // closed once the language server answers, or will not
 	ended   chan struct{} // closed after a shutdown was answered
 	endOnce sync.Once
 }
@@ -75,7 +82,7 @@ func Listen(ctx context.Context, conn wire.Connection, hooks Hooks) (*Proxy, err
 		queue: newQueue(),
 		state: cell.NewState(), told: map[string]int{},
 		ready: make(chan struct{}),
-		ended: make(chan struct{}),
+		ended: make(chan struct{}), helped: make(chan struct{}),
 	}
 	p.history.session = 1
 	go p.receive(f.shell, p.onShell)
@@ -104,6 +111,13 @@ func (p *Proxy) Connect(b *Back, cells Cells) {
 	p.mu.Unlock()
 	go p.relayPublished(b)
 	go p.relayPrompts(b)
+	if cells.Gopls {
+		ctx, cancel := context.WithCancel(p.ctx)
+		p.mu.Lock()
+		p.endDial = cancel
+		p.mu.Unlock()
+		go p.dialGopls(ctx)
+	}
 	close(p.ready)
 }
 

@@ -57,6 +57,9 @@ func (p *Proxy) provenance(m *wire.Message) {
 
 // onStdin takes an answer to a prompt of gonb's.
 func (p *Proxy) onStdin(m *wire.Message) {
+	if p.typed(m) {
+		return
+	}
 	if b := p.current(); b != nil {
 		_ = b.stdin.Send(m)
 	}
@@ -154,14 +157,9 @@ func (p *Proxy) work() {
 				p.execute(m)
 			}
 		case "complete_request":
-			if own, ok := completeCommand(m); ok {
-				p.reply(p.front.shell, "complete_reply", m, own)
-			} else {
-				p.relayQuery(m, "complete_reply", emptyCompletion(m))
-			}
+			p.reply(p.front.shell, "complete_reply", m, p.complete(m))
 		case "inspect_request":
-			p.relayQuery(m, "inspect_reply", map[string]any{
-				"status": "ok", "found": false, "data": map[string]any{}, "metadata": map[string]any{}})
+			p.reply(p.front.shell, "inspect_reply", m, p.inspect(m))
 		case "kernel_info_request":
 			p.reply(p.front.shell, "kernel_info_reply", m, p.kernelInfo())
 		case "is_complete_request":

@@ -25,6 +25,7 @@ var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 type page struct {
 	Title      string
 	Style      template.CSS
+	Nav        *nav // nil: the page stands alone
 	Contents   []heading
 	Cells      []cellView
 	Failed     *failedView
@@ -57,12 +58,22 @@ const tocFrom = 5
 
 // HTML returns nb as one self-contained HTML page.
 func HTML(nb *notebook.Notebook, name string, facts Provenance, failed *FailedCell) ([]byte, error) {
-	p := &page{Style: template.CSS(styleSource), Provenance: facts.list()}
+	return pageHTML(nb, name, facts, failed, nil)
+}
+
+func pageHTML(nb *notebook.Notebook, name string, facts Provenance, failed *FailedCell, around *nav) ([]byte, error) {
+	p := &page{Style: template.CSS(styleSource), Provenance: facts.list(), Nav: around}
 	md := newMarkdown()
 	stopped := false
 	code := 0
 	for i, c := range nb.Cells {
 		var v cellView
+		if c.Type == notebook.Code {
+			code++
+		}
+		if c.Tagged(notebook.RemoveCell) {
+			continue
+		}
 		switch c.Type {
 		case notebook.Markdown:
 			markup, err := md.html(c.Source)
@@ -77,16 +88,20 @@ func HTML(nb *notebook.Notebook, name string, facts Provenance, failed *FailedCe
 		case notebook.Raw:
 			v.Prose = template.HTML("<pre>" + template.HTMLEscapeString(c.Source) + "</pre>")
 		default:
-			code++
 			if strings.TrimSpace(c.Source) == "" && len(c.Outputs) == 0 {
 				continue
 			}
-			v.Code = template.HTML(highlight(c.Source, "go"))
+			if !c.Tagged(notebook.RemoveInput) {
+				v.Code = template.HTML(highlight(c.Source, "go"))
+			}
 			v.Count = c.Count
 			p.HasCode = true
 			v.Anchor = fmt.Sprintf("cell-%d", code)
 			v.NotRun = stopped
 			for _, o := range c.Outputs {
+				if c.Tagged(notebook.RemoveOutput) {
+					break
+				}
 				markup, err := p.outputHTML(o)
 				if err != nil {
 					return nil, fmt.Errorf("cell %d: %w", i+1, err)

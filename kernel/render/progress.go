@@ -30,7 +30,7 @@ func newProgress(w io.Writer, nb *notebook.Notebook) *progress {
 		p.live = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
 	}
 	for _, c := range nb.Cells {
-		if c.Type == notebook.Code && strings.TrimSpace(c.Source) != "" {
+		if runs(c) {
 			p.total++
 		}
 	}

@@ -16,14 +16,15 @@ import (
 
 // Provenance says what made a report.
 type Provenance struct {
-	Notebook string        // file name
-	Hash     string        // SHA-256 of the notebook as it was read
-	Golens   string        // version and revision
-	Go       string        // of the cells
-	System   string        // operating system, architecture, processors
-	Started  time.Time     // of the run
-	Took     time.Duration // of the run
-	Models   []Model       // that the cells asked, in the order of first use
+	Notebook   string        // file name
+	Hash       string        // SHA-256 of the notebook as it was read
+	Golens     string        // version and revision
+	Go         string        // of the cells
+	System     string        // operating system, architecture, processors
+	Started    time.Time     // of the run
+	Took       time.Duration // of the run
+	Parameters []string      // that the run set, as name=value
+	Models     []Model       // that the cells asked, in the order of first use
 }
 
 // Model is a model that cells asked, as the model host reports it.
@@ -49,6 +50,7 @@ func (p Provenance) list() []fact {
 	if !p.Started.IsZero() {
 		facts = append(facts, fact{"Run", p.Started.UTC().Format("2006-01-02 15:04 UTC") + fmt.Sprintf(", %.1f s", p.Took.Seconds())})
 	}
+	facts = append(facts, fact{"Parameters", strings.Join(p.Parameters, ", ")})
 	for _, m := range p.Models {
 		facts = append(facts, fact{"Model", m.String()})
 	}
@@ -59,9 +61,16 @@ func (p Provenance) list() []fact {
 func (m Model) String() string {
 	parts := []string{m.Model + " " + short("", m.Config), "weights sha256 " + m.Weights, m.Processing, "backend " + m.Backend}
 	for _, verb := range slices.Sorted(maps.Keys(m.Requests)) {
-		parts = append(parts, fmt.Sprintf("%d %s requests", m.Requests[verb], verb))
+		parts = append(parts, plural(m.Requests[verb], verb+" request"))
 	}
 	return strings.Join(parts, "; ")
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func short(label, text string) string {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,14 +20,26 @@ import (
 // Config says what to render and how.
 type Config struct {
 	Notebook string        // the .ipynb file to run
-	HTML     string        // where to write the page; "": beside the notebook, as .html
-	Executed string        // where to write the executed notebook; "": nowhere
+	HTML     string        // where to write the page; "": beside the notebook, as .html; "-": to Stdout
+	Executed string        // where to write the executed notebook; "": nowhere; "-": to Stdout
 	Timeout  time.Duration // time limit of each cell; 0: none
 	Kernel   []string      // the kernel's command; "{connection_file}" is replaced
 	Env      []string      // added to the kernel's environment
 	Source   string        // folder of golens' sources, whose revision is reported
 	Terminal io.Writer     // where progress is shown; nil: nowhere
+	Stdout   io.Writer     // nil: os.Stdout
 	Log      io.Writer     // the kernel's log; nil: dropped
+
+	// Parameters are values for variables of the cell tagged "parameters".
+	Parameters []notebook.Parameter
+
+	nav *nav // of a page in a site
+}
+
+// nav is where a page of a site leads.
+type nav struct {
+	Index         string // title of the index
+	Before, After *link
 }
 
 // FailedCell is the error of Run when a cell failed. What ran was written.
@@ -49,31 +62,75 @@ func (f *FailedCell) Error() string { return f.Name() + " failed: " + f.Err.Erro
 // Unwrap returns the reason.
 func (f *FailedCell) Unwrap() error { return f.Err }
 
-// Run runs the notebook in a new kernel and writes the page and, if asked for,
-// the executed notebook. If a cell fails, the rest is not run, all that ran is
-// written, and the error is a *FailedCell.
-func Run(ctx context.Context, cfg Config) error {
+// Check finds what can be known to be wrong before anything runs: a notebook that
+// cannot be read or is for another kernel, parameters that it does not have, and
+// files that cannot be written.
+func Check(cfg Config) error {
+	_, _, err := prepare(cfg.withDefaults())
+	return err
+}
+
+func (cfg Config) withDefaults() Config {
 	if cfg.Terminal == nil {
 		cfg.Terminal = io.Discard
+	}
+	if cfg.Stdout == nil {
+		cfg.Stdout = os.Stdout
 	}
 	if cfg.HTML == "" {
 		cfg.HTML = strings.TrimSuffix(cfg.Notebook, filepath.Ext(cfg.Notebook)) + ".html"
 	}
-	data, err := os.ReadFile(cfg.Notebook)
-	if err != nil {
-		return err
+	return cfg
+}
+
+// prepare reads the notebook, gives it its parameters and checks where the
+// results are to go.
+func prepare(cfg Config) (nb *notebook.Notebook, data []byte, err error) {
+	if data, err = os.ReadFile(cfg.Notebook); err != nil {
+		return nil, nil, err
 	}
-	nb, err := notebook.Read(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", cfg.Notebook, err)
+	if nb, err = notebook.Read(data); err == nil {
+		err = ours(nb)
 	}
-	if err := writable(cfg.Notebook, cfg.HTML, cfg.Executed); err != nil {
+	if err == nil {
+		err = nb.Set(cfg.Parameters)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", cfg.Notebook, err)
+	}
+	return nb, data, writable(cfg.Notebook, cfg.HTML, cfg.Executed)
+}
+
+// ours refuses a notebook of another language.
+func ours(nb *notebook.Notebook) error {
+	name, language := nb.Kernel()
+	if strings.EqualFold(language, "go") || language == "" && (name == "" || name == "golens" || name == "gonb") {
+		return nil
+	}
+	if language != "" {
+		language = " (" + language + ")"
+	}
+	return fmt.Errorf("the notebook is for the kernel %s%s; golens runs Go", cmp.Or(name, "that it does not name"), language)
+}
+
+// Run runs the notebook in a new kernel and writes the page and, if asked for,
+// the executed notebook. If a cell fails, the rest is not run, all that ran is
+// written, and the error is a *FailedCell; so it is, wrapping ctx's error, when ctx
+// ends. Tags of cells are heeded: raises-exception, skip-execution, remove-input,
+// remove-output and remove-cell.
+func Run(ctx context.Context, cfg Config) error {
+	cfg = cfg.withDefaults()
+	nb, data, err := prepare(cfg)
+	if err != nil {
 		return err
 	}
 	nb.Clear()
 	facts := Provenance{
 		Notebook: filepath.Base(cfg.Notebook), Hash: hash(data),
 		Golens: GolensVersion(ctx, cfg.Source), System: System(), Started: time.Now(),
+	}
+	for _, p := range cfg.Parameters {
+		facts.Parameters = append(facts.Parameters, p.Name+"="+p.Value)
 	}
 	failed, err := execute(ctx, cfg, nb, &facts)
 	if err != nil {
@@ -91,25 +148,35 @@ func Run(ctx context.Context, cfg Config) error {
 
 // write writes the results.
 func write(cfg Config, nb *notebook.Notebook, facts Provenance, failed *FailedCell) error {
-	page, err := HTML(nb, cfg.Notebook, facts, failed)
+	page, err := pageHTML(nb, cfg.Notebook, facts, failed, cfg.nav)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(cfg.HTML, page); err != nil {
+	if err := cfg.put(cfg.HTML, page); err != nil || cfg.Executed == "" {
 		return err
 	}
-	fmt.Fprintf(cfg.Terminal, "%s written (%d KB)\n", cfg.HTML, (len(page)+1023)/1024)
-	if cfg.Executed == "" {
-		return nil
+	if failed == nil {
+		nb.Stamp()
 	}
 	out, err := nb.Write()
 	if err != nil {
 		return err
 	}
-	if err := writeFile(cfg.Executed, out); err != nil {
+	return cfg.put(cfg.Executed, out)
+}
+
+// put writes one result.
+func (cfg Config) put(path string, data []byte) error {
+	if path == stdout {
+		if _, err := cfg.Stdout.Write(data); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+		return nil
+	}
+	if err := writeFile(path, data); err != nil {
 		return err
 	}
-	fmt.Fprintf(cfg.Terminal, "%s written\n", cfg.Executed)
+	fmt.Fprintf(cfg.Terminal, "%s written (%d KB)\n", path, (len(data)+1023)/1024)
 	return nil
 }
 
@@ -132,7 +199,7 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 	nb.Metadata["language_info"] = s.Info.Language
 	number := 0
 	for i, c := range nb.Cells {
-		if c.Type != notebook.Code || strings.TrimSpace(c.Source) == "" {
+		if !runs(c) {
 			continue
 		}
 		number++
@@ -142,19 +209,34 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 		c.Outputs, c.Count = slices.DeleteFunc(out.List, isProgress), out.Count
 		show.end(err == nil)
 		if err != nil && ctx.Err() != nil {
-			return nil, ctx.Err()
+			err = fmt.Errorf("interrupted (%w)", ctx.Err())
 		}
 		if err != nil {
 			withError(c, err)
+			var cell *session.CellError
+			if c.Tagged(notebook.RaisesException) && ctx.Err() == nil && errors.As(err, &cell) && !cell.TimedOut {
+				continue
+			}
 			failed = &FailedCell{Index: i, Number: number, Total: show.total, Line: firstLine(c.Source), Err: err}
 			break
 		}
 	}
-	if raw, err := s.Ask(ctx, "golens_provenance"); err == nil {
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+	defer cancel()
+	if raw, err := s.Ask(ask, "golens_provenance"); err == nil {
 		// Not having it is no failure: other kernels do not know the question.
 		_ = json.Unmarshal(raw, facts)
 	}
 	return failed, nil
+}
+
+// askLimit is how long the kernel may take to say what it ran on: a kernel that
+// was interrupted may take longer, and is not waited for.
+const askLimit = 2 * time.Second
+
+// runs tells whether the cell is to be run.
+func runs(c *notebook.Cell) bool {
+	return c.Type == notebook.Code && strings.TrimSpace(c.Source) != "" && !c.Tagged(notebook.SkipExecution)
 }
 
 // withError adds err to a cell's outputs if the kernel could not.

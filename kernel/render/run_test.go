@@ -125,6 +125,94 @@ func TestRunStopsAtAFailingCell(t *testing.T) {
 	}
 }
 
+func TestTagsOfRunCells(t *testing.T) {
+	dir := t.TempDir()
+	nb := &notebook.Notebook{Metadata: map[string]any{}}
+	for _, c := range []struct {
+		source string
+		tag    any
+	}{
+		{"var n, name = 2, \"x\"", notebook.Parameters},
+		{"%%\nfmt.Println(\"n\", n, name)", ""},
+		{"%%\npanic(\"wanted\")", notebook.RaisesException},
+		{"%%\nfmt.Println(\"ski\" + \"pped\")", notebook.SkipExecution},
+		{"%%\nfmt.Println(\"la\" + \"st\")", ""},
+	} {
+		nb.Cells = append(nb.Cells, &notebook.Cell{Type: notebook.Code, Source: c.source, Metadata: map[string]any{"tags": []any{c.tag}}})
+	}
+	data, err := nb.Write()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing.Short() {
+		t.Skip("-short: starts a kernel, which builds and runs programs; run without -short")
+	}
+	path := filepath.Join(dir, "n.ipynb")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = render.Run(context.Background(), render.Config{Notebook: path, HTML: "-", Stdout: &out, Executed: filepath.Join(dir, "out.ipynb"),
+		Parameters: []notebook.Parameter{{Name: "n", Value: "7"}}, Timeout: 2 * time.Minute, Kernel: kerneltest.Command(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, there := range map[string]bool{"n 7 x": true, "wanted": true, "skipped": false, ">last</pre>": true, "<dd>n=7</dd>": true} {
+		if strings.Contains(out.String(), want) != there {
+			t.Errorf("%s: there is %v, want %v", want, !there, there)
+		}
+	}
+	if data, err = os.ReadFile(filepath.Join(dir, "out.ipynb")); err != nil {
+		t.Fatal(err)
+	}
+	if nb, err = notebook.Read(data); err != nil || len(nb.Cells) != 6 || !nb.Fresh() {
+		t.Errorf("%d cells, %v", len(nb.Cells), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.html")); len(left) > 0 {
+		t.Errorf("written: %v", left)
+	}
+}
+
+// An interrupt ends the run at once, and what ran is kept.
+func TestInterruptKeepsWhatRan(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts a kernel, which builds and runs programs; run without -short")
+	}
+	dir := t.TempDir()
+	mark := filepath.Join(dir, "mark")
+	path := write(t, dir, "%%\nfmt.Println(\"one\")", "%%\nfmt.Println(\"two\")\nos.WriteFile(\""+mark+"\", nil, 0o644)\ntime.Sleep(time.Hour)", "%%\nfmt.Println(\"three\")")
+	ctx, cancel := context.WithCancel(context.Background())
+	var at time.Time
+	go func() {
+		for {
+			if _, err := os.Stat(mark); err == nil {
+				time.Sleep(100 * time.Millisecond) // what was printed is on its way
+				at = time.Now()
+				cancel()
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	err := render.Run(ctx, render.Config{Notebook: path, Kernel: kerneltest.Command(t)})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	// The kernel has 5 seconds to end by itself; an interrupt does not wait for that.
+	if took := time.Since(at); took > 4*time.Second {
+		t.Errorf("ended after %v", took)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "n.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"This run stopped at", ">one</pre>", ">two</pre>", "interrupted", "not run"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
 func TestTimeLimit(t *testing.T) {
 	page, _, _, err := run(t, "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Minute)")
 	if err == nil || !strings.Contains(err.Error(), "stopped after 1s") || !strings.Contains(page, "begun") {
@@ -138,6 +226,10 @@ func TestRunRefuses(t *testing.T) {
 	if err := os.WriteFile(bad, []byte(`{"cells": `), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	python := filepath.Join(dir, "python.ipynb")
+	if err := os.WriteFile(python, []byte(`{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "python3", "language": "python"}}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	good := write(t, dir)
 	for _, test := range []struct {
 		name string
@@ -145,6 +237,9 @@ func TestRunRefuses(t *testing.T) {
 		want string
 	}{
 		{"no notebook", render.Config{Notebook: filepath.Join(dir, "none.ipynb")}, "no such file"},
+		{"another kernel", render.Config{Notebook: python}, "python.ipynb: the notebook is for the kernel python3 (python); golens runs Go"},
+		{"no such parameter", render.Config{Notebook: good, Parameters: []notebook.Parameter{{Name: "n", Value: "1"}}}, `no cell is tagged "parameters"`},
+		{"standard output twice", render.Config{Notebook: good, HTML: "-", Executed: "-"}, "cannot write both"},
 		{"not a notebook", render.Config{Notebook: bad}, "bad.ipynb: not a notebook"},
 		{"no folder for the page", render.Config{Notebook: good, HTML: filepath.Join(dir, "no", "x.html")}, "cannot write"},
 		{"no kernel", render.Config{Notebook: good, Kernel: []string{"/nonexistent"}}, "starting the kernel"},

@@ -78,6 +78,9 @@ func regular(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
+// stdout is the name of standard output.
+const stdout = "-"
+
 // writable checks, before minutes of computing, that files can be made where
 // the results are to go, and that they replace neither the notebook nor each
 // other. The executed notebook alone may take the notebook's place.
@@ -87,7 +90,7 @@ func writable(notebook, html, executed string) error {
 		return err
 	}
 	for _, p := range []string{html, executed} {
-		if p == "" {
+		if p == "" || p == stdout {
 			continue
 		}
 		old, err := regular(p)
@@ -114,6 +117,9 @@ func writable(notebook, html, executed string) error {
 func same(a, b string) bool {
 	if a == "" || b == "" {
 		return false
+	}
+	if a == stdout || b == stdout {
+		return a == b
 	}
 	dirA, errA := os.Stat(filepath.Dir(a))
 	dirB, errB := os.Stat(filepath.Dir(b))

@@ -31,6 +31,9 @@ type Limits struct {
 	// Grace is how long an interrupted cell may take to end before the kernel
 	// is given up; 0: 15 seconds, thrice what gonb grants a cell.
 	Grace time.Duration
+	// Input answers a program that asks for a line of input; nil: it finds its
+	// input at an end.
+	Input func(prompt string) string
 }
 
 // Outputs collects what a cell shows, in order.
@@ -54,7 +57,7 @@ func (s *Session) Execute(ctx context.Context, code string, limits Limits, show 
 	out := &Outputs{}
 	req := wire.New("execute_request", s.id, nil, map[string]any{
 		"code": code, "silent": false, "store_history": true,
-		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": true,
+		"user_expressions": map[string]any{}, "allow_stdin": limits.Input != nil, "stop_on_error": true,
 	})
 	if err := s.shell.Send(req); err != nil {
 		return out, s.dead(err)
@@ -90,6 +93,15 @@ func (s *Session) Execute(ctx context.Context, code string, limits Limits, show 
 		case m := <-s.replies:
 			if m.ParentID() == req.Header.MsgID {
 				reply = m
+			}
+		case m := <-s.prompts:
+			var c struct{ Prompt string }
+			if limits.Input == nil || m.ParentID() != req.Header.MsgID || m.Decode(&c) != nil {
+				break
+			}
+			answer := wire.New("input_reply", s.id, m, map[string]any{"value": limits.Input(c.Prompt)})
+			if err := s.stdin.Send(answer); err != nil {
+				return out, s.dead(err)
 			}
 		case <-deadline:
 			timedOut = true

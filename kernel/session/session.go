@@ -42,9 +42,11 @@ type Session struct {
 	cancel              context.CancelFunc
 	id                  string
 	shell, control      *wire.Socket
+	stdin               *wire.Socket
 	iopub               *wire.Socket
 	published           chan *wire.Message
 	replies, ctlReplies chan *wire.Message
+	prompts             chan *wire.Message
 	closeOnce           sync.Once
 	Info                Info // what the kernel says of itself
 }
@@ -119,14 +121,15 @@ func (s *Session) connect(conn wire.Connection, ready time.Duration) error {
 		to   **wire.Socket
 		kind zmtp.Kind
 		port int
-	}{{&s.iopub, zmtp.Sub, conn.IOPubPort}, {&s.shell, zmtp.Dealer, conn.ShellPort}, {&s.control, zmtp.Dealer, conn.ControlPort}} {
+	}{{&s.iopub, zmtp.Sub, conn.IOPubPort}, {&s.shell, zmtp.Dealer, conn.ShellPort}, {&s.control, zmtp.Dealer, conn.ControlPort},
+		{&s.stdin, zmtp.Dealer, conn.StdinPort}} {
 		socket, err := conn.Dial(s.ctx, d.kind, d.port, s.id, ready)
 		if err != nil {
 			return s.dead(fmt.Errorf("connecting to the kernel: %w", err))
 		}
 		*d.to = socket
 	}
-	s.published, s.replies, s.ctlReplies = s.pump(s.iopub), s.pump(s.shell), s.pump(s.control)
+	s.published, s.replies, s.ctlReplies, s.prompts = s.pump(s.iopub), s.pump(s.shell), s.pump(s.control), s.pump(s.stdin)
 	asked, answered, heard := 0, 0, false
 	tick := time.NewTicker(between)
 	defer tick.Stop()
@@ -227,7 +230,7 @@ func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		defer s.dir.Remove()
 		defer s.cancel()
-		if s.control != nil {
+		if s.control != nil && s.ctx.Err() == nil { // else the way to it is closed: a signal must do
 			_ = s.control.Send(wire.New("shutdown_request", s.id, nil, map[string]any{"restart": false}))
 			select {
 			case <-s.exited:

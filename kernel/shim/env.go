@@ -28,5 +28,6 @@ const (
 	ProgramFile = "program"      // compiled and linked
 	SourceFile  = "source.go"    // to be built by the go command
 	ErrorsFile  = "build-errors" // what the go command says of it
+	StdinFile   = "stdin"        // a link to what programs and ! lines read
 	RealImports = "goimports"    // there while gonb has a cell of its own to compose
 )

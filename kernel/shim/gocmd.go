@@ -1,7 +1,6 @@
 package shim
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,16 +53,19 @@ func program(args []string) (done bool, err error) {
 	if dir == "" {
 		return false, nil
 	}
-	if i := slices.Index(args, "-o"); i >= 0 && i+1 < len(args) {
-		err := os.Rename(filepath.Join(dir, ProgramFile), args[i+1])
-		if err == nil || !errors.Is(err, os.ErrNotExist) {
-			return true, err
-		}
+	i := slices.Index(args, "-o")
+	if i < 0 || i+1 == len(args) {
+		return false, nil
+	}
+	out := args[i+1]
+	if _, err := os.Stat(filepath.Join(dir, ProgramFile)); err == nil {
+		return true, launch(out, filepath.Join(dir, ProgramFile))
 	}
 	source, err := os.ReadFile(filepath.Join(dir, SourceFile))
 	if err != nil {
 		return false, nil // gonb's own cell
 	}
+	os.Remove(out) // the go command does not write over a script
 	name := "main.go"
 	if args[0] == "test" {
 		name = "main_test.go"
@@ -73,16 +75,32 @@ func program(args []string) (done bool, err error) {
 	}
 	cmd := exec.Command(os.Getenv(EnvGo), CellFlags(args)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PATH="+os.Getenv(EnvBasePath), Workspace(os.Getenv(envCellDir)))
-	out, err := cmd.CombinedOutput()
+	said, err := cmd.CombinedOutput()
 	if err == nil {
-		return true, nil
+		return true, launch(out, out)
 	}
-	out = append(out, "\n"+err.Error()...)
-	if e := os.WriteFile(filepath.Join(dir, ErrorsFile), out, 0o600); e != nil {
+	said = append(said, "\n"+err.Error()...)
+	if e := os.WriteFile(filepath.Join(dir, ErrorsFile), said, 0o600); e != nil {
 		return true, e
 	}
 	return true, err
 }
+
+// launch puts the program, and in its place a script that starts it with the
+// cell's standard input: gonb gives it a pipe that never ends.
+func launch(out, program string) error {
+	to := out + ".program"
+	if err := os.Rename(program, to); err != nil {
+		return err
+	}
+	stdin := filepath.Join(os.Getenv(keep.Env), StdinFile)
+	script := fmt.Sprintf("#!/bin/sh\nif [ -e %[2]s ]; then exec %[1]s \"$@\" <%[2]s; fi\nexec %[1]s \"$@\"\n", quote(to), quote(stdin))
+	os.Remove(out)
+	return os.WriteFile(out, []byte(script), 0o700)
+}
+
+// quote writes a path for the shell.
+func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
 // inCellDir tells whether the working directory is where gonb builds cells.
 func inCellDir() bool {

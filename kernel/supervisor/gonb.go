@@ -78,14 +78,15 @@ func startGonb(s *supervisor) (*gonbProcess, error) {
 
 // bashEnv is what every bash reads first: those started by gonb leave their
 // exit status behind when they fail, and do nothing if an earlier one of the
-// same cell has failed.
+// same cell has failed. The command of a ! line has the cell's standard input.
 func bashEnv(gonb int) string {
 	return fmt.Sprintf(`unset BASH_ENV
 if [ "$PPID" = %d ]; then
   if [ -s "$%[2]s" ]; then exit 1; fi
+  case $- in *c*) [ -e "$%[3]s/%[4]s" ] && exec <"$%[3]s/%[4]s" ;; esac
   trap '__golens=$?; [ $__golens -eq 0 ] || echo -n $__golens > "$%[2]s"' EXIT
 fi
-`, gonb, shim.EnvShellFailed)
+`, gonb, shim.EnvShellFailed, keep.Env, shim.StdinFile)
 }
 
 // prepare fills the work folder.

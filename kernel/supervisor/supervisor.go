@@ -39,6 +39,7 @@ type supervisor struct {
 	mu       sync.Mutex // guards what follows
 	host     *hostProcess
 	gonb     *gonbProcess
+	builder  *build.Builder
 	stopping bool // nothing more may be started
 
 	building   context.Context // ends when builds are to stop
@@ -79,6 +80,7 @@ func Run(ctx context.Context, cfg Config) error {
 	s.tools = tools
 	s.proxy, err = proxy.Listen(ctx, front, proxy.Hooks{
 		Interrupt:   s.interrupt,
+		Group:       s.group,
 		Shutdown:    func(bool) { s.stop() },
 		ShellStatus: s.shellStatus,
 		Provenance:  s.provenance,
@@ -193,7 +195,10 @@ func (s *supervisor) cellTools() proxy.Cells {
 		},
 	})
 	go b.Refresh(s.ctx) // the first cell waits for the rest of it
-	return proxy.Cells{Builder: b, Dir: s.cells()}
+	s.mu.Lock()
+	s.builder = b
+	s.mu.Unlock()
+	return proxy.Cells{Builder: b, Dir: s.cells(), Gopls: !s.cfg.NoGopls, Models: s.tools.Models}
 }
 
 // spawn starts the host and gonb, unless the kernel is ending already.
@@ -222,11 +227,15 @@ func (s *supervisor) stop() {
 		defer s.mu.Unlock()
 		s.stopping = true
 		os.Remove(s.guardFile()) // from here on the host need not clean up
+		s.proxy.EndHelper()
 		if s.gonb != nil {
 			s.gonb.end()
 		}
 		if s.host != nil {
 			s.host.end()
+		}
+		if s.builder != nil {
+			s.builder.Close()
 		}
 	})
 	<-s.everything
@@ -239,6 +248,16 @@ func (s *supervisor) interrupt() {
 	if s.gonb != nil && !s.stopping {
 		s.gonb.interrupt()
 	}
+}
+
+// group is the process group of gonb.
+func (s *supervisor) group() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gonb == nil {
+		return 0
+	}
+	return s.gonb.cmd.Process.Pid
 }
 
 // shellStatus returns and forgets what a failing ! line left.

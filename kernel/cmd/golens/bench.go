@@ -28,10 +28,10 @@ what GPT-2 small costs and take half a gigabyte in the temporary folder
 		return err
 	}
 	if rest[0] != "ioi" {
-		return fmt.Errorf("bench: there is no analysis %q; there is ioi", rest[0])
+		return wrong("bench: there is no analysis %q; there is ioi", rest[0])
 	}
 	if *prompts < 1 || *greedy < 0 {
-		return fmt.Errorf("bench: %d prompts, %d searches; at least one prompt is needed", *prompts, *greedy)
+		return wrong("bench: %d prompts, %d searches; at least one prompt is needed", *prompts, *greedy)
 	}
 	return becomeHost(ctx, []string{"bench", rest[0], "-model=" + *name, fmt.Sprintf("-prompts=%d", *prompts), fmt.Sprintf("-greedy=%d", *greedy), fmt.Sprintf("-json=%t", *asJSON)})
 }

@@ -35,7 +35,7 @@ home. It makes models several times as fast as the engine that is built in.`)
 	}
 	ref, err := hub.Parse(rest[0])
 	if err != nil {
-		return fmt.Errorf("get: %w", err)
+		return wrong("get: %w", err)
 	}
 	bar := &bar{out: os.Stderr, live: isTerminal(os.Stderr)}
 	dir, err := hub.Get(ctx, ref, hub.Config{Update: true, Progress: bar.draw})

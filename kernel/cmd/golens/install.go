@@ -17,7 +17,7 @@ func place(f *flag.FlagSet) func() (kernelspec.Place, error) {
 	return func() (kernelspec.Place, error) {
 		switch {
 		case *user && *system, *prefix != "" && (*user || *system):
-			return kernelspec.Place{}, fmt.Errorf("%s: give one of -user, -prefix and -system", f.Name())
+			return kernelspec.Place{}, wrong("%s: give one of -user, -prefix and -system", f.Name())
 		case *prefix != "":
 			return kernelspec.Prefix(*prefix), nil
 		case *system:

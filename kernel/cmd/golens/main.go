@@ -6,7 +6,12 @@
 //	golens get MODEL          bring a model of the Hugging Face Hub
 //	golens get xla-cpu        bring a faster engine
 //
-// Run it without arguments for the rest. It links neither cgo nor the graph
+// Run it without arguments for the rest.
+//
+// The exit status is 0 if all went well, 1 if what was asked for failed, 2 if the
+// command was called wrongly, and 130 if it was interrupted.
+//
+// It links neither cgo nor the graph
 // library: those are in golens-host, which it builds and starts.
 package main
 
@@ -34,6 +39,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"render", "NOTEBOOK", "run a notebook and write it as one HTML file", renderCommand},
+		{"site", "FOLDER", "render all notebooks of a folder, with an index and a search", siteCommand},
 		{"install", "", "make the kernel known to Jupyter", installCommand},
 		{"uninstall", "", "make Jupyter forget it", uninstallCommand},
 		{"get", "MODEL|xla-cpu", "bring a model of the Hugging Face Hub, or a faster engine", getCommand},
@@ -45,8 +51,21 @@ func commands() []command {
 	}
 }
 
-// errUsage: what was wrong has been said.
+// errUsage is wrapped by the errors of a command that was called wrongly. By
+// itself it means that what was wrong has been said.
 var errUsage = errors.New("usage")
+
+// misuse is an error of a command that was called wrongly.
+type misuse struct{ error }
+
+// Is implements the interface of errors.Is.
+func (misuse) Is(target error) bool { return target == errUsage }
+
+// Unwrap returns the reason.
+func (m misuse) Unwrap() error { return m.error }
+
+// wrong makes an error of a command that was called wrongly.
+func wrong(format string, args ...any) error { return misuse{fmt.Errorf(format, args...)} }
 
 func main() {
 	if shim.Is(os.Args[0]) {
@@ -58,13 +77,16 @@ func main() {
 	switch err := run(ctx, os.Args[1:]); {
 	case err == nil:
 	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		os.Exit(2)
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "golens: interrupted")
 		os.Exit(130) // what a shell reports for an interrupt
 	default:
-		fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+		if err != errUsage {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+		}
+		if errors.Is(err, errUsage) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }
@@ -76,8 +98,13 @@ func run(ctx context.Context, args []string) error {
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
-		help(os.Stdout)
-		return nil
+		if len(args) == 1 {
+			help(os.Stdout)
+			return nil
+		}
+		args = []string{args[1], "-h"}
+	case "-version", "--version":
+		args[0] = "version"
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
@@ -94,7 +121,7 @@ func help(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  golens %-19s %s\n", strings.TrimSpace(c.name+" "+c.args), c.what)
 	}
-	fmt.Fprint(w, "\n`golens COMMAND -h` says more.\n")
+	fmt.Fprint(w, "\n`golens help COMMAND` says more. The exit status is 0 if all went well, 1 if what was\nasked for failed, 2 if the command was called wrongly, 130 if it was interrupted.\n")
 }
 
 // flags makes a command's flag set; parse it with its parse method.
@@ -130,7 +157,7 @@ func parse(f *flag.FlagSet, args []string, want int) ([]string, error) {
 			return nil, err
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name(), err)
+			return nil, wrong("%s: %w; `golens help %s` lists the flags", f.Name(), err, f.Name())
 		}
 		if f.NArg() == 0 {
 			break

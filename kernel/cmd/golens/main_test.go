@@ -77,6 +77,43 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+func TestHelpOfACommand(t *testing.T) {
+	var err error
+	for _, c := range commands() {
+		if c.name == "host" { // its flags are golens-host's
+			continue
+		}
+		text := said(t, &os.Stdout, func() { err = run(context.Background(), []string{"help", c.name}) })
+		if !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(text, "usage: golens "+c.name) {
+			t.Errorf("help %s: %v, %q", c.name, err, text)
+		}
+	}
+	text := said(t, &os.Stdout, func() { err = run(context.Background(), []string{"--version"}) })
+	if err != nil || !strings.HasPrefix(text, "golens ") {
+		t.Errorf("--version: %v, %q", err, text)
+	}
+}
+
+// TestExitStatus: 2 if the command was called wrongly, 1 if what it was asked for
+// failed.
+func TestExitStatus(t *testing.T) {
+	python := filepath.Join(t.TempDir(), "p.ipynb")
+	if err := os.WriteFile(python, []byte(`{"cells": [], "nbformat": 4, "metadata": {"kernelspec": {"name": "python3", "language": "python"}}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for args, wrongly := range map[string]bool{
+		"": true, "redner": true, "help redner": true, "render": true, "render a b": true, "render -x a": true, "render -p x a": true, "site " + t.TempDir(): true,
+		"install -user -system": true, "get ../gpt2": true, "bench acdc": true, "verify": true,
+		"render /nonexistent.ipynb": false, "render " + python: false, "kernel /nonexistent": false, "site -o " + t.TempDir() + " " + t.TempDir(): false,
+	} {
+		var err error
+		said(t, &os.Stderr, func() { err = run(context.Background(), strings.Fields(args)) })
+		if err == nil || errors.Is(err, errUsage) != wrongly {
+			t.Errorf("golens %s: called wrongly is %v, want %v (%v)", args, !wrongly, wrongly, err)
+		}
+	}
+}
+
 func TestFlagsMayFollowArguments(t *testing.T) {
 	f := flags("x", "")
 	o := f.String("o", "", "")
