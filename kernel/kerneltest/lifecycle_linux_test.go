@@ -226,7 +226,7 @@ func TestSocketsAreTheUsersAlone(t *testing.T) {
 			continue
 		}
 		sockets++
-		if filepath.Base(path) == "host.sock" && info.Mode().Perm() != 0o600 {
+		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, want 0600", path, info.Mode().Perm())
 		}
 		for dir := filepath.Dir(path); dir != p.dir; dir = filepath.Dir(dir) {
