@@ -61,3 +61,10 @@ func (i Info) String() string {
 
 // SocketEnv names the environment variable with the model host's socket.
 const SocketEnv = "GOLENS_SOCKET"
+
+// WeightsEnv names the environment variable that says how weights lie in memory:
+// "published" leaves the matrices of blocks as they are on disk, in mapped memory,
+// and makes a block's float32 while it runs; "float32", or nothing, makes all of
+// them float32 when the model opens. The numbers are the same to the last bit.
+// Processed weights are always float32.
+const WeightsEnv = "GOLENS_WEIGHTS"
