@@ -1,9 +1,10 @@
 # Jupyter with the golens kernel, and XLA for CPUs. From the repository's root:
 #
 #	docker build -f docker/cpu.Dockerfile -t golens:cpu .
-#	docker run --rm -p 8888:8888 golens:cpu
+#	docker run --rm -p 127.0.0.1:8888:8888 golens:cpu
 #
-# The image keeps Go's tools, since cells are compiled.
+# The image keeps Go's tools, since cells are compiled. Without 127.0.0.1 in -p,
+# everybody who reaches the machine reaches Jupyter.
 FROM golang:1.26.8-trixie
 
 RUN apt-get update && apt-get install -y --no-install-recommends \

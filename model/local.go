@@ -61,7 +61,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		return nil, err
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
-		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
+		Name: s.name, Folder: s.folder, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
 		Checkpoints: s.checkpoints,
 	}}
 	l.info.Begin, l.info.End = s.around()

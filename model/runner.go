@@ -21,7 +21,10 @@ type Runner interface {
 
 // Info describes a runner's model.
 type Info struct {
-	Name       string
+	Name string
+	// Folder is where the model was found if a folder or file here bears a name
+	// that could be one of the Hugging Face Hub's; else it is empty.
+	Folder     string
 	Config     config.Config
 	Weights    string // hash of the weights' content
 	Processing Processing
@@ -38,10 +41,13 @@ type Info struct {
 	Checkpoints []int
 }
 
+// named is the name, with the folder that stands in for the Hub's model.
+func (i Info) named() string { return named(i.Name, i.Folder) }
+
 // String is a few lines.
 func (i Info) String() string {
 	s := fmt.Sprintf("%s\n%s\nweights %.12s, %s\nbackend %s, golens %s",
-		i.Name, i.Config, i.Weights, i.Processing, i.Backend, i.Version)
+		i.named(), i.Config, i.Weights, i.Processing, i.Backend, i.Version)
 	for _, w := range i.Config.Warnings {
 		s += "\nwarning: " + w
 	}

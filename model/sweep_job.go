@@ -138,16 +138,10 @@ func (k *checker) overlap(a, b hook.Point, v Variant) bool {
 	if a.ID != b.ID || !meet(a.Heads, b.Heads) || !meet(a.Coords, b.Coords) {
 		return false
 	}
-	at := func(p hook.Point, row int) []int {
-		list := slices.Clone(p.Pos.In(row))
-		for i, pos := range list {
-			list[i] = (pos + k.lens[row]) % k.lens[row]
-		}
-		return list
-	}
-	for row := range k.lens {
-		in := func(p hook.Point) bool { return p.Batch == nil || slices.Contains(p.Batch, row) }
-		if v.runs(row) && in(a) && in(b) && meet(at(a, row), at(b, row)) {
+	for row, n := range k.lens {
+		_, inA := a.Selects(row)
+		_, inB := b.Selects(row)
+		if v.runs(row) && inA && inB && meet(a.Pos.Of(row, n), b.Pos.Of(row, n)) {
 			return true
 		}
 	}

@@ -21,9 +21,9 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	if len(os.Args) == 3 && os.Args[1] == "get" {
-		if err := get(os.Args[2]); err != nil {
-			fmt.Fprintf(os.Stderr, "golens: get %s: %v\n", os.Args[2], err)
+	if len(os.Args) > 2 && os.Args[1] == "get" {
+		if err := get(os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: get %s: %v\n", os.Args[len(os.Args)-1], err)
 			os.Exit(1)
 		}
 		return
