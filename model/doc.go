@@ -35,6 +35,18 @@
 //		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(9).Head(h).FromSource()}})
 //	}
 //
+// # Edges
+//
+// [Subgraphs] are runs in which edges are cut: of the parts that write to the
+// residual stream to the queries, keys, values and MLPs that read it, whole or by
+// shares, against a reference run. [EdgeScores] estimates for all edges at once
+// what a cut would change, by gradients:
+//
+//	edges := nb.Must(m.Edges())
+//	cut := edges.Cut("without 0.1 to 1.3's keys")
+//	edges.Add(cut, edges.Receiver(hook.KInput(1).Head(3)), edges.Sender(hook.HeadResult(0).Head(1)))
+//	r := nb.Must(m.Subgraphs(model.Subgraphs{Base: clean.Metric(diff), Reference: model.Reference{Source: corrupted.Request()}, Cuts: []edge.Cut{cut}}))
+//
 // # Generation
 //
 // A [Generation] continues prompts, greedily or by draws at a temperature, with
