@@ -41,6 +41,9 @@ func number(t *testing.T, variable string, otherwise uint64) uint64 {
 // clear matches an error that says to a person what happened.
 var clear = regexp.MustCompile(`kernel ended|signal: killed|model host|was killed|gonb|exit status|compile|build|interrupted|program|undefined: m\b`) // m: the cell that declares it was killed
 
+// hangs is after how long a cell of a trial is given up: they take a second.
+const hangs = 2 * time.Minute
+
 // load is what the cells of a trial do: build, ask the model, print, run a shell
 // and programs, and fail.
 func load(t *testing.T) []string {
@@ -105,16 +108,16 @@ func (p *place) cellTrial(delay time.Duration, pick int, told map[string]int) (v
 	defer s.Close()
 	killed := make(chan string, 1)
 	go func() { killed <- p.killOne(delay, pick) }()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	for round := 0; ; round++ {
 		for n, code := range load(t) {
+			ctx, cancel := context.WithTimeout(context.Background(), hangs)
 			_, err := s.Execute(ctx, code, session.Limits{}, nil)
+			cancel()
 			var failed *session.CellError
 			switch {
 			case err == nil:
-			case ctx.Err() != nil:
-				t.Errorf("cell %d hangs: %v", n, err)
+			case errors.Is(err, context.DeadlineExceeded):
+				t.Errorf("cell %d hangs (%v); there are %v", n, err, p.processes())
 				return <-killed
 			case errors.Is(err, session.ErrDead):
 				note(t, told, err)
