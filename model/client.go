@@ -2,10 +2,13 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"reflect"
+	"syscall"
 
 	"github.com/golens/golens/model/internal/content"
 	"github.com/golens/golens/model/internal/wire"
@@ -48,6 +51,7 @@ func (c *client) call(ctx context.Context, verb string, call Call, tensors map[c
 		return fmt.Errorf("model host, %s: %w", verb, err)
 	}
 	bring := map[content.Name][]float32{}
+	again := false
 	for {
 		body, length := wire.Body(head, bring)
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://host/v1/"+verb, body)
@@ -57,6 +61,14 @@ func (c *client) call(ctx context.Context, verb string, call Call, tensors map[c
 		req.ContentLength = length
 		data, want, err := c.post(ctx, req)
 		switch {
+		case hostEnded(err) && ctx.Err() == nil && !again:
+			// A host that ends is started again on the same socket, and what it
+			// is asked changes nothing: it is simply asked again, once.
+			again = true
+			clear(bring)
+			continue
+		case hostEnded(err) && ctx.Err() == nil:
+			return fmt.Errorf("model host, %s: the model host ended while it worked on this, and again when it was asked again: memory may be short; ask for less at once: %w", verb, err)
 		case err != nil:
 			return err
 		case len(want) == 0:
@@ -68,6 +80,11 @@ func (c *client) call(ctx context.Context, verb string, call Call, tensors map[c
 			}
 		}
 	}
+}
+
+// hostEnded tells whether err is what is seen of a host that ends.
+func hostEnded(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // post sends a request and reads the frames of its answer.

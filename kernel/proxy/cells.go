@@ -16,6 +16,7 @@ import (
 	"github.com/golens/golens/kernel/cell"
 	"github.com/golens/golens/kernel/nb/keep"
 	"github.com/golens/golens/kernel/shim"
+	"github.com/golens/golens/kernel/wire"
 )
 
 // Cells is by what the proxy makes programs of cells.
@@ -333,7 +334,7 @@ func (p *Proxy) results(r *request) {
 		} else {
 			content["transient"] = map[string]any{}
 		}
-		p.publish(kind, r.msg, content)
+		p.show(r, wire.New(kind, p.session, r.msg, content))
 	}
 }
 

@@ -43,7 +43,7 @@ func (p *Proxy) dialGopls(ctx context.Context) {
 		}
 		p.helper = c
 		const first = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.P\n}\n"
-		if _, err := c.Complete(ctx, first, strings.Index(first, "P\n")+1); err != nil {
+		if _, err := c.Complete(ctx, first, strings.Index(first, "P\n")+1); err != nil && ctx.Err() == nil {
 			p.hooks.Log("completion: %v", err)
 		}
 		return
