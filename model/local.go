@@ -50,7 +50,8 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := exec.New(s.config, plan, b)
+	held := heldAs(p)
+	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Folder: s.folder, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
-		Checkpoints: s.checkpoints,
+		Checkpoints: s.checkpoints, Held: held,
 	}}
 	l.info.Begin, l.info.End = s.around()
 	if s.tokens != nil {

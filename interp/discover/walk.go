@@ -300,7 +300,7 @@ func (w *Walk) Edges(effects []Effect, share float64) (edges []circuit.Edge) {
 type Step struct {
 	*interp.Result
 	Name  string       // what the paths lead to, such as "END to the queries of name movers"
-	Found []graph.Part // what the step added to the circuit
+	Found []graph.Part // what the step added to the circuit, or, beside another step, would have
 	// Answer and Wrong, of paths to the logits, are the parts of the change: that of
 	// the answer's logit and that of the wrong token's [layer, head].
 	Answer, Wrong *interp.Result

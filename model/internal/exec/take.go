@@ -47,6 +47,10 @@ func (c *chunk) takeRow(id hook.ID, x []float32, i int, l layout) {
 		if p.ID != id {
 			continue
 		}
+		if c.reduce != nil {
+			c.reduceRow(k, r, x, dims, view)
+			continue
+		}
 		to, shape := c.to(k, r)
 		if sel, ok := place.Select(p, row, dims, whole, view); ok && to != nil {
 			sel.Gather(x, to, shape)
