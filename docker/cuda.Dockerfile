@@ -13,7 +13,7 @@ COPY docker/cuda-wheels.txt /tmp/wheels.txt
 RUN apt-get update && apt-get install -y --no-install-recommends python3-pip \
     && rm -rf /var/lib/apt/lists/* \
     && pip install --break-system-packages --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /tmp/wheels.txt
-USER reader
-COPY --chown=reader docker/cuda-env.sh /home/reader/cuda-env.sh
-ENTRYPOINT ["/home/reader/cuda-env.sh"]
-CMD ["jupyter", "notebook", "--ip=0.0.0.0", "--no-browser"]
+COPY docker/cuda-env.sh /home/reader/cuda-env.sh
+USER 1000:0
+ENTRYPOINT ["tini", "--", "/home/reader/cuda-env.sh"]
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser", "--ServerApp.root_dir=/home/reader"]
