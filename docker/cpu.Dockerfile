@@ -1,21 +1,33 @@
-# Jupyter with the golens kernel, and XLA for CPUs. From the repository's root:
+# JupyterLab with the golens kernel, and XLA for CPUs. From the repository's root:
 #
 #	docker build -f docker/cpu.Dockerfile -t golens:cpu .
-#	docker run --rm -p 8888:8888 golens:cpu
+#	docker run --rm -p 127.0.0.1:8888:8888 -v "$PWD:/home/reader/work" \
+#	    -v golens-models:/home/reader/.cache/huggingface golens:cpu
 #
-# The image keeps Go's tools, since cells are compiled.
+# The image keeps Go's tools, since cells are compiled. It runs as any user of
+# group 0 (--user 12345:0), and holds jupyterhub-singleuser. Without 127.0.0.1 in
+# -p, everybody who reaches the machine reaches Jupyter.
 FROM golang:1.26.8-trixie
 
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        jupyter-notebook jupyter-nbconvert jupyter-client \
+        python3-venv tini fonts-noto-core fonts-noto-cjk \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home reader
-USER reader
+    && python3 -m venv /opt/jupyter \
+    && /opt/jupyter/bin/pip install --no-cache-dir jupyterlab==4.6.6 nbconvert==7.17.2 papermill==2.7.0 jupyterhub==6.1.1 \
+    && useradd --uid 1000 --gid 0 --create-home reader
+ENV HOME=/home/reader GOPATH=/home/reader/go PATH=/home/reader/go/bin:/opt/jupyter/bin:$PATH
 WORKDIR /home/reader
-ENV PATH=/home/reader/go/bin:$PATH GOPATH=/home/reader/go
 
-COPY --chown=reader . golens
-RUN cd golens && go install ./kernel/cmd/golens && golens install -user && golens get xla-cpu
+# All is root's, whose group the user is of: what cells are built from is trusted
+# only if nobody else could have written it.
+COPY . golens
+RUN cd golens && go install ./kernel/cmd/golens && golens install -prefix /opt/jupyter && golens get xla-cpu \
+    && mkdir -p /home/reader/work /home/reader/.cache/huggingface \
+    && chgrp -R 0 /home/reader && chmod -R g=u /home/reader
+USER 1000:0
+VOLUME ["/home/reader/work", "/home/reader/.cache/huggingface"]
 WORKDIR /home/reader/golens/notebooks
 EXPOSE 8888
-CMD ["jupyter", "notebook", "--ip=0.0.0.0", "--no-browser"]
+HEALTHCHECK --start-period=30s CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8888/api', timeout=5)"]
+ENTRYPOINT ["tini", "--"]
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser", "--ServerApp.root_dir=/home/reader"]

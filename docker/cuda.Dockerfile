@@ -2,16 +2,18 @@
 #
 #	docker build -f docker/cpu.Dockerfile -t golens:cpu .
 #	docker build -f docker/cuda.Dockerfile -t golens:cuda .
-#	docker run --rm --gpus all -p 8888:8888 golens:cuda
+#	docker run --rm --gpus all -p 127.0.0.1:8888:8888 golens:cuda
 #
-# The plugin and CUDA's libraries come with JAX's packages.
+# The plugin and CUDA's libraries come with JAX's packages. Without 127.0.0.1 in
+# -p, everybody who reaches the machine reaches Jupyter.
 FROM golens:cpu
 
 USER root
+COPY docker/cuda-wheels.txt /tmp/wheels.txt
 RUN apt-get update && apt-get install -y --no-install-recommends python3-pip \
     && rm -rf /var/lib/apt/lists/* \
-    && pip install --break-system-packages --no-cache-dir "jax-cuda13-plugin[with-cuda]==0.10.2"
-USER reader
-COPY --chown=reader docker/cuda-env.sh /home/reader/cuda-env.sh
-ENTRYPOINT ["/home/reader/cuda-env.sh"]
-CMD ["jupyter", "notebook", "--ip=0.0.0.0", "--no-browser"]
+    && pip install --break-system-packages --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /tmp/wheels.txt
+COPY docker/cuda-env.sh /home/reader/cuda-env.sh
+USER 1000:0
+ENTRYPOINT ["tini", "--", "/home/reader/cuda-env.sh"]
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser", "--ServerApp.root_dir=/home/reader"]

@@ -2,10 +2,13 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"reflect"
+	"syscall"
 
 	"github.com/golens/golens/model/internal/content"
 	"github.com/golens/golens/model/internal/wire"
@@ -30,6 +33,9 @@ type client struct {
 // openIn opens a model in the host that listens on the socket.
 func openIn(ctx context.Context, socket string, open Call) (*Model, error) {
 	c := &client{http: &http.Client{Transport: &http.Transport{
+		// An idle connection would keep Go from noticing that a cell has come to a
+		// deadlock, and a new one costs microseconds.
+		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
@@ -48,6 +54,7 @@ func (c *client) call(ctx context.Context, verb string, call Call, tensors map[c
 		return fmt.Errorf("model host, %s: %w", verb, err)
 	}
 	bring := map[content.Name][]float32{}
+	again := false
 	for {
 		body, length := wire.Body(head, bring)
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://host/v1/"+verb, body)
@@ -57,6 +64,14 @@ func (c *client) call(ctx context.Context, verb string, call Call, tensors map[c
 		req.ContentLength = length
 		data, want, err := c.post(ctx, req)
 		switch {
+		case hostEnded(err) && ctx.Err() == nil && !again:
+			// A host that ends is started again on the same socket, and what it
+			// is asked changes nothing: it is simply asked again, once.
+			again = true
+			clear(bring)
+			continue
+		case hostEnded(err) && ctx.Err() == nil:
+			return fmt.Errorf("model host, %s: the model host ended while it worked on this, and again when it was asked again: memory may be short; ask for less at once: %w", verb, err)
 		case err != nil:
 			return err
 		case len(want) == 0:
@@ -68,6 +83,11 @@ func (c *client) call(ctx context.Context, verb string, call Call, tensors map[c
 			}
 		}
 	}
+}
+
+// hostEnded tells whether err is what is seen of a host that ends.
+func hostEnded(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // post sends a request and reads the frames of its answer.

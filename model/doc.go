@@ -11,13 +11,15 @@
 // Everything is a [Request]: rows of tokens, hook points to capture, edits to
 // make, metrics to read and gradients to take. Requests are plain data. They
 // are checked before anything runs, they cross to the model host of a notebook
-// kernel, they are hashed to know what was answered already, and their
-// provenance is part of the [Result].
+// kernel, they are hashed by their content to know what was answered already,
+// and their provenance is part of the [Result]. [Model.ExplainRun] says
+// beforehand what one costs.
 //
-// A [Runner] does requests. There are two: in this process, or a client of the
-// model host whose socket is named by GOLENS_SOCKET, where a model stays
-// resident while notebook cells come and go. [Open] picks; the code that uses
-// the [Model] is the same.
+// A [Runner] does what is asked, a request or another [Ask]. There are two: in
+// this process, or a client of the model host whose socket is named by
+// GOLENS_SOCKET, where a model stays resident while notebook cells come and go.
+// [Open] picks; the code that uses the [Model] is the same. Long lists of values
+// travel to the host once and are known there by the hash of their content.
 //
 // # Many ways to run
 //
@@ -32,6 +34,18 @@
 //	for h := range 12 {
 //		s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(9).Head(h).FromSource()}})
 //	}
+//
+// # Edges
+//
+// [Subgraphs] are runs in which edges are cut: of the parts that write to the
+// residual stream to the queries, keys, values and MLPs that read it, whole or by
+// shares, against a reference run. [EdgeScores] estimates for all edges at once
+// what a cut would change, by gradients:
+//
+//	edges := nb.Must(m.Edges())
+//	cut := edges.Cut("without 0.1 to 1.3's keys")
+//	edges.Add(cut, edges.Receiver(hook.KInput(1).Head(3)), edges.Sender(hook.HeadResult(0).Head(1)))
+//	r := nb.Must(m.Subgraphs(model.Subgraphs{Base: clean.Metric(diff), Reference: model.Reference{Source: corrupted.Request()}, Cuts: []edge.Cut{cut}}))
 //
 // # Generation
 //

@@ -306,7 +306,7 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 				continue
 			}
 			r.Metrics = append(r.Metrics, Linear(p, hook.Vec(1)))
-			reads = append(reads, read{i, 1 / float64(places(p, r.Rows))})
+			reads = append(reads, read{i, 1 / float64(countPlaces(p, r.Rows))})
 		default:
 			r.Metrics = append(r.Metrics, metrics[l.Metric])
 			reads = append(reads, read{i, 1 / float64(len(rows))})
@@ -354,8 +354,8 @@ func sources(left *plan.Left) []int {
 	return left.Lens
 }
 
-// places is at how many positions of how many rows a point reads.
-func places(p hook.Point, rows [][]int32) (n int) {
+// countPlaces is at how many positions of how many rows a point reads.
+func countPlaces(p hook.Point, rows [][]int32) (n int) {
 	for i, row := range rows {
 		switch {
 		case p.Batch != nil && !slices.Contains(p.Batch, i):

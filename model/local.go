@@ -51,7 +51,8 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := exec.New(s.config, plan, b)
+	held := heldAs(p)
+	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""})
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +63,8 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		return nil, err
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
-		Name: s.name, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
-		Checkpoints: s.checkpoints,
+		Name: s.name, Folder: s.folder, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
+		Checkpoints: s.checkpoints, Held: held,
 	}}
 	l.info.Begin, l.info.End = s.around()
 	if s.tokens != nil {

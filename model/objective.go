@@ -30,15 +30,10 @@ func (k *checker) objective(m Metric, rows [][]int32) (plan.Objective, error) {
 		return plan.Objective{}, err
 	}
 	at := func(row int) []int {
-		list := m.At.In(row)
-		if list == nil {
+		if m.At.All() {
 			return []int{k.lens[row] - 1}
 		}
-		out := make([]int, len(list))
-		for i, p := range list {
-			out[i] = (p + k.lens[row]) % k.lens[row]
-		}
-		return out
+		return m.At.Of(row, k.lens[row])
 	}
 	o := plan.Objective{At: at}
 	switch m.Kind {
@@ -47,7 +42,7 @@ func (k *checker) objective(m Metric, rows [][]int32) (plan.Objective, error) {
 	case KindKL:
 		return k.kl(m, o)
 	case KindMargin, KindAccuracy, KindProbDiff:
-		return k.contrast(what, m, o)
+		return k.setMetric(what, m, o)
 	case KindLogit, KindLogitDiff, KindLogProb, KindProb, KindTop1, KindRank:
 	default:
 		return o, fmt.Errorf("%s is not known", what)

@@ -5,6 +5,7 @@ import "fmt"
 // Provenance says how a result came about.
 type Provenance struct {
 	Model      string     // as it was opened
+	Folder     string     `json:",omitempty"` // that stands in for the Hub's model of that name, see Info
 	Weights    string     // hash of the weights' content
 	Processing Processing // of the weights
 	Backend    string     // engine that ran it
@@ -17,7 +18,7 @@ type Provenance struct {
 
 // String is one line.
 func (p Provenance) String() string {
-	s := fmt.Sprintf("model %s, weights %.12s (%s), %s, golens %s", p.Model, p.Weights, p.Processing, p.Backend, p.Version)
+	s := fmt.Sprintf("model %s, weights %.12s (%s), %s, golens %s", named(p.Model, p.Folder), p.Weights, p.Processing, p.Backend, p.Version)
 	if p.Request != "" {
 		s += fmt.Sprintf(", request %.12s", p.Request)
 	}
@@ -27,8 +28,15 @@ func (p Provenance) String() string {
 	return s
 }
 
+func named(model, folder string) string {
+	if folder != "" {
+		return fmt.Sprintf("%s (the folder %s)", model, folder)
+	}
+	return model
+}
+
 // Provenance is that of something which no request made, such as a product of
 // weights.
 func (i Info) Provenance() Provenance {
-	return Provenance{Model: i.Name, Weights: i.Weights, Processing: i.Processing, Backend: i.Backend, Version: i.Version, Warnings: i.Config.Warnings}
+	return Provenance{Model: i.Name, Folder: i.Folder, Weights: i.Weights, Processing: i.Processing, Backend: i.Backend, Version: i.Version, Warnings: i.Config.Warnings}
 }

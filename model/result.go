@@ -193,12 +193,9 @@ func label(a *array.Array, p hook.Point, tokens []string) *array.Array {
 		var labels []string
 		switch ax.Name {
 		case hook.Pos, hook.Query:
-			labels = tokens
-			if at := p.Pos.In(0); at != nil {
-				labels = make([]string, len(at))
-				for i, pos := range at {
-					labels[i] = tokens[(pos+len(tokens))%len(tokens)]
-				}
+			labels = nil
+			for _, pos := range p.Pos.Of(0, len(tokens)) {
+				labels = append(labels, tokens[pos])
 			}
 		case hook.Key:
 			if p.Coords == nil {

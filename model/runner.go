@@ -21,12 +21,16 @@ type Runner interface {
 
 // Info describes a runner's model.
 type Info struct {
-	Name       string
+	Name string
+	// Folder is where the model was found if a folder or file here bears a name
+	// that could be one of the Hugging Face Hub's; else it is empty.
+	Folder     string
 	Config     config.Config
 	Weights    string // hash of the weights' content
 	Processing Processing
 	Backend    string
 	Version    string // of golens
+	Held       string // how weights lie in memory, "" for all of them in float32; see [WeightsEnv]
 	// Begin and End are the tokens that the tokenizer puts around a text, such
 	// as BERT's [CLS] and [SEP]; most put none, or one before it. The tokenizers of
 	// GPT-2, Pythia and Qwen put none.
@@ -38,10 +42,17 @@ type Info struct {
 	Checkpoints []int
 }
 
+// named is the name, with the folder that stands in for the Hub's model.
+func (i Info) named() string { return named(i.Name, i.Folder) }
+
 // String is a few lines.
 func (i Info) String() string {
-	s := fmt.Sprintf("%s\n%s\nweights %.12s, %s\nbackend %s, golens %s",
-		i.Name, i.Config, i.Weights, i.Processing, i.Backend, i.Version)
+	held := ""
+	if i.Held != "" {
+		held = ", " + i.Held
+	}
+	s := fmt.Sprintf("%s\n%s\nweights %.12s, %s%s\nbackend %s, golens %s",
+		i.named(), i.Config, i.Weights, i.Processing, held, i.Backend, i.Version)
 	for _, w := range i.Config.Warnings {
 		s += "\nwarning: " + w
 	}
@@ -50,3 +61,10 @@ func (i Info) String() string {
 
 // SocketEnv names the environment variable with the model host's socket.
 const SocketEnv = "GOLENS_SOCKET"
+
+// WeightsEnv names the environment variable that says how weights lie in memory:
+// "published" leaves the matrices of blocks as they are on disk, in mapped memory,
+// and makes a block's float32 while it runs; "float32", or nothing, makes all of
+// them float32 when the model opens. The numbers are the same to the last bit.
+// Processed weights are always float32.
+const WeightsEnv = "GOLENS_WEIGHTS"

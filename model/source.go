@@ -23,6 +23,7 @@ import (
 // source is a model as it was published: config, raw weights and tokenizer.
 type source struct {
 	name        string
+	folder      string // see Info.Folder
 	config      config.Config
 	store       *weights.Store
 	raw         arch.Plan            // the weights as they are
@@ -42,6 +43,11 @@ func openSource(ctx context.Context, name string) (*source, error) {
 			return nil, err
 		}
 		s := &source{name: name}
+		if _, err := hub.Parse(name); err == nil && path == name {
+			if s.folder, err = filepath.Abs(path); err != nil {
+				return nil, err
+			}
+		}
 		if file, err := quantized(path); file != "" || err != nil {
 			if err != nil {
 				return nil, err

@@ -91,14 +91,17 @@ func sameLengths(base, source [][]int32) error {
 
 // donors checks which rows of the source a variant's rows take from.
 func donors(donors []int, job plan.Sweep) error {
-	base := job.Base.Tokens
 	if job.Source == nil {
 		return errors.New("donors, but the sweep has no source run")
 	}
+	return donorsOf(donors, job.Base.Tokens, job.Source.Tokens)
+}
+
+// donorsOf checks that each row of a base has a donor of its length in a source.
+func donorsOf(donors []int, base, source [][]int32) error {
 	if len(donors) != len(base) {
 		return fmt.Errorf("%d donors for a batch of %d rows; each row needs one", len(donors), len(base))
 	}
-	source := job.Source.Tokens
 	for r, d := range donors {
 		if d < 0 || d >= len(source) {
 			return fmt.Errorf("donor %d of row %d does not exist; the source has %d rows", d, r, len(source))
@@ -148,16 +151,10 @@ func (k *checker) overlap(a, b hook.Point, v Variant) bool {
 	if a.ID != b.ID || !meet(a.Heads, b.Heads) || !meet(a.Coords, b.Coords) {
 		return false
 	}
-	at := func(p hook.Point, row int) []int {
-		list := slices.Clone(p.Pos.In(row))
-		for i, pos := range list {
-			list[i] = (pos + k.lens[row]) % k.lens[row]
-		}
-		return list
-	}
-	for row := range k.lens {
-		in := func(p hook.Point) bool { return p.Batch == nil || slices.Contains(p.Batch, row) }
-		if v.runs(row) && in(a) && in(b) && meet(at(a, row), at(b, row)) {
+	for row, n := range k.lens {
+		_, inA := a.Selects(row)
+		_, inB := b.Selects(row)
+		if v.runs(row) && inA && inB && meet(a.Pos.Of(row, n), b.Pos.Of(row, n)) {
 			return true
 		}
 	}

@@ -52,7 +52,7 @@ func TestCircuitsAreDrawn(t *testing.T) {
 func TestBaselinesAreDrawn(t *testing.T) {
 	scores := array.Of([]float32{0.4, 0.1, 0.3}, array.Dim("circuit", 3)).Named("recovered", "of F(M)")
 	b := &circuit.Baseline{Result: &interp.Result{Array: scores}, Score: "recovered", Own: 0.4}
-	if f := plotting.Hist(b, 0); f.Err() != nil || !strings.Contains(f.Text(), "recovered") {
+	if f := plotting.Hist(b, 0); f.Err() != nil || !strings.Contains(f.Text(), "the circuit: 0.40 of F(M), above 2 of 3") {
 		t.Errorf("%v\n%s", f.Err(), f)
 	}
 }

@@ -113,7 +113,7 @@ func (f *Figure) render(format string, write func(*scene) ([]byte, error)) (b []
 
 // SVG is the figure as an SVG document with hover titles.
 func (f *Figure) SVG() ([]byte, error) {
-	return f.render("SVG", func(s *scene) ([]byte, error) { return s.svg(f.title, f.desc) })
+	return f.render("SVG", func(s *scene) ([]byte, error) { return s.svg(f.title, f.desc, false) })
 }
 
 // PNG is the figure as a PNG image, two image pixels to a CSS pixel.

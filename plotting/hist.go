@@ -14,6 +14,12 @@ const (
 	maxBins    = 1000
 )
 
+// Landmarked is data beside which one value stands out: a circuit's own score
+// beside those of random circuits. Hist marks it.
+type Landmarked interface {
+	Landmark() (label string, value float64, ok bool)
+}
+
 // Hist draws how the values of x, of any shape, are distributed, in that many
 // bins; with 0 bins their width follows the Freedman–Diaconis rule, rounded so
 // that the bins end at round numbers. NaN is left out.
@@ -25,6 +31,11 @@ func Hist(x Labeled, bins int, opts ...Option) *Figure {
 		}
 		if bins < 0 || bins > maxBins {
 			return parts{}, fmt.Errorf("got %d bins, want 1 to %d, or 0 to choose", bins, maxBins)
+		}
+		if m, ok := x.(Landmarked); ok {
+			if label, value, ok := m.Landmark(); ok {
+				Mark(label, value)(&o)
+			}
 		}
 		return g.hist(bins, o), nil
 	})

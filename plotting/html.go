@@ -49,8 +49,14 @@ func (f *Figure) MIME() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	picture := svg
+	if _, ok := f.live.(*liveHeat); ok { // the script has the values, and an image shows no titles
+		if picture, err = f.render("SVG", func(s *scene) ([]byte, error) { return s.svg(f.title, f.desc, true) }); err != nil {
+			return nil, err
+		}
+	}
 	fragment, err := f.fragment("div", fmt.Sprintf("<img style=\"max-width:100%%;height:auto\" alt=\"%s\" src=\"data:image/svg+xml;base64,%s\">\n",
-		html.EscapeString(f.desc), base64.StdEncoding.EncodeToString(svg)))
+		html.EscapeString(f.desc), base64.StdEncoding.EncodeToString(picture)))
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func TestLiveGraph(t *testing.T) {
 }
 
 func TestNotebookForm(t *testing.T) {
-	m, err := HeadMap(induction()).MIME()
+	m, err := Bars(components()).MIME()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +78,20 @@ func TestNotebookForm(t *testing.T) {
 	}
 	if strings.Contains(h, "<svg") || !strings.Contains(h, fmt.Sprintf("<script>%s</script>", script.Source)) {
 		t.Error("want an image and the script as it is, whose hash reports allow")
+	}
+}
+
+// TestNotebookFormIsSmall: the values are in the script's data, and not again as
+// titles in the image, which shows none.
+func TestNotebookFormIsSmall(t *testing.T) {
+	m, err := Attention(pattern(8, sentence)).MIME()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := regexp.MustCompile(`base64,([^"]*)"`).FindStringSubmatch(string(m["text/html"]))
+	svg, err := base64.StdEncoding.DecodeString(image[1])
+	if err != nil || strings.Count(string(svg), "<title>") != 1 || len(svg) > len(m["image/svg+xml"])*3/4 {
+		t.Errorf("%d bytes for the SVG's %d, %v", len(svg), len(m["image/svg+xml"]), err)
 	}
 }
 

@@ -16,13 +16,14 @@ import (
 // widths move nothing, and every mark may carry a <title>.
 type svgWriter struct {
 	bytes.Buffer
-	err error
+	plain bool // without hover titles
+	err   error
 }
 
 // svg is the whole document. Nothing in it has an id: two figures in one page
 // cannot collide. Titles and captions keep to their measured length in any font.
-func (s *scene) svg(title, desc string) ([]byte, error) {
-	w := new(svgWriter)
+func (s *scene) svg(title, desc string, plain bool) ([]byte, error) {
+	w := &svgWriter{plain: plain}
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" width="%s" height="%s" viewBox="0 0 %s %s" style="max-width:100%%;height:auto;overflow:visible;background:#fff" font-family="%s">`+"\n",
 		num(s.w), num(s.h), num(s.w), num(s.h), fontFamily)
 	fmt.Fprintf(w, "<title>%s</title>\n<desc>%s</desc>\n", html.EscapeString(title), html.EscapeString(desc))
@@ -55,7 +56,7 @@ func opacity(name string, c color) string {
 
 // close ends an element, with its hover title if it has one.
 func (w *svgWriter) close(name, tip string) {
-	if tip == "" {
+	if tip == "" || w.plain {
 		w.WriteString("/>\n")
 		return
 	}

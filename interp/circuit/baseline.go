@@ -22,6 +22,11 @@ type Baseline struct {
 	Lower          bool    // lower scores are better
 }
 
+// Landmark is the circuit's own score: a histogram of the random ones marks it.
+func (b *Baseline) Landmark() (label string, value float64, ok bool) {
+	return "the circuit", b.Own, !math.IsNaN(b.Own)
+}
+
 // Quantile is the score that a share of the random circuits do not exceed,
 // between two of them in proportion: 0 is the lowest, 0.5 the median, 1 the
 // highest. Shares outside of that are NaN, and so is what has no circuits.

@@ -23,11 +23,11 @@
 // # Conventions
 //
 // [Settings] are part of every result, printed with it, and have the choices of
-// Wang et al. as their zero value: heads
-// outside of the circuit are replaced everywhere, and those of the circuit where
-// they do not belong to it, by their mean at that position over the corrupted
-// prompts of the same template. Only the nodes of K are replaced at their own
-// positions in the model, and everywhere in the circuit.
+// Wang et al. as their zero value: heads outside of the circuit are replaced
+// everywhere, and those of the circuit where they do not belong to it, by their
+// mean at that position over the corrupted prompts of the same template. Only the
+// nodes of K are replaced at their own positions in the model, and everywhere in
+// the circuit.
 //
 // With [HeadEdges] or [AllEdges] single edges are cut: what a part reads of a sender
 // that it has no edge from is the same mean, while other parts read what that

@@ -12,6 +12,7 @@ import (
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -227,12 +228,13 @@ func Points(m *model.Model, inputs []graph.Receiver, at hook.Positions) []hook.P
 }
 
 // Readers are the heads whose inputs these are, for [patch.Paths]: where heads share
-// keys and values, what arrives is read by each head for itself.
+// keys and values, or have them normed together, what arrives is read by each head
+// for itself.
 func Readers(m *model.Model, inputs []graph.Receiver) [][]int {
 	c := m.Config()
 	readers := make([][]int, len(inputs))
 	for i, r := range inputs {
-		if c.KVHeads != c.Heads && r.Input != graph.ToQuery {
+		if c.KVHeads != c.Heads && r.Input != graph.ToQuery || c.QKNorm == config.QKNormAll && r.Input != graph.ToValue {
 			readers[i] = []int{r.Part.Index}
 		}
 	}
@@ -300,7 +302,7 @@ func (w *Walk) Edges(effects []Effect, share float64) (edges []circuit.Edge) {
 type Step struct {
 	*interp.Result
 	Name  string       // what the paths lead to, such as "END to the queries of name movers"
-	Found []graph.Part // what the step added to the circuit
+	Found []graph.Part // what the step added to the circuit, or, beside another step, would have
 	// Answer and Wrong, of paths to the logits, are the parts of the change: that of
 	// the answer's logit and that of the wrong token's [layer, head].
 	Answer, Wrong *interp.Result

@@ -266,7 +266,7 @@ func (s *finder) backups() error {
 		more[i].Change = discover.Less(after[i].Change, before[i].Change)
 		more[i].Answer, more[i].Wrong = discover.Less(after[i].Answer, before[i].Answer), discover.Less(after[i].Wrong, before[i].Wrong)
 	}
-	who := "name movers"
+	who := "the name movers"
 	if len(s.Of(NameMover)) == 0 {
 		who = circuit.Join(leaders)
 	}
@@ -279,13 +279,19 @@ func (s *finder) backups() error {
 		return OtherHead
 	}
 	found, beside := more, after
-	names := []string{"END to the logits, more than before the " + who + " were knocked out", "END to the logits, the " + who + " knocked out"}
+	names := []string{"END to the logits, more without " + who + " than with", "END to the logits, without " + who}
 	if s.Options.BackupsAfter {
 		found, beside = after, more
 		slices.Reverse(names)
 	}
 	s.step(instead, names[0], "END", found, class)
-	s.Steps = append(s.Steps, s.walk.Step(names[1], beside))
+	other := s.walk.Step(names[1], beside)
+	for _, e := range discover.Strongest(beside) {
+		if sign := s.walk.Matters(e, s.Options.Effect); sign != 0 && class(e, sign) == BackupNameMover {
+			other.Found = append(other.Found, e.Sender)
+		}
+	}
+	s.Steps = append(s.Steps, other)
 	return nil
 }
 

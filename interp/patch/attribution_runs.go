@@ -135,52 +135,13 @@ func (r *runs) effect(b backward, p hook.Point, row int) float64 {
 	}
 	was, other, g := r.was[p.ID], r.other[p.ID].Values(), b.grads[p.ID].Values()
 	sum := 0.0
-	walk(was.Shape(), p, row, n, func(i int) {
+	dims := was.Shape()[1:]
+	begin := row * len(was.Values()) / was.Shape()[0]
+	p.Offsets(dims, row, n, func(i int) {
+		i += begin
 		if d := (float64(other[i]) - float64(was.Values()[i])) * float64(g[i]); d == d {
 			sum += d // masked scores are -Inf in both runs, and their difference NaN
 		}
 	})
 	return sum
-}
-
-// walk calls f with the offset of every value of a row that a point selects.
-func walk(shape []int, p hook.Point, row, n int, f func(i int)) {
-	pick := make([][]int, len(shape)-1)
-	for i := range pick {
-		pick[i] = upTo(shape[i+1])
-		switch {
-		case i+1 == p.Kind.PositionAxis():
-			pick[i] = positions(p, row, n)
-		case i+1 == p.Kind.HeadAxis() && p.Heads != nil:
-			pick[i] = p.Heads
-		case i == len(pick)-1 && p.Coords != nil:
-			pick[i] = p.Coords
-		}
-	}
-	var visit func(axis, offset int)
-	visit = func(axis, offset int) {
-		if axis == len(pick) {
-			f(offset)
-			return
-		}
-		for _, at := range pick[axis] {
-			visit(axis+1, offset*shape[axis+1]+at)
-		}
-	}
-	visit(0, row)
-}
-
-// positions are those that a point selects in a row of n tokens.
-func positions(p hook.Point, row, n int) []int {
-	at := p.Pos.In(row)
-	if at == nil {
-		return upTo(n)
-	}
-	at = slices.Clone(at)
-	for i, pos := range at {
-		if pos < 0 {
-			at[i] = pos + n
-		}
-	}
-	return at
 }

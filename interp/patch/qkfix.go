@@ -98,7 +98,7 @@ func exp(x float64) float64 {
 // [batch, head, query, key], for a row of n tokens.
 func (s *softmax) effect(grad []float32, p hook.Point, row, n int) float64 {
 	at := make([]bool, s.len)
-	for _, pos := range positions(p, row, n) {
+	for _, pos := range p.Pos.Of(row, n) {
 		at[pos] = true
 	}
 	sum := 0.0

@@ -30,7 +30,9 @@ func Dial(ctx context.Context, socket, dir, file string) (*Client, error) {
 	root := fileURI(dir)
 	err = c.conn.call(ctx, "initialize", object{
 		"processId": nil, "rootUri": root,
-		"workspaceFolders": []object{{"uri": root, "name": "cells"}},
+		// Names that begin as what is typed: front ends do not expect others.
+		"initializationOptions": object{"matcher": "CaseInsensitive"},
+		"workspaceFolders":      []object{{"uri": root, "name": "cells"}},
 		"capabilities": object{"textDocument": object{
 			"completion": object{"completionItem": object{"snippetSupport": false}},
 			"hover":      object{"contentFormat": []string{"markdown"}},

@@ -90,6 +90,9 @@ func (p Place) Install(spec KernelSpec) (dir string, err error) {
 			return "", fmt.Errorf("installing the kernel: %w", err)
 		}
 	}
+	if p == System() { // for all users, whatever root's umask is
+		return dir, errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Join(dir, "kernel.json"), 0o644), os.Chmod(filepath.Join(dir, "logo-svg.svg"), 0o644))
+	}
 	return dir, nil
 }
 

@@ -10,24 +10,36 @@ import (
 	"github.com/golens/golens/kernel/kerneltest"
 )
 
-// withJupyter returns a Python that has Jupyter's client, "" if there is none.
-func withJupyter() string {
+// pythonWith returns a Python that has these modules, "" if there is none.
+func pythonWith(modules string) string {
 	// The first on the PATH may be one that Debian's packages do not reach.
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(python, "-c", "import jupyter_client, nbclient, nbformat").Run() == nil {
+		if exec.Command(python, "-c", "import "+modules).Run() == nil {
 			return python
 		}
 	}
 	return ""
 }
 
+// TestRealJupyter drives a kernel by Jupyter's own client.
 func TestRealJupyter(t *testing.T) {
+	inPython(t, "jupyter_client, nbclient, nbformat", "testdata/jupyter.py",
+		"Debian's python3-nbclient, or jupyter-client and nbclient with pip")
+}
+
+// TestJupyterKernelTest has Jupyter's own tests of kernels.
+func TestJupyterKernelTest(t *testing.T) {
+	inPython(t, "jupyter_kernel_test", "testdata/kernel_test.py", "jupyter_kernel_test with pip")
+}
+
+// inPython runs a script that finds the kernel among Jupyter's.
+func inPython(t *testing.T, modules, script, install string) {
 	if testing.Short() {
 		t.Skip("-short: starts Jupyter's client; run without -short")
 	}
-	python := withJupyter()
+	python := pythonWith(modules)
 	if python == "" {
-		t.Skip("no Python with Jupyter's client: install Debian's python3-nbclient, or jupyter-client and nbclient with pip")
+		t.Skip("no Python with " + modules + ": install " + install)
 	}
 	data := t.TempDir()
 	source := os.Getenv("GOLENS_SOURCE")
@@ -43,8 +55,8 @@ func TestRealJupyter(t *testing.T) {
 	if _, err := (kernelspec.Place{Data: data}).Install(spec); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, "testdata/jupyter.py")
-	cmd.Env = append(os.Environ(), "JUPYTER_DATA_DIR="+data)
+	cmd := exec.Command(python, script)
+	cmd.Env = append(os.Environ(), "JUPYTER_DATA_DIR="+data, "GOLENS_TEST_GOPLS=1")
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

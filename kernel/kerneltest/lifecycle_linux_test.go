@@ -173,6 +173,36 @@ fmt.Println("done")`
 	}
 }
 
+func TestKilledHostIsAskedAgain(t *testing.T) {
+	p := newPlace(t)
+	s := p.start()
+	mustRun(t, s, openModel(t), "3")
+	host := p.find("golens-host")
+	began := cpu(t, host.pid)
+	go func() {
+		for range 1000 { // 10 s: the cell takes a second to compile
+			if cpu(t, host.pid)-began > 300*time.Millisecond {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		_ = syscall.Kill(host.pid, syscall.SIGKILL)
+	}()
+	mustRun(t, s, `%%
+rows := make([][]int32, 5000)
+for i := range rows {
+	rows[i] = make([]int32, 64)
+}
+for n := range int32(8) {
+	rows[0][1] = n
+	nb.Must(m.Run(m.Rows(rows).Request()))
+}
+fmt.Println("done")`, "done")
+	if again := p.find("golens-host"); again.pid == host.pid {
+		t.Error("the host was not killed: this test tests nothing")
+	}
+}
+
 func TestInterruptSparesGopls(t *testing.T) {
 	p := newPlace(t)
 	s := p.start(kerneltest.Gopls)
@@ -226,7 +256,7 @@ func TestSocketsAreTheUsersAlone(t *testing.T) {
 			continue
 		}
 		sockets++
-		if filepath.Base(path) == "host.sock" && info.Mode().Perm() != 0o600 {
+		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, want 0600", path, info.Mode().Perm())
 		}
 		for dir := filepath.Dir(path); dir != p.dir; dir = filepath.Dir(dir) {

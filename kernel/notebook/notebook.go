@@ -93,7 +93,6 @@ func Read(data []byte) (*Notebook, error) {
 	if nb.Metadata == nil {
 		nb.Metadata = map[string]any{}
 	}
-	ids := make(map[string]bool)
 	for i, c := range nb.Cells {
 		if c == nil {
 			return nil, fmt.Errorf("%w: cell %d is null", ErrFormat, i+1)
@@ -101,12 +100,20 @@ func Read(data []byte) (*Notebook, error) {
 		if c.Type != Code && c.Type != Markdown && c.Type != Raw {
 			return nil, fmt.Errorf("%w: cell %d has type %q", ErrFormat, i+1, c.Type)
 		}
+	}
+	nb.identify()
+	return &nb, nil
+}
+
+// identify gives an id to every cell that has none, or another's.
+func (nb *Notebook) identify() {
+	ids := make(map[string]bool)
+	for i, c := range nb.Cells {
 		if !validID(c.ID) || ids[c.ID] {
 			c.ID = newID(i, c.Source, ids)
 		}
 		ids[c.ID] = true
 	}
-	return &nb, nil
 }
 
 // validID holds an id to nbformat's rule: 1 to 64 letters, digits, - and _.
@@ -133,8 +140,9 @@ func newID(place int, source string, taken map[string]bool) string {
 	}
 }
 
-// Write returns nb as nbformat 4.5.
+// Write returns nb as nbformat 4.5. Cells without an id get one.
 func (nb *Notebook) Write() ([]byte, error) {
+	nb.identify()
 	out := *nb
 	out.Format, out.FormatMinor = 4, 5
 	if out.Cells == nil {

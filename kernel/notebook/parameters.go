@@ -58,13 +58,9 @@ func (nb *Notebook) Set(values []Parameter) error {
 	}
 	nb.Cells = slices.DeleteFunc(nb.Cells, func(c *Cell) bool { return c.Tagged(InjectedParameters) })
 	at = slices.IndexFunc(nb.Cells, func(c *Cell) bool { return c.Type == Code && c.Tagged(Parameters) })
-	ids := map[string]bool{}
-	for _, c := range nb.Cells {
-		ids[c.ID] = true
-	}
-	source := strings.TrimSuffix(b.String(), "\n")
-	nb.Cells = slices.Insert(nb.Cells, at+1, &Cell{Type: Code, ID: newID(at+1, source, ids), Source: source,
+	nb.Cells = slices.Insert(nb.Cells, at+1, &Cell{Type: Code, Source: strings.TrimSuffix(b.String(), "\n"),
 		Metadata: map[string]any{"tags": []any{InjectedParameters}}})
+	nb.identify()
 	return nil
 }
 

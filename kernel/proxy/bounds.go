@@ -7,10 +7,11 @@ import (
 	"github.com/golens/golens/kernel/wire"
 )
 
-// Bounds of what one cell shows. A browser becomes slow at a tenth of the text;
+// Bounds of what one cell shows. Ten megabytes of text stop a browser for most of a
+// minute;
 // figures of a whole sweep have room. What is beyond is dropped, and said so.
 const (
-	textLimit = 16 << 20
+	textLimit = 2 << 20
 	showLimit = 256 << 20
 	// heldLimit bounds the lines that are held back because an error may tell
 	// them better: a panic with the stacks of thousands of goroutines.

@@ -49,6 +49,9 @@ func compileFailure(errs []*cell.Error, code func(count int) string) failure {
 				text += "\n    " + under(line, e.Col) + "^"
 			}
 		}
+		if strings.HasSuffix(e.Msg, "run it again") || strings.HasSuffix(e.Msg, "set it before") {
+			text += "\n    the rules: " + rules
+		}
 		f.Traceback = append(f.Traceback, text)
 	}
 	return f

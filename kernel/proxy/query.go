@@ -43,7 +43,7 @@ func (p *Proxy) dialGopls(ctx context.Context) {
 		}
 		p.helper = c
 		const first = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.P\n}\n"
-		if _, err := c.Complete(ctx, first, strings.Index(first, "P\n")+1); err != nil {
+		if _, err := c.Complete(ctx, first, strings.Index(first, "P\n")+1); err != nil && ctx.Err() == nil {
 			p.hooks.Log("completion: %v", err)
 		}
 		return
@@ -188,7 +188,7 @@ func (p *Proxy) models(q query) []gopls.Match {
 
 // ownLink is a link to documentation of golens or of the cells, which no site
 // has.
-var ownLink = regexp.MustCompile("\\[([^\\]]*)\\]\\(https://pkg\\.go\\.dev/(?:github\\.com/golens/golens|gonb_)[^)]*\\)")
+var ownLink = regexp.MustCompile(`\[([^\]]*)\]\(https://pkg\.go\.dev/(?:github\.com/golens/golens|gonb_)[^)]*\)`)
 
 // inspect answers an inspect_request.
 func (p *Proxy) inspect(m *wire.Message) map[string]any {

@@ -178,6 +178,14 @@ func (s *supervisor) start() error {
 	if err != nil {
 		return fmt.Errorf("%w%s", err, g.tail())
 	}
+	// gonb makes its sockets with the mode of any file; so far their folder has
+	// kept others out.
+	sockets, _ := filepath.Glob(s.gonbPrefix() + "-*")
+	for _, path := range sockets {
+		if err := os.Chmod(path, 0o600); err != nil {
+			return err
+		}
+	}
 	s.proxy.Connect(back, s.cellTools())
 	return nil
 }

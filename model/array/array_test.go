@@ -151,3 +151,18 @@ func ExampleArray_String() {
 	//            0  0.1  0.2
 	//            1  0.9  0.3
 }
+
+// Printing an array of many axes shows its numbers.
+func ExampleArray_String_cube() {
+	fmt.Print(array.Of([]float32{1, 0, 0.25, 0.75, 1, 0, 0.5, 0.5}, array.Labels("head", []string{"1.0", "1.1"}), array.Dim("query", 2), array.Dim("key", 2)).Named("pattern", ""))
+	// Output:
+	// pattern [head 2, query 2, key 2]
+	// head 1.0
+	//   query\key     0     1
+	//           0     1     0
+	//           1  0.25  0.75
+	// head 1.1
+	//   query\key    0    1
+	//           0    1    0
+	//           1  0.5  0.5
+}

@@ -64,6 +64,21 @@ func (g *Graph) Has(c Cut, receiver, sender int) bool {
 	return false
 }
 
+// Keeps tells whether any part of the edge is left anywhere.
+func (g *Graph) Keeps(c Cut, receiver, sender int) bool {
+	if c.Share == nil {
+		return !g.Has(c, receiver, sender)
+	}
+	i := receiver*len(g.Senders) + sender
+	each := len(g.Receivers) * len(g.Senders)
+	for values := c.Share.Values(); i < len(values); i += each {
+		if values[i] != 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // At is how much of an edge is cut in a row of the batch at a position.
 func (g *Graph) At(c Cut, row, pos, receiver, sender int) float32 {
 	i := receiver*len(g.Senders) + sender

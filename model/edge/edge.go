@@ -33,6 +33,9 @@ func Of(c config.Config) (*Graph, error) {
 	if c.NormAt == config.NormOnSum {
 		return nil, fmt.Errorf("%s normalizes the residual stream after each sum, so that it is no sum of what its parts write: it has no edges", c.Family)
 	}
+	if c.NormAt != config.NormBefore && c.Norm == config.NormLayer {
+		return nil, fmt.Errorf("%s puts a LayerNorm behind its heads, whose shift belongs to no single head: it has no edges", c.Family)
+	}
 	g := &Graph{c: c, Senders: []hook.Point{hook.Embed()}}
 	for l := range c.Layers {
 		for h := range c.Heads {
@@ -100,4 +103,29 @@ func index(list []hook.Point, p hook.Point) int {
 		}
 	}
 	return -1
+}
+
+// SenderNames are short names of the senders, such as "embed", "a0.h1" and "m0",
+// as EAP-IG writes them.
+func (g *Graph) SenderNames() []string { return names(g.Senders) }
+
+// ReceiverNames are short names of the receivers, such as "a0.h1<q>", "m0" and
+// "logits". Keys and values are numbered by key-value head.
+func (g *Graph) ReceiverNames() []string { return names(g.Receivers) }
+
+func names(points []hook.Point) []string {
+	all := make([]string, len(points))
+	for i, p := range points {
+		switch p.Kind {
+		case hook.KindEmbed:
+			all[i] = "embed"
+		case hook.KindResidPost:
+			all[i] = "logits"
+		case hook.KindMLPIn, hook.KindMLPOut:
+			all[i] = fmt.Sprintf("m%d", p.Layer)
+		default:
+			all[i] = fmt.Sprintf("a%d.h%d%s", p.Layer, p.Heads[0], map[hook.Kind]string{hook.KindQInput: "<q>", hook.KindKInput: "<k>", hook.KindVInput: "<v>"}[p.Kind])
+		}
+	}
+	return all
 }

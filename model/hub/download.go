@@ -25,6 +25,11 @@ func (s *session) fetch(ctx context.Context, r repo, commit string, e entry, m *
 	blob := r.blob(e.etag)
 	info, err := os.Stat(blob)
 	there := err == nil && info.Mode().IsRegular() && info.Size() == e.size
+	if there && !ours(info) {
+		if err := e.check(ctx, blob); err != nil {
+			return err
+		}
+	}
 	if there || r.has(commit, e.name) { // of another revision, or fetched by another process meanwhile
 		m.have(e.size)
 		return r.link(commit, e, false)
@@ -40,10 +45,11 @@ func (s *session) fetch(ctx context.Context, r repo, commit string, e entry, m *
 
 // download brings a blob. It goes on with what an earlier try has left. If that
 // was the wrong beginning, or if locks do not hold here and another process
-// writes to it, the second try is in a file of its own.
+// writes to it, the second try is in a file of its own. A link is what neither
+// golens nor Python leaves: somebody else has put it there.
 func (s *session) download(ctx context.Context, r repo, commit string, e entry, m *meter, locked bool) error {
-	if locked {
-		f, err := os.OpenFile(r.blob(e.etag)+".incomplete", os.O_RDWR|os.O_CREATE, 0o666)
+	if locked && !isLink(r.blob(e.etag)+".incomplete") {
+		f, err := os.OpenFile(r.blob(e.etag)+".incomplete", os.O_RDWR|os.O_CREATE|noFollow, 0o666)
 		if err != nil {
 			return r.unwritable(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -389,13 +390,14 @@ func TestCancel(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	if info, err := os.Stat("/dev/full"); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if runtime.GOOS != "linux" {
 		t.Skip("this system has no /dev/full to stand for a full disk; Linux has")
 	}
 	h := hubtest.New(t)
 	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
-	if err := os.Symlink("/dev/full", incomplete(t, files(1000)["model.safetensors"])); err != nil {
-		t.Fatal(err)
+	const full = 1<<8 | 7 // the number of /dev/full
+	if err := syscall.Mknod(incomplete(t, files(1000)["model.safetensors"]), syscall.S_IFCHR|0o666, full); err != nil {
+		t.Skipf("no device can be made here to stand for a full disk (%v); run as root", err)
 	}
 	if err := fails(t, "gpt2", config()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "is full; make room") {
 		t.Errorf("got %v", err)

@@ -40,6 +40,9 @@ func (s *session) cause(resp *http.Response) error {
 	code, status := resp.Header.Get("X-Error-Code"), resp.StatusCode
 	denied := status == http.StatusUnauthorized || status == http.StatusForbidden
 	switch {
+	case (denied || code == "GatedRepo" || code == "RepoNotFound") && s.Token != "" && !confidential(s.origin):
+		return fmt.Errorf("%w, without your token: it was not shown to %s, where it would go unencrypted; set HF_ENDPOINT to an https address",
+			ErrAccess, s.Endpoint)
 	case code == "GatedRepo" && s.Token == "":
 		return fmt.Errorf("%w: its authors want to know who uses it. Ask for access at %s, make a token at %s/settings/tokens, "+
 			"and set HF_TOKEN to it", ErrAccess, page, s.Endpoint)

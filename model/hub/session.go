@@ -39,7 +39,8 @@ func newSession(ref Ref, c Config) (*session, error) {
 func (s *session) close() { s.http.CloseIdleConnections() }
 
 // authorized shows the token to the Hub and to nobody else, wherever redirects
-// lead: no request carries it before it gets here.
+// lead, and not where others could read it on the way: no request carries it
+// before it gets here.
 type authorized struct {
 	base   http.RoundTripper
 	origin *url.URL
@@ -51,7 +52,7 @@ func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Del("Referer")
 	r.Header.Del("Authorization")
-	if a.token != "" && sameOrigin(r.URL, a.origin) {
+	if a.token != "" && sameOrigin(r.URL, a.origin) && confidential(a.origin) {
 		r.Header.Set("Authorization", "Bearer "+string(a.token))
 	}
 	return a.base.RoundTrip(r)
@@ -62,6 +63,13 @@ func (a authorized) CloseIdleConnections() {
 	if t, ok := a.base.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
+}
+
+// confidential tells whether nobody on the way reads what is sent there: it goes
+// by https, or stays on this machine.
+func confidential(origin *url.URL) bool {
+	ip := net.ParseIP(origin.Hostname())
+	return origin.Scheme == "https" || origin.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }

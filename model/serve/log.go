@@ -26,7 +26,7 @@ type used struct {
 func (l *log) add(i model.Info, verb string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := slices.IndexFunc(l.models, func(u used) bool { return u.Name == i.Name && u.Processing == i.Processing })
+	at := slices.IndexFunc(l.models, func(u used) bool { return u.Name == i.Name && u.Weights == i.Weights && u.Processing == i.Processing })
 	if at < 0 {
 		at = len(l.models)
 		l.models = append(l.models, used{i, map[string]int{}})
@@ -44,7 +44,11 @@ func (h *Host) provenance(w http.ResponseWriter, _ *http.Request) {
 	defer h.log.mu.Unlock()
 	all := []entry{}
 	for _, u := range h.log.models {
-		all = append(all, entry{u.Name, u.Weights, u.Processing.String(), u.Backend, u.Config.String(), u.Version, u.Requests})
+		name := u.Name
+		if u.Folder != "" { // and not the Hub's model of that name
+			name += " (the folder " + u.Folder + ")"
+		}
+		all = append(all, entry{name, u.Weights, u.Processing.String(), u.Backend, u.Config.String(), u.Version, u.Requests})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"models": all}) // a client that went away needs no answer

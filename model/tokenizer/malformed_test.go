@@ -1,8 +1,10 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -52,6 +54,12 @@ func TestParseRefuses(t *testing.T) {
 		{"normalizer field", object{"normalizer": object{"type": "NFC", "version": 16}}, nil, `normalizer: json: unknown field "version"`},
 		{"normalizer lacks", object{"normalizer": object{"type": "BertNormalizer", "lowercase": true}}, nil, "normalizer: clean_text is missing"},
 		{"replace pattern", object{"normalizer": object{"type": "Replace", "pattern": object{"Regex": "x+"}, "content": ""}}, nil, `Replace pattern "x+"`},
+		{"a chain that multiplies", object{"normalizer": object{"type": "Sequence", "normalizers": slices.Repeat([]object{
+			{"type": "Replace", "pattern": object{"String": "a"}, "content": "aa"}}, 60)}}, nil, "may make a text 1.15e+18 times as long"},
+		{"nested sequences", object{"normalizer": json.RawMessage(strings.Repeat(`{"type":"Sequence","normalizers":[`, 1000) + strings.Repeat("]}", 1000))},
+			nil, "normalizer: nested more than 32 deep"},
+		{"nested pre-tokenizers", pre(json.RawMessage(strings.Repeat(`{"type":"Sequence","pretokenizers":[`, 20) + strings.Repeat("]}", 20))),
+			nil, "pre_tokenizer: nested more than 32 deep"},
 		{"replace nothing", object{"normalizer": object{"type": "Replace", "pattern": object{"String": ""}, "content": "x"}}, nil, "the String is empty"},
 		{"pattern of two", object{"normalizer": object{"type": "Replace", "pattern": object{"String": "a", "Regex": "a"}, "content": "x"}}, nil, "want a Regex or a String"},
 		{"no pre-tokenizer", pre(nil), nil, `decoder: type "ByteLevel" is not supported`},

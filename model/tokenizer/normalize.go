@@ -14,6 +14,8 @@ type normalizer struct {
 	// folds says that it makes one of several ways to write the same, as
 	// lower case does, so that a single token may be looked up through it.
 	folds bool
+	// growth is how many bytes it may write for one; below 1 counts as 1.
+	growth float64
 }
 
 // normalize applies the steps one after another.
@@ -36,7 +38,7 @@ func parseNormalizer(raw json.RawMessage) ([]normalizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	fold := func(apply func(view) view) []normalizer { return []normalizer{{apply, true}} }
+	fold := func(apply func(view) view) []normalizer { return []normalizer{{apply: apply, folds: true}} }
 	var bare struct{ Type string }
 	switch kind {
 	case "Sequence":
@@ -69,7 +71,7 @@ func parseNormalizer(raw json.RawMessage) ([]normalizer, error) {
 	case "Prepend":
 		var n struct{ Type, Prepend string }
 		err := read(field, raw, &n, "prepend")
-		return []normalizer{{func(v view) view { return v.prepend(n.Prepend) }, false}}, err
+		return []normalizer{{apply: func(v view) view { return v.prepend(n.Prepend) }}}, err
 	case "Replace":
 		return parseReplace(raw)
 	case "Strip":
@@ -79,7 +81,7 @@ func parseNormalizer(raw json.RawMessage) ([]normalizer, error) {
 			Right bool `json:"strip_right"`
 		}
 		err := read(field, raw, &n, "strip_left", "strip_right")
-		return []normalizer{{func(v view) view { return v.trim(n.Left, n.Right) }, false}}, err
+		return []normalizer{{apply: func(v view) view { return v.trim(n.Left, n.Right) }}}, err
 	}
 	return nil, fmt.Errorf("normalizer: type %q is not supported; NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, BertNormalizer, Prepend, Replace, Strip and a Sequence of them are", kind)
 }

@@ -25,16 +25,16 @@ func parseBERT(raw json.RawMessage) ([]normalizer, error) {
 func bertNormalizer(clean, chinese bool, accents *bool, lower bool) []normalizer {
 	var steps []normalizer
 	if clean {
-		steps = append(steps, normalizer{cleanText, true})
+		steps = append(steps, normalizer{apply: cleanText, folds: true})
 	}
 	if chinese {
-		steps = append(steps, normalizer{apartChinese, false})
+		steps = append(steps, normalizer{apply: apartChinese})
 	}
 	if accents == nil && lower || accents != nil && *accents {
-		steps = append(steps, normalizer{stripAccents, true})
+		steps = append(steps, normalizer{apply: stripAccents, folds: true})
 	}
 	if lower {
-		steps = append(steps, normalizer{lowercase, true})
+		steps = append(steps, normalizer{apply: lowercase, folds: true})
 	}
 	return steps
 }

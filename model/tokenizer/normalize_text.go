@@ -22,13 +22,16 @@ func parseReplace(raw json.RawMessage) ([]normalizer, error) {
 		return nil, err
 	}
 	find := func(s string) (int, int) { return literal(s, *n.Pattern.String) }
-	if n.Pattern.String == nil {
+	least := 2 // bytes that are replaced
+	if n.Pattern.String != nil {
+		least = len(*n.Pattern.String)
+	} else {
 		if *n.Pattern.Regex != severalSpaces {
 			return nil, fmt.Errorf("normalizer: Replace pattern %q is not known; a String and %q are", *n.Pattern.Regex, severalSpaces)
 		}
 		find = spacesIn
 	}
-	return []normalizer{{func(v view) view { return v.replace(find, n.Content) }, false}}, nil
+	return []normalizer{{apply: func(v view) view { return v.replace(find, n.Content) }, growth: float64(len(n.Content)) / float64(least)}}, nil
 }
 
 // literal finds where what first stands in s; -1 if nowhere.

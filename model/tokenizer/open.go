@@ -101,6 +101,12 @@ func parse(data []byte, s *settings) (*Tokenizer, error) {
 	if err := read("top level", data, &f); err != nil {
 		return nil, err
 	}
+	for field, raw := range map[string]json.RawMessage{"normalizer": f.Normalizer, "pre_tokenizer": f.PreTokenizer,
+		"decoder": f.Decoder, "post_processor": f.PostProcessor} {
+		if err := shallow(field, raw); err != nil {
+			return nil, err
+		}
+	}
 	if f.Version != nil && *f.Version != "1.0" {
 		return nil, fmt.Errorf("version: %q is not supported; 1.0 is", *f.Version)
 	}
@@ -121,6 +127,9 @@ func assemble(v *vocab, m model, f *file, s *settings) (*Tokenizer, error) {
 	t := newTokenizer(v, m)
 	var err error
 	if t.normalizers, err = parseNormalizer(f.Normalizer); err != nil {
+		return nil, err
+	}
+	if err := bounded("normalizer", t.normalizers, func(n normalizer) float64 { return n.growth }); err != nil {
 		return nil, err
 	}
 	if t.cutters, err = parsePreTokenizer(f.PreTokenizer); err != nil {
@@ -158,8 +167,10 @@ func (t *Tokenizer) parseDecoder(raw json.RawMessage) error {
 		return nil
 	}
 	var err error
-	t.decoder.steps, err = parseDecoder(raw)
-	return err
+	if t.decoder.steps, err = parseDecoder(raw); err != nil {
+		return err
+	}
+	return bounded("decoder", t.decoder.steps, grows)
 }
 
 func newTokenizer(v *vocab, m model) *Tokenizer {

@@ -39,7 +39,7 @@ type byteLevelClass struct {
 var (
 	gpt2Class = byteLevelClass{scan: scanGPT2, specials: []addedToken{{Content: endOfText}}}
 	qwenClass = byteLevelClass{scan: scanCL100K(1), specials: []addedToken{{Content: endOfText}},
-		normalizers: []normalizer{{func(v view) view { return compose(v, norm.NFC) }, true}}}
+		normalizers: []normalizer{{apply: func(v view) view { return compose(v, norm.NFC) }, folds: true}}}
 	robertaClass = byteLevelClass{scan: scanGPT2, before: "<s>", after: "</s>",
 		specials: []addedToken{{Content: "<s>"}, {Content: "<pad>"}, {Content: "</s>"}, {Content: "<unk>"}, {Content: "<mask>", LStrip: true}}}
 	byteLevelClasses = map[string]byteLevelClass{

@@ -199,8 +199,8 @@
     box.addEventListener("pointerleave", () => { if (!held) { now = -1; paint(); } });
     const most = Math.max(Math.abs(d.lo), Math.abs(d.hi)) || 1;
     const share = (v) => (Number.isNaN(v) ? 0 : Math.min(1, Math.abs(v) / most));
-    const best = (list) => list.filter((a) => a.v && !Number.isNaN(a.v)).sort((a, b) => Math.abs(b.v) - Math.abs(a.v)).slice(0, 3)
-      .map((a) => a.t + " " + number(a.v)).join(", ");
+    const best = (list) => list.filter((a) => share(a.v) >= 0.005).sort((a, b) => Math.abs(b.v) - Math.abs(a.v)).slice(0, 3)
+      .map((a) => `“${a.t}” ${number(a.v)}`).join(", ");
     const paint = () => {
       for (const b of [...queries, ...targets]) {
         b.style.backgroundColor = "transparent";
@@ -226,7 +226,7 @@
       });
       const own = (keys ? targets : queries)[now];
       own.style.outline = "2px solid #d55e00";
-      hint.textContent = own.textContent + (looks.length ? " looks at " + (best(looks) || "nothing") : "") +
+      hint.textContent = `“${own.textContent}”` + (looks.length ? " looks at " + (best(looks) || "nothing") : "") +
         (seen.length ? "; looked at by " + (best(seen) || "nobody") : "") + (held ? " (held: click it again)" : "");
     };
     svg.addEventListener("click", (e) => {

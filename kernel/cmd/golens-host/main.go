@@ -21,15 +21,29 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	if len(os.Args) == 3 && os.Args[1] == "get" {
-		if err := get(os.Args[2]); err != nil {
-			fmt.Fprintf(os.Stderr, "golens: get %s: %v\n", os.Args[2], err)
+	if len(os.Args) > 2 && os.Args[1] == "get" {
+		if err := get(os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: get %s: %v\n", os.Args[len(os.Args)-1], err)
 			os.Exit(1)
 		}
 		return
 	}
 	if len(os.Args) > 2 && os.Args[1] == "verify" {
 		if err := verifyModel(os.Stdout, os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "config" {
+		if err := configKeys(os.Stdout, os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) == 3 && os.Args[1] == "info" {
+		if err := info(os.Stdout, os.Args[2]); err != nil {
 			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
 			os.Exit(1)
 		}

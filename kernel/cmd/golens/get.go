@@ -15,8 +15,8 @@ import (
 const engine = "xla-cpu"
 
 func getCommand(ctx context.Context, args []string) error {
-	f := flags("get", `usage: golens get MODEL[@REVISION]
-       golens get xla-cpu
+	f := flags("get", `usage: golens get MODEL[/FILE.gguf][@REVISION]
+       golens get [-unverified] xla-cpu
 
 Brings a model of the Hugging Face Hub, such as gpt2 or
 EleutherAI/pythia-70m@step3000, into the Hugging Face cache, which Python shares,
@@ -24,14 +24,20 @@ and prints its folder. What is there already is not downloaded again; a download
 that was cut goes on where it stopped. HF_TOKEN opens gated models, HF_HOME moves
 the cache.
 
-xla-cpu is the XLA plugin for CPUs, brought by GoMLX's own installer into your
-home. It makes models several times as fast as the engine that is built in.`)
+xla-cpu is the XLA plugin for CPUs, which makes models several times as fast as
+the engine that is built in. It is native code: the one that golens was tested
+on is installed in your home, if its hash is right.`)
+	unverified := f.Bool("unverified", false, "get GoMLX's own build of xla-cpu, of which no hash is known")
 	rest, err := parse(f, args, 1)
 	if err != nil {
 		return err
 	}
 	if rest[0] == engine {
-		return becomeHost(ctx, []string{"get", engine})
+		args := []string{"get", engine}
+		if *unverified {
+			args = []string{"get", "-unverified", engine}
+		}
+		return becomeHost(ctx, args)
 	}
 	ref, err := hub.Parse(rest[0])
 	if err != nil {
@@ -49,6 +55,9 @@ home. It makes models several times as fast as the engine that is built in.`)
 		return fmt.Errorf("get: %w", err)
 	}
 	commit := filepath.Base(dir)
+	if ref.File != "" {
+		commit = filepath.Base(filepath.Dir(dir))
+	}
 	fmt.Printf("%s, commit %.12s, is in %s\n", ref, commit, dir)
 	return nil
 }

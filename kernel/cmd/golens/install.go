@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
 
 	"github.com/golens/golens/kernel/kernelspec"
 	"github.com/golens/golens/kernel/toolchain"
@@ -31,7 +32,11 @@ func installCommand(ctx context.Context, args []string) error {
 	f := flags("install", `usage: golens install [-user | -prefix FOLDER | -system]
 
 Makes the kernel "golens (Go)" known to Jupyter and builds all that it needs, so
-that the first cell starts at once.`)
+that the first cell starts at once.
+
+-system needs root: it copies golens and its sources to `+toolchain.Shared+`,
+where no user can change what the others run, and every user's first kernel
+builds what it needs.`)
 	where := place(f)
 	later := f.Bool("no-build", false, "do not build now, but when the kernel first starts")
 	if _, err := parse(f, args, 0); err != nil {
@@ -45,16 +50,22 @@ that the first cell starts at once.`)
 	if err != nil {
 		return err
 	}
-	program, err := tools.Keep("golens")
+	program, source := "", tools.Source.Dir
+	if at == kernelspec.System() {
+		program, source, err = tools.Share(toolchain.Shared)
+	} else {
+		program, err = tools.Keep("golens")
+	}
 	if err != nil {
 		return err
 	}
-	if !*later {
+	// What all users share each of them builds in a cache of its own.
+	if !*later && at != kernelspec.System() {
 		if err := tools.Build(ctx, say, toolchain.All...); err != nil {
 			return err
 		}
 	}
-	dir, err := at.Install(kernelspec.Spec(program, tools.Source.Dir))
+	dir, err := at.Install(kernelspec.Spec(program, source))
 	if err != nil {
 		return err
 	}
@@ -75,6 +86,9 @@ Makes Jupyter forget the kernel.`)
 		return err
 	}
 	dir, err := at.Uninstall()
+	if err == nil && at == kernelspec.System() {
+		err = os.RemoveAll(toolchain.Shared)
+	}
 	if err != nil {
 		return err
 	}

@@ -30,33 +30,58 @@ type Dir struct {
 }
 
 // Sockets makes a folder for sockets: under XDG_RUNTIME_DIR if that is set, else
-// under the folder for temporary files. Every path of a socket in it fits into
+// under the folder for temporary files, or the user's cache where another user
+// has taken the folder's name there. Every path of a socket in it fits into
 // the system's limit.
 func Sockets() (*Dir, error) {
-	bases := []string{os.TempDir(), "/tmp"}
+	places := append([]string{base(os.TempDir()), base("/tmp")}, own()...)
 	if x := os.Getenv("XDG_RUNTIME_DIR"); x != "" {
-		bases = append([]string{x}, bases...)
+		places = append([]string{base(x)}, places...)
 	}
-	var firstErr error
-	for _, b := range bases {
-		d, err := Make(base(b))
-		if err == nil && len(d.Path)+socketNames <= maxSocketPath {
-			return d, nil
+	d, err := first(places, func(d *Dir) error {
+		if len(d.Path)+socketNames > maxSocketPath {
+			return fmt.Errorf("%s is too long a path for a unix socket (limit %d bytes)", d.Path, maxSocketPath)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no folder for the kernel's sockets: %w; set XDG_RUNTIME_DIR to a short path that you own", err)
+	}
+	return d, nil
+}
+
+// own is where nobody else can be in the way: anybody may take the name that the
+// user's folder has in the one for temporary files.
+func own() []string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	return []string{filepath.Join(cache, "golens", "run")}
+}
+
+// first makes a folder at the first of the places where that can be done and
+// that fits. The error is that of the first place.
+func first(places []string, fits func(*Dir) error) (*Dir, error) {
+	var why error
+	for _, p := range places {
+		d, err := Make(p)
 		if err == nil {
-			err = fmt.Errorf("%s is too long a path for a unix socket (limit %d bytes)", d.Path, maxSocketPath)
+			if err = fits(d); err == nil {
+				return d, nil
+			}
 			d.Remove()
 		}
-		if firstErr == nil {
-			firstErr = err
+		if why == nil {
+			why = err
 		}
 	}
-	return nil, fmt.Errorf("no folder for the kernel's sockets: %w; set XDG_RUNTIME_DIR to a short path that you own", firstErr)
+	return nil, why
 }
 
 // Work makes a folder for a kernel's temporary files.
 func Work() (*Dir, error) {
-	d, err := Make(base(os.TempDir()))
+	d, err := first(append([]string{base(os.TempDir())}, own()...), func(*Dir) error { return nil })
 	if err != nil {
 		return nil, fmt.Errorf("no folder for the kernel's temporary files: %w; set TMPDIR to a folder that you own", err)
 	}
@@ -95,6 +120,9 @@ func Make(base string) (*Dir, error) {
 
 // private makes dir with mode 0700, or checks that it is ours and closed.
 func private(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
 	if err := os.Mkdir(dir, 0o700); err == nil || !os.IsExist(err) {
 		return err
 	}

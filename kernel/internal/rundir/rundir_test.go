@@ -110,3 +110,42 @@ func TestSocketsAvoidLongPaths(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// Anybody may be first to make a folder of the user's name among the temporary
+// ones.
+func TestAnothersFolderDoesNotBlock(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives folders away; run as root")
+	}
+	tmp, cache := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	taken := base(tmp)
+	if err := os.Mkdir(taken, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(taken, 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Work()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Remove()
+	if want := filepath.Join(cache, "golens", "run"); filepath.Dir(d.Path) != want {
+		t.Errorf("temporary files are in %s, want them below %s", d.Path, want)
+	}
+	s, err := Sockets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Remove()
+	if strings.HasPrefix(s.Path, tmp) {
+		t.Errorf("sockets are in %s", s.Path)
+	}
+	t.Setenv("XDG_CACHE_HOME", "/proc/none")
+	if _, err := Work(); err == nil || !strings.Contains(err.Error(), taken+" belongs to another user") {
+		t.Errorf("got %v", err)
+	}
+}

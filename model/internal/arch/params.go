@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/golens/golens/model/config"
@@ -145,4 +146,15 @@ func Shapes(c config.Config) map[string][]int {
 		set("mlp.b_out", c.DModel)
 	}
 	return s
+}
+
+// LayerOf takes the name of a block's weight apart.
+func LayerOf(name string) (layer int, local string, ok bool) {
+	rest, ok := strings.CutPrefix(name, "blocks.")
+	if !ok {
+		return 0, "", false
+	}
+	number, local, ok := strings.Cut(rest, ".")
+	layer, err := strconv.Atoi(number)
+	return layer, local, ok && err == nil && layer >= 0
 }

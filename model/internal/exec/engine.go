@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -26,7 +25,8 @@ type Engine struct {
 	Config  config.Config
 	Backend *backend.Backend
 
-	weights map[string]*tensors.Tensor
+	weights map[string]*tensors.Tensor // all, or all but the matrices of blocks
+	blocks  *blocks                    // these, if they are not all in memory
 	names   names
 	kinds   []hook.Kind // of a block
 
@@ -47,13 +47,7 @@ func (e *Engine) findNames() {
 	}
 	e.names.embed = present("embed.W_E", "pos_embed.W_pos", "embed.ln.w", "embed.ln.b")
 	e.names.final = present("head.W", "head.b", "ln_final.w", "ln_final.b", "unembed.W_U", "unembed.b_U")
-	prefix := arch.LayerName(0, "")
-	for name := range e.weights {
-		if local, ok := strings.CutPrefix(name, prefix); ok {
-			e.names.block = append(e.names.block, local)
-		}
-	}
-	slices.Sort(e.names.block)
+	e.names.block = e.blockNames()
 }
 
 // machine is what plans know of the engine.
@@ -81,9 +75,14 @@ func (e *Engine) rotaryTables(layer, n int) [2][]float32 {
 	return *t
 }
 
-// New brings the weights to the backend.
-func New(c config.Config, plan arch.Plan, b *backend.Backend) (*Engine, error) {
+// New brings the weights to the backend, as far as they are not held as published.
+func New(c config.Config, plan arch.Plan, b *backend.Backend, held Held) (*Engine, error) {
 	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: c.BlockKinds(), programs: map[string]*Exec{}}
+	if held.AsPublished {
+		var pending []map[string]*arch.Pending
+		plan, pending = split(plan, c.Layers)
+		e.blocks = newBlocks(e, pending, held)
+	}
 	var mu sync.Mutex
 	err := plan.Each(func(names []string, w *arch.Pending) error {
 		t, err := e.upload(w)
@@ -139,7 +138,11 @@ func bytesOf[T any](v []T) []byte {
 
 // Weight is the shape and a copy of the values of a weight, by its full name.
 func (e *Engine) Weight(name string) ([]int, []float32, error) {
-	t := e.weights[name]
+	t, release, err := e.use(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer release()
 	if t == nil {
 		return nil, nil, fmt.Errorf("weight %s does not exist in this model", name)
 	}
@@ -188,6 +191,9 @@ func free(ts ...*tensors.Tensor) {
 
 // Close frees the weights.
 func (e *Engine) Close() {
+	if e.blocks != nil {
+		e.blocks.close()
+	}
 	for _, t := range e.weights {
 		free(t)
 	}

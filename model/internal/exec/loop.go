@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/place"
 	"github.com/golens/golens/model/internal/plan"
 )
@@ -453,11 +452,17 @@ func (c *chunk) happens(k hook.Kind, b plan.Block, start bool) making {
 
 // call calls a graph with its weights, and its slots filled.
 func (c *chunk) call(name string, t *taps, fills [][][]hook.Edit, g graphFn, args []any, weights []string, layer int, l layout) ([]*tensors.Tensor, error) {
-	for _, n := range weights {
-		if layer >= 0 {
-			n = arch.LayerName(layer, n)
+	if layer >= 0 {
+		block, release, err := c.useBlock(layer, weights)
+		defer release()
+		if err != nil {
+			return nil, err
 		}
-		args = append(args, c.weights[n])
+		args = append(args, block...)
+	} else {
+		for _, n := range weights {
+			args = append(args, c.weights[n])
+		}
 	}
 	for i, s := range t.slots {
 		var err error

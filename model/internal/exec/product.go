@@ -101,7 +101,11 @@ func (e *Engine) operand(f Factor) (operand, error) {
 	if strings.HasSuffix(f.Name, ".w") {
 		return e.normWeight(f)
 	}
-	t := e.weights[f.Name]
+	t, release, err := e.use(f.Name)
+	if err != nil {
+		return operand{}, err
+	}
+	defer release()
 	if t == nil || t.Rank() != 2 {
 		return operand{}, fmt.Errorf("product: the model has no weight matrix %s", f.Name)
 	}
@@ -110,7 +114,6 @@ func (e *Engine) operand(f Factor) (operand, error) {
 	if f.Name == "unembed.W_U" { // held as [vocab, d_model]
 		o.rows, o.cols, o.flip = d[1], d[0], true
 	}
-	var err error
 	switch {
 	case f.Heads != nil:
 		o, err = e.headsOf(o, f)
@@ -119,6 +122,13 @@ func (e *Engine) operand(f Factor) (operand, error) {
 	}
 	if err == nil && f.Normed {
 		o, err = e.afterNorm(o, f)
+	}
+	if err == nil && !o.own && e.weights[f.Name] == nil { // its block may leave memory
+		var values []float32
+		if values, err = tensors.CopyFlatData[float32](o.t); err == nil {
+			o.own = true
+			o.t, err = e.tensor(values, d...)
+		}
 	}
 	if err != nil {
 		return operand{}, err

@@ -63,6 +63,10 @@ func (c *chunk) takeRow(at hook.Point, x []float32, i int, l layout) {
 		if !is(p) {
 			continue
 		}
+		if c.reduce != nil {
+			c.reduceRow(k, r, x, dims, view)
+			continue
+		}
 		p.Kind = like.Kind
 		to, shape := c.to(k, r)
 		if sel, ok := place.Select(p, row, dims, whole, view); ok && to != nil {

@@ -38,6 +38,9 @@ type work struct {
 	captures []hook.Point
 	// to is where the i-th capture of a row goes, and its shape; nil is nowhere.
 	to func(i int, r plan.Row) (values []float32, shape []int)
+	// reduce, if not nil, takes the i-th capture of a row in place of that
+	// [pos, ...]; nothing is kept.
+	reduce func(i int, r plan.Row, values []float32)
 	// metric takes a metric of a row, and the terms of which it is the mean.
 	metric func(k int, r plan.Row, value float64, terms []float64)
 

@@ -7,8 +7,8 @@ import (
 	"github.com/golens/golens/model/internal/plan"
 )
 
-// contrast are the metrics that hold some tokens against others.
-func (k *checker) contrast(what string, m Metric, o plan.Objective) (plan.Objective, error) {
+// setMetric are the metrics that hold some tokens against others.
+func (k *checker) setMetric(what string, m Metric, o plan.Objective) (plan.Objective, error) {
 	answer, err := k.choices(what+": answer", m.Answer)
 	if err != nil {
 		return o, err

@@ -1,0 +1,115 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
+)
+
+// EdgeScores estimates for every edge of the residual stream, at once, how much a
+// metric changes if the edge is cut: what the sender writes in the reference less
+// what it writes in the base run, times the gradient of the metric at the receiver,
+// summed over positions and coordinates.
+//
+// With no Runs that is edge attribution patching, at the cost of two passes and
+// one way back; each run adds a pass and a way back. It is exact where the metric
+// is linear in what the receiver reads, and misses what two edges do only together.
+// Sources: Syed et al. 2023 (EAP), Hanna et al. 2024 (EAP-IG).
+type EdgeScores struct {
+	// Base is the batch; the first of its metrics is scored.
+	Base Request
+
+	Reference Reference `json:",omitzero"`
+
+	// Runs are edits of the base run: the gradient is the mean over these runs. Nil
+	// means the base run itself. What an edit replaces passes no gradient on.
+	Runs [][]hook.Edit `json:",omitempty"`
+
+	// ByPosition keeps the positions apart.
+	ByPosition bool `json:",omitempty"`
+
+	// Budget bounds the bytes that are held, beside the weights; 0 means 4 GiB.
+	Budget int64 `json:",omitempty"`
+}
+
+// EdgeScoresResult is what [EdgeScores] gave. Negative scores say that cutting the
+// edge lowers the metric.
+type EdgeScoresResult struct {
+	// PerRow are the scores of each row [batch, receiver, sender], or [batch, pos,
+	// receiver, sender], in the order of [Model.Edges]; 0 where a receiver reads
+	// before the sender writes, and past the end of a row.
+	PerRow *array.Array
+	// Base is the metric of the base run [batch].
+	Base *array.Array
+
+	Provenance
+}
+
+// Scores are the means over rows: the estimated change of the mean of the metric.
+func (r *EdgeScoresResult) Scores() *array.Array { return r.PerRow.Mean(hook.Batch) }
+
+// String says what was scored.
+func (r *EdgeScoresResult) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "scores %v, change of the %s, %.4g without a cut\n%s", r.PerRow.Shape(), r.Base.Title(), r.Base.Mean(hook.Batch).Scalar(), r.Provenance)
+	return b.String()
+}
+
+// EdgeScores scores all edges. Nothing runs if any part of it is wrong.
+func (m *Model) EdgeScores(s EdgeScores) (*EdgeScoresResult, error) {
+	return m.EdgeScoresContext(context.Background(), s)
+}
+
+// EdgeScoresContext is [Model.EdgeScores] that stops when the context ends.
+func (m *Model) EdgeScoresContext(ctx context.Context, s EdgeScores) (*EdgeScoresResult, error) {
+	return do[*EdgeScoresResult](ctx, m, s)
+}
+
+func init() { asks[EdgeScores, *EdgeScoresResult]() }
+
+// Verb implements [Ask].
+func (EdgeScores) Verb() string { return "edge scores" }
+
+func (s EdgeScores) check(c config.Config) error {
+	_, err := s.job(c, nil)
+	return err
+}
+
+// job checks edge scores and resolves them, encode as in Request.job.
+func (s EdgeScores) job(c config.Config, encode func(text string) ([]int32, error)) (job plan.EdgeJob, err error) {
+	base := s.Base
+	if len(base.Metrics) > 0 {
+		base.Metrics = base.Metrics[:1]
+		if m := base.Metrics[0]; !m.differentiable() {
+			return job, fmt.Errorf("edge scores: the metric %s has no gradient; take the logit difference or a log probability", m)
+		}
+	}
+	if job, err = s.Reference.job(c, base, encode); err != nil {
+		return job, fmt.Errorf("edge scores: %w", err)
+	}
+	job.Base.GradOf = []int{0}
+	job.Budget = s.Budget
+	k, err := newChecker(c, job.Base.Tokens)
+	if err != nil {
+		return job, fmt.Errorf("edge scores: %w", err)
+	}
+	for i, edits := range s.Runs {
+		for _, e := range edits {
+			if e.Op == hook.OpSource || e.Op == hook.OpFreeze {
+				return job, fmt.Errorf("edge scores: run %d: edit %s: values of another run are given here as values", i, e)
+			}
+			if e.Op == hook.OpCompute {
+				return job, fmt.Errorf("edge scores: run %d: edit %s: a formula is no edit of these runs; give its values", i, e.Point)
+			}
+			if err := k.edit(e); err != nil {
+				return job, fmt.Errorf("edge scores: run %d: %w", i, err)
+			}
+		}
+	}
+	return job, nil
+}

@@ -1,0 +1,50 @@
+//go:build !golens_cell
+
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/exec"
+)
+
+func init() { executes("edge scores", (*local).edgeScores) }
+
+// edgeScores scores edges in this process.
+func (l *local) edgeScores(ctx context.Context, s EdgeScores, hash string) (*EdgeScoresResult, error) {
+	job, err := s.job(l.config, l.encode)
+	if err != nil {
+		return nil, err
+	}
+	runs := s.Runs
+	if runs == nil {
+		runs = [][]hook.Edit{nil}
+	}
+	done, total := 0, len(s.Base.Rows)*len(runs)
+	job.Done = func(rows int) {
+		done += rows
+		report(ctx, done, total)
+	}
+	p, _, err := l.engine.PlanEdges(job)
+	if err != nil {
+		return nil, fmt.Errorf("edge scores: %w", err)
+	}
+	out, err := l.engine.Scores(ctx, exec.ScoreJob{Edges: p, Runs: runs, ByPosition: s.ByPosition})
+	if err != nil {
+		return nil, fmt.Errorf("edge scores: %w", err)
+	}
+	axes := []array.Axis{array.Dim(hook.Batch, len(s.Base.Rows))}
+	if s.ByPosition {
+		axes = append(axes, array.Dim(hook.Pos, longest(s.Base.Rows)))
+	}
+	axes = append(axes, array.Labels("receiver", job.Graph.ReceiverNames()), array.Labels("sender", job.Graph.SenderNames()))
+	m := s.Base.Metrics[0]
+	res := &EdgeScoresResult{Provenance: l.info.Provenance(),
+		PerRow: array.Of(out.Scores, axes...).Named("change of the "+m.String(), m.Unit()),
+		Base:   array.Of(float32s(out.Base), axes[0]).Named(m.String(), m.Unit())}
+	res.Request = hash
+	return res, nil
+}

@@ -1,0 +1,104 @@
+package model_test
+
+import (
+	"testing"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/edge"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// Weights held as published give the same numbers, to the last bit, in everything
+// that a model can be asked.
+func TestHeldWeightsAreTheSame(t *testing.T) {
+	for _, name := range []string{"gpt2", "llama_bf16", "gpt_neox_f16", "gemma2"} {
+		dir := modeltest.Families(t)[name]
+		plain, err := model.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(model.WeightsEnv, "published")
+		held, err := model.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(model.WeightsEnv, "")
+		if plain.Info().Held != "" || held.Info().Held == "" {
+			t.Errorf("%s: weights are held %q and %q", name, plain.Info().Held, held.Info().Held)
+		}
+		ids := [][]int32{{5, 9, 11, 4, 8}, {7, 7, 2, 1, 3}}
+		metric := model.LogitDiff(model.IDs(3), model.IDs(8))
+		same := func(what string, ask func(m *model.Model) ([]float32, error)) {
+			t.Helper()
+			a, err := ask(plain)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, what, err)
+			}
+			b, err := ask(held)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, what, err)
+			}
+			if len(a) == 0 || len(a) != len(b) {
+				t.Fatalf("%s, %s: %d and %d values", name, what, len(a), len(b))
+			}
+			for i := range a {
+				if a[i] != b[i] {
+					t.Errorf("%s, %s: value %d is %g, held as published %g", name, what, i, a[i], b[i])
+					return
+				}
+			}
+		}
+		same("gradients", func(m *model.Model) ([]float32, error) {
+			r, err := m.Run(m.Rows(ids).Metric(metric).Grad(hook.ResidPre(0)).Capture(hook.Logits()))
+			if err != nil {
+				return nil, err
+			}
+			return append(r.Grad(hook.ResidPre(0)).Values(), r.At(hook.Logits()).Values()...), nil
+		})
+		same("sweep", func(m *model.Model) ([]float32, error) {
+			s := model.Sweep{Base: m.Rows(ids).Metric(metric)}
+			for l := range m.Config().Layers {
+				for h := range m.Config().Heads {
+					s.Variants = append(s.Variants, model.Variant{Edits: []hook.Edit{hook.Z(l).Head(h).Zero()}})
+				}
+			}
+			r, err := m.Sweep(s)
+			if err != nil {
+				return nil, err
+			}
+			return r.PerRow(0).Values(), nil
+		})
+		same("generation", func(m *model.Model) ([]float32, error) {
+			g, err := m.Complete(m.Rows(ids).Complete(6))
+			if err != nil {
+				return nil, err
+			}
+			var all []float32
+			for _, row := range g.Prompts.IDs {
+				for _, id := range row {
+					all = append(all, float32(id))
+				}
+			}
+			return all, nil
+		})
+		same("subgraph", func(m *model.Model) ([]float32, error) {
+			g, err := m.Edges()
+			if err != nil {
+				return nil, err
+			}
+			r, err := m.Subgraphs(model.Subgraphs{Base: m.Rows(ids).Metric(metric), Cuts: []edge.Cut{g.All()}})
+			if err != nil {
+				return nil, err
+			}
+			return r.PerRow(0).Values(), nil
+		})
+		same("product", func(m *model.Model) ([]float32, error) {
+			p, err := m.Products(model.Chain{{Name: "blocks.1.mlp.W_in"}, {Name: "blocks.1.mlp.W_out"}})
+			if err != nil {
+				return nil, err
+			}
+			return p[0].Values(), nil
+		})
+	}
+}

@@ -1,0 +1,111 @@
+package hub
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/golens/golens/model/hub/hubtest"
+)
+
+// recorder remembers what authorization requests carry.
+type recorder struct{ seen string }
+
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.seen = req.Header.Get("Authorization")
+	return httptest.NewRecorder().Result(), nil
+}
+
+func TestTokenIsNotShownInClear(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://huggingface.co": "Bearer hf_secret", "https://mirror.example:8443": "Bearer hf_secret",
+		"http://127.0.0.1:8080": "Bearer hf_secret", "http://localhost": "Bearer hf_secret", "http://[::1]:80": "Bearer hf_secret",
+		"http://mirror.example": "", "http://localhost.example": "", "http://127.0.0.1.example": "", "http://10.0.0.1": "",
+	} {
+		origin, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &recorder{}
+		req := httptest.NewRequest(http.MethodGet, address+"/a", nil)
+		if _, err := (authorized{r, origin, "hf_secret"}).RoundTrip(req); err != nil || r.seen != want {
+			t.Errorf("%s: sent %q, %v; want %q", address, r.seen, err, want)
+		}
+		s := &session{Config: Config{Endpoint: address, Token: "hf_secret"}, origin: origin}
+		resp := httptest.NewRecorder().Result()
+		resp.StatusCode, resp.Request = http.StatusUnauthorized, req
+		said := strings.Contains(s.cause(resp).Error(), "your token: it was not shown to "+address)
+		if said != (want == "") {
+			t.Errorf("%s: the error is %v", address, s.cause(resp))
+		}
+	}
+}
+
+// blobs is the folder of blobs of org/tiny in the cache.
+func blobs(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(os.Getenv("HF_HOME"), "hub", "models--org--tiny", "blobs")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func etag(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// In a cache that others write to, a link in place of a download leads to a file
+// of the user's.
+func TestLinksInASharedCacheAreNotFollowed(t *testing.T) {
+	h := hubtest.New(t)
+	want := files(5000)
+	h.Publish("org/tiny", hubtest.CommitA, want, "main")
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(blobs(t), etag(want["model.safetensors"])+".incomplete")
+	if err := os.Symlink(victim, link); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, get(t, "org/tiny", config()), want, "model.safetensors", "config.json")
+	if data, err := os.ReadFile(victim); err != nil || string(data) != "mine" {
+		t.Errorf("the file behind the link holds %d bytes, %v", len(data), err)
+	}
+}
+
+func TestBlobsOfOthersAreHeldToTheirHash(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files away; run as root")
+	}
+	for _, honest := range []bool{true, false} {
+		h := hubtest.New(t)
+		want := files(5000)
+		h.Publish("org/tiny", hubtest.CommitA, want, "main")
+		data := append([]byte(nil), want["model.safetensors"]...)
+		if !honest {
+			data[100]++
+		}
+		blob := filepath.Join(blobs(t), etag(want["model.safetensors"]))
+		if err := os.WriteFile(blob, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(blob, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Get(context.Background(), ref(t, "org/tiny"), config())
+		if honest && err != nil || !honest && (!errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), "another user has put into the cache")) {
+			t.Errorf("honest %v: %v", honest, err)
+		}
+	}
+}

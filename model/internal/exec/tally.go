@@ -1,0 +1,47 @@
+package exec
+
+import (
+	"context"
+	"sync"
+
+	"github.com/golens/golens/model/internal/place"
+	"github.com/golens/golens/model/internal/plan"
+)
+
+// Tally runs a job and gives each row of each of its captures [pos, ...] to reduce,
+// which several goroutines call. Nothing is kept. Done is told of rows that have
+// ended; after an error some rows may have been reduced in part.
+func (e *Engine) Tally(ctx context.Context, job plan.Job, reduce func(i int, r plan.Row, values []float32)) error {
+	b := plan.NewPass(e.machine(), job)
+	w := &work{Engine: e, Batch: b, tokens: job.Tokens, captures: job.Captures, scratch: newScratch(e), reduce: reduce}
+	defer w.scratch.close()
+	group := b.Pass()
+	var done sync.Mutex
+	return each(ctx, group.Chunks, b.Workers, func(ctx context.Context, rows plan.Chunk) error {
+		c := w.newChunk(group, rows)
+		defer c.close()
+		if err := c.forward(ctx); err != nil {
+			return err
+		}
+		done.Lock()
+		defer done.Unlock()
+		job.Done(len(rows.Rows))
+		return nil
+	})
+}
+
+// reduceRow gives what the i-th capture selects of a row to be reduced.
+func (c *chunk) reduceRow(i int, r plan.Row, x []float32, dims []int, view place.View) {
+	p, n := c.captures[i], c.Lens[r.Index]
+	sel, ok := place.Select(p, place.Row{Len: n}, dims, c.Config.Dims(p.Kind, c.Longest), view)
+	if !ok {
+		return
+	}
+	shape := c.Config.Selected(p, 1, n)
+	if p.Pos.All() {
+		shape[p.Kind.PositionAxis()] = c.Longest
+	}
+	values := make([]float32, place.Size(shape))
+	sel.Gather(x, values, shape)
+	c.reduce(i, r, values)
+}

@@ -1,0 +1,249 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/golens/golens/model/edge"
+	"github.com/golens/golens/model/hook"
+)
+
+// An EdgeJob is a checked request for runs in which edges are cut.
+type EdgeJob struct {
+	Base   Job // tokens and metrics of logits
+	Source *Job
+	Donors []int // for each row of the base, the row of the source; nil means the same
+	Mean   bool  // the reference is the mean of the source's rows at each position
+	// WholeEmbedding makes the first sender all that enters the first block.
+	WholeEmbedding bool
+	Graph          *edge.Graph
+	Cuts           []edge.Cut // one per variant
+	Budget         int64
+	Done           func(rows int)
+}
+
+// edgeTokens bounds batch*pos of one call: what senders write takes a hundred times
+// the memory of the residual stream.
+const edgeTokens = 512
+
+// An EdgeCost says what cutting edges runs and costs.
+type EdgeCost struct {
+	Rows, Same      int   // rows of variants that run, and that cut nothing
+	FLOPs           int64 // of the variants
+	Base            int64 // of the base and the reference run
+	Naive           int64 // of one full pass for each variant
+	Memory          int64 // held at most beside the weights, in bytes
+	Calls           int   // of the last block
+	Starts          []int // variants by the first layer whose receivers lack something; the last counts the final stream alone
+	RowsPerCall     int
+	VariantsPerCall int
+}
+
+// Edges is how an EdgeJob is cut up. A call does some rows of some variants.
+type Edges struct {
+	EdgeJob
+	*Batch         // of the base; variants have no edits
+	Rows   *Group  // of the base run, in chunks
+	Lists  [][]int // variants of a call, which share their start
+	Same   []int   // variants that cut nothing
+	Starts []int   // of each variant: the first layer that lacks anything
+	Uses   []*Uses // of each variant
+	Most   int     // variants of a call
+	Outer  int     // chunks of rows side by side
+	Inner  int     // lists of variants of each side by side
+}
+
+// Uses says which groups of senders the sections lack anything of. Sections are
+// the attention and the MLP of each layer, and the final residual stream; groups are
+// the embedding and what each layer writes.
+type Uses struct {
+	At   [][]bool // [section][group]
+	Rest []bool   // [section]: some receiver starts from the reference's stream
+	// Inverse tells of a receiver that it does, since more than half of its edges
+	// are cut: what is kept is added. Of one variant.
+	Inverse []bool
+}
+
+// Any tells whether a section reads anything else than the stream of its run.
+func (u *Uses) Any(section int) bool { return u.Rest[section] || slices.Contains(u.At[section], true) }
+
+// Later tells whether anything that reads after a layer's attention lacks what the
+// layer writes.
+func (u *Uses) Later(layer int) bool {
+	for _, section := range u.At[2*layer+1:] {
+		if section[layer+1] {
+			return true
+		}
+	}
+	return false
+}
+
+// Together are the uses of several variants.
+func (p *Edges) Together(list []int) *Uses {
+	u := &Uses{}
+	for i, section := range p.Uses[list[0]].At {
+		u.At, u.Rest = append(u.At, slices.Clone(section)), append(u.Rest, p.Uses[list[0]].Rest[i])
+		for _, v := range list[1:] {
+			u.Rest[i] = u.Rest[i] || p.Uses[v].Rest[i]
+			for g, has := range p.Uses[v].At[i] {
+				u.At[i][g] = u.At[i][g] || has
+			}
+		}
+	}
+	return u
+}
+
+// NewEdges finds where each variant starts and how many run together.
+func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
+	p, cost := &Edges{EdgeJob: job}, EdgeCost{}
+	cost.Starts = make([]int, m.Layers+1)
+	byStart := make([][]int, m.Layers+1)
+	for v, c := range job.Cuts {
+		u, start := usesOf(job.Graph, m.Layers, c)
+		p.Uses, p.Starts = append(p.Uses, u), append(p.Starts, start)
+		if start > m.Layers {
+			p.Same = append(p.Same, v)
+			continue
+		}
+		cost.Starts[start]++
+		byStart[start] = append(byStart[start], v)
+	}
+	variants := 1
+	for _, list := range byStart {
+		variants = max(variants, len(list))
+	}
+	lens := lensOf(job.Base.Tokens)
+	pos := m.passWidth(lens.Longest)
+	rows := min(len(lens.Each), max(1, edgeTokens/pos))
+	if m.Exact {
+		rows = min(rows, (len(lens.Each)+m.Workers-1)/m.Workers)
+	}
+	p.Most = max(1, min(variants, edgeTokens/(rows*pos)))
+	budget := job.Budget
+	if budget == 0 {
+		budget = defaultBudget
+	}
+	bytes := func() int64 { return int64(m.Workers) * edgeBytes(m, job.Graph, rows, p.Most, pos) }
+	for bytes() > budget && p.Most > 1 {
+		p.Most = (p.Most + 1) / 2
+	}
+	for bytes() > budget && rows > 1 {
+		rows = (rows + 1) / 2
+	}
+	if bytes() > budget {
+		return nil, cost, fmt.Errorf("edges: one row of one variant needs %.1f MB; the budget is %.1f MB", float64(bytes())/1e6, float64(budget)/1e6)
+	}
+	base := job.Base
+	base.Most = rows
+	p.Batch = NewBatch(m, Sweep{Base: base, Variants: make([]Variant, max(1, len(job.Cuts)))})
+	p.Rows = p.Pass()
+	for _, list := range byStart {
+		p.Lists = append(p.Lists, slices.Collect(slices.Chunk(list, p.Most))...)
+	}
+	p.Outer = min(m.Workers, len(p.Rows.Chunks))
+	p.Inner = max(1, m.Workers/p.Outer)
+	p.count(&cost)
+	cost.Memory = bytes()
+	return p, cost, nil
+}
+
+// usesOf is what a cut uses, and the first layer that lacks anything: the
+// number of layers where only the final stream does, one more for nothing.
+func usesOf(g *edge.Graph, layers int, c edge.Cut) (*Uses, int) {
+	u, start := &Uses{Rest: make([]bool, 2*layers+1), Inverse: make([]bool, len(g.Receivers))}, layers+1
+	for range 2*layers + 1 {
+		u.At = append(u.At, make([]bool, layers+1))
+	}
+	for r, p := range g.Receivers {
+		section := 2 * p.Layer
+		switch p.Kind {
+		case hook.KindMLPIn:
+			section++
+		case hook.KindResidPost:
+			section = 2 * layers
+		}
+		gone, any := 0, false
+		for s := range g.Before(r) {
+			if g.Has(c, r, s) {
+				any = true
+				if !g.Keeps(c, r, s) {
+					gone++
+				}
+			}
+		}
+		if !any {
+			continue
+		}
+		start = min(start, section/2)
+		if 2*gone > g.Before(r) {
+			u.Inverse[r], u.Rest[section] = true, true
+		}
+		for s := range g.Before(r) {
+			if u.Inverse[r] && g.Keeps(c, r, s) || !u.Inverse[r] && g.Has(c, r, s) {
+				u.At[section][(s+g.Writes()-1)/g.Writes()] = true
+			}
+		}
+	}
+	return u, start
+}
+
+// edgeBytes is what a worker holds at most: what senders of the base run, of the
+// reference and of a call's variants wrote, once more side by side, and what the
+// receivers of a layer read, twice.
+func edgeBytes(m Machine, g *edge.Graph, rows, variants, pos int) int64 {
+	stream := int64(4 * rows * pos * m.DModel)
+	senders, reads := int64(len(g.Senders)), int64(g.Reads())
+	return stream * (2*senders + int64(variants)*(2*senders+2*reads) + int64(m.Layers))
+}
+
+// count adds up operations.
+func (p *Edges) count(cost *EdgeCost) {
+	tokens := int64(0)
+	for _, n := range p.Lens {
+		tokens += int64(n)
+	}
+	c := p.Config
+	block := int64(2*(c.Params()-2*c.Vocab*c.DModel)/c.Layers) + int64(4*p.Rows.Width*c.Heads*c.DHead)
+	cost.Base = tokens * block * int64(c.Layers)
+	cost.Naive = cost.Base * int64(len(p.Cuts))
+	if p.EdgeJob.Source != nil {
+		cost.Base *= 2
+	}
+	cost.Same = len(p.Same) * len(p.Lens)
+	cost.Rows = len(p.Cuts)*len(p.Lens) - cost.Same
+	cost.Calls = len(p.Rows.Chunks) * len(p.Lists)
+	cost.RowsPerCall, cost.VariantsPerCall = p.Rows.Batch, p.Most
+	for _, list := range p.Lists {
+		u, start := p.Together(list), p.Starts[list[0]]
+		one := int64(c.Layers-start) * block
+		for section, groups := range u.At {
+			receivers := 1
+			if section < 2*c.Layers && section%2 == 0 {
+				receivers = c.Heads + 2*c.KVHeads
+			}
+			for g, read := range groups {
+				if read {
+					one += int64(2 * receivers * p.Width(g) * c.DModel)
+				}
+			}
+		}
+		cost.FLOPs += tokens * one * int64(len(list))
+	}
+}
+
+// Width is how many senders a group has.
+func (p *Edges) Width(group int) int {
+	if group == 0 {
+		return 1
+	}
+	return p.Graph.Writes()
+}
+
+// Group are the indices of a group's senders.
+func (p *Edges) Group(group int) []int {
+	if group == 0 {
+		return []int{0}
+	}
+	first := 1 + (group-1)*p.Graph.Writes()
+	return hook.UpTo(first + p.Graph.Writes())[first:]
+}

@@ -1,0 +1,156 @@
+package model_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/edge"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// Random masks in every family, against every reference, equal their naive twin;
+// with nothing cut the model is itself, with everything cut it is the reference.
+func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
+	for name, dir := range modeltest.Families(t) {
+		t.Run(name, func(t *testing.T) {
+			m, err := model.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := m.Edges()
+			if err != nil {
+				t.Skip(err) // the stream of this family is no sum
+			}
+			if name != "llama_gqa" && name != "gemma2" && name != "gptj" && strings.HasPrefix(m.Info().Backend, "xla") {
+				t.Skip("XLA compiles a graph for each layer and mask; three structures are enough there")
+			}
+			rng := rand.New(rand.NewPCG(1, uint64(len(name))))
+			rows := func(lens ...int) (all [][]int32) {
+				for _, n := range lens {
+					row := make([]int32, n)
+					for i := range row {
+						row[i] = rng.Int32N(int32(m.Config().Vocab))
+					}
+					all = append(all, row)
+				}
+				return all
+			}
+			base := model.Request{Rows: rows(6, 4, 6), Metrics: []model.Metric{model.LogitDiff(model.IDs(3), model.IDs(7))}}
+			references := []model.Reference{
+				{Source: model.Request{Rows: rows(6, 4, 6)}},
+				{Source: model.Request{Rows: rows(4, 6)}, Donors: []int{1, 0, 1}, WholeEmbedding: true},
+				{},
+				{Source: model.Request{Rows: rows(7, 3)}, Mean: true},
+			}
+			if name != "gpt2" && name != "llama_gqa" && name != "gemma2" { // one is enough for most
+				i := rng.IntN(len(references))
+				references = references[i : i+1]
+			}
+			for _, reference := range references {
+				s := model.Subgraphs{Base: base, Reference: reference}
+				s.Cuts = []edge.Cut{g.Cut("none"), g.All(), cutRandom(g, rng, 0.5), cutRandom(g, rng, 0.05), cutShares(g, rng, 0, 0), cutShares(g, rng, 0, 6), cutShares(g, rng, 3, 6)}
+				got, err := m.Subgraphs(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := modeltest.NaiveSubgraphs(m, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				// float32 sums of up to 16 senders at each of 40 receivers; where nothing is left
+				// of a stream, a norm makes what rounding left in the twin a hundred times larger
+				bound := 1e-4
+				if reference.Source.Rows == nil {
+					bound = 2e-3
+				}
+				if d := modeltest.MaxDiff(got.PerRow(0), want); d > bound {
+					t.Errorf("source %d rows, mean %t: %.2g off the naive twin\n%v\n%v", len(reference.Source.Rows), reference.Mean, d, got.PerRow(0), want)
+				}
+				if d := modeltest.MaxDiff(got.PerRow(0).Pick("variant", 0), got.Base[0]); d != 0 {
+					t.Errorf("nothing is cut: %.2g off the model", d)
+				}
+				if reference.Source.Rows != nil && !reference.Mean && reference.Donors == nil {
+					r := reference.Source
+					r.Metrics = base.Metrics
+					ref, err := m.Run(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if d := modeltest.MaxDiff(got.PerRow(0).Pick("variant", 1), ref.PerRow(0)); d > 5e-5 {
+						t.Errorf("everything is cut: %.2g off the reference", d)
+					}
+				}
+			}
+		})
+	}
+}
+
+// cutRandom cuts each edge with a probability.
+func cutRandom(g *edge.Graph, rng *rand.Rand, p float64) edge.Cut {
+	c := g.Cut("")
+	for r := range g.Receivers {
+		for s := range g.Before(r) {
+			if rng.Float64() < p {
+				g.Add(c, r, s)
+			}
+		}
+	}
+	return c
+}
+
+// cutShares cuts each edge by a random share, at each position and in each row if
+// there are any.
+func cutShares(g *edge.Graph, rng *rand.Rand, rows, pos int) edge.Cut {
+	axes := []array.Axis{array.Dim("receiver", len(g.Receivers)), array.Dim("sender", len(g.Senders))}
+	n := 1
+	for _, ax := range []array.Axis{array.Dim("pos", pos), array.Dim("batch", rows)} {
+		if ax.Len > 0 {
+			axes, n = append([]array.Axis{ax}, axes...), n*ax.Len
+		}
+	}
+	x := make([]float32, n*len(g.Receivers)*len(g.Senders))
+	for i := range x {
+		r, s := i/len(g.Senders)%len(g.Receivers), i%len(g.Senders)
+		if s < g.Before(r) {
+			x[i] = float32(math.Max(0, rng.Float64()*2-1))
+		}
+	}
+	return edge.Cut{Share: array.Of(x, axes...)}
+}
+
+// Without the edges from the first layer's heads a model of two layers can't
+// compose them.
+func ExampleModel_Subgraphs() {
+	m, err := model.Open("zoo:induction")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	edges, err := m.Edges()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cut := edges.Cut("no composition of keys")
+	for h := range m.Config().KVHeads {
+		for i, sender := range edges.Senders {
+			if sender.Kind == hook.KindResult && sender.Layer == 0 {
+				edges.Add(cut, edges.Receiver(hook.KInput(1).Head(h)), i)
+			}
+		}
+	}
+	text := m.Tokens("the cat sat the cat").Metric(model.LogProb(" sat"))
+	r, err := m.Subgraphs(model.Subgraphs{Base: text, Cuts: []edge.Cut{cut}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("log p(sat): %.2f, %.2f without the edges\n", r.Base[0].Mean("batch").Scalar(), r.Metric(0).At(0))
+	// Output: log p(sat): -0.02, -2.88 without the edges
+}

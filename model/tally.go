@@ -1,0 +1,238 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
+	"github.com/golens/golens/model/tally"
+)
+
+// A Tally reduces activations over rows of a corpus: counts, moments, histograms,
+// covariances and the largest values are kept, never the activations. It costs one
+// pass through the blocks up to the last point, without an unembedding unless a
+// point is there, and the memory of its states, which [Tally.Bytes] says.
+//
+// [Model.TallyOver] walks over a corpus of any length.
+type Tally struct {
+	Rows   [][]int32 // tokens, of any lengths
+	Labels []int     `json:",omitempty"` // of each row, from 0 on, for reducers by label
+	First  int64     `json:",omitempty"` // number of the first row in its corpus, which places count from
+
+	Reducers []tally.Reducer
+
+	// Positions and Groups are how many groups reducers by position and by label
+	// have; 0 means as many as the rows need. States merge if they have equally many.
+	Positions int `json:",omitempty"`
+	Groups    int `json:",omitempty"`
+
+	// Budget bounds the bytes of the states; 0 means 4 GiB.
+	Budget int64 `json:",omitempty"`
+}
+
+// A TallyResult is what [Tally] gave.
+type TallyResult struct {
+	Reducers []tally.Reducer
+	States   []*tally.State // of each reducer
+	Rows     int64          // of the corpus
+	Tokens   int64
+	Provenance
+}
+
+// Merge takes the result of other rows of the corpus into r.
+func (r *TallyResult) Merge(other *TallyResult) error {
+	if len(r.States) != len(other.States) || r.Weights != other.Weights {
+		return errors.New("tally: the results are of different reducers or weights, and do not merge")
+	}
+	for i, state := range r.States {
+		if err := r.Reducers[i].Merge(state, other.States[i]); err != nil {
+			return err
+		}
+	}
+	r.Rows, r.Tokens = r.Rows+other.Rows, r.Tokens+other.Tokens
+	return nil
+}
+
+// String says what was kept.
+func (r *TallyResult) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d rows, %d tokens\n", r.Rows, r.Tokens)
+	for i, reducer := range r.Reducers {
+		fmt.Fprintf(&b, "%s: %d units in %d groups\n", reducer, r.States[i].Units, r.States[i].Groups)
+	}
+	fmt.Fprint(&b, r.Provenance)
+	return b.String()
+}
+
+func init() { asks[Tally, *TallyResult]() }
+
+// Verb implements [Ask].
+func (Tally) Verb() string { return "tally" }
+
+func (t Tally) check(c config.Config) error {
+	_, err := t.job(c)
+	return err
+}
+
+// Tally reduces activations of rows. Nothing runs if any part of it is wrong.
+func (m *Model) Tally(t Tally) (*TallyResult, error) { return m.TallyContext(context.Background(), t) }
+
+// TallyContext is [Model.Tally] that stops when the context ends.
+func (m *Model) TallyContext(ctx context.Context, t Tally) (*TallyResult, error) {
+	return do[*TallyResult](ctx, m, t)
+}
+
+// A TallyRow is a row of a corpus.
+type TallyRow struct {
+	Tokens []int32
+	Label  int
+}
+
+// TallyOver walks over a corpus, some rows at a time, and merges what they give.
+// t.Rows are not read; Positions and Groups must be said where a reducer keeps them
+// apart. If the walk or the context ends with an error, the result so far is given
+// with it: pass it as before, with the rows that follow, to go on. Rows counts
+// those that are in.
+func (m *Model) TallyOver(ctx context.Context, t Tally, corpus iter.Seq2[TallyRow, error], before *TallyResult) (*TallyResult, error) {
+	total := before
+	take := func(rows []TallyRow) error {
+		part := t
+		part.Rows, part.Labels, part.First = nil, nil, 0
+		if total != nil {
+			part.First = total.Rows
+		}
+		for _, row := range rows {
+			part.Rows, part.Labels = append(part.Rows, row.Tokens), append(part.Labels, row.Label)
+		}
+		got, err := m.TallyContext(ctx, part)
+		if err != nil {
+			return err
+		}
+		if total == nil {
+			total = got
+			return nil
+		}
+		return total.Merge(got)
+	}
+	var rows []TallyRow
+	tokens := 0
+	for row, err := range corpus {
+		if err != nil {
+			return total, fmt.Errorf("tally: row %d of the walk: %w", len(rows), err)
+		}
+		rows, tokens = append(rows, row), tokens+len(row.Tokens)
+		if tokens < tokensPerTally {
+			continue
+		}
+		if err := take(rows); err != nil {
+			return total, err
+		}
+		rows, tokens = nil, 0
+	}
+	if len(rows) > 0 {
+		return total, take(rows)
+	}
+	return total, nil
+}
+
+// tokensPerTally are enough for full chunks, and few enough for an end at once.
+const tokensPerTally = 1 << 14
+
+// Bytes is the memory of the states of a model of this config.
+func (t Tally) Bytes(c config.Config) int64 {
+	n := int64(0)
+	for _, r := range t.Reducers {
+		n += r.Bytes(t.units(c, r), t.groups(c, r))
+	}
+	return n
+}
+
+// units is how many units a reducer has.
+func (t Tally) units(c config.Config, r tally.Reducer) int {
+	n := 1
+	for _, d := range c.Selected(r.Point, 1, 1)[2:] {
+		n *= d
+	}
+	return n
+}
+
+// groups is how many groups a reducer has.
+func (t Tally) groups(c config.Config, r tally.Reducer) int {
+	switch r.By {
+	case tally.ByPosition:
+		return max(t.Positions, longest(t.Rows))
+	case tally.ByToken:
+		return c.Vocab
+	case tally.ByLabel:
+		if n := len(t.Labels); n > 0 {
+			return max(t.Groups, 1+slices.Max(t.Labels))
+		}
+		return max(1, t.Groups)
+	}
+	return 1
+}
+
+// job checks a tally and resolves it.
+func (t Tally) job(c config.Config) (job plan.Job, err error) {
+	if len(t.Reducers) == 0 {
+		return job, errors.New("tally: nothing is kept; give a reducer")
+	}
+	if t.Labels != nil && len(t.Labels) != len(t.Rows) {
+		return job, fmt.Errorf("tally: %d labels for %d rows", len(t.Labels), len(t.Rows))
+	}
+	for i, label := range t.Labels {
+		if label < 0 || t.Groups > 0 && label >= t.Groups {
+			return job, fmt.Errorf("tally: label %d of row %d; labels lie between 0 and %d", label, i, max(t.Groups, 1)-1)
+		}
+	}
+	if n := longest(t.Rows); t.Positions > 0 && n > t.Positions {
+		return job, fmt.Errorf("tally: a row of %d tokens, but %d positions are kept apart", n, t.Positions)
+	}
+	r := Request{Rows: t.Rows}
+	for _, reducer := range t.Reducers {
+		if err := reducer.Check(); err != nil {
+			return job, err
+		}
+		if p := reducer.Point; len(p.Pos.Rows) > 1 {
+			return job, fmt.Errorf("tally: %s: positions of its own for each row; select the same in all", reducer)
+		}
+		if reducer.By == tally.ByLabel && t.Labels == nil {
+			return job, fmt.Errorf("tally: %s: the rows have no labels", reducer)
+		}
+		if reducer.Point.Find(r.Captures) < 0 {
+			r.Captures = append(r.Captures, reducer.Point)
+		}
+	}
+	r.Budget = 1 << 62 // captures are not kept
+	if job, _, err = r.job(c, nil); err != nil {
+		return job, fmt.Errorf("tally: %w", err)
+	}
+	budget := t.Budget
+	if budget == 0 {
+		budget = defaultBudget
+	}
+	if n := t.Bytes(c); n > budget {
+		return job, fmt.Errorf("tally: its states take %.1f MB, the budget is %.1f MB; select fewer units, or keep fewer groups apart", float64(n)/1e6, float64(budget)/1e6)
+	}
+	return job, nil
+}
+
+// places are the positions of a row of n tokens that a point selects.
+func places(p hook.Point, n int) []int {
+	if p.Pos.All() {
+		return hook.UpTo(n)
+	}
+	at := slices.Clone(p.Pos.Rows[0])
+	for i, pos := range at {
+		if pos < 0 {
+			at[i] = n + pos
+		}
+	}
+	return at
+}

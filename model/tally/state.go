@@ -1,0 +1,189 @@
+package tally
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+)
+
+// A State is what a reducer kept. Arrays over units are flat [group, unit].
+type State struct {
+	Units, Groups int
+	// Seen is how many positions of each group were read [group].
+	Seen []int64
+	NaN  int64 // values that are none, left out
+
+	Count    []int64   `json:",omitempty"` // values above the threshold [group, unit], or in the bins [group, unit, 2+bins]
+	Sum      []Sum     `json:",omitempty"` // [group, unit]
+	Squares  []Sum     `json:",omitempty"` // [group, unit]
+	Min, Max []float32 `json:",omitempty"` // [group, unit]; +Inf and -Inf where nothing was read
+	Products []float64 `json:",omitempty"` // sums of products [group, unit, unit]
+	Top      [][]Place `json:",omitempty"` // the largest values of each [group, unit], largest first
+}
+
+// A Place is a value and where it stood.
+type Place struct {
+	Value    float32
+	Row, Pos int64
+}
+
+// A Sum is a sum to twice the precision of float64.
+type Sum struct{ Hi, Lo float64 }
+
+// Add adds a number; the error of the addition is kept.
+func (s *Sum) Add(x float64) {
+	hi := s.Hi + x
+	rest := hi - s.Hi
+	s.Lo += (s.Hi - (hi - rest)) + (x - rest)
+	s.Hi = hi
+}
+
+// Value is the sum.
+func (s Sum) Value() float64 { return s.Hi + s.Lo }
+
+// New is an empty state, of so many units in so many groups.
+func (r Reducer) New(units, groups int) *State {
+	s := &State{Units: units, Groups: groups, Seen: make([]int64, groups)}
+	n := units * groups
+	switch r.Kind {
+	case Above:
+		s.Count = make([]int64, n)
+	case Histogram:
+		s.Count = make([]int64, n*(r.Bins+2))
+	case Top:
+		s.Top = make([][]Place, n)
+	default:
+		s.Sum, s.Squares = make([]Sum, n), make([]Sum, n)
+		s.Min, s.Max = slices.Repeat([]float32{float32(math.Inf(1))}, n), slices.Repeat([]float32{float32(math.Inf(-1))}, n)
+		if r.Kind == Covariance {
+			s.Products = make([]float64, n*units)
+		}
+	}
+	return s
+}
+
+// Add takes positions of a row [pos, unit], each into a group. at are their places in
+// the row.
+func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []int) {
+	for i, group := range groups {
+		s.Seen[group]++
+		r.add(s, group*s.Units, values[i*s.Units:][:s.Units], Place{Row: row, Pos: int64(at[i])})
+	}
+	if r.Kind == Covariance {
+		r.products(s, groups, values)
+	}
+}
+
+// add takes the values of a position [unit]; the group's units begin at first.
+func (r Reducer) add(s *State, first int, values []float32, p Place) {
+	width := (r.High - r.Low) / float32(max(1, r.Bins))
+	for i, v := range values {
+		k := first + i
+		switch {
+		case v != v:
+			s.NaN++
+		case r.Kind == Above:
+			if v > r.Threshold {
+				s.Count[k]++
+			}
+		case r.Kind == Histogram:
+			bin := 0
+			switch {
+			case v >= r.High:
+				bin = r.Bins + 1
+			case v >= r.Low:
+				bin = 1 + min(int((v-r.Low)/width), r.Bins-1)
+			}
+			s.Count[k*(r.Bins+2)+bin]++
+		case r.Kind == Top:
+			p.Value = v
+			s.Top[k] = insert(s.Top[k], p, r.K)
+		default:
+			x := float64(v)
+			s.Sum[k].Add(x)
+			s.Squares[k].Add(x * x)
+			s.Min[k], s.Max[k] = min(s.Min[k], v), max(s.Max[k], v)
+		}
+	}
+}
+
+// products adds the products of all pairs of units.
+func (r Reducer) products(s *State, groups []int, values []float32) {
+	u := s.Units
+	for group := range s.Groups {
+		var x []float64
+		for i, g := range groups {
+			if g == group {
+				for _, v := range values[i*u:][:u] {
+					if v != v {
+						v = 0
+					}
+					x = append(x, float64(v))
+				}
+			}
+		}
+		if x == nil {
+			continue
+		}
+		n := len(x) / u
+		to := blas64.General{Rows: u, Cols: u, Stride: u, Data: s.Products[group*u*u:][:u*u]}
+		from := blas64.General{Rows: n, Cols: u, Stride: u, Data: x}
+		blas64.Gemm(blas.Trans, blas.NoTrans, 1, from, from, 1, to)
+	}
+}
+
+// insert puts a place where it belongs among the k largest; of equal values the
+// earlier row stands first.
+func insert(top []Place, p Place, k int) []Place {
+	if len(top) == k && order(top[k-1], p) < 0 {
+		return top
+	}
+	i, _ := slices.BinarySearchFunc(top, p, order)
+	if len(top) < k {
+		return slices.Insert(top, i, p)
+	}
+	copy(top[i+1:], top[i:k-1])
+	top[i] = p
+	return top
+}
+
+func order(a, b Place) int {
+	return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Pos, b.Pos))
+}
+
+// Merge takes another state of the same reducer into s.
+func (r Reducer) Merge(s, other *State) error {
+	if s.Units != other.Units || s.Groups != other.Groups {
+		return fmt.Errorf("tally: %s: a state of %d units in %d groups does not merge with one of %d in %d", r, other.Units, other.Groups, s.Units, s.Groups)
+	}
+	if len(other.Count) != len(s.Count) || len(other.Top) != len(s.Top) || len(other.Sum) != len(s.Sum) || len(other.Products) != len(s.Products) {
+		return fmt.Errorf("tally: %s: the states are of different reducers", r)
+	}
+	s.NaN += other.NaN
+	for i, n := range other.Seen {
+		s.Seen[i] += n
+	}
+	for i, n := range other.Count {
+		s.Count[i] += n
+	}
+	for i, v := range other.Sum {
+		s.Sum[i].Add(v.Hi)
+		s.Sum[i].Add(v.Lo)
+		s.Squares[i].Add(other.Squares[i].Hi)
+		s.Squares[i].Add(other.Squares[i].Lo)
+		s.Min[i], s.Max[i] = min(s.Min[i], other.Min[i]), max(s.Max[i], other.Max[i])
+	}
+	for i, v := range other.Products {
+		s.Products[i] += v
+	}
+	for i, places := range other.Top {
+		for _, p := range places {
+			s.Top[i] = insert(s.Top[i], p, r.K)
+		}
+	}
+	return nil
+}

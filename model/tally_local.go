@@ -1,0 +1,93 @@
+//go:build !golens_cell
+
+package model
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/golens/golens/model/internal/plan"
+	"github.com/golens/golens/model/tally"
+)
+
+func init() { executes("tally", (*local).tally) }
+
+// tally reduces activations in this process. Each processor has states of its own,
+// which are merged in the end.
+func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, error) {
+	job, err := t.job(l.config)
+	if err != nil {
+		return nil, err
+	}
+	done := 0
+	job.Done = func(rows int) {
+		done += rows
+		report(ctx, done, len(job.Tokens))
+	}
+	free := make(chan []*tally.State, runtime.GOMAXPROCS(0))
+	var all [][]*tally.State
+	var mu sync.Mutex
+	states := func() []*tally.State {
+		select {
+		case s := <-free:
+			return s
+		default:
+		}
+		mu.Lock()
+		if len(all) == cap(free) {
+			mu.Unlock()
+			return <-free
+		}
+		defer mu.Unlock()
+		s := make([]*tally.State, len(t.Reducers))
+		for i, r := range t.Reducers {
+			s[i] = r.New(t.units(l.config, r), t.groups(l.config, r))
+		}
+		all = append(all, s)
+		return s
+	}
+	err = l.engine.Tally(ctx, job, func(i int, row plan.Row, values []float32) {
+		s := states()
+		defer func() { free <- s }()
+		tokens := job.Tokens[row.Index]
+		at := places(job.Captures[i], len(tokens))
+		for k, r := range t.Reducers {
+			if r.Point.Equal(job.Captures[i]) {
+				r.Add(s[k], t.groupsOf(r, row.Index, tokens, at), values[:len(at)*s[k].Units], t.First+int64(row.Index), at)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	res := &TallyResult{Reducers: t.Reducers, States: all[0], Rows: int64(len(t.Rows)), Provenance: l.info.Provenance()}
+	res.Request = hash
+	for _, row := range t.Rows {
+		res.Tokens += int64(len(row))
+	}
+	for _, s := range all[1:] {
+		for i, r := range t.Reducers {
+			if err := r.Merge(res.States[i], s[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return res, nil
+}
+
+// groupsOf are the groups of positions of a row.
+func (t Tally) groupsOf(r tally.Reducer, row int, tokens []int32, at []int) []int {
+	groups := make([]int, len(at))
+	for i, pos := range at {
+		switch r.By {
+		case tally.ByPosition:
+			groups[i] = pos
+		case tally.ByToken:
+			groups[i] = int(tokens[pos])
+		case tally.ByLabel:
+			groups[i] = t.Labels[row]
+		}
+	}
+	return groups
+}
