@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,9 @@ import (
 
 // maxReport is what a report may weigh: more is slow to open and to send.
 const maxReport = 4 << 20
+
+// maxNotebook is what a notebook with its outputs may weigh in the repository.
+const maxNotebook = 5 << 18 // a megabyte, and a quarter for what base64 adds
 
 // slow are the notebooks that take a minute or two, which CI runs.
 var slow = map[string]bool{"01-induction-heads.ipynb": true, "04-ioi.ipynb": true}
@@ -65,6 +69,20 @@ func TestNotebooksRender(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Outputs that a notebook carries are those of its code.
+func TestOutputsAreFresh(t *testing.T) {
+	for _, path := range all(t) {
+		nb := read(t, path)
+		shown := slices.ContainsFunc(nb.Cells, func(c *notebook.Cell) bool { return len(c.Outputs) > 0 })
+		if shown && !nb.Fresh() {
+			t.Errorf("%s has changed since it ran: golens render -ipynb %s %s", path, path, path)
+		}
+		if info, err := os.Stat(path); err == nil && info.Size() > maxNotebook {
+			t.Errorf("%s has %d bytes, more than %d", path, info.Size(), maxNotebook)
+		}
 	}
 }
 

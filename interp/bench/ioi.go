@@ -157,13 +157,13 @@ func (b *ioiBench) stages() []step {
 	return []step{
 		{pathStages + " to the logits", func() error { return b.paths(ioi.End, nil) }},
 		{pathStages + " to name movers' queries", func() error {
-			return b.paths(ioi.End, b.receivers(replication.NameMover, ioi.End, graph.ToQuery))
+			return b.paths(ioi.End, b.inputs(replication.NameMover, graph.ToQuery))
 		}},
 		{pathStages + " to S-inhibition's keys and values", func() error {
-			return b.paths(ioi.S2, b.receivers(replication.SInhibition, ioi.S2, graph.ToKey, graph.ToValue))
+			return b.paths(ioi.S2, b.inputs(replication.SInhibition, graph.ToKey, graph.ToValue))
 		}},
 		{pathStages + " to induction heads' keys", func() error {
-			return b.paths(ioi.S1Next, b.receivers(replication.Induction, ioi.S1Next, graph.ToKey))
+			return b.paths(ioi.S1Next, b.inputs(replication.Induction, graph.ToKey))
 		}},
 		{"outputs on names", func() error { _, err := replication.OutputOnNames(b.m, ioi); return err }},
 		{"copy scores", func() error { _, err := replication.CopyScore(b.m, ioi, replication.CopyOptions{}); return err }},
@@ -174,15 +174,18 @@ func (b *ioiBench) stages() []step {
 	}
 }
 
-// paths patches the paths of every head at a position to receivers, nil for the
-// final residual stream.
-func (b *ioiBench) paths(at hook.Positions, receivers []hook.Point) error {
-	paths := patch.Paths{Senders: patch.Parts{Places: []task.Place{{Name: "at", Positions: at}}}, Receivers: receivers}
+// paths patches the paths of every head at a position to inputs of heads there, nil
+// for the final residual stream.
+func (b *ioiBench) paths(at hook.Positions, inputs []graph.Receiver) error {
+	paths := patch.Paths{Senders: patch.Parts{Places: []task.Place{{Name: "at", Positions: at}}}}
+	if inputs != nil {
+		paths.Receivers, paths.Readers = discover.Points(b.m, inputs, at), discover.Readers(b.m, inputs)
+	}
 	_, err := paths.Patch(b.m, b.ioi)
 	return err
 }
 
-// receivers are inputs of the heads of a class at a position.
-func (b *ioiBench) receivers(class string, at hook.Positions, inputs ...graph.Input) []hook.Point {
-	return discover.Points(b.m, discover.Inputs(b.c.Of(class), inputs...), at)
+// inputs are inputs of the heads of a class.
+func (b *ioiBench) inputs(class string, inputs ...graph.Input) []graph.Receiver {
+	return discover.Inputs(b.c.Of(class), inputs...)
 }

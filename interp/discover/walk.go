@@ -12,6 +12,7 @@ import (
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -227,12 +228,13 @@ func Points(m *model.Model, inputs []graph.Receiver, at hook.Positions) []hook.P
 }
 
 // Readers are the heads whose inputs these are, for [patch.Paths]: where heads share
-// keys and values, what arrives is read by each head for itself.
+// keys and values, or have them normed together, what arrives is read by each head
+// for itself.
 func Readers(m *model.Model, inputs []graph.Receiver) [][]int {
 	c := m.Config()
 	readers := make([][]int, len(inputs))
 	for i, r := range inputs {
-		if c.KVHeads != c.Heads && r.Input != graph.ToQuery {
+		if c.KVHeads != c.Heads && r.Input != graph.ToQuery || c.QKNorm == config.QKNormAll && r.Input != graph.ToValue {
 			readers[i] = []int{r.Part.Index}
 		}
 	}

@@ -41,9 +41,10 @@ type Paths struct {
 	Receivers []hook.Point
 
 	// Readers are the query heads that read what arrives at each receiver, for
-	// keys and values that heads share: the others of the group have what they had.
-	// Nil means all; so does a receiver's own nil. A shared key is one receiver
-	// otherwise, and its effect is that of the whole group.
+	// keys and values that heads share, and for queries and keys that are normed
+	// together (OLMo 2): all other heads have what they had. Nil means all; so does
+	// a receiver's own nil. A shared key is one receiver otherwise, and its effect
+	// is that of the whole group.
 	Readers [][]int
 
 	// Apart receives at one receiver at a time, instead of all together: the first
@@ -323,9 +324,11 @@ func (p Paths) to(c config.Config) string {
 			return s + fmt.Sprintf("and %d more", len(p.Receivers)-4)
 		}
 		s += name(r.Kind) + " of "
-		if shared(c, r) && r.Heads != nil {
-			s += "key-value head " + dotted(r.Layer, r.Heads) + " as read by "
-			s += dotted(r.Layer, p.readers(c, i))
+		if of := reading(c, r); shared(c, r) && r.Heads != nil && c.KVHeads != c.Heads && len(of) > len(r.Heads) {
+			if i < len(p.Readers) && p.Readers[i] != nil {
+				of = p.Readers[i]
+			}
+			s += "key-value head " + dotted(r.Layer, r.Heads) + " as read by " + dotted(r.Layer, of)
 			continue
 		}
 		s += dotted(r.Layer, r.Heads)

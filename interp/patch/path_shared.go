@@ -8,23 +8,41 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
-// shared tells whether a point is of keys or values that several query heads read.
+// shared tells whether a change at a point reaches other heads than one: that of
+// keys or values which query heads share, or of queries or keys that are normed as
+// one vector (OLMo 2).
 func shared(c config.Config, p hook.Point) bool {
 	switch p.Kind {
-	case hook.KindK, hook.KindV, hook.KindKInput, hook.KindVInput:
+	case hook.KindV, hook.KindVInput:
 		return c.KVHeads != c.Heads
+	case hook.KindK, hook.KindKInput:
+		return c.KVHeads != c.Heads || c.QKNorm == config.QKNormAll
+	case hook.KindQ, hook.KindQInput:
+		return c.QKNorm == config.QKNormAll
 	}
 	return false
 }
 
-// group are the query heads that read a point's keys or values.
-func group(c config.Config, p hook.Point) (all []int) {
+// reading are the query heads whose queries, keys or values a point is of.
+func reading(c config.Config, p hook.Point) (all []int) {
 	for h := range c.Heads {
-		if p.Heads == nil || slices.Contains(p.Heads, c.KVHead(h)) {
+		own := c.KVHead(h)
+		if p.Kind == hook.KindQ || p.Kind == hook.KindQInput {
+			own = h
+		}
+		if p.Heads == nil || slices.Contains(p.Heads, own) {
 			all = append(all, h)
 		}
 	}
 	return all
+}
+
+// touched are the query heads that a change at a point reaches.
+func touched(c config.Config, p hook.Point) []int {
+	if values := p.Kind == hook.KindV || p.Kind == hook.KindVInput; c.QKNorm == config.QKNormAll && !values {
+		return upTo(c.Heads)
+	}
+	return reading(c, p)
 }
 
 // readers are the query heads that read what arrives at a receiver.
@@ -32,7 +50,7 @@ func (p Paths) readers(c config.Config, receiver int) []int {
 	if receiver < len(p.Readers) && p.Readers[receiver] != nil {
 		return p.Readers[receiver]
 	}
-	return group(c, p.Receivers[receiver])
+	return touched(c, p.Receivers[receiver])
 }
 
 // checkReaders finds readers that do not read, and receivers of one group that
@@ -49,9 +67,8 @@ func (p Paths) checkReaders(c config.Config) error {
 		if !shared(c, r) {
 			continue
 		}
-		of := group(c, r)
 		for _, h := range p.readers(c, i) {
-			if !slices.Contains(of, h) {
+			if of := reading(c, r); i < len(p.Readers) && p.Readers[i] != nil && !slices.Contains(of, h) {
 				return fmt.Errorf("head %d.%d does not read %s; heads %s do", r.Layer, h, r, dotted(r.Layer, of))
 			}
 		}
@@ -77,8 +94,8 @@ func (p Paths) checkReaders(c config.Config) error {
 	return nil
 }
 
-// held are the heads of each layer that share a key or a value with receivers that
-// receive together, and read none of it.
+// held are the heads of each layer that receivers which receive together would
+// reach, and that read none of them.
 func (p Paths) held(c config.Config, receivers []int) map[int][]int {
 	held := map[int][]int{}
 	for _, i := range receivers {
@@ -86,7 +103,7 @@ func (p Paths) held(c config.Config, receivers []int) map[int][]int {
 		if !shared(c, r) {
 			continue
 		}
-		for _, h := range group(c, r) {
+		for _, h := range touched(c, r) {
 			reads := slices.ContainsFunc(receivers, func(k int) bool {
 				return p.Receivers[k].ID == r.ID && slices.Contains(p.readers(c, k), h)
 			})

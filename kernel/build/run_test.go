@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +61,7 @@ func (n *notebook) run(code string) string {
 	text := string(out)
 	var report keep.Report
 	if data, e := os.ReadFile(filepath.Join(dir, keep.ReportFile)); e == nil {
-		if e := json.Unmarshal(data, &report); e != nil {
+		if report, e = keep.ReadReport(data); e != nil {
 			n.t.Fatal(e)
 		}
 	}
@@ -72,8 +71,8 @@ func (n *notebook) run(code string) string {
 	}
 	n.s.Ended(p, err == nil, kept, report.WhyNot)
 	if data, e := os.ReadFile(filepath.Join(dir, keep.ResultFile)); e == nil {
-		var forms []map[string][]byte
-		if e := json.Unmarshal(data, &forms); e != nil {
+		forms, e := keep.ReadResult(data)
+		if e != nil {
 			n.t.Fatal(e)
 		}
 		for _, f := range forms {

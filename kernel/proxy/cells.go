@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -171,7 +172,14 @@ func (p *Proxy) before(b *Back, r *request, req gonbExecute, list []cell.Magic) 
 }
 
 // compose makes the cell's program.
-func (p *Proxy) compose(ctx context.Context, r *request, text cell.Text) (*cell.Program, *failure) {
+func (p *Proxy) compose(ctx context.Context, r *request, text cell.Text) (prog *cell.Program, failed *failure) {
+	defer func() {
+		if e := recover(); e != nil { // a cell that is read wrongly must not end the kernel
+			p.hooks.Log("reading a cell: %v\n%s", e, debug.Stack())
+			f := say("KernelFault", fmt.Sprintf("golens cannot read this cell (%v): please report it", e))
+			prog, failed = nil, &f
+		}
+	}()
 	err := p.cells.Builder.Refresh(ctx)
 	if err != nil {
 		return nil, buildFailure(r, err)
@@ -267,7 +275,7 @@ func (p *Proxy) conclude(r *request, prog *cell.Program, f *failure) *failure {
 	}
 	var report keep.Report
 	if data, err := os.ReadFile(filepath.Join(p.cells.Dir, keep.ReportFile)); err == nil {
-		if err := json.Unmarshal(data, &report); err != nil {
+		if report, err = keep.ReadReport(data); err != nil {
 			p.hooks.Log("a cell's report: %v", err)
 		}
 	}
@@ -320,8 +328,8 @@ func (p *Proxy) results(r *request) {
 	if err != nil {
 		return
 	}
-	var list []map[string][]byte
-	if err := json.Unmarshal(data, &list); err != nil {
+	list, err := keep.ReadResult(data)
+	if err != nil {
 		p.hooks.Log("a cell's result: %v", err)
 		return
 	}

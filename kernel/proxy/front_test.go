@@ -244,3 +244,45 @@ func TestGonbIsIdleTwice(t *testing.T) {
 	}
 	<-r.idle
 }
+
+// Twenty clients ask at once, half of them go away without a word: every one
+// that stays is answered, in its own order. With the race detector it says more.
+func TestTwentyClients(t *testing.T) {
+	s := newServer(t)
+	var wg sync.WaitGroup
+	for client := range 20 {
+		wg.Go(func() {
+			socket, err := s.conn.Dial(t.Context(), zmtp.Dealer, s.conn.ShellPort, "", 5*time.Second)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer socket.Close()
+			sub, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", 5*time.Second)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer sub.Close()
+			kinds := []string{"kernel_info", "is_complete", "history", "comm_info"}
+			for i := range 50 {
+				kind := kinds[(client+i)%len(kinds)]
+				if client%2 == 0 && i == 25 {
+					return
+				}
+				m := wire.New(kind+"_request", "s", nil, map[string]any{"code": "f("})
+				if err := socket.Send(m); err != nil {
+					t.Error(err)
+					return
+				}
+				r, err := socket.Recv()
+				if err != nil || r.Header.MsgType != kind+"_reply" || r.ParentID() != m.Header.MsgID {
+					t.Errorf("client %d: %v, %v", client, r, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.answers(t)
+}

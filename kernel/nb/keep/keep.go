@@ -1,10 +1,8 @@
 package keep
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,9 +14,9 @@ const Env = "GOLENS_CELL"
 
 // The files of that folder.
 const (
-	ReportFile = "report.json" // a Report
-	ResultFile = "result.json" // a list of forms, one for each value shown at the end
-	ErrorFile  = "error"       // the text of the error that ended the cell
+	ReportFile = "report" // a Report, see ReadReport
+	ResultFile = "result" // the values shown at the end, see ReadResult
+	ErrorFile  = "error"  // the text of the error that ended the cell
 )
 
 // Var is a variable of a cell.
@@ -119,8 +117,9 @@ func Save(vars ...Var) {
 			}
 			continue
 		}
-		sum := sha256.Sum256(data)
-		k := Kept{Key: "v" + hex.EncodeToString(sum[:16]), Size: len(data), Dynamic: dynamic}
+		sum := fnv.New128a()
+		sum.Write(data)
+		k := Kept{Key: fmt.Sprintf("v%x", sum.Sum(nil)), Size: len(data), Dynamic: dynamic}
 		for _, v := range g.vars {
 			k.Group = append(k.Group, v.name)
 		}
@@ -137,11 +136,7 @@ func Save(vars ...Var) {
 			r.Kept[v.name] = k
 		}
 	}
-	text, err := json.Marshal(r)
-	if err == nil {
-		err = write(ReportFile, text)
-	}
-	if err != nil {
+	if err := write(ReportFile, r.encode()); err != nil {
 		fmt.Fprintln(os.Stderr, "the values of this cell's variables are lost:", err)
 	}
 }
@@ -167,11 +162,7 @@ func Result(values ...any) {
 		}
 		list = append(list, forms)
 	}
-	text, err := json.Marshal(list)
-	if err == nil {
-		err = write(ResultFile, text)
-	}
-	if err != nil {
+	if write(ResultFile, encodeResult(list)) != nil {
 		fmt.Println(values...)
 	}
 }

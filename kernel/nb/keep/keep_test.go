@@ -1,7 +1,6 @@
 package keep
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,8 +29,8 @@ func reload(t *testing.T, pointers ...any) ([]any, Report) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
+	r, err := ReadReport(data)
+	if err != nil {
 		t.Fatal(err)
 	}
 	var out []any
@@ -221,8 +220,8 @@ func TestResults(t *testing.T) {
 	t.Setenv(Env, dir)
 	Result(1, "a", errors.New("e"))
 	data, _ := os.ReadFile(filepath.Join(dir, ResultFile))
-	var list []map[string][]byte
-	if err := json.Unmarshal(data, &list); err != nil || len(list) != 3 || string(list[2]["text/plain"]) != "e" {
+	list, err := ReadResult(data)
+	if err != nil || len(list) != 3 || string(list[2]["text/plain"]) != "e" {
 		t.Errorf("%s, %v", data, err)
 	}
 	status := 0
@@ -257,5 +256,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		var n *node
 		_ = decode(data, []Var{V("n", "", &n)}, nil) // no panic
+		_, _ = ReadReport(data)
+		_, _ = ReadResult(data)
 	})
 }

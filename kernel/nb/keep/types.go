@@ -2,10 +2,11 @@ package keep
 
 import (
 	"fmt"
-	"go/token"
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // dynamic writes a type as the Go of another program can, each package's path
@@ -16,7 +17,7 @@ func dynamic(t reflect.Type) (string, error) {
 		switch {
 		case path == "":
 			return name, nil
-		case strings.ContainsAny(name, "./·"), !token.IsExported(name) && path != "main", strings.Contains("/"+path+"/", "/internal/"):
+		case strings.ContainsAny(name, "./·"), !exported(name) && path != "main", strings.Contains("/"+path+"/", "/internal/"):
 			return "", fmt.Errorf("a %v inside of an interface cannot be kept", t)
 		}
 		return "{" + path + "}." + name, nil
@@ -40,6 +41,11 @@ func dynamic(t reflect.Type) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("a %v inside of an interface cannot be kept", t)
+}
+
+func exported(name string) bool {
+	r, _ := utf8.DecodeRuneInString(name)
+	return unicode.IsUpper(r)
 }
 
 func around(prefix string, elem reflect.Type) (string, error) {

@@ -1,6 +1,7 @@
 package zmtp
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -437,12 +438,10 @@ func FuzzRecv(f *testing.F) {
 			if size > len(b) || len(frames) == 0 {
 				t.Fatalf("%d bytes in %d frames out of %d", size, len(frames), len(b))
 			}
-			again := &conn{r: z.r, limit: 1 << 20}
-			again.r.Reset(bytes.NewReader(encode(frames)))
+			again := &conn{r: bufio.NewReader(bytes.NewReader(encode(frames))), limit: 1 << 20}
 			if back, err := again.recv(nil); err != nil || text(back) != text(frames) {
 				t.Fatalf("%q became %q, %v", frames, back, err)
 			}
-			return
 		}
 	})
 }
