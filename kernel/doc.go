@@ -8,7 +8,11 @@
 //	host        the model host process: HTTP on a unix socket, one per kernel
 //	toolchain   finds the golens sources and builds gonb, gopls and the host
 //	shim        the "go" and "gopls" programs that gonb finds on its PATH
-//	nb          all that a cell needs: Show, Must, Progress
+//	cell        reads cells as Go and makes programs of them; see CELLS.md
+//	build       compiles and links these programs
+//	gopls       asks gonb's language server for completions and descriptions
+//	nb          all that a cell needs: Show, Must, Progress; below it keep, by which
+//	            programs keep their variables and show their last value
 //	notebook    reading and writing .ipynb files
 //	session     a client that starts a kernel and runs a notebook
 //	render      notebook in, executed notebook and one self-contained HTML out

@@ -33,6 +33,9 @@ type client struct {
 // openIn opens a model in the host that listens on the socket.
 func openIn(ctx context.Context, socket string, open Call) (*Model, error) {
 	c := &client{http: &http.Client{Transport: &http.Transport{
+		// An idle connection would keep Go from noticing that a cell has come to a
+		// deadlock, and a new one costs microseconds.
+		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},

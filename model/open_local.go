@@ -10,9 +10,11 @@ import (
 
 // Open opens a model: "zoo:NAME" ships with golens, a folder holds config.json,
 // model.safetensors (or an index and shards) and, unless token ids are enough,
-// tokenizer.json, vocab.json and merges.txt, or vocab.txt. Any other name is a model of the
-// Hugging Face Hub, "gpt2" or "EleutherAI/pythia-70m@step3000" with a branch, a
-// tag or a commit: it is taken from the Hugging Face cache and, if it is not
+// tokenizer.json, vocab.json and merges.txt, or vocab.txt. A file that ends in
+// .gguf, or a folder with one and no config.json, is a model of llama.cpp's. Any
+// other name is a model of the Hugging Face Hub, "gpt2" or
+// "EleutherAI/pythia-70m@step3000" with a branch, a tag or a commit, or one file of
+// it, "ggml-org/gemma-3-270m-GGUF/gemma-3-270m-Q8_0.gguf": it is taken from the Hugging Face cache and, if it is not
 // there, downloaded to it, unless HF_HUB_OFFLINE is set. A branch that is in the
 // cache is not looked up again; `golens get` does that.
 //

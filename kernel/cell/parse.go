@@ -378,7 +378,6 @@ func free(n ast.Node, keys bool, f func(*ast.Ident)) {
 				}
 			}
 		case *ast.Ident:
-			//lint:ignore SA1019 what an identifier resolves to within its own item is all that is asked here
 			if !skip[n] && n.Obj == nil && n.Name != "_" {
 				f(n)
 			}

@@ -33,7 +33,6 @@ type imported struct {
 	name, path string // the name is "" for the package's own
 	cell       int
 	line, col  int
-	used       bool
 }
 
 // Kept is where a variable's value is kept.

@@ -4,6 +4,9 @@
 //	var m = nb.Must(model.Open("zoo:induction"))
 //	nb.Show(plotting.Attention(pattern, text))
 //
+// A cell needs neither at its top: an error ends it, and its last value is shown
+// (kernel/CELLS.md). Functions, programs and figures in the middle of a cell do.
+//
 // The same code runs outside a notebook. There Show writes figures as files and
 // prints the rest, Must prints the error and ends the program, and Progress
 // draws on the terminal, or keeps silent if there is none.

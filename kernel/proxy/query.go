@@ -188,7 +188,7 @@ func (p *Proxy) models(q query) []gopls.Match {
 
 // ownLink is a link to documentation of golens or of the cells, which no site
 // has.
-var ownLink = regexp.MustCompile("\\[([^\\]]*)\\]\\(https://pkg\\.go\\.dev/(?:github\\.com/golens/golens|gonb_)[^)]*\\)")
+var ownLink = regexp.MustCompile(`\[([^\]]*)\]\(https://pkg\.go\.dev/(?:github\.com/golens/golens|gonb_)[^)]*\)`)
 
 // inspect answers an inspect_request.
 func (p *Proxy) inspect(m *wire.Message) map[string]any {

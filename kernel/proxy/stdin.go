@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,10 @@ type input struct {
 // person notices. A program that waits twice in a row does not just pass by.
 const inputPace = 50 * time.Millisecond
 
+// speaksOfInput matches cells that may read standard input, where nobody sees
+// whether they do.
+var speaksOfInput = regexp.MustCompile(`Scan|Stdin|(?m)^!`)
+
 // openInput gives the request's programs their standard input, and returns what
 // takes it away.
 func (p *Proxy) openInput(r *request, allowed bool) (end func()) {
@@ -33,7 +38,7 @@ func (p *Proxy) openInput(r *request, allowed bool) (end func()) {
 	os.Remove(link)
 	os.Remove(fifo)
 	var in *input
-	if allowed {
+	if allowed && (seesWaiting || speaksOfInput.MatchString(p.history.code(r.count))) {
 		var err error
 		if in, err = newInput(fifo); err != nil {
 			p.hooks.Log("standard input: %v", err)

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// seesWaiting: /proc tells what a process waits for.
+const seesWaiting = true
+
 // waits tells whether a process of the group waits for what comes out of the
 // pipe of that name.
 func waits(group int, pipe string) bool {

@@ -2,6 +2,9 @@
 
 package proxy
 
-// waits is always false here: there is no way to see what a process waits for,
-// so that %with_inputs is needed, as in GoNB.
-func waits(group int, pipe string) bool { return false }
+// seesWaiting: on this system nobody sees what a process waits for.
+const seesWaiting = false
+
+// waits is always true here: a cell that speaks of input is asked for a line, and
+// for the next once it has one.
+func waits(group int, pipe string) bool { return true }

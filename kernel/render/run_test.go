@@ -153,7 +153,7 @@ func TestTagsOfRunCells(t *testing.T) {
 	}
 	var out bytes.Buffer
 	err = render.Run(context.Background(), render.Config{Notebook: path, HTML: "-", Stdout: &out, Executed: filepath.Join(dir, "out.ipynb"),
-		Parameters: []notebook.Parameter{{Name: "n", Value: "7"}}, Timeout: 2 * time.Minute, Kernel: kerneltest.Command(t)})
+		Parameters: []notebook.Parameter{{Name: "n", Value: "7"}}, Timeout: 5 * time.Minute, Kernel: kerneltest.Command(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,8 @@ func FindSource(ctx context.Context) (Source, error) {
 		abs, err := filepath.Abs(dir)
 		return Source{Dir: abs}, err
 	}
-	if _, file, _, ok := runtime.Caller(0); ok { // not with -trimpath
-		if dir := filepath.Join(filepath.Dir(file), "..", ".."); isSource(dir) {
+	if _, file, _, ok := runtime.Caller(0); ok {
+		if dir := built(file); dir != "" {
 			return source(dir, true)
 		}
 	}
@@ -53,6 +53,17 @@ func FindSource(ctx context.Context) (Source, error) {
 		}
 	}
 	return around()
+}
+
+// built is the folder of the sources that this file is of, "" if it is no longer
+// there. With -trimpath the file's name begins with the module's path: in the
+// working directory that would be a folder of anybody's.
+func built(file string) string {
+	dir := filepath.Join(filepath.Dir(file), "..", "..")
+	if !filepath.IsAbs(file) || !isSource(dir) {
+		return ""
+	}
+	return dir
 }
 
 // around finds the sources that the working directory lies in.

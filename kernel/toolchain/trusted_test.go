@@ -97,3 +97,17 @@ func TestWhereAProgramWasBuilt(t *testing.T) {
 		t.Error("another's folder in a sticky one")
 	}
 }
+
+// A program built with -trimpath does not know where from: a folder of the
+// module's name in the working directory is not that.
+func TestTrimmedPathsNameNoFolder(t *testing.T) {
+	dir, _ := plant(t, 0o755)
+	t.Chdir(filepath.Dir(dir))
+	const file = "kernel/toolchain/source.go"
+	if got := built(filepath.Join(filepath.Base(dir), file)); got != "" {
+		t.Errorf("got %s", got)
+	}
+	if got := built(filepath.Join(dir, file)); got != dir {
+		t.Errorf("got %q, want %s", got, dir)
+	}
+}

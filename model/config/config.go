@@ -41,7 +41,7 @@ type Rotary struct {
 // Scaling stretches rotary wave lengths for long contexts, as Hugging Face's
 // rope_scaling says. The zero value stretches nothing.
 type Scaling struct {
-	Type                  string  // "", linear, dynamic, llama3, yarn or factors
+	Type                  string  // "", linear, dynamic, llama3, yarn, factors or none: nothing rotates
 	Factor                float64 // of the context's length
 	LowFactor, HighFactor float64 // llama3
 	BetaFast, BetaSlow    float64 // yarn
@@ -80,6 +80,9 @@ type Config struct {
 	AttnCap    float64 // scores are cap*tanh(score/cap); 0 for none
 	LogitCap   float64 // logits likewise
 	EmbedScale float64 // the embedding is multiplied by this; 0 for 1
+	ResidScale float64 // W_O, W_out and their biases hold this as a factor of the file's; 0 for 1
+	LogitScale float64 // W_U holds this as a factor of the file's; 0 for 1
+	Clip       float64 // queries, keys and values lie between -Clip and Clip; 0 for anywhere
 	EmbedNorm  bool    // the sum of the embeddings is normalized
 	NoFinal    bool    // the unembedding reads the residual stream as it is
 	Headless   bool    // there is no unembedding: no logits, and nothing that needs them
@@ -154,6 +157,7 @@ func (c Config) Check() error {
 	}{
 		{"epsilon of the norms", c.Eps}, {"scale of the scores", math.Abs(c.Scale)}, {"soft cap of the scores", c.AttnCap},
 		{"soft cap of the logits", c.LogitCap}, {"scale of the embedding", math.Abs(c.EmbedScale)},
+		{"scale of what is written", math.Abs(c.ResidScale)}, {"scale of the logits", math.Abs(c.LogitScale)}, {"clip of queries, keys and values", c.Clip},
 	} {
 		// As float32, in which models run.
 		if !(f.value >= 0) || f.value > math.MaxFloat32 {

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
+	"github.com/golens/golens/model/serve"
 )
 
 // copied is the tiny model in a folder of the test's own.
@@ -97,6 +99,23 @@ func TestProductsKeepToTheBudget(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := m.Product(chain...); err != nil {
+		t.Error(err)
+	}
+}
+
+// An answer that cannot be sent is an error that says so, and not the end of the
+// connection.
+func TestAnswersTooLargeToSend(t *testing.T) {
+	startAs(t, serve.SendUpTo(20_000))
+	m, err := model.Open(modeltest.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := m.Rows([][]int32{make([]int32, 60)}).Capture(hook.Pattern(0), hook.Pattern(1))
+	if _, err := m.Run(large); err == nil || !strings.Contains(err.Error(), "can be sent; select heads or positions") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := m.Run(m.Rows([][]int32{{1, 2}}).Capture(hook.Pattern(0))); err != nil {
 		t.Error(err)
 	}
 }

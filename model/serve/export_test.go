@@ -12,3 +12,10 @@ func (h *Host) Answered() int { return len(h.answers.entries) }
 
 // Tensors are how many tensors are remembered, and their bytes.
 func (h *Host) Tensors() (n, bytes int) { return len(h.tensors.entries), h.tensors.size }
+
+// SendUpTo is a host that sends answers of so many bytes.
+func SendUpTo(largest int) *Host {
+	h := New()
+	h.largest = largest
+	return h
+}

@@ -36,6 +36,7 @@ type Host struct {
 	mux     *http.ServeMux
 	answers *answers
 	tensors *tensors
+	largest int // answer that is sent, in bytes
 
 	mu     sync.Mutex
 	models map[string]*opening
@@ -44,7 +45,7 @@ type Host struct {
 
 // New is a host with no models yet.
 func New() *Host {
-	h := &Host{mux: http.NewServeMux(), answers: newAnswers(AnswerBytes), tensors: newTensors(TensorBytes), models: map[string]*opening{}}
+	h := &Host{mux: http.NewServeMux(), answers: newAnswers(AnswerBytes), tensors: newTensors(TensorBytes), largest: wire.Largest, models: map[string]*opening{}}
 	h.mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "golens") })
 	h.mux.HandleFunc("GET /provenance", h.provenance)
 	h.mux.HandleFunc("POST /v1/{verb}", h.serve)
@@ -61,8 +62,8 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 		_ = frames.Encode(f) // a client that went away ends the context
 		_ = http.NewResponseController(w).Flush()
 	})
-	if len(body) > wire.Largest {
-		err = fmt.Errorf("model host: an answer of %.2f GB, of which %.2f GB can be sent; select heads or positions, or ask for fewer rows at once", float64(len(body))/1e9, wire.Largest/1e9)
+	if len(body) > h.largest {
+		err = fmt.Errorf("model host: an answer of %.2f GB, of which %.2f GB can be sent; select heads or positions, or ask for fewer rows at once", float64(len(body))/1e9, float64(h.largest)/1e9)
 	}
 	last := wire.Frame{Last: true, Body: body}
 	if missing := (*content.MissingError)(nil); errors.As(err, &missing) {

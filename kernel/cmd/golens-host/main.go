@@ -35,6 +35,20 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "config" {
+		if err := configKeys(os.Stdout, os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) == 3 && os.Args[1] == "info" {
+		if err := info(os.Stdout, os.Args[2]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) > 2 && os.Args[1] == "bench" {
 		if err := benchAnalysis(os.Stdout, os.Stderr, os.Args[2:]); err != nil {
 			fmt.Fprintf(os.Stderr, "golens: %v\n", err)

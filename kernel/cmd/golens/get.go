@@ -15,7 +15,7 @@ import (
 const engine = "xla-cpu"
 
 func getCommand(ctx context.Context, args []string) error {
-	f := flags("get", `usage: golens get MODEL[@REVISION]
+	f := flags("get", `usage: golens get MODEL[/FILE.gguf][@REVISION]
        golens get [-unverified] xla-cpu
 
 Brings a model of the Hugging Face Hub, such as gpt2 or
@@ -55,6 +55,9 @@ on is installed in your home, if its hash is right.`)
 		return fmt.Errorf("get: %w", err)
 	}
 	commit := filepath.Base(dir)
+	if ref.File != "" {
+		commit = filepath.Base(filepath.Dir(dir))
+	}
 	fmt.Printf("%s, commit %.12s, is in %s\n", ref, commit, dir)
 	return nil
 }

@@ -43,6 +43,8 @@ func commands() []command {
 		{"install", "", "make the kernel known to Jupyter", installCommand},
 		{"uninstall", "", "make Jupyter forget it", uninstallCommand},
 		{"get", "MODEL|xla-cpu", "bring a model of the Hugging Face Hub, or a faster engine", getCommand},
+		{"info", "MODEL", "say what a model's files say, and what memory it takes", infoCommand},
+		{"config", "[FAMILY]", "say what is read from a config.json", configCommand},
 		{"verify", "MODEL", "hold a model's numbers against an oracle", verifyCommand},
 		{"bench", "ioi", "say what a whole analysis costs on this machine", benchCommand},
 		{"kernel", "FILE", "run a kernel (Jupyter does this)", kernelCommand},

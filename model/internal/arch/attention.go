@@ -134,6 +134,9 @@ func (b *builder) queriesKeysValues(x *Node, around Around) (q, k, v, shared *No
 		if bias := b.w[bias]; bias != nil {
 			y = affine(y, nil, Reshape(bias, heads, b.DHead))
 		}
+		if b.Clip > 0 {
+			y = ClipScalar(y, -b.Clip, b.Clip)
+		}
 		return y
 	}
 	q = project(hook.KindQInput, "attn.W_Q", "attn.b_Q", b.Heads)

@@ -7,49 +7,125 @@ import (
 	"github.com/golens/golens/model/config"
 )
 
-func init() { families["bert"] = Family{bertConfig, bertLoad} }
+func init() {
+	families["bert"] = Family{bertConfig, bertNames.load}
+	families["roberta"] = Family{robertaConfig, robertaNames.load}
+	families["distilbert"] = Family{distilBERTConfig, distilBERTNames.load}
+}
 
 // bertConfig reads BERT with its head for masked words. Every token is of the
 // first segment.
 func bertConfig(f *fields) (config.Config, error) {
+	c := f.encoder(30522, 512, 1e-12)
+	return c, f.heads(&c, 0)
+}
+
+// robertaConfig reads RoBERTa: BERT whose positions begin behind the padding's.
+func robertaConfig(f *fields) (config.Config, error) {
+	c := f.encoder(50265, 512, 1e-12)
+	f.must("hidden_act", "gelu") // which its head has in any case
+	c.Context -= f.int("pad_token_id", 1) + 1
+	return c, f.heads(&c, 0)
+}
+
+// encoder reads what BERT and RoBERTa share.
+func (f *fields) encoder(vocab, context int, eps float64) config.Config {
 	c := config.Config{
 		Layers: f.int("num_hidden_layers", 12), DModel: f.int("hidden_size", 768), Heads: f.int("num_attention_heads", 12),
-		DMLP: f.int("intermediate_size", 3072), Vocab: f.int("vocab_size", 30522), Context: f.int("max_position_embeddings", 512),
-		Norm: config.NormLayer, NormAt: config.NormOnSum, Eps: f.float("layer_norm_eps", 1e-12), Act: f.act("hidden_act", "gelu"),
+		DMLP: f.int("intermediate_size", 3072), Vocab: f.int("vocab_size", vocab), Context: f.int("max_position_embeddings", context),
+		Norm: config.NormLayer, NormAt: config.NormOnSum, Eps: f.float("layer_norm_eps", eps), Act: f.act("hidden_act", "gelu"),
 		Position: config.PosLearned, EmbedNorm: true, Encoder: true,
 	}
 	f.common(&c, true)
 	c.KVHeads = c.Heads
 	f.must("position_embedding_type", "absolute")
 	f.int("type_vocab_size", 2)
-	if err := f.heads(&c, 0); err != nil {
-		return c, err
+	if c.Heads > 0 {
+		c.Scale = 1 / math.Sqrt(float64(c.DModel/c.Heads))
 	}
-	c.Scale = 1 / math.Sqrt(float64(c.DHead))
-	return c, nil
+	return c
 }
 
-func bertLoad(c *config.Config, src Source) (Plan, error) {
-	l := newLoader(src, "bert.")
+// distilBERTConfig reads DistilBERT: BERT without segments.
+func distilBERTConfig(f *fields) (config.Config, error) {
+	f.alias("dim", "hidden_size", "n_heads", "num_attention_heads", "n_layers", "num_hidden_layers")
+	c := config.Config{
+		Layers: f.int("n_layers", 6), DModel: f.int("dim", 768), Heads: f.int("n_heads", 12), DMLP: f.int("hidden_dim", 3072),
+		Vocab: f.int("vocab_size", 30522), Context: f.int("max_position_embeddings", 512), Norm: config.NormLayer, NormAt: config.NormOnSum,
+		Eps: 1e-12, Act: f.act("activation", "gelu"), Position: config.PosLearned, EmbedNorm: true, Encoder: true,
+	}
+	f.common(&c, true)
+	f.ignored("sinusoidal_pos_embds") // the table is in the file
+	c.KVHeads = c.Heads
+	if c.Heads > 0 {
+		c.Scale = 1 / math.Sqrt(float64(c.DModel/c.Heads))
+	}
+	return c, f.heads(&c, 0)
+}
+
+// encoderNames are where an encoder keeps its tensors.
+type encoderNames struct {
+	prefix, layer            string // layer has a place for its number
+	q, k, v, o, ln1          string
+	in, out, ln2             string
+	dense, norm, words, bias string // of the head
+}
+
+var (
+	bertNames = encoderNames{"bert.", "encoder.layer.%d.",
+		"attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "attention.output.LayerNorm",
+		"intermediate.dense", "output.dense", "output.LayerNorm",
+		"cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder", "cls.predictions.bias"}
+	robertaNames = encoderNames{"roberta.", bertNames.layer,
+		bertNames.q, bertNames.k, bertNames.v, bertNames.o, bertNames.ln1, bertNames.in, bertNames.out, bertNames.ln2,
+		"lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"}
+	distilBERTNames = encoderNames{"distilbert.", "transformer.layer.%d.",
+		"attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "sa_layer_norm", "ffn.lin1", "ffn.lin2", "output_layer_norm",
+		"vocab_transform", "vocab_layer_norm", "vocab_projector", "vocab_projector.bias"}
+)
+
+func (n encoderNames) load(c *config.Config, src Source) (Plan, error) {
+	l := newLoader(src, n.prefix)
 	d := c.DModel
-	l.embed(c, "embeddings.word_embeddings", "cls.predictions.decoder")
-	l.take("pos_embed.W_pos", "embeddings.position_embeddings.weight", c.Context, d)
-	l.segment(c, "embeddings.token_type_embeddings.weight")
+	l.embed(c, "embeddings.word_embeddings", n.words)
+	l.positions(c, "embeddings.position_embeddings.weight")
+	if name := "embeddings.token_type_embeddings.weight"; l.has(name) {
+		l.segment(c, name)
+	}
 	l.affine("embed.ln", "embeddings.LayerNorm", d, true)
-	l.maskedHead(c, "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder", "cls.predictions.bias")
+	l.maskedHead(c, n.dense, n.norm, n.words, n.bias)
 	for i := range c.Layers {
 		to := func(local string) string { return LayerName(i, local) }
-		from := func(local string) string { return fmt.Sprintf("encoder.layer.%d.%s", i, local) }
-		l.linear(to("attn.W_Q"), to("attn.b_Q"), from("attention.self.query"), d, d, true)
-		l.linear(to("attn.W_K"), to("attn.b_K"), from("attention.self.key"), d, d, true)
-		l.linear(to("attn.W_V"), to("attn.b_V"), from("attention.self.value"), d, d, true)
-		l.linear(to("attn.W_O"), to("attn.b_O"), from("attention.output.dense"), d, d, true)
-		l.affine(to("ln1"), from("attention.output.LayerNorm"), d, true)
-		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("intermediate.dense"), d, c.DMLP, true)
-		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("output.dense"), c.DMLP, d, true)
-		l.affine(to("ln2"), from("output.LayerNorm"), d, true)
+		from := func(local string) string { return fmt.Sprintf(n.layer, i) + local }
+		l.linear(to("attn.W_Q"), to("attn.b_Q"), from(n.q), d, d, true)
+		l.linear(to("attn.W_K"), to("attn.b_K"), from(n.k), d, d, true)
+		l.linear(to("attn.W_V"), to("attn.b_V"), from(n.v), d, d, true)
+		l.linear(to("attn.W_O"), to("attn.b_O"), from(n.o), d, d, true)
+		l.affine(to("ln1"), from(n.ln1), d, true)
+		l.linear(to("mlp.W_in"), to("mlp.b_in"), from(n.in), d, c.DMLP, true)
+		l.linear(to("mlp.W_out"), to("mlp.b_out"), from(n.out), c.DMLP, d, true)
+		l.affine(to("ln2"), from(n.ln2), d, true)
 	}
 	return l.done(c, masks)
+}
+
+// positions reads a table of positions. What it has more than the context stands
+// in front: rows that are padding's.
+func (l *loader) positions(c *config.Config, name string) {
+	if l.err != nil {
+		return
+	}
+	table, err := l.src.Tensor(l.full(name))
+	if err == nil && (len(table.Shape) != 2 || table.Shape[0] < c.Context || table.Shape[1] != c.DModel) {
+		err = fmt.Errorf("tensor %s has shape %v; the config asks for %d rows of %d", l.full(name), table.Shape, c.Context, c.DModel)
+	}
+	if err != nil {
+		l.err = err
+		return
+	}
+	l.used[l.full(name)] = true
+	first := (table.Shape[0] - c.Context) * c.DModel
+	l.put("pos_embed.W_pos", []int{c.Context, c.DModel}, table, func(dst []float32) error { return table.Read(dst, first) })
 }
 
 // maskedHead reads the head for masked words, if there is one: a layer more, its

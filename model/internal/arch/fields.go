@@ -128,6 +128,7 @@ func (f *fields) text(key, otherwise string) string {
 
 // token is a token's id, nil if there is none; of several it is the first.
 func (f *fields) token(key string) *int {
+	f.note(key, nil, false)
 	var one int
 	var several []int
 	switch value := f.keys[key]; {

@@ -63,7 +63,7 @@ func FuzzParse(f *testing.F) {
 // What a config asks for and golens does not do is an error that names it.
 func TestUnknownValues(t *testing.T) {
 	for _, c := range []struct{ name, config, want string }{
-		{"longrope", `{"model_type":"llama","rope_scaling":{"rope_type":"longrope","factor":4,"original_max_position_embeddings":64}}`, `"longrope"`},
+		{"longrope", `{"model_type":"llama","rope_scaling":{"rope_type":"longrope","factor":4,"original_max_position_embeddings":64}}`, "longrope: short_factor"},
 		{"a longrope table", `{"model_type":"llama","rope_scaling":{"rope_type":"yarn","factor":4,"long_factor":[1]}}`, "long_factor"},
 		{"activation", `{"model_type":"llama","hidden_act":"quick_gelu"}`, "quick_gelu"},
 		{"BERT's relative positions", `{"model_type":"bert","position_embedding_type":"relative_key"}`, "position_embedding_type"},
@@ -99,7 +99,8 @@ func TestWarnings(t *testing.T) {
 		{"Chinese BERT's", `{"model_type":"bert","directionality":"bidi","pooler_fc_size":768,"pooler_type":"first_token_transform"}`, ""},
 		{"transformers 5's", `{"model_type":"gpt_neox","is_decoder":false,"rope_parameters":{"rope_theta":10000,"rope_type":"default","partial_rotary_factor":0.25}}`, ""},
 		{"nobody's", `{"model_type":"mistral","sinks":4}`, "sinks is 4"},
-		{"Gemma's two names", `{"model_type":"gemma","hidden_act":"gelu","hidden_activation":"gelu_pytorch_tanh"}`, "hidden_activation differs"},
+		{"Gemma's first name", `{"model_type":"gemma","hidden_act":"gelu"}`, "hidden_act is gelu"},
+		{"Gemma's second", `{"model_type":"gemma","hidden_act":"gelu_pytorch_tanh","hidden_activation":"gelu"}`, ""},
 		{"Gemma 3's cap", `{"model_type":"gemma3_text","attn_logit_softcapping":50}`, "attn_logit_softcapping is 50"},
 	} {
 		got, _, err := Parse([]byte(c.config))

@@ -17,10 +17,13 @@ func init() {
 func gemmaConfig(f *fields) (config.Config, error) {
 	c := f.modern(modernDefaults{layers: 28, width: 3072, heads: 16, keys: 16, head: 256, neurons: 24576, vocab: 256000, context: 8192,
 		eps: 1e-6, theta: 10000, tied: true, act: "hidden_act"})
-	// Transformers went to and fro about which of the two keys counts; 4.57 and 5 read hidden_act alone.
-	if other := f.act("hidden_activation", f.text("hidden_act", "gelu_pytorch_tanh")); other != c.Act {
-		f.warn("hidden_activation differs from hidden_act; %s is computed, as hidden_act says and transformers 4.57 does", c.Act)
+	// As transformers 5 does it: hidden_activation says nothing, and gelu, which
+	// the first configs have, means its tanh approximation.
+	if c.Act == config.ActGELU {
+		f.warn("hidden_act is gelu, by which Gemma's configs mean %s: that is computed", config.ActGELUTanh)
+		c.Act = config.ActGELUTanh
 	}
+	f.get("hidden_activation", new(string))
 	f.flag("attention_bias")
 	c.EmbedScale = embedScale(c)
 	return c, f.done()

@@ -26,7 +26,6 @@ func LoadGGUF(architecture string, c *config.Config, src Source) (Plan, error) {
 	}
 	norm("ln_final", "output_norm", d)
 	l.unembed(c, "output", l.has("output.bias"))
-	straight := func(row int) int { return row }
 	turned := straight
 	if architecture == "llama" {
 		turned = func(row int) int { // the halves of a head's rows lie row by row
@@ -77,26 +76,5 @@ func LoadGGUF(architecture string, c *config.Config, src Source) (Plan, error) {
 	}
 	return l.done(c, func(name string) bool {
 		return strings.HasPrefix(name, "rope_freqs.") || strings.HasSuffix(name, ".rope_freqs.weight") || strings.HasSuffix(name, ".attn_rot_embd")
-	})
-}
-
-// rows reads n rows of a matrix [all, in], from the first one on, in the order that
-// turned gives, into a weight [in, n], and those of the bias if there is one.
-func (l *loader) rows(weight, bias, name string, in, all, first, n int, turned func(row int) int) {
-	v := l.tensor(name+".weight", all, in)
-	l.put(weight, []int{in, n}, v, func(dst []float32) error {
-		return transpose(dst, v, n, in, func(row int) int { return (first + turned(row)) * in })
-	})
-	if !l.has(name + ".bias") {
-		return
-	}
-	b := l.tensor(name+".bias", all)
-	l.put(bias, []int{n}, b, func(dst []float32) error {
-		for row := range dst {
-			if err := b.Read(dst[row:row+1], first+turned(row)); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
 }

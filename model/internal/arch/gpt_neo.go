@@ -23,10 +23,12 @@ func gptNeoConfig(f *fields) (config.Config, error) {
 	c.DMLP = f.int("intermediate_size", 4*c.DModel)
 	var kinds []string // of each layer
 	var groups [][]json.RawMessage
-	if !f.get("attention_layers", &kinds) && f.get("attention_types", &groups) {
+	if !f.get("attention_layers", &kinds) {
+		groups = [][]json.RawMessage{{json.RawMessage(`["global", "local"]`), json.RawMessage("12")}}
+		f.get("attention_types", &groups)
 		kinds = expand(f, groups)
 	}
-	f.read["attention_types"] = true // says the same
+	f.ignored("attention_types") // says the same
 	for _, kind := range kinds {
 		if kind != "global" && kind != "local" {
 			f.fail("attention_layers: %q is neither global nor local", kind)

@@ -41,46 +41,12 @@ func gptNeoXLoad(c *config.Config, src Source) (Plan, error) {
 		to := func(local string) string { return LayerName(i, local) }
 		from := func(local string) string { return fmt.Sprintf("layers.%d.%s", i, local) }
 		l.affine(to("ln1"), from("input_layernorm"), d, true)
-		l.perHead(from("attention.query_key_value"), c, to("attn.W_Q"), to("attn.W_K"), to("attn.W_V"))
+		l.groups(from("attention.query_key_value"), c, to)
 		biased := l.has(from("attention.query_key_value.bias"))
-		if biased {
-			l.perHeadBias(from("attention.query_key_value"), c, to("attn.b_Q"), to("attn.b_K"), to("attn.b_V"))
-		}
 		l.linear(to("attn.W_O"), to("attn.b_O"), from("attention.dense"), d, d, biased)
 		l.affine(to("ln2"), from("post_attention_layernorm"), d, true)
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.dense_h_to_4h"), d, c.DMLP, true)
 		l.linear(to("mlp.W_out"), to("mlp.b_out"), from("mlp.dense_4h_to_h"), c.DMLP, d, true)
 	}
 	return l.done(c, masks)
-}
-
-// perHead reads query, key and value matrices that lie head by head:
-// [head, 3, d_head, d_model].
-func (l *loader) perHead(name string, c *config.Config, weights ...string) {
-	n, d := len(weights), c.Heads*c.DHead
-	v := l.tensor(name+".weight", n*d, c.DModel)
-	for i, weight := range weights {
-		l.put(weight, []int{c.DModel, d}, v, func(dst []float32) error {
-			return transpose(dst, v, d, c.DModel, func(row int) int {
-				head, at := row/c.DHead, row%c.DHead
-				return ((head*n+i)*c.DHead + at) * c.DModel
-			})
-		})
-	}
-}
-
-// perHeadBias reads their biases [head, 3, d_head].
-func (l *loader) perHeadBias(name string, c *config.Config, biases ...string) {
-	n := len(biases)
-	v := l.tensor(name+".bias", n*c.Heads*c.DHead)
-	for i, bias := range biases {
-		l.put(bias, []int{c.Heads * c.DHead}, v, func(dst []float32) error {
-			for h := range c.Heads {
-				if err := v.Read(dst[h*c.DHead:][:c.DHead], (h*n+i)*c.DHead); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
 }

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"encoding/json"
+	"math"
 
 	"github.com/golens/golens/model/config"
 )
@@ -23,6 +24,7 @@ type ropeScaling struct {
 	Truncate  *bool     `json:"truncate"`
 	Original  int       `json:"original_max_position_embeddings"`
 	Factors   []float64 `json:"factors"`
+	Short     []float64 `json:"short_factor"`
 }
 
 // rope reads how rotary positions are stretched. What rope_parameters says of
@@ -82,13 +84,8 @@ func (f *fields) layerRopes(key string, raw map[string]json.RawMessage) map[stri
 func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share *float64, context int) config.Scaling {
 	known := map[string]bool{"rope_type": true, "type": true, "rope_theta": true, "partial_rotary_factor": true, "factor": true,
 		"low_freq_factor": true, "high_freq_factor": true, "beta_fast": true, "beta_slow": true, "attention_factor": true,
-		"factors": true, "mscale": true, "mscale_all_dim": true, "truncate": true,
+		"factors": true, "mscale": true, "short_factor": true, "mscale_all_dim": true, "truncate": true,
 		"original_max_position_embeddings": true}
-	for name, value := range raw {
-		if !known[name] && string(value) != "null" {
-			f.fail("%s: %s is %s, which is not implemented", key, name, short(value))
-		}
-	}
 	var r ropeScaling
 	all, err := json.Marshal(raw)
 	if err == nil {
@@ -96,6 +93,12 @@ func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share
 	}
 	if r.Type == "" {
 		r.Type = r.OldType
+	}
+	known["long_factor"] = r.Type == "longrope" || r.Type == "su"
+	for name, value := range raw {
+		if !known[name] && string(value) != "null" {
+			f.fail("%s: %s is %s, which is not implemented", key, name, short(value))
+		}
 	}
 	if r.Theta != nil {
 		*base = *r.Theta
@@ -105,6 +108,9 @@ func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share
 	}
 	s := config.Scaling{Type: r.Type, Factor: r.Factor, LowFactor: r.Low, HighFactor: r.High, BetaFast: r.BetaFast,
 		BetaSlow: r.BetaSlow, Attention: r.Attention, Original: r.Original, Factors: r.Factors, Smooth: r.Truncate != nil && !*r.Truncate}
+	if known["long_factor"] {
+		s = f.longrope(s, r.Short, context)
+	}
 	if s.Attention == 0 && r.MScale != 0 && r.MScaleAll != 0 {
 		s.Attention = yarnSize(s.Factor, r.MScale) / yarnSize(s.Factor, r.MScaleAll)
 	}
@@ -114,5 +120,27 @@ func (f *fields) scaling(key string, raw map[string]json.RawMessage, base, share
 	if err != nil {
 		f.fail("%s: %w", key, err)
 	}
+	return s
+}
+
+// longrope is the rotation within the original context; what comes after it is
+// stretched by other factors.
+//
+// Source: Ding et al. 2024, "LongRoPE: Extending LLM Context Window Beyond 2
+// Million Tokens"; what queries and keys are multiplied by is Phi 3's.
+func (f *fields) longrope(s config.Scaling, short []float64, context int) config.Scaling {
+	if len(short) == 0 {
+		f.fail("rope_scaling longrope: short_factor is missing")
+	}
+	if original := f.int("original_max_position_embeddings", 0); original > 0 {
+		s.Original, s.Factor = original, float64(context)/float64(original)
+	}
+	if s.Original == 0 {
+		s.Original = context
+	}
+	if s.Attention == 0 && s.Factor > 1 {
+		s.Attention = math.Sqrt(1 + math.Log(s.Factor)/math.Log(float64(s.Original)))
+	}
+	s.Type, s.Factors = "factors", short
 	return s
 }

@@ -42,6 +42,8 @@ func rotaryRates(r config.Rotary) (rates []float64, size float64) {
 			kept = min(1, max(0, kept))
 			rates[i] = rate*kept + rate/s.Factor*(1-kept)
 		}
+	case "none":
+		clear(rates)
 	case "factors":
 		for i := range rates {
 			rates[i] /= s.Factors[i]
@@ -117,7 +119,7 @@ func checkScaling(s config.Scaling, context int) (config.Scaling, error) {
 			s.Attention = yarnSize(s.Factor, 1)
 		}
 	default:
-		return s, fmt.Errorf("rope_scaling: type %q is not implemented; linear, dynamic, llama3 and yarn are", s.Type)
+		return s, fmt.Errorf("rope_scaling: type %q is not implemented; linear, dynamic, llama3, yarn and longrope are", s.Type)
 	}
 	if s.Factor < 1 {
 		return s, fmt.Errorf("rope_scaling: factor is %g; it must be at least 1", s.Factor)

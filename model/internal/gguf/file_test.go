@@ -1,4 +1,4 @@
-package gguf
+package gguf_test
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 
 	lib "github.com/gomlx/go-huggingface/models/gguf"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/golens/golens/model/internal/gguf"
 )
 
 // kinds are the types with blocks that are read.
@@ -49,7 +51,7 @@ func TestBlocksEqualTheLibrarys(t *testing.T) {
 		all = append(all, tensor{kind.String(), []int{rows, cols}, kind, randomBlocks(rng, kind, rows*cols/kind.BlockSize())})
 	}
 	path := written(t, encode(nil, all))
-	f, err := Open(path)
+	f, err := gguf.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"alignment", encode([]pair{{"general.alignment", uint32(24)}}, nil), "power of two"},
 		{"a part", encode([]pair{{"split.count", uint32(3)}}, nil), "gguf-split"},
 	} {
-		if f, err := Open(written(t, c.data)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if f, err := gguf.Open(written(t, c.data)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v does not say %q", c.name, err, c.want)
 			if err == nil {
 				f.Weights.Close()
@@ -139,7 +141,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		g, err := Open(path)
+		g, err := gguf.Open(path)
 		if err != nil {
 			return
 		}

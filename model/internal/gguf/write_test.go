@@ -1,4 +1,4 @@
-package gguf
+package gguf_test
 
 import (
 	"encoding/binary"

@@ -39,8 +39,8 @@ def stop(prompts, rows):
 def main():
     found = {}
     for k, folder in enumerate(sorted(c.parent for c in here.glob("*/config.json"))):
-        if folder.name == "bert":
-            continue
+        if "MaskedLM" in (folder / "config.json").read_text():
+            continue  # an encoder
         model = tf.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
         model.generation_config = tf.GenerationConfig()  # or its eos_token_id would be taken where none is asked for
         oracle = load_file(folder / "oracle.safetensors")

@@ -38,13 +38,40 @@ VARIANTS = {
         rope_scaling=dict(rope_type="linear", factor=8.0)), {}),
     "opt_post": (tf.OPTConfig(**OPT, word_embed_proj_dim=8, do_layer_norm_before=False), {}),
     "phi_qk": (tf.PhiConfig(**BASE, partial_rotary_factor=0.5, qk_layernorm=True), {}),
+    "gemma_silu": (tf.GemmaConfig(**GQA, head_dim=8, hidden_act="silu", hidden_activation="gelu_pytorch_tanh"), {}),
+    "gemma3_cap": (tf.Gemma3TextConfig(**GQA, head_dim=8, query_pre_attn_scalar=8, sliding_window=4, attn_logit_softcapping=0.3,
+        final_logit_softcapping=2.0), {}),
+    "smollm3": (tf.SmolLM3Config(**(GQA | dict(num_hidden_layers=3)), no_rope_layers=[1, 0, 1]), {}),
+    "phi3": (tf.Phi3Config(**GQA, sliding_window=5), {}),
+    "phi3_longrope": (tf.Phi3Config(**GQA, original_max_position_embeddings=48, partial_rotary_factor=0.5, rope_scaling=dict(
+        type="longrope", short_factor=[1.25], long_factor=[3.0])), {}),
+    "roberta": (tf.RobertaConfig(**(BASE | dict(max_position_embeddings=T + 2, pad_token_id=1)), type_vocab_size=1), {}),
+    "distilbert": (tf.DistilBertConfig(vocab_size=V, max_position_embeddings=T, n_layers=L, n_heads=H, dim=D, hidden_dim=2 * D, pad_token_id=0), {}),
+    "gpt_bigcode": (tf.GPTBigCodeConfig(vocab_size=V, n_positions=T, n_embd=D, n_layer=L, n_head=H), {}),
+    "gpt_bigcode_heads": (tf.GPTBigCodeConfig(vocab_size=V, n_positions=T, n_embd=D, n_layer=L, n_head=H, multi_query=False), {}),
+    "starcoder2": (tf.Starcoder2Config(**GQA, sliding_window=5), {}),
+    "stablelm": (tf.StableLmConfig(**GQA, use_qkv_bias=True, partial_rotary_factor=0.5), {}),
+    "stablelm_parallel": (tf.StableLmConfig(**BASE, num_key_value_heads=4, use_parallel_residual=True, partial_rotary_factor=0.5), {}),
+    "granite": (tf.GraniteConfig(**GQA, embedding_multiplier=12.0, logits_scaling=3.0, residual_multiplier=0.22, attention_multiplier=0.1), {}),
+    "olmo": (tf.OlmoConfig(**GQA, clip_qkv=0.5), {}),
+    "cohere": (tf.CohereConfig(**GQA, logit_scale=0.3), {}),
+    "falcon": (tf.FalconConfig(vocab_size=V, hidden_size=D, num_hidden_layers=L, num_attention_heads=H, max_position_embeddings=T,
+        bos_token_id=1, eos_token_id=2), {}),
+    "falcon_groups": (tf.FalconConfig(vocab_size=V, hidden_size=D, num_hidden_layers=L, num_attention_heads=H, max_position_embeddings=T,
+        bos_token_id=1, eos_token_id=2, num_kv_heads=2, new_decoder_architecture=True), {}),
+    "falcon_serial": (tf.FalconConfig(vocab_size=V, hidden_size=D, num_hidden_layers=L, num_attention_heads=H, max_position_embeddings=T,
+        bos_token_id=1, eos_token_id=2, multi_query=False, parallel_attn=False, bias=True), {}),
+    "mixtral": (tf.MixtralConfig(**GQA, num_local_experts=4, num_experts_per_tok=2, sliding_window=None), {}),
+    "qwen3_moe": (tf.Qwen3MoeConfig(**(GQA | dict(num_hidden_layers=3)), head_dim=8, moe_intermediate_size=12, num_experts=4, num_experts_per_tok=2,
+        norm_topk_prob=True, mlp_only_layers=[0]), {}),
 }
+MASKED = ("roberta", "distilbert")  # whose head is for masked words
 
 
 @torch.no_grad()
 def make(name, cfg, how, seed):
     cfg._attn_implementation = "eager"
-    cls = tf.AutoModelForCausalLM._model_mapping[type(cfg)]
+    cls = (tf.AutoModelForMaskedLM if name in MASKED else tf.AutoModelForCausalLM)._model_mapping[type(cfg)]
     model = cls(cfg).eval()
     randomise(model, seed)
     model.tie_weights()
@@ -56,8 +83,11 @@ def make(name, cfg, how, seed):
     single = cls.from_pretrained(d, attn_implementation="eager", dtype=torch.float32).eval()
     model.double()
     tokens = torch.randint(3, V, (2, 11), generator=torch.Generator().manual_seed(seed + 1))
-    r = model(tokens, labels=tokens, output_hidden_states=True, output_attentions=True, use_cache=False)
-    o = {"tokens": tokens, "logits": r.logits, "loss": r.loss.reshape(1)}
+    cache = {} if name in MASKED else dict(use_cache=False)
+    r = model(tokens, labels=tokens, output_hidden_states=True, output_attentions=True, **cache)
+    o = {"tokens": tokens, "logits": r.logits}
+    if name not in MASKED:
+        o["loss"] = torch.nn.functional.cross_entropy(r.logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).reshape(1)
     o |= {f"hidden_states.{i}": h for i, h in enumerate(r.hidden_states)}
     o |= {f"attentions.{i}": a for i, a in enumerate(r.attentions)}
     assert all(torch.isfinite(v).all() for v in o.values()), name
