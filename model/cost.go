@@ -20,6 +20,8 @@ type Cost struct {
 	FLOPs  int64 // of the pass, and of the way back if gradients are taken
 	Kept   int64 // bytes of captures and gradients, which are given back
 	Memory int64 // bytes at the peak, those included, beside the weights
+
+	Weights int64 // bytes of weights that are float32 in memory now; those held as published are not, until they run
 }
 
 func init() { asks[ExplainRun, *Cost]() }
@@ -36,6 +38,6 @@ func (m *Model) ExplainRun(r Request) (*Cost, error) {
 
 // String is one line.
 func (c Cost) String() string {
-	return fmt.Sprintf("%d rows in %d chunks through %d blocks: %.4g GFLOP; %.1f MB at the peak, %.1f MB of it given back",
-		c.Rows, c.Chunks, c.Blocks, float64(c.FLOPs)/1e9, float64(c.Memory)/1e6, float64(c.Kept)/1e6)
+	return fmt.Sprintf("%d rows in %d chunks through %d blocks: %.4g GFLOP; %.1f MB at the peak, %.1f MB of it given back; %.1f MB of weights",
+		c.Rows, c.Chunks, c.Blocks, float64(c.FLOPs)/1e9, float64(c.Memory)/1e6, float64(c.Kept)/1e6, float64(c.Weights)/1e6)
 }

@@ -12,5 +12,5 @@ func (l *local) explainRun(_ context.Context, e ExplainRun, _ string) (*Cost, er
 		return nil, err
 	}
 	c := l.engine.ExplainRun(job)
-	return &Cost{Rows: c.Rows, Chunks: c.Chunks, Blocks: c.Blocks, FLOPs: c.FLOPs, Kept: c.Kept, Memory: c.Memory}, nil
+	return &Cost{Rows: c.Rows, Chunks: c.Chunks, Blocks: c.Blocks, FLOPs: c.FLOPs, Kept: c.Kept, Memory: c.Memory, Weights: l.engine.Resident()}, nil
 }

@@ -5,8 +5,10 @@
 // # Overview
 //
 // [Open] reads a model folder's tokenizer.json (the Hugging Face format) or,
-// without one, GPT-2's vocab.json and merges.txt, or BERT's vocab.txt. [Parse]
-// reads the bytes of a tokenizer.json. [Tokenizer.Encode] gives ids,
+// without one, GPT-2's vocab.json and merges.txt, or BERT's vocab.txt, with what
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json change, as
+// transformers 5.24 does it. [Parse] reads the bytes of a tokenizer.json,
+// [FromPieces] the vocabulary of a GGUF file. [Tokenizer.Encode] gives ids,
 // [Tokenizer.EncodeOffsets] also where each token stands in the text and, on
 // request, the tokens around a text such as [CLS] and [SEP];
 // [Tokenizer.DecodeBytes] is the inverse, [Tokenizer.Decode] its readable form

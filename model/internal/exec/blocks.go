@@ -239,7 +239,7 @@ func (e *Engine) Resident() int64 {
 	seen := map[*tensors.Tensor]bool{}
 	for _, t := range e.weights {
 		if !seen[t] { // tied weights are one
-			n, seen[t] = n+int64(t.Shape().Memory()), true
+			n, seen[t] = n+int64(t.Shape().ByteSize()), true
 		}
 	}
 	if e.blocks != nil {
