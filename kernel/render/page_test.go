@@ -98,6 +98,7 @@ func TestPageNeedsNoNetwork(t *testing.T) {
 
 func TestHostileOutputsCannotRun(t *testing.T) {
 	out := string(page1(t, "hostile.ipynb", nil))
+	whole(t, out)
 	// The policy must come before the first output, or it would come too late.
 	policy, first := strings.Index(out, "Content-Security-Policy"), strings.Index(out, `class="output"`)
 	if policy < 0 || policy > first {

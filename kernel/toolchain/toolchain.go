@@ -57,7 +57,22 @@ func Find(ctx context.Context) (*Toolchain, error) {
 		return nil, fmt.Errorf("no folder to keep programs in: %w", err)
 	}
 	t.Bin = filepath.Join(cache, "golens", "bin-"+src.id())
+	if err := keepable(t.Bin); err != nil {
+		return nil, err
+	}
 	return t, nil
+}
+
+// keepable makes the folder of programs, which are run as long as their stamps
+// hold, and refuses one into which others could put theirs.
+func keepable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil // Build says so, if there is anything to build
+	}
+	if err := trusted(dir, true); err != nil {
+		return fmt.Errorf("no programs are kept in %s, because %w; set XDG_CACHE_HOME to a folder of your own", dir, err)
+	}
+	return nil
 }
 
 // id names the sources' place: their version, or a hash of their path.

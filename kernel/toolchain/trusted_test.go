@@ -111,3 +111,29 @@ func TestTrimmedPathsNameNoFolder(t *testing.T) {
 		t.Errorf("got %q, want %s", got, dir)
 	}
 }
+
+// Programs are run from the cache as long as their stamps hold: whoever could
+// write there could put in both.
+func TestProgramsOfOthersAreNotRun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	bin := filepath.Join(dir, "golens", "bin-1")
+	if err := keepable(bin); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := keepable(bin); err == nil || !strings.Contains(err.Error(), "others may write to "+dir) {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil { // as /tmp, where the folder below is the user's
+		t.Fatal(err)
+	}
+	if err := keepable(bin); err != nil {
+		t.Error(err)
+	}
+	own(t, filepath.Dir(bin))
+	if err := keepable(bin); err == nil {
+		t.Error("another's folder in a sticky one")
+	}
+}

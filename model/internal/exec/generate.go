@@ -117,7 +117,7 @@ func (c *chunk) grow(ctx context.Context) error {
 		if err := c.forward(ctx); err != nil {
 			return err
 		}
-		c.unsee()
+		c.dropShared()
 		c.scratch.back(g.marks)
 		g.marks = nil
 	}

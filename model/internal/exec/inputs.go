@@ -12,27 +12,27 @@ import (
 	"github.com/golens/golens/model/internal/plan"
 )
 
-// sight is what the queries of a layer see, and how positions turn them, where
+// sharedInputs are what the queries of a layer see, and how positions turn them, where
 // all positions of the input are computed. Layers of a sort share it.
-type sight struct {
+type sharedInputs struct {
 	mask     *tensors.Tensor // [1 or batch, query, key]
 	cos, sin *tensors.Tensor // [pos, Dim/2] or [batch, pos, Dim/2]; nil if positions do not rotate
 }
 
-// unsee gives back what layers see, before rows go on to other positions.
-func (c *chunk) unsee() {
-	for i, s := range c.sights {
+// dropShared gives back what layers share, before rows go on to other positions.
+func (c *chunk) dropShared() {
+	for i, s := range c.shared {
 		c.scratch.back(s.mask, s.cos, s.sin)
-		c.sights[i] = sight{}
+		c.shared[i] = sharedInputs{}
 	}
 }
 
-// sightOf is the part of a layer that is asked for.
-func (c *chunk) sightOf(layer int) *sight {
+// sharedOf are those of a layer and others of its sort.
+func (c *chunk) sharedOf(layer int) *sharedInputs {
 	if c.Config.IsLocal(layer) {
-		return &c.sights[1]
+		return &c.shared[1]
 	}
-	return &c.sights[0]
+	return &c.shared[0]
 }
 
 // aligned tells whether all rows compute the same positions and see no past, so
@@ -74,7 +74,7 @@ func (c *chunk) around(i int, f form) (args []any, err error) {
 	into, out := c.into(i), c.out(i)
 	rotates := c.Config.Position == config.PosRotary
 	if f.attends {
-		s := c.sightOf(b.Layer)
+		s := c.sharedOf(b.Layer)
 		if f.queries {
 			add(c.mask(b.Layer, out))
 		} else {

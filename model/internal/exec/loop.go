@@ -22,7 +22,7 @@ type chunk struct {
 	rows  []plan.Row // in use
 	size  int        // rows of the tensors
 
-	sights [2]sight          // of global and of local layers, made when needed
+	shared [2]sharedInputs   // by global and by local layers, made when needed
 	own    []*tensors.Tensor // inputs of the block at work, to be given back
 	final  *final
 	growth *growth // of a generation
@@ -102,7 +102,7 @@ func (c *chunk) forward(ctx context.Context) (err error) {
 
 // close gives back what the chunk holds.
 func (c *chunk) close() {
-	c.unsee()
+	c.dropShared()
 	for _, s := range c.saved {
 		s.drop()
 	}
