@@ -178,7 +178,8 @@ func (b *Builder) get(path string) (*pkg, error) {
 	switch {
 	case p == nil:
 		return nil, fmt.Errorf("package %s is not known", path)
-	case p.Error != nil && strings.Contains(p.Error.Err, "no required module provides package"):
+	case p.Error != nil && (strings.Contains(p.Error.Err, "no required module provides package") ||
+		strings.Contains(p.Error.Err, "cannot find module providing package")): // in other words under -mod=readonly
 		delete(b.pkgs, path)
 		return nil, fmt.Errorf("no required module provides package %s: get it by a line !*go get %s", path, path)
 	case p.Error != nil:
