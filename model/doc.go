@@ -47,6 +47,30 @@
 //	edges.Add(cut, edges.Receiver(hook.KInput(1).Head(3)), edges.Sender(hook.HeadResult(0).Head(1)))
 //	r := nb.Must(m.Subgraphs(model.Subgraphs{Base: clean.Metric(diff), Reference: model.Reference{Source: corrupted.Request()}, Cuts: []edge.Cut{cut}}))
 //
+// # Formulas
+//
+// An edit may compute: [hook.Point.Compute] takes a formula of package formula over
+// the activation, others that the run computed before it, the base and the source
+// run's, and tensors, which travel once. A labelled value of a formula is a hook
+// point of its own ([hook.Point.Label]): a dictionary's features are captured,
+// edited and differentiated as heads are.
+//
+// [Fit] finds tensors of formulas that make a metric small, with the model frozen:
+// rotations, masks, translators, probes, directions.
+//
+// # Corpora
+//
+// A [Tally] reduces activations over rows to counts, moments, histograms,
+// covariances and the largest values, on the host; [Model.TallyOver] walks over a
+// corpus of any length, and goes on after a cut. Package tally says what can be
+// kept.
+//
+// # Memory
+//
+// With [WeightsEnv] set to "published" the matrices of blocks stay as they lie on
+// disk, quantised blocks of GGUF included, and a block's become float32 while it
+// runs; the numbers are the same. [Model.ExplainRun] says how much is float32.
+//
 // # Generation
 //
 // A [Generation] continues prompts, greedily or by draws at a temperature, with

@@ -3,6 +3,7 @@ package model_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -199,4 +200,24 @@ func TestTallyStops(t *testing.T) {
 	if _, err := m.TallyOver(ctx, tallyOf(), walk, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// What the second layer's heads write, over a corpus of two rows.
+func ExampleModel_Tally() {
+	m, err := model.Open("zoo:induction")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	moments := tally.Reducer{Point: hook.AttnOut(1), Kind: tally.Moments}
+	r, err := m.Tally(model.Tally{
+		Rows:     [][]int32{m.Tokens("the cat sat").IDs[0], m.Tokens("the dog ran the dog").IDs[0]},
+		Reducers: []tally.Reducer{moments},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(r.Rows, "rows,", r.Tokens, "tokens,", r.States[0].Units, "units; means", moments.Mean(r.States[0]).Shape())
+	// Output: 2 rows, 10 tokens, 320 units; means [320]
 }
