@@ -54,7 +54,7 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 			}
 			for _, reference := range references {
 				s := model.Subgraphs{Base: base, Reference: reference}
-				s.Cuts = []edge.Cut{g.Cut("none"), g.All(), cutRandom(g, rng, 0.5), cutRandom(g, rng, 0.05), cutShares(g, rng, 0, 0), cutShares(g, rng, 0, 6), cutShares(g, rng, 3, 6)}
+				s.Cuts = []edge.Cut{g.Cut("none"), g.All(), cutRandom(g, rng, 0.5), cutRandom(g, rng, 0.05), cutShares(g, rng, 0, 0), cutShares(g, rng, 0, 6), cutShares(g, rng, 3, 6), cutPlaces(g, rng, base.Rows)}
 				got, err := m.Subgraphs(s)
 				if err != nil {
 					t.Fatal(err)
@@ -100,6 +100,28 @@ func cutRandom(g *edge.Graph, rng *rand.Rand, p float64) edge.Cut {
 				g.Add(c, r, s)
 			}
 		}
+	}
+	return c
+}
+
+// cutPlaces cuts some edges altogether, and some senders at some positions.
+func cutPlaces(g *edge.Graph, rng *rand.Rand, rows [][]int32) edge.Cut {
+	c := cutRandom(g, rng, 0.3)
+	for s := range g.Senders {
+		p := edge.Places{Sender: s}
+		for _, row := range rows {
+			var at []int
+			for pos := range row {
+				if rng.IntN(3) == 0 {
+					at = append(at, pos)
+				}
+			}
+			p.At = append(p.At, at)
+		}
+		if s%2 == 0 {
+			p.Receivers = []int{len(g.Receivers) - 1}
+		}
+		c.Places = append(c.Places, p)
 	}
 	return c
 }

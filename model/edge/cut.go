@@ -3,11 +3,13 @@ package edge
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/golens/golens/model/array"
 )
 
-// A Cut says which edges of a graph are cut, and how far. Give Whole or Share.
+// A Cut says which edges of a graph are cut, and how far. Give Whole, with or without
+// Places, or Share.
 type Cut struct {
 	Name string `json:",omitempty"` // for tables and figures
 
@@ -16,12 +18,27 @@ type Cut struct {
 	// everywhere and altogether.
 	Whole []uint64 `json:",omitempty"`
 
+	// Places are edges that are cut at some positions too.
+	Places []Places `json:",omitempty"`
+
 	// Share is how much of each edge is cut, from 0 to 1: [receiver, sender], or
 	// [pos, receiver, sender], or [batch, pos, receiver, sender].
 	Share *array.Array `json:",omitempty"`
 }
 
-// Cut is an empty cut of the graph, for [Cut.Add].
+// Places are edges of one sender that are cut altogether at some positions.
+type Places struct {
+	Sender    int
+	Receivers []int   `json:",omitempty"` // nil: all that it feeds
+	At        [][]int // positions of each row of the batch, from 0
+}
+
+// into tells whether the edge from the sender to a receiver is among them.
+func (p Places) into(receiver, sender int) bool {
+	return p.Sender == sender && (p.Receivers == nil || slices.Contains(p.Receivers, receiver))
+}
+
+// Cut is an empty cut of the graph, for [Graph.Add].
 func (g *Graph) Cut(name string) Cut {
 	return Cut{Name: name, Whole: make([]uint64, (len(g.Receivers)*len(g.Senders)+63)/64)}
 }
@@ -53,7 +70,7 @@ func (g *Graph) Restore(c Cut, receiver, sender int) {
 func (g *Graph) Has(c Cut, receiver, sender int) bool {
 	i := receiver*len(g.Senders) + sender
 	if c.Share == nil {
-		return c.Whole[i/64]>>(i%64)&1 == 1
+		return c.Whole[i/64]>>(i%64)&1 == 1 || slices.ContainsFunc(c.Places, func(p Places) bool { return p.into(receiver, sender) })
 	}
 	each := len(g.Receivers) * len(g.Senders)
 	for values := c.Share.Values(); i < len(values); i += each {
@@ -66,10 +83,10 @@ func (g *Graph) Has(c Cut, receiver, sender int) bool {
 
 // Keeps tells whether any part of the edge is left anywhere.
 func (g *Graph) Keeps(c Cut, receiver, sender int) bool {
-	if c.Share == nil {
-		return !g.Has(c, receiver, sender)
-	}
 	i := receiver*len(g.Senders) + sender
+	if c.Share == nil {
+		return c.Whole[i/64]>>(i%64)&1 == 0
+	}
 	each := len(g.Receivers) * len(g.Senders)
 	for values := c.Share.Values(); i < len(values); i += each {
 		if values[i] != 1 {
@@ -83,6 +100,11 @@ func (g *Graph) Keeps(c Cut, receiver, sender int) bool {
 func (g *Graph) At(c Cut, row, pos, receiver, sender int) float32 {
 	i := receiver*len(g.Senders) + sender
 	if c.Share == nil {
+		for _, p := range c.Places {
+			if p.into(receiver, sender) && slices.Contains(p.At[row], pos) {
+				return 1
+			}
+		}
 		return float32(c.Whole[i/64] >> (i % 64) & 1)
 	}
 	shape := c.Share.Shape()
@@ -96,10 +118,10 @@ func (g *Graph) At(c Cut, row, pos, receiver, sender int) float32 {
 
 // ByPosition and ByRow tell whether a cut differs between positions, and between
 // rows.
-func (c Cut) ByPosition() bool { return c.Share != nil && len(c.Share.Shape()) > 2 }
+func (c Cut) ByPosition() bool { return c.Places != nil || c.Share != nil && len(c.Share.Shape()) > 2 }
 
 // ByRow tells whether the cut differs between rows of the batch.
-func (c Cut) ByRow() bool { return c.Share != nil && len(c.Share.Shape()) > 3 }
+func (c Cut) ByRow() bool { return c.Places != nil || c.Share != nil && len(c.Share.Shape()) > 3 }
 
 // Check finds what is wrong with a cut for a batch of rows of at most so many
 // positions.
@@ -112,7 +134,13 @@ func (g *Graph) Check(c Cut, rows, positions int) error {
 		if want := (R*S + 63) / 64; len(c.Whole) != want {
 			return fmt.Errorf("%d words of edges; %d receivers and %d senders take %d", len(c.Whole), R, S, want)
 		}
+		if err := g.checkPlaces(c.Places, rows, positions); err != nil {
+			return err
+		}
 	} else {
+		if c.Places != nil {
+			return fmt.Errorf("places beside shares; shares by position say both")
+		}
 		if err := c.Share.Err(); err != nil {
 			return err
 		}
@@ -131,10 +159,38 @@ func (g *Graph) Check(c Cut, rows, positions int) error {
 			}
 		}
 	}
+	c.Places = nil
 	for r := range R {
 		for s := g.Before(r); s < S; s++ {
 			if g.Has(c, r, s) {
 				return fmt.Errorf("the edge from %s to %s is cut, but the receiver reads before the sender writes", g.Senders[s], g.Receivers[r])
+			}
+		}
+	}
+	return nil
+}
+
+func (g *Graph) checkPlaces(places []Places, rows, positions int) error {
+	for _, p := range places {
+		if p.Sender < 0 || p.Sender >= len(g.Senders) {
+			return fmt.Errorf("sender %d; there are %d", p.Sender, len(g.Senders))
+		}
+		if len(p.At) != rows {
+			return fmt.Errorf("positions of %d rows for a batch of %d", len(p.At), rows)
+		}
+		for _, r := range p.Receivers {
+			if r < 0 || r >= len(g.Receivers) {
+				return fmt.Errorf("receiver %d; there are %d", r, len(g.Receivers))
+			}
+			if p.Sender >= g.Before(r) {
+				return fmt.Errorf("the edge from %s to %s is cut, but the receiver reads before the sender writes", g.Senders[p.Sender], g.Receivers[r])
+			}
+		}
+		for row, at := range p.At {
+			for _, pos := range at {
+				if pos < 0 || pos >= positions {
+					return fmt.Errorf("position %d of row %d; positions lie between 0 and %d", pos, row, positions-1)
+				}
 			}
 		}
 	}

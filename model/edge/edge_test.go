@@ -75,6 +75,10 @@ func TestCuts(t *testing.T) {
 		"lie between":           share(15, 0, 1.5, R, S),
 		"may be left out":       share(30, 0, 1, array.Dim("pos", 2), R, S),
 		"words of edges; 5 rec": {Whole: []uint64{1, 2}},
+		"for a batch of 1":      {Whole: []uint64{0}, Places: []edge.Places{{}}},
+		"position 7 of row 0":   {Whole: []uint64{0}, Places: []edge.Places{{At: [][]int{{7}}}}},
+		"before the sender":     {Whole: []uint64{0}, Places: []edge.Places{{Sender: 1, Receivers: []int{0}, At: [][]int{{0}}}}},
+		"sender 9; there are":   {Whole: []uint64{0}, Places: []edge.Places{{Sender: 9}}},
 	} {
 		if err := tiny.Check(bad, 1, 3); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v; it should say %q", err, name)

@@ -171,14 +171,21 @@ func (s *edges) through(ctx context.Context, r *traced) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f := cutForm{writes: true, reference: r.reference.writes()}
+		f := cutForm{writes: true, reference: r.reference.writes(), enters: l == 0 && s.wholeEmbedding()}
 		var more []any
 		if f.reference {
 			more = append(more, r.reference.groups[l+1])
 		}
-		y, group, err := s.block(r.chunk, l, r.resid[l], f, more)
+		y, group, enters, err := s.block(r.chunk, l, r.resid[l], f, more)
 		if err != nil {
 			return err
+		}
+		if f.enters { // edits may have changed it
+			free(r.resid[0], r.groups[0])
+			r.resid[0] = enters
+			if r.groups[0], err = s.first(r, enters); err != nil {
+				return err
+			}
 		}
 		r.resid, r.groups = append(r.resid, y), append(r.groups, group)
 	}
@@ -200,39 +207,46 @@ func (s *edges) embed(r *traced) (x, group *tensors.Tensor, err error) {
 		return nil, nil, err
 	}
 	defer free(out[1])
-	less := []any{out[1]}
-	if s.wholeEmbedding() {
-		less[0] = out[0]
-	}
-	if r.reference.writes() {
-		less = append(less, r.reference.groups[0])
-	}
-	group, err = s.one(fmt.Sprint("less ", r.reference.writes()), lessGraph(r.reference.writes()), less)
+	group, err = s.first(r, out[1])
 	return out[0], group, err
+}
+
+// first is the first sender as a group.
+func (s *edges) first(r *traced, x *tensors.Tensor) (*tensors.Tensor, error) {
+	args := []any{x}
+	if r.reference.writes() {
+		args = append(args, r.reference.groups[0])
+	}
+	return s.one(fmt.Sprint("less ", r.reference.writes()), lessGraph(r.reference.writes()), args)
 }
 
 // wholeEmbedding tells whether the first sender is all that enters the first
 // block: always where the sum of the embeddings is normalized.
 func (s *edges) wholeEmbedding() bool { return s.WholeEmbedding || s.EmbedNorm }
 
-// block runs one block: resid_post, and what its senders wrote if that is wanted.
-func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any) (y, group *tensors.Tensor, err error) {
+// block runs one block: resid_post, and what its senders wrote and what entered it,
+// if that is wanted.
+func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any) (y, group, enters *tensors.Tensor, err error) {
 	i := l - c.rows[0].Blocks[0].Layer
 	args, err := c.around(i, form{attends: true})
 	defer c.giveBack()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	t, fills := c.blockTaps(i)
 	args = append(append([]any{x}, args...), more...)
 	out, err := c.call(f.name(), t, fills, f.graph(s.Engine, t), args, c.names.block, l, c.layout(c.whole, c.whole))
 	if err != nil {
-		return nil, nil, fmt.Errorf("block %d: %w", l, err)
+		return nil, nil, nil, fmt.Errorf("block %d: %w", l, err)
 	}
+	y, out = out[0], out[1:]
 	if f.writes {
-		group = out[1]
+		group, out = out[0], out[1:]
 	}
-	return out[0], group, nil
+	if f.enters {
+		enters = out[0]
+	}
+	return y, group, enters, nil
 }
 
 // one calls a graph with one output.

@@ -98,7 +98,7 @@ func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	if f.reference {
 		more = append(more, w.base.reference.groups[l+1])
 	}
-	y, group, err := w.block(w.chunk, l, x, f, more)
+	y, group, _, err := w.block(w.chunk, l, x, f, more)
 	w.own[l+1] = group
 	return y, err
 }
@@ -242,6 +242,11 @@ func (w *cutting) mask(first, n int, senders []int, width int) (*tensors.Tensor,
 				}
 			}
 		}
+		for j, v := range w.list {
+			w.addPlaces(v, senders, first, n, func(row, p, receiver, sender int, value float32) {
+				x[(((row*pos+p)*w.n+j)*n+receiver)*width+sender] = value
+			})
+		}
 	}, dims...)
 	w.free = append(w.free, t)
 	return t, err
@@ -253,9 +258,36 @@ func (w *cutting) fillMask(to []float32, variant, row, pos, receiver int, sender
 	if w.Uses[variant].Inverse[receiver] {
 		less = 1
 	}
+	c := w.Cuts[variant]
+	c.Places = nil // see addPlaces
 	for i, s := range senders {
 		if s < w.Graph.Before(receiver) {
-			to[i] = w.Graph.At(w.Cuts[variant], row, pos, receiver, s) - less
+			to[i] = w.Graph.At(c, row, pos, receiver, s) - less
+		}
+	}
+}
+
+// addPlaces sets the edges of receivers first..first+n-1 that a variant cuts at some
+// positions, by the places of rows, receivers and senders in the mask.
+func (w *cutting) addPlaces(variant int, senders []int, first, n int, set func(row, pos, receiver, sender int, value float32)) {
+	for _, p := range w.Cuts[variant].Places {
+		sender := slices.Index(senders, p.Sender)
+		if sender < 0 {
+			continue
+		}
+		for r := range n {
+			if p.Sender >= w.Graph.Before(first+r) || p.Receivers != nil && !slices.Contains(p.Receivers, first+r) {
+				continue
+			}
+			value := float32(1)
+			if w.Uses[variant].Inverse[first+r] {
+				value = 0
+			}
+			for row := range w.rows.Rows {
+				for _, pos := range p.At[w.rows.Rows[row].Index] {
+					set(row, pos, r, sender, value)
+				}
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ type cutForm struct {
 	siblings       bool // the MLP's input lacks heads of its own layer
 	rest           bool // some receivers start from the reference's stream, and what is kept is added
 	mid            bool // the MLP among them, from the stream behind attention
+	enters         bool // what enters the block, after edits, is wanted
 }
 
 func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
@@ -38,6 +39,7 @@ type cutTap struct {
 	mask *Node // of the MLP's input by the layer's own heads, if they feed it
 	ref  *Node // [row or 1, sender, pos, d_model] of this layer's senders
 
+	entered         *Node // resid_pre
 	result, divisor *Node // of the heads; of a norm on what attention writes
 	senders         *Node // [batch, sender, pos, d_model], less the reference
 }
@@ -70,6 +72,8 @@ func (t *cutTap) At(kind hook.Kind, x *Node) *Node {
 	x = t.taps.At(kind, x)
 	heads, kv := t.c.Heads, t.c.KVHeads
 	switch kind {
+	case hook.KindResidPre:
+		t.entered = x
 	case hook.KindQInput:
 		return t.less(x, t.form.attention, 0, heads)
 	case hook.KindKInput:
@@ -282,6 +286,9 @@ func (f cutForm) graph(e *Engine, t *taps) graphFn {
 		out := []*Node{arch.Block(e.Config, w, c, block[0], plain.around(e.Config, block[1:]))}
 		if f.writes {
 			out = append(out, c.senders)
+		}
+		if f.enters {
+			out = append(out, c.entered)
 		}
 		return append(out, c.outputs()...)
 	}
