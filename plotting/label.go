@@ -23,6 +23,9 @@ func cleanTo(s string, most int) string {
 	if s == "" {
 		return s
 	}
+	if inner := strings.TrimSuffix(strings.TrimPrefix(s, isolate), isolateEnd); len(inner) == len(s)-len(isolate+isolateEnd) && strings.ContainsFunc(inner, turned) {
+		s = inner // clean already
+	}
 	var b strings.Builder
 	n := 0
 	start := len(s) - len(strings.TrimLeft(s, " "))
@@ -44,11 +47,17 @@ func cleanTo(s string, most int) string {
 			b.WriteString(q[1 : len(q)-1])
 		}
 	}
-	if strings.ContainsFunc(s, turned) {
-		return "\u2068" + b.String() + "\u2069"
+	if strings.ContainsFunc(b.String(), turned) {
+		return isolate + b.String() + isolateEnd
 	}
 	return b.String()
 }
+
+// What stands between these has a direction of its own.
+const (
+	isolate    = "\u2068"
+	isolateEnd = "\u2069"
+)
 
 // maxText bounds any text that a figure carries, in runes: a title or label
 // longer than this is a mistake in the data.

@@ -22,6 +22,9 @@ func TestClean(t *testing.T) {
 		{"broken bytes", "a\xffb", "a\ufffdb"},
 		{"escape sequence", "\x1b[31m", `\x1b[31m`},
 		{"right to left override", "\u202e", `\u202e`},
+		{"right to left", "ڤ", "\u2068ڤ\u2069"},
+		{"right to left, again", "\u2068ڤ\u2069", "\u2068ڤ\u2069"},
+		{"an isolate of nothing turned", "\u2068a\u2069", `\u2068a\u2069`},
 		{"endless", strings.Repeat("x", 5000), strings.Repeat("x", maxText) + "…"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -43,7 +46,7 @@ func FuzzClean(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Errorf("clean(%q) = %q is not UTF-8", s, got)
 		}
-		for _, r := range got {
+		for _, r := range strings.TrimSuffix(strings.TrimPrefix(got, isolate), isolateEnd) {
 			if !unicode.IsPrint(r) {
 				t.Errorf("clean(%q) = %q holds %U", s, got, r)
 			}
