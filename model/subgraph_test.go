@@ -48,7 +48,7 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 				{},
 				{Source: model.Request{Rows: rows(7, 3)}, Mean: true},
 			}
-			if name != "gpt2" && name != "llama_gqa" && name != "gemma2" { // one is enough for most
+			if name != "gpt2" && name != "llama_gqa" && name != "gemma2" || strings.HasPrefix(m.Info().Backend, "xla") { // one is enough for most
 				i := rng.IntN(len(references))
 				references = references[i : i+1]
 			}

@@ -130,6 +130,9 @@ func TestTallyIsWhatCapturesGive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if name != "gpt2" && strings.HasPrefix(m.Info().Backend, "xla") {
+			continue // the naive side compiles graphs for every length
+		}
 		rows := corpus(m.Config().Vocab, 40, 3)
 		ask := tallyOf()
 		want := naiveTally(t, m, ask, rows)
