@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -39,6 +40,9 @@ func TestTies(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
+			if c.name == "NaN" && strings.HasPrefix(m.Info().Backend, "xla") {
+				t.Skip("XLA adds the products of a row up in another way, so that the infinities that make the NaN may not meet")
+			}
 			for id := range int32(5) {
 				run, err := m.Run(m.Rows([][]int32{{0}}).Metric(model.Top1(model.IDs(id)), model.Rank(model.IDs(id))))
 				if err != nil {

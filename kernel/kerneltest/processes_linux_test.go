@@ -92,9 +92,13 @@ func (p *place) files() []string {
 	return list
 }
 
+// dying is the time that a killed process may take to be gone.
+const dying = time.Second
+
 // gone waits until no process and no file of the kernel is left.
 func (p *place) gone(within time.Duration) {
 	p.t.Helper()
+	within = max(within, dying)
 	for deadline := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
 		procs, files := p.processes(), p.files()
 		if len(procs)+len(files) == 0 {

@@ -64,6 +64,7 @@ type exited struct{}
 func TestShowOutsideANotebook(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "when needed")
 	t.Setenv("GOLENS_FIGURES", dir)
+	figures.n = 0 // other tests show figures, too
 	out, _, status := captured(t, func() {
 		Show("text", 42, figure{"text/plain": "a map\n", "image/svg+xml": "<svg/>", "image/png": "png"})
 		Show(figure{"text/plain": "pixels", "image/png": "PNG"}, figure{"text/plain": "no picture"}, time.Second)
