@@ -16,8 +16,9 @@ import (
 // what it writes in the base run, times the gradient of the metric at the receiver,
 // summed over positions and coordinates.
 //
-// With no Runs that is edge attribution patching, at the cost of two passes and
-// one way back; each run adds a pass and a way back. It is exact where the metric
+// With no Runs that is edge attribution patching, of two passes and one way back;
+// each run adds a pass and a way back. In time it is more, see BENCHMARKS.md, since
+// every head reads an input of its own. It is exact where the metric
 // is linear in what the receiver reads, and misses what two edges do only together.
 // Sources: Syed et al. 2023 (EAP), Hanna et al. 2024 (EAP-IG).
 type EdgeScores struct {

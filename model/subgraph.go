@@ -25,9 +25,10 @@ import (
 // A head's part of a layer whose output is normalized (Gemma 2 and 3, OLMo 2) is
 // its result over the norm's scale, each run with its own.
 //
-// It costs about a pass and a third of each variant from the first layer on in
-// which a receiver lacks something; what lies below is the base run's. Source: the
-// subgraph runs of Conmy et al. 2023 and Hanna et al. 2024.
+// A variant runs from the first layer on in which a receiver lacks something; what
+// lies below is the base run's. That is about a third more operations than a pass,
+// which [Model.ExplainSubgraphs] counts; in time it is more, see BENCHMARKS.md.
+// Source: the subgraph runs of Conmy et al. 2023 and Hanna et al. 2024.
 type Subgraphs struct {
 	// Base is the batch and the metrics of logits that are read of every variant.
 	Base Request

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/golens/golens/model/config"
-	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
 	"github.com/golens/golens/model/tally"
 )
@@ -221,18 +220,4 @@ func (t Tally) job(c config.Config) (job plan.Job, err error) {
 		return job, fmt.Errorf("tally: its states take %.1f MB, the budget is %.1f MB; select fewer units, or keep fewer groups apart", float64(n)/1e6, float64(budget)/1e6)
 	}
 	return job, nil
-}
-
-// places are the positions of a row of n tokens that a point selects.
-func places(p hook.Point, n int) []int {
-	if p.Pos.All() {
-		return hook.UpTo(n)
-	}
-	at := slices.Clone(p.Pos.Rows[0])
-	for i, pos := range at {
-		if pos < 0 {
-			at[i] = n + pos
-		}
-	}
-	return at
 }

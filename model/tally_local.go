@@ -51,7 +51,7 @@ func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, 
 		s := states()
 		defer func() { free <- s }()
 		tokens := job.Tokens[row.Index]
-		at := places(job.Captures[i], len(tokens))
+		at := job.Captures[i].Pos.Of(row.Index, len(tokens))
 		for k, r := range t.Reducers {
 			if r.Point.Equal(job.Captures[i]) {
 				r.Add(s[k], t.groupsOf(r, row.Index, tokens, at), values[:len(at)*s[k].Units], t.First+int64(row.Index), at)

@@ -168,20 +168,17 @@ func TestTalliesThatAreWrong(t *testing.T) {
 	rows := [][]int32{{1, 2, 3}, {4, 5}}
 	moments := func(p hook.Point) []tally.Reducer { return []tally.Reducer{{Point: p, Kind: tally.Moments}} }
 	for want, ask := range map[string]model.Tally{
-		"give a reducer":        {Rows: rows},
-		"no layers 7":           {Rows: rows, Reducers: moments(hook.Z(7))},
-		"have no labels":        {Rows: rows, Reducers: []tally.Reducer{{Point: hook.Z(0), Kind: tally.Moments, By: tally.ByLabel}}},
-		"1 labels for 2":        {Rows: rows, Labels: []int{1}, Reducers: moments(hook.Z(0))},
-		"label 5 of row 0":      {Rows: rows, Labels: []int{5, 0}, Groups: 2, Reducers: moments(hook.Z(0))},
-		"a row of 3 tokens":     {Rows: rows, Positions: 2, Reducers: moments(hook.Z(0))},
-		"the budget is":         {Rows: rows, Budget: 10, Reducers: moments(hook.Z(0))},
-		"position 2 of row 1 d": {Rows: rows, Reducers: moments(hook.Z(0).At(2))},
-		"of its own for each":   {Rows: rows, Reducers: moments(hook.Z(0).In(hook.Each([]int{0, 1})))},
+		"give a reducer":      {Rows: rows},
+		"has layers 0 to 2":   {Rows: rows, Reducers: moments(hook.Z(7))},
+		"have no labels":      {Rows: rows, Reducers: []tally.Reducer{{Point: hook.Z(0), Kind: tally.Moments, By: tally.ByLabel}}},
+		"1 labels for 2":      {Rows: rows, Labels: []int{1}, Reducers: moments(hook.Z(0))},
+		"label 5 of row 0":    {Rows: rows, Labels: []int{5, 0}, Groups: 2, Reducers: moments(hook.Z(0))},
+		"a row of 3 tokens":   {Rows: rows, Positions: 2, Reducers: moments(hook.Z(0))},
+		"the budget is":       {Rows: rows, Budget: 10, Reducers: moments(hook.Z(0))},
+		"position 2 does not": {Rows: rows, Reducers: moments(hook.Z(0).At(2))},
+		"of its own for each": {Rows: rows, Reducers: moments(hook.Z(0).In(hook.Each([]int{0, 1})))},
 	} {
-		_, err := m.Tally(ask)
-		if err == nil {
-			t.Errorf("%q: no error", want)
-		} else if !strings.Contains(err.Error(), want) && want[0] != 'n' && want[0] != 'p' { // those are the checker's words
+		if _, err := m.Tally(ask); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v; it should say %q", err, want)
 		}
 	}

@@ -44,8 +44,7 @@ type naiveEdges struct {
 	ref [][]float64 // of each sender [batch, pos, d_model]; nil if nothing is written
 }
 
-// written are what the senders of a layer write in a run [sender][batch, pos,
-// d_model].
+// points are what is captured of a layer.
 func (n *naiveEdges) points(l int) []hook.Point {
 	points := []hook.Point{hook.HeadResult(l), hook.AttnOut(l)}
 	if !n.m.Config().AttnOnly() {
@@ -54,6 +53,8 @@ func (n *naiveEdges) points(l int) []hook.Point {
 	return points
 }
 
+// written are what the senders of a layer write in a run [sender][batch, pos,
+// d_model].
 func (n *naiveEdges) written(r *model.Result, l int) (all [][]float64) {
 	c := n.m.Config()
 	result, out := r.At(hook.HeadResult(l)).Values(), r.At(hook.AttnOut(l)).Values()
