@@ -43,12 +43,12 @@ func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
 
 	// Scores and mixing are batched products over [batch, head]: with the head
 	// axis in front, both engines run them as plain matrix products.
-	q = headFirst(q)
+	q = HeadFirst(q)
 	if c := around.Cache; c != nil {
-		c.take(headFirst(k), headFirst(v))
+		c.take(HeadFirst(k), HeadFirst(v))
 		k, v = b.perQuery(c.K, 1), b.perQuery(c.V, 1)
 	} else {
-		k, v = headFirst(b.perQuery(k, 2)), headFirst(b.perQuery(v, 2))
+		k, v = HeadFirst(b.perQuery(k, 2)), HeadFirst(b.perQuery(v, 2))
 	}
 	past := newPast(b, around, q)
 	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
@@ -61,12 +61,12 @@ func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
 	scores = b.tap.At(hook.KindScores, scores)
 	pattern := b.tap.At(hook.KindPattern, Softmax(scores, -1))
 	if past == nil {
-		return headFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})), normed
+		return HeadFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})), normed
 	}
 	own := Slice(pattern, AxisRange(), AxisRange(), AxisRange(), AxisRange(past.n))
 	before := Slice(pattern, AxisRange(), AxisRange(), AxisRange(), AxisRange(0, past.n))
 	z = Add(past.mix(before), DotGeneral(own, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}))
-	return headFirst(z), normed
+	return HeadFirst(z), normed
 }
 
 // softCap bounds values smoothly; a cap of 0 bounds nothing.
@@ -161,8 +161,8 @@ func (b *builder) perQuery(x *Node, axis int) *Node {
 	return Reshape(x, d...)
 }
 
-// headFirst swaps pos and head: [batch, pos, head, ...] to [batch, head, pos, ...] and back.
-func headFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 1, 3) }
+// HeadFirst swaps pos and head: [batch, pos, head, ...] to [batch, head, pos, ...] and back.
+func HeadFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 1, 3) }
 
 // perHead repeats the residual stream along a head axis, unless it has one.
 func perHead(x *Node, heads int) *Node {

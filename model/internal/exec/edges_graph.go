@@ -88,7 +88,7 @@ func (t *cutTap) At(kind hook.Kind, x *Node) *Node {
 		t.divisor = x
 	case hook.KindAttnOut:
 		if t.form.writes {
-			t.senders = t.minus(headFirst(t.contribution()), 0, heads)
+			t.senders = t.minus(arch.HeadFirst(t.contribution()), 0, heads)
 		}
 	case hook.KindMLPOut:
 		if t.form.writes {
@@ -209,10 +209,6 @@ func perVariant(x *Node, batch int) *Node {
 	return Reshape(BroadcastToDims(ExpandAxes(x, 1), wide...), all...)
 }
 
-// headFirst swaps pos and head: [batch, pos, head, d_model] to [batch, head, pos,
-// d_model] and back.
-func headFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 1, 3) }
-
 // lacking is what a mask cuts of senders [row or batch, sender, pos, d_model]: what
 // each receiver lacks [batch, pos, receiver, d_model]. One product serves all
 // variants of a row that share their senders; own tells that they do not.
@@ -227,10 +223,10 @@ func lacking(mask, senders *Node, places, own bool) *Node {
 		mask = BroadcastToDims(mask, rows, variants, receivers, s[1])
 		mask = Reshape(mask, s[0], rows*variants/s[0]*receivers, s[1])
 		y := DotGeneral(mask, []int{2}, []int{0}, Reshape(senders, s[0], s[1], pos*d), []int{1}, []int{0})
-		return headFirst(Reshape(y, rows*variants, receivers, pos, d))
+		return arch.HeadFirst(Reshape(y, rows*variants, receivers, pos, d))
 	}
 	mask = TransposeAllAxes(BroadcastToDims(mask, rows, pos, variants, receivers, s[1]), 0, 2, 1, 3, 4)
-	senders = headFirst(senders)
+	senders = arch.HeadFirst(senders)
 	if !own {
 		senders = Reshape(BroadcastToDims(ExpandAxes(senders, 1), rows, variants, pos, s[1], d), rows*variants, pos, s[1], d)
 	}

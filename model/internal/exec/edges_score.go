@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/plan"
 )
 
@@ -226,12 +227,12 @@ func scoreGraph(flat, byPosition bool) graphFn {
 			g = ExpandAxes(g, 2)
 		}
 		if byPosition {
-			return []*Node{DotGeneral(g, []int{3}, []int{0, 1}, headFirst(senders), []int{3}, []int{0, 1})}
+			return []*Node{DotGeneral(g, []int{3}, []int{0, 1}, arch.HeadFirst(senders), []int{3}, []int{0, 1})}
 		}
 		flatten := func(x *Node) *Node {
 			d := x.Shape().Dimensions
 			return Reshape(x, d[0], d[1], d[2]*d[3])
 		}
-		return []*Node{DotGeneral(flatten(headFirst(g)), []int{2}, []int{0}, flatten(senders), []int{2}, []int{0})}
+		return []*Node{DotGeneral(flatten(arch.HeadFirst(g)), []int{2}, []int{0}, flatten(senders), []int{2}, []int{0})}
 	}
 }
