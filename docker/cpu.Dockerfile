@@ -9,11 +9,12 @@
 # -p, everybody who reaches the machine reaches Jupyter.
 FROM golang:1.26.8-trixie
 
+COPY docker/jupyter-wheels.txt /tmp/wheels.txt
 RUN apt-get update && apt-get install -y --no-install-recommends \
         python3-venv tini fonts-noto-core fonts-noto-cjk \
     && rm -rf /var/lib/apt/lists/* \
     && python3 -m venv /opt/jupyter \
-    && /opt/jupyter/bin/pip install --no-cache-dir jupyterlab==4.6.6 nbconvert==7.17.2 papermill==2.7.0 jupyterhub==6.1.1 \
+    && /opt/jupyter/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /tmp/wheels.txt \
     && useradd --uid 1000 --gid 0 --create-home reader
 ENV HOME=/home/reader GOPATH=/home/reader/go PATH=/home/reader/go/bin:/opt/jupyter/bin:$PATH
 WORKDIR /home/reader
@@ -22,7 +23,7 @@ WORKDIR /home/reader
 # only if nobody else could have written it.
 COPY . golens
 RUN cd golens && go install ./kernel/cmd/golens && golens install -prefix /opt/jupyter && golens get xla-cpu \
-    && mkdir -p /home/reader/work /home/reader/.cache/huggingface \
+    && mkdir --parents /home/reader/work /home/reader/.cache/huggingface \
     && chgrp -R 0 /home/reader && chmod -R g=u /home/reader
 USER 1000:0
 VOLUME ["/home/reader/work", "/home/reader/.cache/huggingface"]
