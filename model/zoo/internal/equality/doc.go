@@ -6,11 +6,11 @@
 // # The residual stream
 //
 //	xy [2]      the entity here, a point of the grid 0..3 by 0..3
-//	asks [1]    1 at the token "same?"
+//	asks [1]    1 at the token "same"
 //	pos [6]     the position, one-hot
-//	slots [8]   at "same?": the points of a, b, c and d, written by head 0.i from position i+1
-//	h [8]       at "same?": what the MLP of layer 0 found
-//	out [1]     at "same?": above 0 if the two pairs disagree, written by the MLP of layer 1
+//	slots [8]   at "same": the points of a, b, c and d, written by head 0.i from position i+1
+//	h [8]       at "same": what the MLP of layer 0 found
+//	out [1]     at "same": above 0 if the two pairs disagree, written by the MLP of layer 1
 //
 // # The neurons
 //

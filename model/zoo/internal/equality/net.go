@@ -11,7 +11,7 @@ import (
 
 const (
 	grid    = 4
-	context = 6 // a begin token, four entities, "same?"
+	context = 6 // a begin token, four entities, "same"
 	heads   = 4
 	neurons = 8
 )

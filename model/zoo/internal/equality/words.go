@@ -15,6 +15,6 @@ const (
 )
 
 func words() []string {
-	return append([]string{handmade.BOS, "same?", "yes", "no"},
+	return append([]string{handmade.BOS, "same", "yes", "no"},
 		strings.Fields("apple bell cup door egg fan gate hat ink jar key lamp map nest oar pin")...)
 }
