@@ -158,3 +158,11 @@ func finite(values []float32) []float32 {
 	}
 	return out
 }
+
+// logits are those that a metric reads.
+func logits(m model.Metric) hook.Point {
+	if m.At.All() {
+		return hook.Logits().At(-1)
+	}
+	return hook.Logits().In(m.At)
+}
