@@ -33,20 +33,32 @@ func (c *Coder) FoldNorms() (*Coder, error) {
 // FoldScale is the dictionary for inputs as they are, if it was made for inputs
 // times s. What it reconstructs is divided by s.
 func (c *Coder) FoldScale(s float64) (*Coder, error) {
-	if !(s > 0) || math.IsInf(s, 0) {
-		return nil, fmt.Errorf("dictionary: a scale of %g", s)
-	}
 	if c.In != c.Out || c.WSkip != nil {
-		return nil, errors.New("dictionary: the scale of a transcoder's input says nothing of its output's")
+		return nil, errors.New("dictionary: the scale of a transcoder's input says nothing of its output's; give both")
+	}
+	return c.FoldScales(s, s)
+}
+
+// FoldScales is the dictionary for inputs and outputs as they are, if it was made
+// for inputs times one number and outputs times another.
+func (c *Coder) FoldScales(in, out float64) (*Coder, error) {
+	if !(in > 0 && out > 0) || math.IsInf(in, 0) || math.IsInf(out, 0) {
+		return nil, fmt.Errorf("dictionary: scales of %g and %g", in, out)
+	}
+	if c.Centre && in != out {
+		return nil, errors.New("dictionary: its b_dec is taken off the input, so that input and output have one scale")
 	}
 	d := c.clone()
 	for i := range d.WEnc {
-		d.WEnc[i] *= float32(s)
+		d.WEnc[i] *= float32(in)
 	}
 	for _, b := range [][]float32{d.WDec, d.BDec} {
 		for i := range b {
-			b[i] /= float32(s)
+			b[i] /= float32(out)
 		}
+	}
+	for i := range d.WSkip {
+		d.WSkip[i] *= float32(in / out)
 	}
 	if d.Norm == Expected {
 		d.Norm = NoNorm
