@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/zoo"
-	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/zoo/internal/godoc"
 	"github.com/golens/golens/model/zoo/internal/ship"
 	"github.com/golens/golens/model/zoo/internal/training"

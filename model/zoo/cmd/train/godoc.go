@@ -8,10 +8,10 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/zoo"
-	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/zoo/internal/godoc"
 	"github.com/golens/golens/model/zoo/internal/ship"
 	"github.com/golens/golens/model/zoo/internal/training"

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/config"
-	"github.com/golens/golens/model/tokenizer"
 	"github.com/golens/golens/model/corpus/gotext"
+	"github.com/golens/golens/model/tokenizer"
 	"github.com/golens/golens/model/zoo/internal/training"
 )
 
