@@ -155,16 +155,16 @@ func TestBadSearches(t *testing.T) {
 		variable string
 		at       causal.Site
 	}{
-		`no variable is called "third pair"`:      {causal.DAS{}, "third pair", stream(d)},
-		"27 directions of 26":                     {causal.DAS{K: 27}, "first pair", stream(d)},
-		`kind "lasso" is not known`:               {causal.DAS{Kind: "lasso"}, "first pair", stream(d)},
-		"it has no positions":                     {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(0)}},
-		"give its positions by At":                {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(0).At(1), At: d.End()}},
-		"select which":                            {causal.DAS{}, "first pair", causal.Site{Point: hook.Z(0), At: d.End()}},
-		"the site selects":                        {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(0).Coord(1), At: d.End()}},
-		"a share of 2 held out":                   {causal.DAS{Split: causal.Split{HeldOut: 2}}, "first pair", stream(d)},
-		"too few inputs of one length":            {causal.DAS{Split: causal.Split{HeldOut: .01}}, "first pair", stream(d)},
-		"the model has layers 0 to 1":             {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(7), At: d.End()}},
+		`no variable is called "third pair"`: {causal.DAS{}, "third pair", stream(d)},
+		"27 directions of 26":                {causal.DAS{K: 27}, "first pair", stream(d)},
+		`kind "lasso" is not known`:          {causal.DAS{Kind: "lasso"}, "first pair", stream(d)},
+		"it has no positions":                {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(0)}},
+		"give its positions by At":           {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(0).At(1), At: d.End()}},
+		"select which":                       {causal.DAS{}, "first pair", causal.Site{Point: hook.Z(0), At: d.End()}},
+		"the site selects":                   {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(0).Coord(1), At: d.End()}},
+		"a share of 2 held out":              {causal.DAS{Split: causal.Split{HeldOut: 2}}, "first pair", stream(d)},
+		"too few inputs of one length":       {causal.DAS{Split: causal.Split{HeldOut: .01}}, "first pair", stream(d)},
+		"the model has layers 0 to 1":        {causal.DAS{}, "first pair", causal.Site{Point: hook.ResidPost(7), At: d.End()}},
 	} {
 		if _, err := c.f.Find(m, d, c.variable, c.at); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
