@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+
+	"github.com/golens/golens/model/internal/softmax"
 )
 
 // A Rule says how a token is chosen.
@@ -68,11 +70,7 @@ func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb 
 			}
 		}
 	}
-	sum := 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - most)
-	}
-	return int32(chosen), float64(logits[chosen]) - most - math.Log(sum), nil
+	return int32(chosen), float64(logits[chosen]) - softmax.LogSum(logits), nil
 }
 
 // Kept are the tokens that may be chosen, likeliest first where some are left
@@ -82,14 +80,15 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 	for _, v := range logits {
 		most = max(most, float64(v))
 	}
-	weight := func(id int32) float64 { return math.Exp((float64(logits[id]) - most) / r.Temperature) }
+	weights := make([]float64, len(logits))
+	whole := softmax.Exps(weights, logits, most, 1/r.Temperature)
 	all := &queue{logits: logits, ids: make([]int32, len(logits))}
 	for i := range all.ids {
 		all.ids[i] = int32(i)
 	}
 	total := 0.0
 	add := func(id int32) {
-		ids, probs = append(ids, id), append(probs, weight(id))
+		ids, probs = append(ids, id), append(probs, weights[id])
 		total += probs[len(probs)-1]
 	}
 	cut := r.TopP > 0 && r.TopP < 1
@@ -105,9 +104,7 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 		}
 	default:
 		heap.Init(all)
-		for _, id := range all.ids {
-			total += weight(id)
-		}
+		total = whole
 	}
 	if cut {
 		// A token is kept if those likelier than it have less than the share.
@@ -118,7 +115,7 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 					break
 				}
 				id := heap.Pop(all).(int32)
-				ids, probs = append(ids, id), append(probs, weight(id))
+				ids, probs = append(ids, id), append(probs, weights[id])
 			}
 			before += probs[n]
 			n++
