@@ -44,18 +44,9 @@ var ErrLogits = errors.New("the logits are not finite: some are NaN or +Inf, or 
 // they are, before any rule. Greedy choice takes no chance, and of equals the
 // first.
 func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb float64, err error) {
-	best := 0
-	for i, v := range logits {
-		if v != v || math.IsInf(float64(v), 1) {
-			return 0, 0, ErrLogits
-		}
-		if v > logits[best] {
-			best = i
-		}
-	}
-	most := float64(logits[best])
-	if math.IsInf(most, -1) {
-		return 0, 0, ErrLogits
+	best, err := likeliest(logits)
+	if err != nil {
+		return 0, 0, err
 	}
 	chosen := best
 	if r.Temperature > 0 {
@@ -71,6 +62,30 @@ func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb 
 		}
 	}
 	return int32(chosen), float64(logits[chosen]) - softmax.LogSum(logits), nil
+}
+
+// LogProb is the log-probability in nats of a token.
+func LogProb(logits []float32, token int32) (float64, error) {
+	if _, err := likeliest(logits); err != nil {
+		return 0, err
+	}
+	return float64(logits[token]) - softmax.LogSum(logits), nil
+}
+
+// likeliest is the first of the largest logits.
+func likeliest(logits []float32) (best int, err error) {
+	for i, v := range logits {
+		if v != v || math.IsInf(float64(v), 1) {
+			return 0, ErrLogits
+		}
+		if v > logits[best] {
+			best = i
+		}
+	}
+	if math.IsInf(float64(logits[best]), -1) {
+		return 0, ErrLogits
+	}
+	return best, nil
 }
 
 // Kept are the tokens that may be chosen, likeliest first where some are left
