@@ -15,7 +15,9 @@ import (
 	"github.com/golens/golens/model/corpus"
 )
 
-func init() { corpus.Register(".parquet", func(path string) corpus.Source { return File(path, "text") }) }
+func init() {
+	corpus.Register(".parquet", func(path string) corpus.Source { return File(path, "text") })
+}
 
 // File is the rows of a parquet file as documents, whose texts are a column of strings.
 func File(path, column string) corpus.Source {
