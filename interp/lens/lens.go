@@ -207,7 +207,7 @@ func trace(m *model.Model, by Lens, prompt model.Prompts) (*Trajectory, error) {
 			t.KL.Set(kl, l, pos)
 			loss := math.NaN()
 			if pos+1 < len(row) {
-				loss = -(float64(x[row[pos+1]]) - logSum(x))
+				loss = -(float64(x[row[pos+1]]) - array.LogSumExp(x))
 			}
 			t.Loss.Set(loss, l, pos)
 			if best, _ := likeliest(y); best == id {

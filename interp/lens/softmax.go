@@ -1,6 +1,10 @@
 package lens
 
-import "math"
+import (
+	"math"
+
+	"github.com/golens/golens/model/array"
+)
 
 // likeliest is the token with the largest logit, and its probability.
 func likeliest(logits []float32) (id int32, p float64) {
@@ -9,25 +13,12 @@ func likeliest(logits []float32) (id int32, p float64) {
 			id = int32(i)
 		}
 	}
-	return id, math.Exp(float64(logits[id]) - logSum(logits))
-}
-
-// logSum is log(sum(exp(x))).
-func logSum(x []float32) float64 {
-	top := float64(x[0])
-	for _, v := range x {
-		top = max(top, float64(v))
-	}
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top + math.Log(sum)
+	return id, math.Exp(float64(logits[id]) - array.LogSumExp(logits))
 }
 
 // compared is the entropy of one prediction, and its divergence from another.
 func compared(from, x []float32) (entropy, kl float64) {
-	zx, zf := logSum(x), logSum(from)
+	zx, zf := array.LogSumExp(x), array.LogSumExp(from)
 	for i, v := range x {
 		lx, lf := float64(v)-zx, float64(from[i])-zf
 		if p := math.Exp(lx); p > 0 {
