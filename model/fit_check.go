@@ -197,8 +197,11 @@ func (t *fitting) losses(c config.Config) error {
 	for i, l := range t.Loss {
 		switch {
 		case len(l.Penalty.Steps) > 0:
-			if _, err := onlyTensors(l.Penalty); err != nil {
-				return fmt.Errorf("loss %d: penalty: %w; label what depends on activations, and give it as Value", i, err)
+			if _, err := l.Penalty.Shapes(formula.Shapes{Free: true}); err != nil {
+				return fmt.Errorf("loss %d: %w", i, err)
+			}
+			if readsActivations(l.Penalty) {
+				return fmt.Errorf("loss %d: a penalty is a formula of tensors alone; label what depends on activations, and give it as Value", i)
 			}
 			for _, s := range l.Penalty.Tensors() {
 				if shape, ok := t.free[s.Name]; s.Values == nil && (!ok || !slices.Equal(shape, s.Shape)) {

@@ -38,7 +38,10 @@ func (e *EdgeMask) check(c config.Config, t *fitting, encode func(string) ([]int
 	if err != nil {
 		return err
 	}
-	dims, err := onlyTensors(e.Cut)
+	if readsActivations(e.Cut) {
+		return errors.New("cut: it is a formula of tensors alone")
+	}
+	dims, err := e.Cut.Check(formula.Shapes{Free: true})
 	if err != nil {
 		return fmt.Errorf("cut: %w", err)
 	}
@@ -56,14 +59,9 @@ func (e *EdgeMask) check(c config.Config, t *fitting, encode func(string) ([]int
 	return err
 }
 
-// onlyTensors is the shape of a formula that reads no activation.
-func onlyTensors(f formula.Expr) ([]int, error) {
-	for _, op := range []formula.Op{formula.OpHere, formula.OpBase, formula.OpSource, formula.OpAt} {
-		if f.Has(op) {
-			return nil, errors.New("it is a formula of tensors alone")
-		}
-	}
-	return f.Check(formula.Shapes{Free: true})
+// readsActivations tells whether a formula has more than tensors.
+func readsActivations(f formula.Expr) bool {
+	return slices.ContainsFunc([]formula.Op{formula.OpHere, formula.OpBase, formula.OpSource, formula.OpAt}, f.Has)
 }
 
 // pick is the reference of some rows of the base.

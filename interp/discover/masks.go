@@ -216,7 +216,7 @@ func (m *mask) gate(o *Masks) (*gate, error) {
 		zero := array.New(array.Dim("one", 1))
 		return &gate{
 			cut: one.Sub(formula.HardConcrete(free, u)), keeps: formula.HardConcreteMean(free), noise: draws,
-			find: append(find(open(.99)), model.Find{Name: "first multiplier", Start: zero, Rate: -1}, model.Find{Name: "second multiplier", Start: zero, Rate: -1}),
+			find:   append(find(open(.99)), model.Find{Name: "first multiplier", Start: zero, Rate: -1}, model.Find{Name: "second multiplier", Start: zero, Rate: -1}),
 			loss:   []model.Loss{{Penalty: first.Mul(left).Add(second.Mul(left.Mul(left)))}},
 			rises:  []model.Change{{Name: "target", From: 0, To: float32(o.Sparsity)}},
 			rule:   model.Optimizer{Rate: o.Rate},
