@@ -113,11 +113,14 @@ func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []stri
 			err = fmt.Errorf("training: %v", r)
 		}
 	}()
+	if err := store.SetRNGStateFromSeed(int64(s.Seed)); err != nil {
+		return nil, err
+	}
 	graph := func(sc *model.Scope, tokens *Node) *Node {
 		g := tokens.Graph()
 		cosineschedule.New(sc, g, dtypes.Float32).LearningRate(s.LearningRate).MinLearningRate(s.FinalRate).
 			WarmUpSteps(s.WarmUp).PeriodSteps(s.Steps - s.WarmUp).Done()
-		return forward(s.Model, nodes(sc.Store(), g, names), tokens, nil)
+		return forward(s.Model, nodes(sc.Store(), g, names), tokens, dropout{scope: sc, rate: s.Dropout}.tap())
 	}
 	loss := func(labels, logits []*Node) *Node {
 		l := losses(logits[0], labels[0])
