@@ -14,10 +14,10 @@ import (
 // model that [Open] and Hugging Face's transformers open, with config.json,
 // model.safetensors and the files of the tokenizer. [Model.Save] asks it.
 type Save struct {
-	Dir     string   // made if it is not there; files of these names in it are replaced
+	Dir     string    // made if it is not there; files of these names in it are replaced
 	Changes []Rewrite // done in their order
-	DType   string   // F32, F16 or BF16; "" means F32
-	Asked   int64    // when, so that a host that remembers answers does it each time
+	DType   string    // F32, F16 or BF16; "" means F32
+	Asked   int64     // when, so that a host that remembers answers does it each time
 }
 
 // A Rewrite of the weights is one of its fields.

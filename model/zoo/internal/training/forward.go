@@ -15,7 +15,11 @@ import (
 // layer sees its hook points; nil taps see nothing.
 func forward(c config.Config, w arch.Nodes, tokens *Node, tap func(layer int) arch.Tap) *Node {
 	d := tokens.Shape().Dimensions
-	mask := ExpandAxes(LowerTriangular(tokens.Graph(), d[1]), 0)
+	return forwardIn(c, w, tokens, ExpandAxes(LowerTriangular(tokens.Graph(), d[1]), 0), tap)
+}
+
+// forwardIn is forward with a mask of who sees whom [1 or batch, query, key].
+func forwardIn(c config.Config, w arch.Nodes, tokens, mask *Node, tap func(layer int) arch.Tap) *Node {
 	x := arch.Embed(c, w, arch.NoTap{}, tokens, nil)
 	for l := range c.Layers {
 		var t arch.Tap = arch.NoTap{}

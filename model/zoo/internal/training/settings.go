@@ -27,6 +27,9 @@ type Settings struct {
 	// Dropout is the share of attention weights, and of what sublayers write, that
 	// is left out at random in each step of training, as in GPT-2.
 	Dropout float64 `json:",omitempty"`
+	// Syntax makes attention between syntactic neighbours count in the loss of
+	// masked training.
+	Syntax *Syntax `json:",omitempty"`
 	// Checkpoints are the steps whose weights are kept, rising; 0 is the
 	// initial weights.
 	Checkpoints []int
@@ -39,7 +42,7 @@ func (s Settings) Check() error {
 		return err
 	}
 	switch {
-	case s.Model.BOS == nil:
+	case s.Model.BOS == nil && !s.Model.Encoder:
 		return fmt.Errorf("training: the model has no token that begins a sequence")
 	case s.Steps < 1 || s.Batch < 1 || s.LogEvery < 1 || s.WarmUp < 0 || s.WarmUp >= s.Steps:
 		return fmt.Errorf("training: %d steps with a warm-up of %d, %d rows each, a point every %d steps: must be positive, and the warm-up shorter than the run",
