@@ -26,6 +26,9 @@ var tokenizerFiles = []string{"tokenizer.json", "tokenizer_config.json", "specia
 	"merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja", "generation_config.json"}
 
 func (l *local) save(ctx context.Context, s Save, _ string) (*Saved, error) {
+	if err := s.check(l.config); err != nil {
+		return nil, err
+	}
 	plan, err := l.processed(l.info.Processing)
 	if err != nil {
 		return nil, err

@@ -1,11 +1,14 @@
 """Compares the logits of pairs of model folders in float64, as transformers opens them.
 
     python logits_differ.py NAME FOLDER SAVED [NAME FOLDER SAVED ...]
+In place of FOLDER a file may be given whose tensor logits [row, pos, vocab] golens computed.
 Fails if any pair differs by 1e-5 or more, or if transformers misses or ignores a tensor of SAVED.
 """
+import os
 import sys
 import torch
 import transformers as tf
+from safetensors.torch import load_file
 
 tf.logging.set_verbosity_error()
 rows = torch.tensor([[3, 14, 15, 9, 26, 5], [35, 8, 9, 79, 3, 2]])
@@ -24,7 +27,7 @@ def logits(folder, strict):
 
 for name, before, after in zip(*[iter(sys.argv[1:])] * 3):
     try:
-        a, _ = logits(before, False)
+        a = logits(before, False)[0] if os.path.isdir(before) else load_file(before)["logits"]
         b, lost = logits(after, True)
         far = (a - b).abs().max().item()
     except Exception as e:

@@ -82,6 +82,9 @@ const none = -1
 // heads with ones that do nothing until they make up d_model, for families that
 // cannot say how wide a head is.
 func (p Part) Take(c config.Config, params arch.Params, padHeads bool) (config.Config, arch.Params, error) {
+	if p.MLPMean != nil && (c.NormAt == config.NormAfter || c.NormAt == config.NormSandwich) {
+		return c, nil, fmt.Errorf("model type %s normalizes what an MLP gives, so that no bias can stand for its mean", c.Family)
+	}
 	child := c
 	layers, err := choose("layer", p.Layers, c.Layers, false)
 	if err != nil {
@@ -153,8 +156,12 @@ func (p Part) Take(c config.Config, params arch.Params, padHeads bool) (config.C
 				}
 			}
 		}
-		if p.MLPMean != nil && len(units[to]) > 0 && units[to][0] == none {
-			leave(out, arch.LayerName(to, "mlp.b_out"), p.MLPMean(from), stream)
+		if len(units[to]) > 0 && units[to][0] == none { // the MLP and its bias go
+			bias := arch.LayerName(to, "mlp.b_out")
+			delete(out, bias)
+			if p.MLPMean != nil {
+				leave(out, bias, p.MLPMean(from), stream)
+			}
 		}
 	}
 	if c.Tied {
