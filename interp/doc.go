@@ -7,6 +7,8 @@
 //	compose  which weights feed which: OV and QK circuits, composition
 //	lens     what does the residual stream say about the answer so far, and
 //	         which component said it?
+//	steer    which directions of an activation hold something, and what do they do?
+//	causal   does a small causal model say what the transformer computes?
 //	ablate   what takes the place of a part that is taken away?
 //	patch    what breaks when a part is changed?
 //	graph    which part can read which?

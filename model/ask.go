@@ -23,6 +23,10 @@ type Ask interface {
 	check(c config.Config) error
 }
 
+// Check finds what is wrong with an ask, as far as the model's shape tells, without
+// running anything.
+func (m *Model) Check(ask Ask) error { return ask.check(m.Config()) }
+
 // verb is what is known of a verb wherever a model may be asked.
 type verb struct{ ask, answer reflect.Type }
 

@@ -2,11 +2,13 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
 )
@@ -28,7 +30,8 @@ type EdgeScores struct {
 	Reference Reference `json:",omitzero"`
 
 	// Runs are edits of the base run: the gradient is the mean over these runs. Nil
-	// means the base run itself. What an edit replaces passes no gradient on.
+	// means the base run itself. What an edit replaces passes no gradient on, and what
+	// a formula computes the formula's; formulas read activations of their own block.
 	Runs [][]hook.Edit `json:",omitempty"`
 
 	// ByPosition keeps the positions apart.
@@ -104,13 +107,30 @@ func (s EdgeScores) job(c config.Config, encode func(text string) ([]int32, erro
 			if e.Op == hook.OpSource || e.Op == hook.OpFreeze {
 				return job, fmt.Errorf("edge scores: run %d: edit %s: values of another run are given here as values", i, e)
 			}
-			if e.Op == hook.OpCompute {
-				return job, fmt.Errorf("edge scores: run %d: edit %s: a formula is no edit of these runs; give its values", i, e.Point)
-			}
 			if err := k.edit(e); err != nil {
 				return job, fmt.Errorf("edge scores: run %d: %w", i, err)
+			}
+			if err := ofOneBlock(e); err != nil {
+				return job, fmt.Errorf("edge scores: run %d: edit %s: %w", i, e.Point, err)
 			}
 		}
 	}
 	return job, nil
+}
+
+// ofOneBlock checks that the formula of an edit, if it has one, reads activations of
+// its own block alone.
+func ofOneBlock(e hook.Edit) error {
+	if e.Op != hook.OpCompute {
+		return nil
+	}
+	if len(e.Formula.Tensors()) > 0 || e.Formula.Has(formula.OpBase) || e.Formula.Has(formula.OpSource) {
+		return errors.New("formulas of these runs read activations alone, no tensors and no other run; give values")
+	}
+	for _, name := range e.Formula.Activations() {
+		if p, err := hook.Parse(name); err != nil || p.Layer != e.Layer || p.Kind.Global() != e.Kind.Global() {
+			return fmt.Errorf("it reads %s of another block", name)
+		}
+	}
+	return nil
 }

@@ -99,7 +99,7 @@ func (s *Set) Into(receiver int) iter.Seq[int] {
 func (s *Set) ByHead() iter.Seq[Edge] {
 	return func(yield func(Edge) bool) {
 		for sender, r := range s.Edges() {
-			for _, p := range s.sharing(r) {
+			for _, p := range s.Sharing(r) {
 				if !yield(Edge{s.Senders[sender], Receiver{p, s.Receivers[r].Input}}) {
 					return
 				}
@@ -146,7 +146,7 @@ func (s *Set) Prune() *Set {
 		idle := func(p Part) bool { return !in[p] || !out[p] }
 		before := left.Len()
 		for r := range s.Receivers {
-			unread := !slices.ContainsFunc(s.sharing(r), func(p Part) bool { return !idle(p) })
+			unread := !slices.ContainsFunc(s.Sharing(r), func(p Part) bool { return !idle(p) })
 			for sender := range left.Into(r) {
 				if unread || idle(s.Senders[sender]) {
 					left.Remove(sender, r)
@@ -170,7 +170,7 @@ func (s *Set) ends() (in, out map[Part]bool) {
 				out[s.Senders[sender]], led = true, true
 			}
 		}
-		for _, p := range s.sharing(r) {
+		for _, p := range s.Sharing(r) {
 			own, _ := s.Sender(p)
 			if led && (!s.inside || !p.IsHead() || s.Has(own, r)) {
 				in[p] = true
@@ -180,9 +180,9 @@ func (s *Set) ends() (in, out map[Part]bool) {
 	return in, out
 }
 
-// sharing are the parts whose input a receiver is: one, or the heads that share a
+// Sharing are the parts whose input a receiver is: one, or the heads that share a
 // key.
-func (g *Graph) sharing(receiver int) []Part {
+func (g *Graph) Sharing(receiver int) []Part {
 	r := g.Receivers[receiver]
 	parts := []Part{r.Part}
 	if r.Part.IsHead() {

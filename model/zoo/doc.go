@@ -5,6 +5,8 @@
 //	induction   a hand-made induction network: every score is known exactly
 //	ioi-planted a hand-made network that does indirect object identification,
 //	            with one head of each of the seven classes and three decoys
+//	equality    a hand-made network with MLPs that does hierarchical equality;
+//	            equality-rotated is the same with its middle rotated
 //	godoc-2l    two layers of attention, trained on the comments of Go's
 //	            standard library, with checkpoints across its phase change
 //	ioi-4l      four layers of attention, trained on made-up sentences to do

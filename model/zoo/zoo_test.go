@@ -10,6 +10,7 @@ import (
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/tokenizer"
 	"github.com/golens/golens/model/zoo"
+	"github.com/golens/golens/model/zoo/internal/equality"
 	"github.com/golens/golens/model/zoo/internal/planted"
 	"github.com/golens/golens/model/zoo/internal/plantedioi"
 	"github.com/golens/golens/model/zoo/internal/ship"
@@ -29,7 +30,7 @@ func variants(t *testing.T) []string {
 }
 
 func TestNames(t *testing.T) {
-	if got, want := zoo.Names(), []string{"godoc-2l", "induction", "ioi-4l", "ioi-planted"}; !slices.Equal(got, want) {
+	if got, want := zoo.Names(), []string{"equality", "equality-rotated", "godoc-2l", "induction", "ioi-4l", "ioi-planted"}; !slices.Equal(got, want) {
 		t.Errorf("zoo.Names() = %q, want %q", got, want)
 	}
 }
@@ -48,8 +49,8 @@ func TestCheckpoints(t *testing.T) {
 
 func TestBadNamesAreErrors(t *testing.T) {
 	for _, c := range []struct{ name, says string }{
-		{"", "there are godoc-2l, induction, ioi-4l, ioi-planted"},
-		{"gpt-5", "there are godoc-2l, induction, ioi-4l, ioi-planted"},
+		{"", "there are equality, equality-rotated, godoc-2l, induction, ioi-4l, ioi-planted"},
+		{"gpt-5", "there are equality, equality-rotated, godoc-2l, induction, ioi-4l, ioi-planted"},
 		{"..", "there is no model"},
 		{"../zoo", "there is no model"},
 		{"godoc-2l/steps", "there is no model"},
@@ -122,8 +123,10 @@ var handmade = map[string]struct {
 	files   func() (map[string][]byte, error)
 	weights func() arch.Params
 }{
-	"induction":   {planted.Files, planted.Weights},
-	"ioi-planted": {plantedioi.Files, plantedioi.Weights},
+	"equality":         {equality.Files, equality.Weights},
+	"equality-rotated": {equality.RotatedFiles, equality.RotatedWeights},
+	"induction":        {planted.Files, planted.Weights},
+	"ioi-planted":      {plantedioi.Files, plantedioi.Weights},
 }
 
 // The hand-made networks in files/ are those that their command makes.

@@ -9,10 +9,11 @@ import (
 
 func init() { families["attn_only"] = Family{attnOnlyConfig, attnOnlyLoad} }
 
-// attnOnlyConfig reads golens' own format for small attention-only models:
-// GPT-2's key names where GPT-2 has them. A d_head of its own lets heads be wider
-// or narrower than d_model/n_head; n_kv_head heads of keys and values may be
-// shared; norm and norm_at are those of package config.
+// attnOnlyConfig reads golens' own format for small models, attention-only unless
+// n_inner says how many neurons their MLPs have: GPT-2's key names where GPT-2 has
+// them. A d_head of its own lets heads be wider or narrower than d_model/n_head;
+// n_kv_head heads of keys and values may be shared; norm and norm_at are those of
+// package config.
 func attnOnlyConfig(f *fields) (config.Config, error) {
 	c := config.Config{
 		Layers: f.int("n_layer", 0), DModel: f.int("n_embd", 0), Heads: f.int("n_head", 0), DHead: f.int("d_head", 0),
@@ -28,6 +29,9 @@ func attnOnlyConfig(f *fields) (config.Config, error) {
 	}
 	if places := []string{config.NormBefore, config.NormAfter, config.NormSandwich, config.NormOnSum}; !slices.Contains(places, c.NormAt) {
 		f.fail("norm_at is %q; it must be one of %q", c.NormAt, places)
+	}
+	if c.DMLP = f.int("n_inner", 0); c.DMLP > 0 {
+		c.Act = f.act("activation_function", "relu")
 	}
 	c.Scale = f.float("attn_scale", 1/math.Sqrt(float64(c.DHead)))
 	return c, f.done()

@@ -42,18 +42,9 @@ var ErrLogits = errors.New("the logits are not finite: some are NaN or +Inf, or 
 // they are, before any rule. Greedy choice takes no chance, and of equals the
 // first.
 func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb float64, err error) {
-	best := 0
-	for i, v := range logits {
-		if v != v || math.IsInf(float64(v), 1) {
-			return 0, 0, ErrLogits
-		}
-		if v > logits[best] {
-			best = i
-		}
-	}
-	most := float64(logits[best])
-	if math.IsInf(most, -1) {
-		return 0, 0, ErrLogits
+	best, err := likeliest(logits)
+	if err != nil {
+		return 0, 0, err
 	}
 	chosen := best
 	if r.Temperature > 0 {
@@ -68,11 +59,40 @@ func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb 
 			}
 		}
 	}
-	sum := 0.0
+	return int32(chosen), logProbOf(logits, best, chosen), nil
+}
+
+// LogProb is the log-probability in nats of a token.
+func LogProb(logits []float32, token int32) (float64, error) {
+	best, err := likeliest(logits)
+	if err != nil {
+		return 0, err
+	}
+	return logProbOf(logits, best, int(token)), nil
+}
+
+// likeliest is the first of the largest logits.
+func likeliest(logits []float32) (best int, err error) {
+	for i, v := range logits {
+		if v != v || math.IsInf(float64(v), 1) {
+			return 0, ErrLogits
+		}
+		if v > logits[best] {
+			best = i
+		}
+	}
+	if math.IsInf(float64(logits[best]), -1) {
+		return 0, ErrLogits
+	}
+	return best, nil
+}
+
+func logProbOf(logits []float32, best, token int) float64 {
+	most, sum := float64(logits[best]), 0.0
 	for _, v := range logits {
 		sum += math.Exp(float64(v) - most)
 	}
-	return int32(chosen), float64(logits[chosen]) - most - math.Log(sum), nil
+	return float64(logits[token]) - most - math.Log(sum)
 }
 
 // Kept are the tokens that may be chosen, likeliest first where some are left

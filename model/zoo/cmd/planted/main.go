@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/golens/golens/model/zoo/internal/equality"
 	"github.com/golens/golens/model/zoo/internal/planted"
 	"github.com/golens/golens/model/zoo/internal/plantedioi"
 	"github.com/golens/golens/model/zoo/internal/ship"
@@ -18,7 +19,7 @@ func main() {
 	out := flag.String("out", filepath.Join("model", "zoo", "files"), "folder to write the models' folders to")
 	flag.Parse()
 	for name, make := range map[string]func() (map[string][]byte, error){
-		"induction": planted.Files, "ioi-planted": plantedioi.Files,
+		"induction": planted.Files, "ioi-planted": plantedioi.Files, "equality": equality.Files, "equality-rotated": equality.RotatedFiles,
 	} {
 		files, err := make()
 		if err == nil {

@@ -35,6 +35,9 @@ func Config(c config.Config) ([]byte, error) {
 	if c.Norm != config.NormNone {
 		f["layer_norm_epsilon"] = c.Eps
 	}
+	if !c.AttnOnly() {
+		f["n_inner"], f["activation_function"] = c.DMLP, c.Act
+	}
 	if c.EOS != nil {
 		f["eos_token_id"] = c.EOS
 	}

@@ -1,0 +1,153 @@
+package discover_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/golens/golens/interp/ablate"
+	"github.com/golens/golens/interp/discover"
+	"github.com/golens/golens/interp/task"
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// recorded is the four pairs on which published programs were run, by the scripts
+// in modeltest's testdata.
+func recorded(t *testing.T, name string) (*discover.Search, map[string]*array.Array) {
+	t.Helper()
+	m, err := model.Open(modeltest.Families(t)[name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairs := modeltest.Oracle(t, "sweeps.safetensors")
+	ids := func(name string) (all []int32) {
+		for _, v := range pairs[name].Values() {
+			all = append(all, int32(v))
+		}
+		return all
+	}
+	k := task.Pairs{
+		Clean: m.Rows(modeltest.Rows(pairs["clean"])), Corrupted: m.Rows(modeltest.Rows(pairs["corrupted"])),
+		Metric: model.LogitDiff(model.IDs(ids("answers")...), model.IDs(ids("wrongs")...)),
+	}
+	return &discover.Search{Model: m, Task: k}, modeltest.OracleIn(t, testdata("edges"), name+".safetensors")
+}
+
+func testdata(folder string) string { return filepath.Join(filepath.Dir(modeltest.Dir()), folder) }
+
+func readJSON(t *testing.T, path string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// off is the largest difference of the scores from recorded ones times a factor,
+// relative to the largest of these.
+func off(got *discover.Scores, want *array.Array, factor float64) float64 {
+	diff, scale := 0.0, 0.0
+	for s := range got.Graph.Senders {
+		for r := range got.Graph.Receivers {
+			if got.Graph.Has(s, r) {
+				diff = max(diff, math.Abs(got.At(s, r)-factor*want.At(s, r)))
+				scale = max(scale, math.Abs(factor*want.At(s, r)))
+			}
+		}
+	}
+	return diff / scale
+}
+
+var recordedMethods = map[string]discover.Scoring{
+	"eap": {}, "eap_ig_inputs_5": {Method: discover.InputsIG}, "eap_ig_activations_5": {Method: discover.ActivationsIG},
+	"clean_corrupted": {Method: discover.CleanCorrupted}, "exact": {Method: discover.Exact},
+}
+
+// Every method's scores are EAP-IG's, whose gradients are divided by the batch of 4
+// once more; and so are those against other references.
+func TestEdgesOfPublishedMethods(t *testing.T) {
+	s, o := recorded(t, "gpt2")
+	for key, want := range o {
+		method, ok := strings.CutPrefix(key, "scores.")
+		method, against, _ := strings.Cut(method, ".")
+		scoring, known := recordedMethods[method]
+		if !ok || !known || key == "scores.eap_ig_activations_5.mean-positional" { // whose steps go to zero, not to the mean
+			continue
+		}
+		s.Ablation = nil
+		switch against {
+		case "zero":
+			s.Ablation = &ablate.Ablation{Value: ablate.Zero}
+		case "mean-positional":
+			s.Ablation = &ablate.Ablation{Value: ablate.PositionMean}
+		}
+		got, err := s.Scores(scoring)
+		if err != nil {
+			t.Fatal(err)
+		}
+		factor := 4.
+		if scoring.Method == discover.Exact {
+			factor = 1
+		}
+		if d := off(got, want, factor); d > 1e-4 {
+			t.Errorf("%s: %.2g of their scale off", key, d)
+		}
+	}
+}
+
+// Grouped queries, and EAP-IG's steps to the clean run: the sum over k = 0..m-1 and
+// that over k = 1..m differ by the two ends.
+func TestStepsToTheCleanRun(t *testing.T) {
+	s, _ := recorded(t, "llama_gqa")
+	at := func(o discover.Scoring) *discover.Scores {
+		got, err := s.Scores(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	code, paper := at(discover.Scoring{Method: discover.InputsIG}), at(discover.Scoring{Method: discover.InputsIG, AtClean: true})
+	clean, both := at(discover.Scoring{}), at(discover.Scoring{Method: discover.CleanCorrupted})
+	worst := 0.0
+	for u, v := range code.Graph.All().Edges() {
+		corrupted := 2*both.At(u, v) - clean.At(u, v)
+		worst = max(worst, math.Abs(5*code.At(u, v)-corrupted+clean.At(u, v)-5*paper.At(u, v)))
+	}
+	if _, at := clean.Top(1)[0].Value, worst; at > 1e-4 {
+		t.Errorf("the two conventions differ by %.2g more than their ends", worst)
+	}
+}
+
+// What can't be right is refused before anything runs.
+func TestEdgesRefused(t *testing.T) {
+	s, _ := recorded(t, "gpt2")
+	k := s.Task.Paired()
+	for want, bad := range map[string]*discover.Search{
+		"has no gradient":        {Model: s.Model, Task: k.With(model.Top1(model.IDs(1)))},
+		"has no gradient there":  {Model: s.Model, Task: k.With(model.KL(array.New(array.Dim("batch", 4), array.Dim("pos", 1), array.Dim("vocab", 97))))},
+		"no corrupted prompts":   {Model: s.Model, Task: task.Pairs{Clean: k.Clean, Metric: k.Metric}},
+		"has 2 tokens":           {Model: s.Model, Task: task.Pairs{Clean: k.Clean, Corrupted: s.Model.Rows([][]int32{{1, 2}, {1, 2}, {1, 2}, {1, 2}}), Metric: k.Metric}},
+		"no model":               {Task: k},
+		"there is no method \"x": {Model: s.Model, Task: k},
+	} {
+		o := discover.Scoring{}
+		if strings.Contains(want, "no method") {
+			o.Method = "x"
+		}
+		if _, err := bad.Scores(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v; it should say %q", err, want)
+		}
+	}
+	if !slices.Contains(discover.Methods(), discover.RelP) {
+		t.Error("RelP is no method")
+	}
+}

@@ -1,0 +1,60 @@
+package dictionary
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/golens/golens/model/weights"
+)
+
+// TestCheckpoint writes a checkpoint and reads it; one that cannot be written, as on
+// a full disk, leaves the one before as it was.
+func TestCheckpoint(t *testing.T) {
+	tr, err := NewTrainer(Settings{Method: LearnJumpReLU, Features: 6, Steps: 9}, 4, 4, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plant(6, 4, 1)
+	r, err := tr.Step(p.rows(32), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.since[2] = 1<<20 + 3 // more than a float32 holds with its neighbours
+	c := Checkpoint{State: tr.State(), Settings: tr.Settings, In: 4, Out: 4, Scales: [2]float64{1.0 / 3, 2}, Tokens: 32, Curve: []Report{r}, Hash: "abc"}
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := LoadCheckpoint(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no checkpoint: %v", err)
+	}
+	if err := c.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	back, err := LoadCheckpoint(dir)
+	if err != nil || !reflect.DeepEqual(back, c) {
+		t.Fatalf("%v\n%+v\n%+v", err, back, c)
+	}
+	if curve, err := ReadCurve(dir); err != nil || !reflect.DeepEqual(curve, c.Curve) {
+		t.Errorf("%v %v", curve, err)
+	}
+
+	before, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("no space left on device")
+	write = func(string, string, []weights.Tensor) error { return full }
+	defer func() { write = weights.Write }()
+	c.Step++
+	if err := c.Save(dir); !errors.Is(err, full) || !strings.Contains(err.Error(), "intact") {
+		t.Errorf("%v", err)
+	}
+	after, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil || !slices.Equal(before, after) {
+		t.Errorf("the checkpoint before was changed: %v", err)
+	}
+}
