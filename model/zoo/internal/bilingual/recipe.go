@@ -32,7 +32,7 @@ const BOS = "<bos>"
 var Languages = []string{"English", "Go"}
 
 // Steps are how many steps the shipped model was trained for.
-const Steps = 3000
+const Steps = 1500
 
 // Config is the model's config: Llama's shape, in small.
 func Config() config.Config {
