@@ -26,6 +26,9 @@ type Fit struct {
 	// of Base. formula.Base is the run of Base without formulas with free tensors.
 	Source Request `json:",omitzero"`
 
+	// Edges, if it is set, are edges that are cut by shares; then Base has no edits.
+	Edges *EdgeMask `json:",omitempty"`
+
 	Find   []Find   // the tensors to be found
 	Loss   []Loss   // what is made small, added up; nil: the first metric
 	Change []Change // free tensors that change with the steps

@@ -316,6 +316,13 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 	if len(reads) == 0 {
 		return terms, grads, nil
 	}
+	if s.Edges != nil {
+		value, by, err := s.cutEdges(ctx, r, rows)
+		if err == nil {
+			add(reads[0].term, 1, value, func(tensor int) []float64 { return by[tensor] })
+		}
+		return terms, grads, err
+	}
 	for _, name := range s.names {
 		if slices.ContainsFunc(r.Edits, func(e hook.Edit) bool {
 			return slices.ContainsFunc(e.Formula.Tensors(), func(t formula.Step) bool { return t.Name == name })
