@@ -29,6 +29,18 @@ type Dictionary struct {
 	Layout   string  // of its files
 	Scale    float64 // of inputs in training, folded into the weights; 0: unknown
 	Warnings []string
+
+	headCount int    // of the written activation, in the model that it was opened for
+	part      string // which features, if not all
+	norms     []float32
+}
+
+// decoderNorms are the norms of the decoder's rows, computed once.
+func (d *Dictionary) decoderNorms() []float32 {
+	if d.norms == nil { // also of a copy: the decoder is the same
+		d.norms = d.DecoderNorms()
+	}
+	return d.norms
 }
 
 // Transcoder tells whether it writes another activation than it reads.
@@ -107,6 +119,9 @@ func (d *Dictionary) For(m *model.Model) (*Dictionary, error) {
 	out := *d
 	if !sameModel(d.Model, info.Name) {
 		out.Warnings = append(out.Warnings[:len(out.Warnings):len(out.Warnings)], fmt.Sprintf("its files say that it is of %s; it was opened for %s", d.Model, info.Name))
+	}
+	if d.Write.Kind.HeadAxis() > 0 {
+		out.headCount = c.ValueDims(d.Write)[0]
 	}
 	if d.BeforeGain {
 		if err := out.foldGain(m); err != nil {
