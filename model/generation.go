@@ -20,6 +20,14 @@ type Generation struct {
 	Rows [][]int32 // token ids, one row per prompt, of any lengths
 	New  int       // tokens to add to each row, at least 1
 
+	// Given are tokens with which each row goes on before any is chosen, one list per
+	// row; nil for none. They count as new tokens, and their log-probabilities are
+	// read: with New as long as they are, a text is read and nothing is chosen.
+	Given [][]int32 `json:",omitempty"`
+
+	// Window bounds the keys and values that are kept; nil keeps all.
+	Window *Window `json:",omitempty"`
+
 	// Temperature divides the logits; 0 takes the likeliest token each time.
 	Temperature float64 `json:",omitempty"`
 	// TopK leaves the k likeliest tokens, and those that are equal to the last of
@@ -78,6 +86,22 @@ func (g Generation) Until(tokens ...int32) Generation {
 
 // Hash identifies the generation: those of equal content have equal hashes.
 func (g Generation) Hash() string { return hashOf(g) }
+
+// After also has the rows go on with given tokens before any is chosen. New tokens
+// are at least as many.
+func (g Generation) After(given ...[]int32) Generation {
+	g.Given = given
+	for _, row := range given {
+		g.New = max(g.New, len(row))
+	}
+	return g
+}
+
+// Stream bounds what is kept.
+func (g Generation) Stream(w Window) Generation {
+	g.Window = &w
+	return g
+}
 
 func init() { asks[Generation, *Generated]() }
 

@@ -35,8 +35,14 @@ func (g Generation) check(c config.Config) error {
 	}
 	longest := slices.Max(k.lens)
 	prompts := slices.Clone(k.lens)
+	if err := g.checkGiven(c); err != nil {
+		return err
+	}
+	if err := g.Window.check(c, prompts, g.Captures, g.Edits); err != nil {
+		return fmt.Errorf("generation: %w", err)
+	}
 	for r := range k.lens {
-		if n := k.lens[r] + g.New; n > c.Context {
+		if n := k.lens[r] + g.New; n > c.Context && (g.Window == nil || g.Window.InText) {
 			return fmt.Errorf("generation: row %d of %d tokens and %d new ones make %d; the model's context holds %d", r, prompts[r], g.New, n, c.Context)
 		}
 		k.lens[r] += g.New - 1 // that are run
@@ -57,6 +63,24 @@ func (g Generation) check(c config.Config) error {
 	for _, e := range g.Edits {
 		if err := k.growing(e, prompts); err != nil {
 			return fmt.Errorf("generation: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkGiven checks the tokens that are given.
+func (g Generation) checkGiven(c config.Config) error {
+	if g.Given != nil && len(g.Given) != len(g.Rows) {
+		return fmt.Errorf("generation: tokens are given for %d rows, and there are %d", len(g.Given), len(g.Rows))
+	}
+	for r, given := range g.Given {
+		if len(given) > g.New {
+			return fmt.Errorf("generation: row %d is given %d tokens, but only %d are added", r, len(given), g.New)
+		}
+		for i, id := range given {
+			if id < 0 || int(id) >= c.Vocab {
+				return fmt.Errorf("generation: row %d, given token %d is %d, outside of the vocabulary of %d", r, i, id, c.Vocab)
+			}
 		}
 	}
 	return nil

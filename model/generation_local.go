@@ -29,8 +29,17 @@ func (l *local) generate(ctx context.Context, g Generation, hash string) (*Gener
 	rule := sample.Rule{Temperature: g.Temperature, TopK: g.TopK, TopP: g.TopP}
 	chances := sample.Rows(g.Seed, g.Rows)
 	done := 0
-	job := plan.Generation{Tokens: g.Rows, New: g.New, Edits: g.Edits, Captures: g.Captures,
+	job := plan.Generation{Tokens: g.Rows, New: g.New, Edits: g.Edits, Captures: g.Captures, Window: (*plan.Window)(g.Window),
 		Choose: func(row int, logits []float32) (int32, bool, error) {
+			if n := len(res.LogProbs[row]); g.Given != nil && n < len(g.Given[row]) {
+				token := g.Given[row][n]
+				logProb, err := sample.LogProb(logits, token)
+				if err != nil {
+					return 0, false, fmt.Errorf("generation: row %d, given token %d: %w", row, n, err)
+				}
+				res.LogProbs[row] = append(res.LogProbs[row], logProb)
+				return token, false, nil
+			}
 			token, logProb, err := rule.Choose(logits, chances[row])
 			if err != nil {
 				return 0, false, fmt.Errorf("generation: row %d, new token %d: %w", row, len(res.LogProbs[row]), err)

@@ -1,14 +1,15 @@
 package model
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/golens/golens/model/config"
 )
 
 // Processing says which algebra was done on the weights. None of it changes
-// the model's log-probabilities; all of it changes what single activations
-// mean. The zero value is the weights as they were published.
+// the model's log-probabilities, but Untrained; all of it changes what single
+// activations mean. The zero value is the weights as they were published.
 //
 // A step that would change what a family computes is an error that says why:
 // centring writing weights where no LayerNorm reads them, centring a soft-capped
@@ -29,6 +30,12 @@ type Processing struct {
 	FoldValues    bool // b_V goes into b_O, as attention rows sum to one
 	RefactorQK    bool // W_Q = U √S and W_K = V √S of each head's W_Q W_Kᵀ = U S Vᵀ; biases are a row of them
 	RefactorOV    bool // W_V = U S and W_O = Vᵀ of each head's W_V W_O = U S Vᵀ; b_V goes into b_O
+
+	// Untrained, if it is not 0, is the seed by which every matrix is drawn anew before
+	// all else, normal with the mean and the spread of its values: a model of the same
+	// sizes that has learned nothing, as a control. It alone changes what the model
+	// computes.
+	Untrained uint64 `json:",omitempty"`
 }
 
 // Standard is the processing that TransformerLens does by default. Families
@@ -66,6 +73,9 @@ func (p Processing) String() string {
 		if s.on {
 			steps = append(steps, s.name)
 		}
+	}
+	if p.Untrained != 0 {
+		steps = append([]string{fmt.Sprintf("matrices drawn anew, seed %d", p.Untrained)}, steps...)
 	}
 	if steps == nil {
 		return "raw weights"

@@ -56,6 +56,9 @@ func WithDownload(ctx context.Context, told func(Download)) context.Context {
 	return context.WithValue(ctx, downloadKey{}, told)
 }
 
+// Report tells whoever is told of the progress of runs; for work that is made of many.
+func Report(ctx context.Context, done, total int) { report(ctx, done, total) }
+
 func report(ctx context.Context, done, total int) {
 	if p, ok := ctx.Value(progressKey{}).(Progress); ok {
 		p(done, total)

@@ -240,6 +240,9 @@ func (s *source) processed(p Processing) (arch.Plan, error) {
 
 func process(c config.Config, params arch.Params, p Processing) (arch.Params, error) {
 	var err error
+	if p.Untrained != 0 {
+		params = arch.Untrained(params, p.Untrained)
+	}
 	if p.FoldNorm {
 		if params, err = arch.FoldNorm(c, params); err != nil {
 			return nil, err

@@ -35,6 +35,10 @@ type Tally struct {
 	Positions int `json:",omitempty"`
 	Groups    int `json:",omitempty"`
 
+	// Of is how many rows the whole corpus has, for the progress of
+	// [Model.TallyOver]; 0 if that is not known.
+	Of int `json:",omitempty"`
+
 	// Budget bounds the bytes of the states; 0 means 4 GiB.
 	Budget int64 `json:",omitempty"`
 }
@@ -106,14 +110,18 @@ func (m *Model) TallyOver(ctx context.Context, t Tally, corpus iter.Seq2[TallyRo
 	total := before
 	take := func(rows []TallyRow) error {
 		part := t
-		part.Rows, part.Labels, part.First = nil, nil, 0
+		part.Rows, part.Labels, part.First, part.Of = nil, nil, 0, 0
 		if total != nil {
 			part.First = total.Rows
 		}
 		for _, row := range rows {
 			part.Rows, part.Labels = append(part.Rows, row.Tokens), append(part.Labels, row.Label)
 		}
-		got, err := m.TallyContext(ctx, part)
+		inner := ctx
+		if t.Of > 0 {
+			inner = WithProgress(ctx, func(done, _ int) { report(ctx, int(part.First)+done, t.Of) })
+		}
+		got, err := m.TallyContext(inner, part)
 		if err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func test(t testing.TB, m *model.Model, d *causal.Data, a causal.Alignment) *cau
 func TestPlantedEquality(t *testing.T) {
 	for _, name := range []string{"zoo:equality", "zoo:equality-rotated"} {
 		t.Run(name, func(t *testing.T) {
-			m, d := equality(t, name, 120)
+			m, d := equality(t, name, 50)
 			right := test(t, m, d, neurons(d, 0, 1, 2, 3))
 			if right.Task < 1-1e-9 || right.At(0) != 1 || right.Lo.At(0) != 1 {
 				t.Errorf("%v", right)
@@ -106,7 +106,7 @@ func TestClique(t *testing.T) {
 // The pair is in the stream at the end after layer 0, and nowhere else but in its own
 // entities before.
 func TestGrid(t *testing.T) {
-	m, d := equality(t, "zoo:equality", 60)
+	m, d := equality(t, "zoo:equality", 40)
 	g, err := causal.Grid(m, d, "first pair", hook.ResidPost, nil, 4)
 	if err != nil {
 		t.Fatal(err)

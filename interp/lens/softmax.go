@@ -1,6 +1,10 @@
 package lens
 
-import "math"
+import (
+	"math"
+
+	"github.com/golens/golens/model/array"
+)
 
 // likeliest is the token with the largest logit, and its probability.
 func likeliest(logits []float32) (id int32, p float64) {
@@ -9,9 +13,5 @@ func likeliest(logits []float32) (id int32, p float64) {
 			id = int32(i)
 		}
 	}
-	sum := 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - float64(logits[id]))
-	}
-	return id, 1 / sum
+	return id, math.Exp(float64(logits[id]) - array.LogSumExp(logits))
 }

@@ -19,7 +19,7 @@ func (s *State) axes(by Group, more ...array.Axis) []array.Axis {
 func (s *State) of(r Reducer, title, unit string, value func(i int, n int64) float64) *array.Array {
 	out := make([]float32, s.Units*s.Groups)
 	for i := range out {
-		out[i] = float32(value(i, s.Seen[i/s.Units]))
+		out[i] = float32(value(i, s.N(i)))
 	}
 	return array.Of(out, s.axes(r.By)...).Named(title, unit)
 }
@@ -45,7 +45,7 @@ func (r Reducer) Share(s *State) *array.Array {
 
 // CovarianceOf is the covariance of all pairs of units in a group [unit, unit].
 func (r Reducer) CovarianceOf(s *State, group int) *array.Array {
-	n := float64(s.Seen[group])
+	n := float64(s.N(group * s.Units)) // the same for all
 	out := make([]float32, s.Units*s.Units)
 	for i := range s.Units {
 		for j := range s.Units {

@@ -16,6 +16,9 @@ type State struct {
 	// Seen is how many positions of each group were read [group].
 	Seen []int64
 	NaN  int64 // values that are none, left out
+	// Absent is how many of each unit's values are none [group, unit]; nil if all are
+	// there. A covariance leaves out positions at which any unit has none.
+	Absent []int64 `json:",omitempty"`
 
 	Count    []int64   `json:",omitempty"` // values above the threshold [group, unit], or in the bins [group, unit, 2+bins]
 	Sum      []Sum     `json:",omitempty"` // [group, unit]
@@ -71,39 +74,86 @@ func (r Reducer) New(units, groups int) *State {
 func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []int) {
 	for i, group := range groups {
 		s.Seen[group]++
-		r.add(s, group*s.Units, values[i*s.Units:][:s.Units], Place{Row: row, Pos: int64(at[i])})
+		own := values[i*s.Units:][:s.Units]
+		if n := s.absent(group, own, r.Kind == Covariance); n > 0 && r.Kind == Covariance {
+			continue
+		}
+		r.add(s, group*s.Units, own, Place{Row: row, Pos: int64(at[i])})
 	}
 	if r.Kind == Covariance {
 		r.products(s, groups, values)
 	}
 }
 
-// add takes the values of a position [unit]; the group's units begin at first.
-func (r Reducer) add(s *State, first int, values []float32, p Place) {
-	width := (r.High - r.Low) / float32(max(1, r.Bins))
+// absent counts values that are none, of all units if whole.
+func (s *State) absent(group int, values []float32, whole bool) (n int64) {
+	for _, v := range values {
+		if v != v {
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	if s.NaN += n; s.Absent == nil {
+		s.Absent = make([]int64, s.Units*s.Groups)
+	}
 	for i, v := range values {
-		k := first + i
-		switch {
-		case v != v:
-			s.NaN++
-		case r.Kind == Above:
+		if v != v || whole {
+			s.Absent[group*s.Units+i]++
+		}
+	}
+	return n
+}
+
+// N is how many values of a unit [group, unit] count.
+func (s *State) N(i int) int64 {
+	n := s.Seen[i/s.Units]
+	if s.Absent != nil {
+		n -= s.Absent[i]
+	}
+	return n
+}
+
+// add takes the values of a position [unit]; the group's units begin at first. NaN is
+// above nothing.
+func (r Reducer) add(s *State, first int, values []float32, p Place) {
+	switch r.Kind {
+	case Above:
+		count := s.Count[first:][:len(values)]
+		for i, v := range values {
 			if v > r.Threshold {
-				s.Count[k]++
+				count[i]++
 			}
-		case r.Kind == Histogram:
+		}
+	case Histogram:
+		width := (r.High - r.Low) / float32(r.Bins)
+		for i, v := range values {
 			bin := 0
 			switch {
+			case v != v:
+				continue
 			case v >= r.High:
 				bin = r.Bins + 1
 			case v >= r.Low:
 				bin = 1 + min(int((v-r.Low)/width), r.Bins-1)
 			}
-			s.Count[k*(r.Bins+2)+bin]++
-		case r.Kind == Top:
-			p.Value = v
-			s.Top[k] = insert(s.Top[k], p, r.K)
-		default:
-			x := float64(v)
+			s.Count[(first+i)*(r.Bins+2)+bin]++
+		}
+	case Top:
+		for i, v := range values {
+			top := s.Top[first+i]
+			if v == v && (len(top) < r.K || v >= top[len(top)-1].Value) {
+				p.Value = v
+				s.Top[first+i] = insert(top, p, r.K)
+			}
+		}
+	default:
+		for i, v := range values {
+			if v != v {
+				continue
+			}
+			k, x := first+i, float64(v)
 			s.Sum[k].Add(x)
 			s.Squares[k].Add(x * x)
 			s.Min[k], s.Max[k] = min(s.Min[k], v), max(s.Max[k], v)
@@ -117,13 +167,12 @@ func (r Reducer) products(s *State, groups []int, values []float32) {
 	for group := range s.Groups {
 		var x []float64
 		for i, g := range groups {
-			if g == group {
-				for _, v := range values[i*u:][:u] {
-					if v != v {
-						v = 0
-					}
-					x = append(x, float64(v))
-				}
+			own := values[i*u:][:u]
+			if g != group || slices.ContainsFunc(own, func(v float32) bool { return v != v }) {
+				continue
+			}
+			for _, v := range own {
+				x = append(x, float64(v))
 			}
 		}
 		if x == nil {
@@ -164,6 +213,14 @@ func (r Reducer) Merge(s, other *State) error {
 		return fmt.Errorf("tally: %s: the states are of different reducers", r)
 	}
 	s.NaN += other.NaN
+	if other.Absent != nil {
+		if s.Absent == nil {
+			s.Absent = make([]int64, len(other.Absent))
+		}
+		for i, n := range other.Absent {
+			s.Absent[i] += n
+		}
+	}
 	for i, n := range other.Seen {
 		s.Seen[i] += n
 	}

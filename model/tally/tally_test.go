@@ -86,6 +86,12 @@ func TestByHand(t *testing.T) {
 	}
 	m := tally.Reducer{Point: point, Kind: tally.Moments}
 	s := add(m)
+	if got := m.Mean(s).At(1); got != -2 {
+		t.Errorf("the mean of -2 and a value that is none is %g", got)
+	}
+	if got := (tally.Reducer{Kind: tally.Covariance}); got.CovarianceOf(add(got), 0).At(0, 0) != 0 {
+		t.Error("a covariance counts a position at which a unit has no value")
+	}
 	if m.Mean(s).At(0) != 2 || m.Variance(s).At(0) != 1 || s.Max[0] != 3 || s.Min[1] != -2 || s.NaN != 1 || s.Seen[0] != 2 {
 		t.Errorf("moments %+v", s)
 	}

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/zoo"
-	"github.com/golens/golens/model/zoo/internal/corpus"
 	"github.com/golens/golens/model/zoo/internal/godoc"
 	"github.com/golens/golens/model/zoo/internal/ship"
 	"github.com/golens/golens/model/zoo/internal/training"
@@ -85,11 +85,11 @@ func heldOut(t *testing.T, r training.Report, dir fs.FS) []int32 {
 	if testing.Short() {
 		return nil
 	}
-	root, err := corpus.Root()
+	root, err := gotext.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := corpus.Read(os.DirFS(filepath.Join(root, "src")))
+	text, err := gotext.Read(os.DirFS(filepath.Join(root, "src")))
 	if err != nil || text.Hash() != r.Text.SHA256 {
 		t.Logf("the text of %s is not here (%v): its losses are not checked", r.Text.Go, err)
 		return nil

@@ -32,23 +32,24 @@ func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
 	q, k, v, normed := b.queriesKeysValues(x, around)
 	q, k, v = b.tap.At(hook.KindQ, q), b.tap.At(hook.KindK, k), b.tap.At(hook.KindV, v)
 	q, k = b.normHeads(q, "attn.q_norm"), b.normHeads(k, "attn.k_norm")
+	turned := k
 	if b.Position == config.PosRotary {
 		qCos, qSin := around.Cos, around.Sin
 		if around.Queries != nil {
 			qCos, qSin = around.QCos, around.QSin
 		}
 		q = b.tap.At(hook.KindRotQ, b.rotate(q, qCos, qSin))
-		k = b.tap.At(hook.KindRotK, b.rotate(k, around.Cos, around.Sin))
+		turned = b.tap.At(hook.KindRotK, b.rotate(k, around.Cos, around.Sin))
 	}
 
 	// Scores and mixing are batched products over [batch, head]: with the head
 	// axis in front, both engines run them as plain matrix products.
 	q = HeadFirst(q)
 	if c := around.Cache; c != nil {
-		c.take(HeadFirst(k), HeadFirst(v))
-		k, v = b.perQuery(c.K, 1), b.perQuery(c.V, 1)
+		k, v = b.keysValues(c, k, turned, v)
+		k, v = b.perQuery(k, 1), b.perQuery(v, 1)
 	} else {
-		k, v = HeadFirst(b.perQuery(k, 2)), HeadFirst(b.perQuery(v, 2))
+		k, v = HeadFirst(b.perQuery(turned, 2)), HeadFirst(b.perQuery(v, 2))
 	}
 	past := newPast(b, around, q)
 	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})

@@ -132,7 +132,13 @@ func checkScaling(s config.Scaling, context int) (config.Scaling, error) {
 func (b *builder) rotate(x, cos, sin *Node) *Node {
 	d, n := x.Shape().Dimensions, b.Rotary.Dim
 	cos, sin = Reshape(cos, -1, d[1], 1, n/2), Reshape(sin, -1, d[1], 1, n/2)
-	cos, sin = BroadcastToDims(cos, d[0], d[1], d[2], n/2), BroadcastToDims(sin, d[0], d[1], d[2], n/2)
+	return b.turn(x, BroadcastToDims(cos, d[0], d[1], d[2], n/2), BroadcastToDims(sin, d[0], d[1], d[2], n/2))
+}
+
+// turn turns pairs of coordinates of x [..., d_head] by angles whose cosines and
+// sines are [..., Dim/2].
+func (b *builder) turn(x, cos, sin *Node) *Node {
+	d, n := x.Shape().Dimensions, b.Rotary.Dim
 	part := func(from, to int) *Node {
 		return Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(from, to))
 	}

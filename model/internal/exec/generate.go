@@ -70,6 +70,7 @@ type growth struct {
 	cache []cache
 	size  int             // positions of the cache
 	marks *tensors.Tensor // [batch, pos]: the places in the cache of the positions computed
+	spans []span          // of each row, what a window keeps of it; nil without a window
 }
 
 // cache is a block's keys and values [batch, kv_head, pos, d_head].
@@ -128,7 +129,7 @@ func (c *chunk) grow(ctx context.Context) error {
 func (c *chunk) marks() (*tensors.Tensor, error) {
 	return reuse(c.scratch, func(own []bool) {
 		for i, r := range c.rows {
-			own[i*c.growth.size+r.From] = true
+			own[i*c.growth.size+c.slot(i, r)] = true
 		}
 	}, c.size, c.growth.size)
 }
@@ -142,6 +143,10 @@ func (c *chunk) makeRoom() error {
 		n := g.Lens[c.rows[i].Index]
 		c.rows[i].From = n - 1
 		need = max(need, n)
+	}
+	if g.Window != nil {
+		need = 0
+		g.advance(c.rows)
 	}
 	switch {
 	case g.step == 1: // from the prompts' width to one of the sizes that all caches have
@@ -246,6 +251,9 @@ func (c *chunk) leave() error {
 	rows := make([]plan.Row, len(live))
 	for to, from := range live {
 		index[to], rows[to] = int32(from), c.rows[from]
+		if g.spans != nil {
+			g.spans[to] = g.spans[from] // to <= from
+		}
 	}
 	at, err := c.tensor(index, size, 1)
 	if err != nil {

@@ -71,6 +71,7 @@ type form struct {
 	attends, past, queries bool // attention is computed; after a past; for some queries alone
 	z, attn, mlp           bool // given
 	cache                  cacheForm
+	window                 bool // the cache's keys are turned where they are read
 }
 
 // cacheForm is how a block's graph keeps keys and values.
@@ -98,6 +99,9 @@ func (f form) inputs(c config.Config) int {
 		}
 		if f.cache == grownCache {
 			n += 3
+			if f.window {
+				n += rotary
+			}
 		}
 		if f.queries {
 			n += 1 + rotary
@@ -111,7 +115,7 @@ func (f form) inputs(c config.Config) int {
 func (f form) around(c config.Config, in []*Node) (a arch.Around) {
 	next := func() *Node { x := in[0]; in = in[1:]; return x }
 	if f.cache != noCache {
-		a.Cache = &arch.Cache{}
+		a.Cache = &arch.Cache{Unrotated: f.window}
 	}
 	if f.attends {
 		a.Mask = next()
@@ -124,6 +128,9 @@ func (f form) around(c config.Config, in []*Node) (a arch.Around) {
 		}
 		if f.cache == grownCache {
 			a.Cache.K, a.Cache.V, a.Cache.Own = next(), next(), next()
+			if f.window && rotary {
+				a.Cache.Cos, a.Cache.Sin = next(), next()
+			}
 		}
 		if f.queries {
 			a.Queries = next()

@@ -17,12 +17,14 @@ import (
 type sharedInputs struct {
 	mask     *tensors.Tensor // [1 or batch, query, key]
 	cos, sin *tensors.Tensor // [pos, Dim/2] or [batch, pos, Dim/2]; nil if positions do not rotate
+
+	keyCos, keySin *tensors.Tensor // of what a window keeps [batch, pos, Dim/2]
 }
 
 // dropShared gives back what layers share, before rows go on to other positions.
 func (c *chunk) dropShared() {
 	for i, s := range c.shared {
-		c.scratch.back(s.mask, s.cos, s.sin)
+		c.scratch.back(s.mask, s.cos, s.sin, s.keyCos, s.keySin)
 		c.shared[i] = sharedInputs{}
 	}
 }
@@ -92,6 +94,10 @@ func (c *chunk) around(i int, f form) (args []any, err error) {
 			kv := c.growth.cache[b.Layer]
 			args = append(args, kv.k, kv.v)
 			keep(&c.growth.marks, c.marks)
+			if f.window && rotates {
+				keep(&s.keyCos, func() (*tensors.Tensor, error) { return c.keyRotation(b.Layer, 0) })
+				keep(&s.keySin, func() (*tensors.Tensor, error) { return c.keyRotation(b.Layer, 1) })
+			}
 		}
 		if f.queries {
 			add(c.queries(into, out))
@@ -124,6 +130,9 @@ func (c *chunk) mask(layer int, at func(plan.Row) []int) (*tensors.Tensor, error
 	window := 0
 	if c.Config.IsLocal(layer) {
 		window = c.Config.Window
+	}
+	if c.windowed() {
+		return c.windowMask(window)
 	}
 	rows, q, n, past := c.size, len(at(c.rows[0])), c.keys(), c.group.Past
 	if c.aligned() && !c.Config.Encoder && q == c.group.Width {
@@ -164,6 +173,9 @@ func (c *chunk) mask(layer int, at func(plan.Row) []int) (*tensors.Tensor, error
 // rotation is the cosines (0) or sines (1) of some positions of each row.
 func (c *chunk) rotation(layer, which int, at func(plan.Row) []int) (*tensors.Tensor, error) {
 	half := c.Config.RotaryOf(layer).Dim / 2
+	if c.windowed() {
+		at = c.placeInWindow
+	}
 	most := 0
 	for _, r := range c.rows {
 		list := at(r)

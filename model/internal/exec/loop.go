@@ -281,6 +281,7 @@ func (c *chunk) form(i int) form {
 		if c.growth.step > 0 {
 			f.cache = grownCache
 		}
+		f.window = c.growth.Window != nil
 	}
 	return f
 }

@@ -9,15 +9,16 @@ import (
 // Growth is how a generation's rows grow.
 type Growth struct {
 	*Batch
-	New   int // tokens to add to each row
-	Width int // positions that a call on the prompts computes
+	New    int     // tokens to add to each row
+	Width  int     // positions that a call on the prompts computes
+	Window *Window // of what is kept, or nil
 }
 
 // NewGrowth is the batch of a generation: one variant, which has its edits.
 func NewGrowth(m Machine, job Generation) Growth {
 	b := NewBatch(m, Sweep{Base: Job{Tokens: job.Tokens}, Captures: job.Captures, Variants: []Variant{{Edits: job.Edits}}})
 	b.whole = true // any token may be chosen
-	return Growth{b, job.New, m.passWidth(b.Longest)}
+	return Growth{b, job.New, m.passWidth(b.Longest), job.Window}
 }
 
 // cacheBytes bounds the keys and values that are held at a time.
@@ -31,6 +32,9 @@ const RowsPerStep = 8
 // Room is how many positions the cache has for rows of n tokens: few sizes, so
 // that few graphs are compiled, and no more than the longest row will need.
 func (g Growth) Room(n int) int {
+	if g.Window != nil {
+		return max(g.Window.Most(), g.Width)
+	}
 	step := 64 // of a query's work, which the blocks' weights outweigh
 	if g.Exact {
 		step = 16

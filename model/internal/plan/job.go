@@ -85,12 +85,38 @@ type Generation struct {
 	New      int          // tokens to add to each row, at least 1
 	Edits    []hook.Edit  // in order, each made where a position is computed
 	Captures []hook.Point // of what is computed; see [EachStep]
+	Window   *Window      // nil keeps all keys and values
 
 	// Choose gives a row's next token by its logits [vocab], and tells whether
 	// the row ends with it. A row's tokens are chosen one after the other;
 	// different rows may be asked for at the same time.
 	Choose func(row int, logits []float32) (token int32, end bool, err error)
 	Done   func(tokens int) // of all rows
+}
+
+// A Window says which keys and values are kept: the first Start, and the last
+// Recent. Ahead 0 cuts to these after each token, which so sees itself and them;
+// otherwise room is made for so many tokens whenever one more would not fit.
+type Window struct {
+	Start, Recent, Ahead int
+	InText               bool // positions are those in the text, not the places among what is kept
+}
+
+// Most is how many positions are seen at once.
+func (w Window) Most() int {
+	if w.Ahead > 0 {
+		return w.Start + w.Recent
+	}
+	return w.Start + w.Recent + 1
+}
+
+// Kept is how many of the last positions stay, of n, before one more is computed.
+// The first Start stay always.
+func (w Window) Kept(n int) int {
+	if n < w.Most() {
+		return n - min(n, w.Start)
+	}
+	return w.Recent - w.Ahead
 }
 
 // EachStep tells whether a capture takes, in every step, the position whose

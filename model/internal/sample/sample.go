@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+
+	"github.com/golens/golens/model/internal/softmax"
 )
 
 // A Rule says how a token is chosen.
@@ -42,18 +44,9 @@ var ErrLogits = errors.New("the logits are not finite: some are NaN or +Inf, or 
 // they are, before any rule. Greedy choice takes no chance, and of equals the
 // first.
 func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb float64, err error) {
-	best := 0
-	for i, v := range logits {
-		if v != v || math.IsInf(float64(v), 1) {
-			return 0, 0, ErrLogits
-		}
-		if v > logits[best] {
-			best = i
-		}
-	}
-	most := float64(logits[best])
-	if math.IsInf(most, -1) {
-		return 0, 0, ErrLogits
+	best, err := likeliest(logits)
+	if err != nil {
+		return 0, 0, err
 	}
 	chosen := best
 	if r.Temperature > 0 {
@@ -68,11 +61,31 @@ func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb 
 			}
 		}
 	}
-	sum := 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - most)
+	return int32(chosen), float64(logits[chosen]) - softmax.LogSum(logits), nil
+}
+
+// LogProb is the log-probability in nats of a token.
+func LogProb(logits []float32, token int32) (float64, error) {
+	if _, err := likeliest(logits); err != nil {
+		return 0, err
 	}
-	return int32(chosen), float64(logits[chosen]) - most - math.Log(sum), nil
+	return float64(logits[token]) - softmax.LogSum(logits), nil
+}
+
+// likeliest is the first of the largest logits.
+func likeliest(logits []float32) (best int, err error) {
+	for i, v := range logits {
+		if v != v || math.IsInf(float64(v), 1) {
+			return 0, ErrLogits
+		}
+		if v > logits[best] {
+			best = i
+		}
+	}
+	if math.IsInf(float64(logits[best]), -1) {
+		return 0, ErrLogits
+	}
+	return best, nil
 }
 
 // Kept are the tokens that may be chosen, likeliest first where some are left
@@ -82,14 +95,15 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 	for _, v := range logits {
 		most = max(most, float64(v))
 	}
-	weight := func(id int32) float64 { return math.Exp((float64(logits[id]) - most) / r.Temperature) }
+	weights := make([]float64, len(logits))
+	whole := softmax.Exps(weights, logits, most, 1/r.Temperature)
 	all := &queue{logits: logits, ids: make([]int32, len(logits))}
 	for i := range all.ids {
 		all.ids[i] = int32(i)
 	}
 	total := 0.0
 	add := func(id int32) {
-		ids, probs = append(ids, id), append(probs, weight(id))
+		ids, probs = append(ids, id), append(probs, weights[id])
 		total += probs[len(probs)-1]
 	}
 	cut := r.TopP > 0 && r.TopP < 1
@@ -105,9 +119,7 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 		}
 	default:
 		heap.Init(all)
-		for _, id := range all.ids {
-			total += weight(id)
-		}
+		total = whole
 	}
 	if cut {
 		// A token is kept if those likelier than it have less than the share.
@@ -118,7 +130,7 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 					break
 				}
 				id := heap.Pop(all).(int32)
-				ids, probs = append(ids, id), append(probs, weight(id))
+				ids, probs = append(ids, id), append(probs, weights[id])
 			}
 			before += probs[n]
 			n++

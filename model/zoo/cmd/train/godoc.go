@@ -8,10 +8,10 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/zoo"
-	"github.com/golens/golens/model/zoo/internal/corpus"
 	"github.com/golens/golens/model/zoo/internal/godoc"
 	"github.com/golens/golens/model/zoo/internal/ship"
 	"github.com/golens/golens/model/zoo/internal/training"
@@ -21,7 +21,7 @@ import (
 func trainGodoc(ctx context.Context, o options) error {
 	if o.goroot == "" {
 		var err error
-		if o.goroot, err = corpus.Root(); err != nil {
+		if o.goroot, err = gotext.Root(); err != nil {
 			return fmt.Errorf("%w; name one with -goroot", err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/golens/golens/model/zoo/internal/bilingual"
 	"github.com/golens/golens/model/zoo/internal/godoc"
 	"github.com/golens/golens/model/zoo/internal/ioi"
 	"github.com/golens/golens/model/zoo/internal/ship"
@@ -37,7 +38,7 @@ type recipe struct {
 	card  func(training []byte) ([]byte, error)
 }
 
-var recipes = map[string]recipe{godoc.Name: {trainGodoc, cardOfGodoc}, ioi.Name: {trainIOI, cardOfIOI}}
+var recipes = map[string]recipe{godoc.Name: {trainGodoc, cardOfGodoc}, ioi.Name: {trainIOI, cardOfIOI}, bilingual.Name: {trainBilingual, cardOfBilingual}}
 
 func main() {
 	var o options

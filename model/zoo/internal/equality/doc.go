@@ -17,8 +17,8 @@
 // Those of layer 0 are the differences relu(a-b) and relu(b-a) by coordinate: 0 to 3
 // of the first pair, 4 to 7 of the second. Their sum over a pair, p or q, is 0 if and
 // only if its entities are equal. Those of layer 1 are relu(p-q), relu(q-p) and p+q,
-// and out = |p-q| - 7/8 (p+q): 0 if both pairs are equal, below -1 if neither is, at
-// least 1/8 if one is.
+// and out = |p-q| - 3/4 (p+q): 0 if both pairs are equal, at most -1/4 if neither is, at
+// least 1/4 if one is.
 //
 // In the second network h is written rotated, by a Hadamard matrix whose rows and
 // columns are in a drawn order and of drawn signs, and read accordingly: it says the

@@ -30,9 +30,10 @@ const (
 // The strengths, all of which BF16 holds.
 const (
 	gain      = 60 // of a match: what does not match gets exp(-60)
-	share     = 7. / 8
-	sharpness = 16 // logit of "no" for an out of 1
-	level     = 1  // logit of "yes"
+	share     = 3. / 4
+	sharpness = 16  // logit of "no" for an out of 1
+	level     = 2   // logit of "yes"
+	others    = -32 // logit of all other tokens
 )
 
 // Config is the network's config.
@@ -86,6 +87,10 @@ func weights(rotate, back [neurons][neurons]float32) arch.Params {
 	for i, w := range []float32{1, 1, -share} {
 		n.Put("blocks.1.mlp.W_out", i, out, w)
 	}
+	for token := range n.Vocab {
+		n.Put("unembed.W_U", token, asks, others)
+	}
+	n.Put("unembed.W_U", no, asks, 0)
 	n.Put("unembed.W_U", no, out, sharpness)
 	n.Put("unembed.W_U", yes, asks, level)
 	return n.Params

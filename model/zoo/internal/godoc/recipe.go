@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/tokenizer"
-	"github.com/golens/golens/model/zoo/internal/corpus"
 	"github.com/golens/golens/model/zoo/internal/training"
 )
 
@@ -61,14 +61,14 @@ var checkpoints = []int{0, 100, 200, 400, 600, 700, 750, 800, 850, 900, 950, 100
 
 // A Text is the training text as tokens.
 type Text struct {
-	corpus.Text
+	gotext.Text
 	Tokenizer []byte // tokenizer.json
 	Tokens    []int32
 }
 
 // Read takes the text of GOROOT/src and trains a tokenizer on it.
 func Read(src fs.FS) (Text, error) {
-	text, err := corpus.Read(src)
+	text, err := gotext.Read(src)
 	if err != nil {
 		return Text{}, err
 	}
@@ -81,7 +81,7 @@ func Read(src fs.FS) (Text, error) {
 }
 
 // Encode is the documents as tokens, each after BOS.
-func Encode(tokenizerJSON []byte, text corpus.Text) ([]int32, error) {
+func Encode(tokenizerJSON []byte, text gotext.Text) ([]int32, error) {
 	t, err := tokenizer.Parse(tokenizerJSON)
 	if err != nil {
 		return nil, err

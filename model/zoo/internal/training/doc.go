@@ -1,4 +1,4 @@
-// Package training trains the zoo's small attention-only transformers and
+// Package training trains the zoo's small transformers and
 // measures them while they learn.
 //
 // The forward pass is package arch's, the same that runs a finished model; the

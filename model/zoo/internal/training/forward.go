@@ -16,13 +16,19 @@ import (
 func forward(c config.Config, w arch.Nodes, tokens *Node, tap func(layer int) arch.Tap) *Node {
 	d := tokens.Shape().Dimensions
 	mask := ExpandAxes(LowerTriangular(tokens.Graph(), d[1]), 0)
+	around := arch.Around{Mask: mask}
+	if c.Position == config.PosRotary {
+		cos, sin := arch.RotaryTables(c.Rotary, d[1])
+		table := func(x []float32) *Node { return Reshape(Const(tokens.Graph(), x), d[1], c.Rotary.Dim/2) }
+		around.Cos, around.Sin = table(cos), table(sin)
+	}
 	x := arch.Embed(c, w, arch.NoTap{}, tokens, nil)
 	for l := range c.Layers {
 		var t arch.Tap = arch.NoTap{}
 		if tap != nil {
 			t = tap(l)
 		}
-		x = arch.Block(c, layer(w, l), t, x, arch.Around{Mask: mask})
+		x = arch.Block(c, layer(w, l), t, x, around)
 	}
 	return arch.Unembed(c, w, arch.NoTap{}, Reshape(x, -1, c.DModel))
 }

@@ -58,7 +58,7 @@ func Initial(c config.Config, seed uint64) arch.Params {
 			spread = unembedSpread
 		case strings.Contains(name, "embed"):
 			spread = embedSpread
-		case local == "W_O":
+		case local == "W_O" || local == "W_out":
 			spread /= math.Sqrt(2 * float64(c.Layers)) // every layer adds to the stream
 		}
 		data := make([]float32, size)

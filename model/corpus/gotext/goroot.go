@@ -1,4 +1,4 @@
-package corpus
+package gotext
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ func Root() (string, error) {
 	out, err := exec.Command("go", "env", "GOROOT").Output()
 	root := strings.TrimSpace(string(out))
 	if err != nil || root == "" {
-		return "", fmt.Errorf("corpus: no Go release found (go env GOROOT gave %q): %w", root, err)
+		return "", fmt.Errorf("gotext: no Go release found (go env GOROOT gave %q): %w", root, err)
 	}
 	return root, nil
 }

@@ -1,4 +1,4 @@
-package corpus
+package gotext
 
 import (
 	"crypto/sha256"
@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// A Text is the cleaned prose of a source tree.
+// A Text is what was taken of a source tree.
 type Text struct {
-	Documents []string // one for each package directory that has prose, in order of path
+	Documents []string // one for each package directory that has some, in order of path
 	Files     int      // files that were read
 }
 
@@ -41,6 +41,11 @@ func (t Text) Bytes() int {
 // package, file by file, comment by comment. Tests, test data, commands and
 // vendored code are left out.
 func Read(src fs.FS) (Text, error) {
+	return read(src, func(name string) ([]string, error) { return comments(src, name) })
+}
+
+// read takes the parts that a function gives of each file, repeated ones once.
+func read(src fs.FS, parts func(name string) ([]string, error)) (Text, error) {
 	var text Text
 	var doc strings.Builder
 	var dir string
@@ -67,12 +72,12 @@ func Read(src fs.FS) (Text, error) {
 			flush()
 			dir = path.Dir(name)
 		}
-		paragraphs, err := comments(src, name)
+		of, err := parts(name)
 		if err != nil {
 			return err
 		}
 		text.Files++
-		for _, p := range paragraphs {
+		for _, p := range of {
 			if !seen[p] {
 				seen[p] = true
 				doc.WriteString(p)
@@ -83,7 +88,7 @@ func Read(src fs.FS) (Text, error) {
 	})
 	flush()
 	if err == nil && len(text.Documents) == 0 {
-		err = fmt.Errorf("corpus: no prose in %d Go files; is this GOROOT/src?", text.Files)
+		err = fmt.Errorf("gotext: no text in %d Go files; is this GOROOT/src?", text.Files)
 	}
 	return text, err
 }
@@ -96,7 +101,7 @@ func comments(src fs.FS, name string) ([]string, error) {
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), name, code, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
-		return nil, fmt.Errorf("corpus: %w", err)
+		return nil, fmt.Errorf("gotext: %w", err)
 	}
 	var all []string
 	for _, group := range file.Comments {
