@@ -367,10 +367,10 @@ func (e *Engine) fold(o operand, f Factor) (operand, error) {
 			}
 		}
 	}
+	dims := slices.Clone(o.t.Shape().Dimensions)
 	if o.own {
 		free(o.t)
 	}
-	dims := slices.Clone(o.t.Shape().Dimensions)
 	o.own = true
 	o.t, err = e.tensor(w, dims...)
 	return o, err
