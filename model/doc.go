@@ -65,6 +65,12 @@
 // corpus of any length, and goes on after a cut. Package tally says what can be
 // kept.
 //
+// # Saving
+//
+// [Model.Save] writes a model, changed or not, as a folder that opens here and in
+// Hugging Face: a circuit cut out, models merged, a direction written into the
+// weights ([Rewrite]).
+//
 // # Memory
 //
 // With [WeightsEnv] set to "published" the matrices of blocks stay as they lie on

@@ -8,6 +8,7 @@ import (
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
@@ -34,6 +35,12 @@ type EdgeScores struct {
 	// a formula computes the formula's; formulas read activations of their own block.
 	Runs [][]hook.Edit `json:",omitempty"`
 
+	// Shares, in place of Runs, are subgraphs: the scores are the mean over them of the
+	// metric's derivative by the share of each edge that is cut. With nothing cut that
+	// is edge attribution patching; between nothing and all, an integrated gradient
+	// over masks.
+	Shares []edge.Cut `json:",omitempty"`
+
 	// ByPosition keeps the positions apart.
 	ByPosition bool `json:",omitempty"`
 
@@ -48,8 +55,10 @@ type EdgeScoresResult struct {
 	// receiver, sender], in the order of [Model.Edges]; 0 where a receiver reads
 	// before the sender writes, and past the end of a row.
 	PerRow *array.Array
-	// Base is the metric of the base run [batch].
+	// Base is the metric of the base run [batch]; with Shares there is none.
 	Base *array.Array
+	// Cut is the metric of each of Shares [variant, batch].
+	Cut *array.Array
 
 	Provenance
 }
@@ -60,7 +69,11 @@ func (r *EdgeScoresResult) Scores() *array.Array { return r.PerRow.Mean(hook.Bat
 // String says what was scored.
 func (r *EdgeScoresResult) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "scores %v, change of the %s, %.4g without a cut\n%s", r.PerRow.Shape(), r.Base.Title(), r.Base.Mean(hook.Batch).Scalar(), r.Provenance)
+	fmt.Fprintf(&b, "scores %v, %s", r.PerRow.Shape(), r.PerRow.Title())
+	if r.Base != nil {
+		fmt.Fprintf(&b, ", %.4g without a cut", r.Base.Mean(hook.Batch).Scalar())
+	}
+	fmt.Fprintf(&b, "\n%s", r.Provenance)
 	return b.String()
 }
 
@@ -101,6 +114,14 @@ func (s EdgeScores) job(c config.Config, encode func(text string) ([]int32, erro
 	k, err := newChecker(c, job.Base.Tokens)
 	if err != nil {
 		return job, fmt.Errorf("edge scores: %w", err)
+	}
+	if s.Runs != nil && s.Shares != nil {
+		return job, errors.New("edge scores: give runs or shares, not both")
+	}
+	for i, cut := range s.Shares {
+		if err := job.Graph.Check(cut, len(s.Base.Rows), longest(s.Base.Rows)); err != nil {
+			return job, fmt.Errorf("edge scores: share %d %s: %w", i, cut.Name, err)
+		}
 	}
 	for i, edits := range s.Runs {
 		for _, e := range edits {

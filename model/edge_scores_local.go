@@ -23,7 +23,7 @@ func (l *local) edgeScores(ctx context.Context, s EdgeScores, hash string) (*Edg
 	if runs == nil {
 		runs = [][]hook.Edit{nil}
 	}
-	done, total := 0, len(s.Base.Rows)*len(runs)
+	done, total := 0, len(s.Base.Rows)*max(len(s.Shares), len(runs))
 	job.Done = func(rows int) {
 		done += rows
 		report(ctx, done, total)
@@ -32,7 +32,7 @@ func (l *local) edgeScores(ctx context.Context, s EdgeScores, hash string) (*Edg
 	if err != nil {
 		return nil, fmt.Errorf("edge scores: %w", err)
 	}
-	out, err := l.engine.Scores(ctx, exec.ScoreJob{Edges: p, Runs: runs, ByPosition: s.ByPosition})
+	out, err := l.engine.Scores(ctx, exec.ScoreJob{Edges: p, Runs: runs, Shares: s.Shares, ByPosition: s.ByPosition})
 	if err != nil {
 		return nil, fmt.Errorf("edge scores: %w", err)
 	}
@@ -44,7 +44,16 @@ func (l *local) edgeScores(ctx context.Context, s EdgeScores, hash string) (*Edg
 	m := s.Base.Metrics[0]
 	res := &EdgeScoresResult{Provenance: l.info.Provenance(),
 		PerRow: array.Of(out.Scores, axes...).Named("change of the "+m.String(), m.Unit()),
-		Base:   array.Of(float32s(out.Base), axes[0]).Named(m.String(), m.Unit())}
+	}
+	if s.Shares == nil {
+		res.Base = array.Of(float32s(out.Base), axes[0]).Named(m.String(), m.Unit())
+	} else {
+		var values []float32
+		for _, rows := range out.Cuts {
+			values = append(values, float32s(rows)...)
+		}
+		res.Cut = array.Of(values, array.Dim(hook.Variant, len(s.Shares)), axes[0]).Named(m.String(), m.Unit())
+	}
 	res.Request = hash
 	return res, nil
 }

@@ -80,6 +80,12 @@ func (f Fit) resolve(c config.Config, encode func(string) ([]int32, error)) (*fi
 	if err := t.reads(c); err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
+	if t.Edges != nil {
+		t.lowest = 0
+		if err := t.Edges.check(c, t, encode); err != nil {
+			return nil, fmt.Errorf("fit: edges: %w", err)
+		}
+	}
 	return t, t.goesOn()
 }
 
@@ -93,6 +99,8 @@ func (t *fitting) numbers() error {
 		return errors.New("it has no steps")
 	case t.Batch < 0 || t.Batch > len(t.Base.Rows):
 		return fmt.Errorf("a batch of %d of %d rows", t.Batch, len(t.Base.Rows))
+	case t.Together < 0 || len(t.Base.Rows)%max(1, t.Together) != 0 || t.Batch%max(1, t.Together) != 0:
+		return fmt.Errorf("%d rows drawn together, of %d rows in batches of %d; they must divide both", t.Together, len(t.Base.Rows), t.Batch)
 	case o.Kind != "adam" && o.Kind != "sgd":
 		return fmt.Errorf("optimizer %q is not known; there are adam and sgd", o.Kind)
 	case !slices.Contains([]string{"", "constant", "linear", "cosine"}, o.Schedule):
@@ -107,8 +115,18 @@ func (t *fitting) numbers() error {
 
 // tensors checks that every free tensor gets its values from somewhere.
 func (t *fitting) tensors() error {
+	formulas := make([]formula.Expr, 0, len(t.Base.Edits)+1)
 	for _, e := range t.Base.Edits {
-		for _, s := range e.Formula.Tensors() {
+		formulas = append(formulas, e.Formula)
+	}
+	if t.Edges != nil {
+		formulas = append(formulas, t.Edges.Cut)
+		for _, l := range t.Loss { // multipliers are in penalties alone
+			formulas = append(formulas, l.Penalty)
+		}
+	}
+	for _, f := range formulas {
+		for _, s := range f.Tensors() {
 			if s.Values == nil {
 				t.free[s.Name] = s.Shape
 			}
@@ -184,10 +202,8 @@ func (t *fitting) losses(c config.Config) error {
 			if _, err := l.Penalty.Shapes(formula.Shapes{Free: true}); err != nil {
 				return fmt.Errorf("loss %d: %w", i, err)
 			}
-			for _, op := range []formula.Op{formula.OpHere, formula.OpBase, formula.OpSource, formula.OpAt} {
-				if l.Penalty.Has(op) {
-					return fmt.Errorf("loss %d: a penalty is a formula of tensors alone; label what depends on activations, and give it as Value", i)
-				}
+			if readsActivations(l.Penalty) {
+				return fmt.Errorf("loss %d: a penalty is a formula of tensors alone; label what depends on activations, and give it as Value", i)
 			}
 			for _, s := range l.Penalty.Tensors() {
 				if shape, ok := t.free[s.Name]; s.Values == nil && (!ok || !slices.Equal(shape, s.Shape)) {

@@ -209,7 +209,7 @@ func (s *steps) step(ctx context.Context) error {
 			return err
 		}
 	}
-	rows := fit.Batch(n, len(s.Base.Rows), s.Batch, s.Seed)
+	rows := fit.Batch(n, len(s.Base.Rows), s.Batch, max(1, s.Together), s.Seed)
 	terms, grads, err := s.losses(ctx, rows)
 	if err != nil {
 		return err
@@ -315,6 +315,13 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 	}
 	if len(reads) == 0 {
 		return terms, grads, nil
+	}
+	if s.Edges != nil {
+		value, by, err := s.cutEdges(ctx, r, rows)
+		if err == nil {
+			add(reads[0].term, 1, value, func(tensor int) []float64 { return by[tensor] })
+		}
+		return terms, grads, err
 	}
 	for _, name := range s.names {
 		if slices.ContainsFunc(r.Edits, func(e hook.Edit) bool {

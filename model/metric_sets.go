@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/golens/golens/model/internal/plan"
+	"github.com/golens/golens/model/internal/softmax"
 )
 
 // setMetric are the metrics that hold some tokens against others.
@@ -83,7 +84,7 @@ func margin(x []float32, answer int32, wrong []int32, grad func(j int, d float64
 
 // probDiff is the probability of some tokens minus that of others.
 func probDiff(x []float32, answers, wrong []int32, grad func(j int, d float64)) float64 {
-	z := logSum(x)
+	z := softmax.LogSum(x)
 	p := func(id int32) float64 { return math.Exp(float64(x[id]) - z) }
 	diff := 0.0
 	for _, id := range answers {
@@ -93,9 +94,7 @@ func probDiff(x []float32, answers, wrong []int32, grad func(j int, d float64)) 
 		diff -= p(id)
 	}
 	if grad != nil { // dp_i/dx_j = p_i (δ_ij - p_j)
-		for j := range x {
-			grad(j, -diff*p(int32(j)))
-		}
+		softmax.Each(x, z, func(j int, p float64) { grad(j, -diff*p) })
 		for _, id := range answers {
 			grad(int(id), p(id))
 		}

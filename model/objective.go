@@ -7,6 +7,7 @@ import (
 
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
+	"github.com/golens/golens/model/internal/softmax"
 )
 
 // objective checks a metric and turns it into what the executor evaluates.
@@ -204,40 +205,31 @@ func (k *checker) kl(m Metric, o plan.Objective) (plan.Objective, error) {
 
 // divergence is KL(softmax(ref) || softmax(x)) and its derivative by x.
 func divergence(ref, x []float32, grad func(j int, d float64)) float64 {
-	zr, zx := logSum(ref), logSum(x)
+	zr, zx := softmax.LogSum(ref), softmax.LogSum(x)
+	var own []float64 // probabilities
+	if grad != nil {
+		own = make([]float64, len(x))
+		softmax.Exps(own, x, zx, 1)
+	}
 	sum := 0.0
-	for j := range x {
-		lr, lx := float64(ref[j])-zr, float64(x[j])-zx
-		p := math.Exp(lr)
+	softmax.Each(ref, zr, func(j int, p float64) {
 		if p > 0 {
-			sum += p * (lr - lx)
+			sum += p * ((float64(ref[j]) - zr) - (float64(x[j]) - zx))
 		}
 		if grad != nil {
-			grad(j, math.Exp(lx)-p)
+			grad(j, own[j]-p)
 		}
-	}
+	})
 	return sum
 }
 
 // logProb is the log probability of a token; grad gets its derivative times
 // factor.
 func logProb(x []float32, token int32, grad func(j int, d float64), factor float64) float64 {
-	z := logSum(x)
+	z := softmax.LogSum(x)
 	if grad != nil {
-		for j, v := range x {
-			grad(j, -factor*math.Exp(float64(v)-z))
-		}
+		softmax.Each(x, z, func(j int, p float64) { grad(j, -factor*p) })
 		grad(int(token), factor)
 	}
 	return float64(x[token]) - z
-}
-
-// logSum is log(sum(exp(x))).
-func logSum(x []float32) float64 {
-	top := float64(slices.Max(x))
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top + math.Log(sum)
 }

@@ -30,6 +30,8 @@ type source struct {
 	tokens      *tokenizer.Tokenizer // nil if there is none
 	noTokens    error                // why there is none
 	checkpoints []int
+	rawConfig   []byte // config.json
+	files       fs.FS  // of the folder, nil for a model that is one file
 	hash        string
 }
 
@@ -76,6 +78,7 @@ func readSource(s *source, files fs.FS, open func() (*weights.Store, error)) (*s
 	if err != nil {
 		return nil, fmt.Errorf("a model is a folder with config.json and weights: %w%s", err, s.shadowed())
 	}
+	s.rawConfig, s.files = raw, files
 	var family arch.Family
 	if s.config, family, err = arch.Parse(raw); err != nil {
 		return nil, err
@@ -95,6 +98,7 @@ func (s *source) readGGUF(path string) error {
 	}
 	s.store = f.Weights
 	raw, architecture, err := f.Config()
+	s.rawConfig = raw
 	if err == nil {
 		s.config, _, err = arch.Parse(raw)
 	}

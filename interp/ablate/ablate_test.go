@@ -115,6 +115,39 @@ func TestDefaultReference(t *testing.T) {
 	shows(t, m, clean, edits, 1, 2, 1, 2, meanOf(must(m.Run(corrupted.Capture(hook.Z(1))))(t).At(hook.Z(1)), 2, 2, 0, 1))
 }
 
+// Means that are over few reference prompts are said to be, with the templates and
+// lengths that have them; others are not.
+func TestFewReferencePromptsAreNamed(t *testing.T) {
+	m := open(t)
+	var rows [][]int32
+	var templates []int
+	add := func(n, template, length int) {
+		for i := range n {
+			rows, templates = append(rows, slices.Repeat([]int32{int32(i + 1)}, length)), append(templates, template)
+		}
+	}
+	add(5, 0, 3)
+	add(4, 2, 3)
+	add(1, 2, 4)
+	clean := task.Pairs{Clean: m.Rows([][]int32{{1, 2, 3}, {1, 2, 3}, {1, 2, 3, 4}}), Templates: []int{0, 2, 2}}
+	for value, want := range map[ablate.Value]string{
+		ablate.TemplateMean: "10 reference prompts for 2 templates (of template 2 at 3 tokens, template 2 at 4 tokens as few as 1: nearer to another prompt than to a mean)",
+		ablate.PositionMean: "10 reference prompts (of 4 tokens as few as 1: nearer to another prompt than to a mean)",
+		ablate.Mean:         "mean over all tokens, 10 reference prompts",
+		ablate.Resample:     "resample, 10 reference prompts",
+	} {
+		a := ablate.Ablation{Value: value, Reference: ablate.Reference{Prompts: m.Rows(rows), Templates: templates}}
+		if got := must(a.Values(m, clean, hook.Z(0)))(t).String(); !strings.HasSuffix(got, want) {
+			t.Errorf("%s; want it to end in %q", got, want)
+		}
+	}
+	enough := task.Pairs{Clean: m.Rows([][]int32{{1, 2, 3}}), Templates: []int{0}}
+	a := ablate.Ablation{Reference: ablate.Reference{Prompts: m.Rows(rows), Templates: templates}}
+	if got := must(a.Values(m, enough, hook.Z(0)))(t).String(); !strings.HasSuffix(got, "10 reference prompts for 1 template") {
+		t.Errorf("%s; five are enough", got)
+	}
+}
+
 // The mean over tokens is over real ones.
 func TestMeanIsOverRealTokens(t *testing.T) {
 	m := open(t)

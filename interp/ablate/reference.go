@@ -61,13 +61,12 @@ func (v *Values) assign(t task.Pairs) error {
 	number := map[kind]int{}
 	for i, k := range kinds {
 		members := byKind[k]
-		switch {
-		case len(members) == 0:
+		if len(members) == 0 {
 			return k.missing(i)
 		}
 		if _, known := number[k]; !known {
 			number[k] = len(v.members)
-			v.members = append(v.members, members)
+			v.members, v.of = append(v.members, members), append(v.of, k)
 		}
 		v.group = append(v.group, number[k])
 	}

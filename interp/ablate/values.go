@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
@@ -19,7 +20,8 @@ type Values struct {
 	from     Reference
 	group    []int                    // of each prompt: those of one group get the same
 	members  [][]int                  // of each group: the reference prompts that it is the mean of
-	of       map[hook.ID]*array.Array // [group, ...], of Mean [1, 1, ...]
+	of       []kind                   // of each group, for means at each position
+	values   map[hook.ID]*array.Array // [group, ...], of Mean [1, 1, ...]
 }
 
 // Values takes what some activations are from the reference, in one pass. What of
@@ -40,7 +42,7 @@ func (a Ablation) values(m *model.Model, t task.Paired, points []hook.Point) (*V
 	if a.Value < TemplateMean || a.Value > Resample {
 		return nil, fmt.Errorf("%s is not known", a.Value)
 	}
-	v := &Values{ablation: a, prompts: pairs.Clean, from: a.Reference, of: map[hook.ID]*array.Array{}}
+	v := &Values{ablation: a, prompts: pairs.Clean, from: a.Reference, values: map[hook.ID]*array.Array{}}
 	if a.Value == Zero {
 		return v, nil
 	}
@@ -65,7 +67,7 @@ func (a Ablation) values(m *model.Model, t task.Paired, points []hook.Point) (*V
 		if err := mean.Err(); err != nil {
 			return nil, fmt.Errorf("reference: %w", err)
 		}
-		v.of[c.Point.ID] = mean
+		v.values[c.Point.ID] = mean
 	}
 	return v, nil
 }
@@ -107,30 +109,63 @@ func finite(values []float32) []float32 {
 // few prompts make a mean that is little else than another prompt.
 const few = 5
 
-// String names the value and the reference.
+// String names the value and the reference, and the groups of prompts whose mean is
+// over few.
 func (v *Values) String() string {
 	s := v.ablation.String()
 	switch v.ablation.Value {
 	case Zero:
 		return s
-	case TemplateMean:
-		s = fmt.Sprintf("%s, %d reference prompts for %d templates", s, len(v.from.Prompts.IDs), len(v.members))
-		least := len(v.members[0])
-		for _, m := range v.members {
-			least = min(least, len(m))
-		}
-		if least < few {
-			s += fmt.Sprintf(" (some of %d: nearer to another prompt than to a mean)", least)
-		}
-		return s
+	case TemplateMean, PositionMean:
+		return fmt.Sprintf("%s, %d reference prompts%s", s, len(v.from.Prompts.IDs), v.groups())
 	}
 	return fmt.Sprintf("%s, %d reference prompts", s, len(v.from.Prompts.IDs))
+}
+
+// groups says how many means there are, and which are of few prompts.
+func (v *Values) groups() string {
+	var names []string
+	least := few
+	templates := map[int]bool{}
+	for i, k := range v.of {
+		templates[k.template] = true
+		if n := len(v.members[i]); n < few {
+			names, least = append(names, k.name(v.ablation.Value)), min(least, n)
+		}
+	}
+	s := ""
+	if v.ablation.Value == TemplateMean {
+		s = fmt.Sprintf(" for %s", count(len(templates), "template"))
+	}
+	if len(names) == 0 {
+		return s
+	}
+	const shown = 4
+	if more := len(names) - shown; more > 1 {
+		names = append(names[:shown], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("%s (of %s as few as %d: nearer to another prompt than to a mean)", s, strings.Join(names, ", "), least)
+}
+
+// name is what a group of prompts has in common.
+func (k kind) name(v Value) string {
+	if v == PositionMean {
+		return fmt.Sprintf("%d tokens", k.length)
+	}
+	return fmt.Sprintf("template %d at %d tokens", k.template, k.length)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // At is what takes the place of an activation at a position of a row, one axis
 // less than the activation has in the row; nil is zero. For what has an axis pos.
 func (v *Values) At(id hook.ID, row, pos int) []float32 {
-	a := v.of[id]
+	a := v.values[id]
 	if a == nil {
 		return nil
 	}
@@ -169,7 +204,7 @@ func (v *Values) Source() (model.Request, error) {
 		return model.Request{Rows: rows}, nil
 	}
 	var points []hook.Point
-	for id := range v.of {
+	for id := range v.values {
 		points = append(points, hook.Point{ID: id})
 	}
 	slices.SortFunc(points, func(a, b hook.Point) int { return order(a.ID, b.ID) })
@@ -203,7 +238,7 @@ func (v *Values) edits(p hook.Point) ([]hook.Edit, error) {
 	if v.ablation.Value == Zero {
 		return []hook.Edit{p.Zero()}, nil
 	}
-	a := v.of[p.ID]
+	a := v.values[p.ID]
 	if a == nil {
 		return nil, errors.New("its values were not taken")
 	}

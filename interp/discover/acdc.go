@@ -108,7 +108,7 @@ func (s *Search) acdc(o ACDC) (*ACDCResult, error) {
 		return nil, err
 	}
 	c := s.Model.Config()
-	a := &acdc{search: w, graph: w.graph, worse: -1, size: 4}
+	a := &acdc{search: w, graph: w.graph, size: 4}
 	if o.Inside {
 		if c.KVHeads != c.Heads {
 			return nil, errors.New("the edges inside heads that share keys and values are not each head's own; leave Inside away")
@@ -120,9 +120,7 @@ func (s *Search) acdc(o ACDC) (*ACDCResult, error) {
 			return nil, err
 		}
 	}
-	if slices.Contains([]model.MetricKind{model.KindKL, model.KindNLL, model.KindRank}, a.metric.Kind) {
-		a.worse = 1
-	}
+	a.worse = worseBy(a.metric)
 	a.ACDCResult = &ACDCResult{Set: a.graph.All(), Options: o,
 		Method: fmt.Sprintf("ACDC, threshold %g of the %s, %d prompts, %s in place of what is cut", o.Threshold, a.metric, len(w.Clean.IDs), w.instead)}
 	values, err := a.run([]edge.Cut{a.Set.Cut("")})

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -41,7 +42,7 @@ const (
 
 // Methods are all methods, the cheapest first.
 func Methods() []Method {
-	return []Method{EAP, RelP, CleanCorrupted, InputsIG, ActivationsIG, Exact}
+	return []Method{EAP, RelP, CleanCorrupted, InputsIG, MaskIG, ActivationsIG, Exact}
 }
 
 // Scoring says how edges are scored. The zero value is EAP.
@@ -58,6 +59,10 @@ type Scoring struct {
 
 	// Patterns, in RelP, holds attention patterns fixed too (the AH rule).
 	Patterns bool
+
+	// Weight, in MaskIG, is how much circuits of each size count; "" means
+	// UniformBudgets.
+	Weight Budgets
 }
 
 // scorer is a method of gradients: the runs whose gradients are averaged.
@@ -169,8 +174,11 @@ func (s *Search) scores(o Scoring) (*Scores, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Method == Exact {
+	switch o.Method {
+	case Exact:
 		return w.exact()
+	case MaskIG:
+		return w.maskIG(o)
 	}
 	by := scorers[o.Method]
 	if by.clean && w.Metric.Kind == model.KindKL {
@@ -225,6 +233,8 @@ func (o Scoring) String() string {
 		return fmt.Sprintf("%s, %d steps to the clean run", s, o.Steps)
 	case o.Method == RelP && o.Patterns:
 		return s + ", patterns held fixed"
+	case o.Method == MaskIG:
+		return fmt.Sprintf("%s, %d steps, %s", s, o.Steps, cmp.Or(o.Weight, UniformBudgets))
 	case o.Steps > 0:
 		return fmt.Sprintf("%s, %d steps", s, o.Steps)
 	}

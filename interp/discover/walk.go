@@ -141,23 +141,24 @@ func senders(heads []graph.Part, at hook.Positions) patch.Parts {
 // ToLogits patches the path of each head, at some positions, to the final residual
 // stream.
 func (w *Walk) ToLogits(heads []graph.Part, at hook.Positions) ([]Effect, error) {
-	return w.toLogits(heads, at, w.t.Metric)
-}
-
-// Spoken is [Walk.ToLogits] of a task whose metric is a logit difference, with the
-// change of either logit. As many passes again.
-func (w *Walk) Spoken(heads []graph.Part, at hook.Positions) ([]Effect, error) {
-	if w.t.Metric.Kind != model.KindLogitDiff {
-		return nil, fmt.Errorf("the metric is %s; only a logit difference is what happens to two logits", w.t.Metric.Kind)
-	}
 	effects, err := w.toLogits(heads, at, w.t.Metric)
 	if err != nil {
 		return nil, err
 	}
-	answers, err := w.toLogits(heads, at, model.Logit(w.t.Metric.Answer).In(w.t.Metric.At))
+	return effects[0], nil
+}
+
+// Spoken is [Walk.ToLogits] of a task whose metric is a logit difference, with the
+// change of either logit, read off the same passes.
+func (w *Walk) Spoken(heads []graph.Part, at hook.Positions) ([]Effect, error) {
+	if w.t.Metric.Kind != model.KindLogitDiff {
+		return nil, fmt.Errorf("the metric is %s; only a logit difference is what happens to two logits", w.t.Metric.Kind)
+	}
+	read, err := w.toLogits(heads, at, w.t.Metric, model.Logit(w.t.Metric.Answer).In(w.t.Metric.At))
 	if err != nil {
 		return nil, err
 	}
+	effects, answers := read[0], read[1]
 	for i, e := range effects {
 		effects[i].Answer, effects[i].Wrong = answers[i].Change, Less(answers[i].Change, e.Change)
 	}
@@ -173,14 +174,29 @@ func Less(a, b []float64) []float64 {
 	return d
 }
 
-func (w *Walk) toLogits(heads []graph.Part, at hook.Positions, metric model.Metric) ([]Effect, error) {
-	e, err := patch.Paths{Senders: senders(heads, at), Base: w.base}.Patch(w.m, w.t.With(metric))
+// toLogits are the effects on several metrics, head by head.
+func (w *Walk) toLogits(heads []graph.Part, at hook.Positions, metrics ...model.Metric) ([][]Effect, error) {
+	s, err := patch.Paths{Senders: senders(heads, at), Base: w.base}.Sweep(w.m, w.t)
 	if err != nil {
 		return nil, err
 	}
-	w.provenance = e.Provenance
-	to := graph.Receiver{Part: graph.Logits(), Input: graph.ToLogits}
-	return changes(e, heads, []graph.Receiver{to}), nil
+	s.Base.Metrics = metrics
+	run, err := w.m.Sweep(s)
+	if err != nil {
+		return nil, err
+	}
+	w.provenance = run.Provenance
+	all := make([][]Effect, len(metrics))
+	for k := range metrics {
+		was := float64s(run.Base.PerRow(k).Values())
+		is := float64s(run.PerRow(k).Values()) // [variant, row]
+		for i, h := range heads {
+			all[k] = append(all[k], Effect{
+				Sender: h, To: graph.Receiver{Part: graph.Logits(), Input: graph.ToLogits}, Change: Less(is[i*len(was):][:len(was)], was),
+			})
+		}
+	}
+	return all, nil
 }
 
 // ToInputs patches the paths of heads at some positions to inputs of other heads at

@@ -11,15 +11,8 @@ import (
 
 // edges patches every path between heads of following steps alone.
 func (s *finder) edges() error {
-	for stage, w := range []*discover.Walk{toLogits: s.walk, instead: s.without} {
-		if len(s.stages[stage]) == 0 {
-			continue
-		}
-		effects, err := w.ToLogits(s.stages[stage], s.task.End)
-		if err != nil {
-			return err
-		}
-		s.join(effects)
+	for stage, spoken := range [][]discover.Effect{toLogits: s.spoken, instead: s.instead} {
+		s.join(slices.DeleteFunc(slices.Clone(spoken), func(e discover.Effect) bool { return !slices.Contains(s.stages[stage], e.Sender) }))
 	}
 	speak := s.stages[toLogits]
 	for _, path := range []struct {

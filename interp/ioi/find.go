@@ -91,6 +91,9 @@ type finder struct {
 	looks   map[[2]string]*interp.Result // attention by the two positions
 	now     map[[2]string]*interp.Result // the same with the leaders gone
 
+	spoken  []discover.Effect // of all senders to the logits, with all heads there
+	instead []discover.Effect // the same with the leaders gone
+
 	stages [5][]graph.Part // what each step found, also if another one had found it before
 }
 
@@ -190,12 +193,11 @@ func says(e discover.Effect) (io, s float64) {
 	return io, s
 }
 
-func (s *finder) speakers() error {
-	effects, err := s.walk.Spoken(s.senders, s.task.End)
-	if err != nil {
+func (s *finder) speakers() (err error) {
+	if s.spoken, err = s.walk.Spoken(s.senders, s.task.End); err != nil {
 		return err
 	}
-	s.step(toLogits, "END to the logits", "END", effects, func(e discover.Effect, _ int) string {
+	s.step(toLogits, "END to the logits", "END", s.spoken, func(e discover.Effect, _ int) string {
 		io, subject := says(e)
 		return speaker(s.look(e.Sender, "END", "IO"), s.look(e.Sender, "END", "S1")+s.look(e.Sender, "END", "S2"), s.Options.Attention, io, subject)
 	})
@@ -252,15 +254,16 @@ func (s *finder) backups() error {
 	if s.now, err = s.attention(out); err != nil {
 		return err
 	}
-	senders := slices.DeleteFunc(slices.Clone(s.senders), func(p graph.Part) bool { return slices.Contains(leaders, p) })
-	before, err := s.walk.Spoken(senders, s.task.End)
-	if err != nil {
-		return err
+	before := slices.DeleteFunc(slices.Clone(s.spoken), func(e discover.Effect) bool { return slices.Contains(leaders, e.Sender) })
+	senders := make([]graph.Part, len(before))
+	for i, e := range before {
+		senders[i] = e.Sender
 	}
 	after, err := s.without.Spoken(senders, s.task.End)
 	if err != nil {
 		return err
 	}
+	s.instead = after
 	more := slices.Clone(after)
 	for i := range more {
 		more[i].Change = discover.Less(after[i].Change, before[i].Change)

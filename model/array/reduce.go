@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/golens/golens/model/internal/softmax"
 )
 
 // Mean averages over the named axes, which disappear. NaN values do not count;
@@ -146,3 +148,7 @@ func (a *Array) Top(k int) []Entry {
 	}
 	return top
 }
+
+// LogSumExp is log(sum(exp(values))): of logits, what their log probabilities are
+// less. Computed in float64.
+func LogSumExp(values []float32) float64 { return softmax.LogSum(values) }

@@ -11,6 +11,7 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/softmax"
 )
 
 // A Table is how far a model is from an oracle.
@@ -116,22 +117,27 @@ func (o *Output) measure(got, want *array.Array) {
 	vocab := want.Shape()[2]
 	positions := 0
 	for at := 0; at < len(want.Values()); at += vocab {
-		a, b := logSoftmax(got.Values()[at:at+vocab]), logSoftmax(want.Values()[at:at+vocab])
-		if math.IsNaN(a[0]) && math.IsNaN(b[0]) {
+		a, b := got.Values()[at:at+vocab], want.Values()[at:at+vocab]
+		za, zb := softmax.LogSum(a), softmax.LogSum(b)
+		if math.IsNaN(za) && math.IsNaN(zb) {
 			continue // padding
 		}
-		kl, bestA, bestB := 0.0, 0, 0
-		for i := range b {
-			kl += math.Exp(b[i]) * (b[i] - a[i])
-			if a[i] > a[bestA] {
-				bestA = i
+		logProb := func(i int) (ours, theirs float64) { return float64(a[i]) - za, float64(b[i]) - zb }
+		kl, best, theirBest := 0.0, 0, 0
+		softmax.Each(b, zb, func(i int, p float64) {
+			ours, theirs := logProb(i)
+			kl += p * (theirs - ours)
+			if a[i] > a[best] {
+				best = i
 			}
-			if b[i] > b[bestB] {
-				bestB = i
+			if b[i] > b[theirBest] {
+				theirBest = i
 			}
-			o.LogProb = worse(o.LogProb, math.Abs(a[i]-b[i]))
-		}
-		if b[bestB]-b[bestA] <= tie {
+			o.LogProb = worse(o.LogProb, math.Abs(ours-theirs))
+		})
+		_, chosen := logProb(best)
+		_, most := logProb(theirBest)
+		if most-chosen <= tie {
 			o.Top1++
 		}
 		o.KL += kl
@@ -152,21 +158,6 @@ func worse(a, b float64) float64 {
 		return math.Inf(1)
 	}
 	return max(a, b)
-}
-
-func logSoftmax(x []float32) []float64 {
-	most, sum := math.Inf(-1), 0.0
-	for _, v := range x {
-		most = max(most, float64(v))
-	}
-	for _, v := range x {
-		sum += math.Exp(float64(v) - most)
-	}
-	out := make([]float64, len(x))
-	for i, v := range x {
-		out[i] = float64(v) - most - math.Log(sum)
-	}
-	return out
 }
 
 // Add appends the lines of another table of the same oracle.

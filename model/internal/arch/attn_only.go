@@ -41,7 +41,7 @@ func attnOnlyConfig(f *fields) (config.Config, error) {
 func attnOnlyLoad(c *config.Config, src Source) (Plan, error) {
 	l := newLoader(src, "")
 	for name, shape := range Shapes(*c) {
-		if l.has(name) {
+		if l.wants(name, name) {
 			l.take(name, name, shape...)
 		}
 	}

@@ -115,7 +115,7 @@ func (l *loader) positions(c *config.Config, name string) {
 	if l.err != nil {
 		return
 	}
-	table, err := l.src.Tensor(l.full(name))
+	table, err := l.find(name, c.Context+l.layout.before(), c.DModel)
 	if err == nil && (len(table.Shape) != 2 || table.Shape[0] < c.Context || table.Shape[1] != c.DModel) {
 		err = fmt.Errorf("tensor %s has shape %v; the config asks for %d rows of %d", l.full(name), table.Shape, c.Context, c.DModel)
 	}
@@ -152,7 +152,7 @@ func (l *loader) segment(c *config.Config, name string) {
 	if l.err != nil {
 		return
 	}
-	table, err := l.src.Tensor(l.full(name))
+	table, err := l.find(name, l.layout.segments(), c.DModel)
 	if err == nil && (len(table.Shape) != 2 || table.Shape[0] < 1 || table.Shape[1] != c.DModel) {
 		err = fmt.Errorf("tensor %s has shape %v; the config asks for rows of %d", l.full(name), table.Shape, c.DModel)
 	}
@@ -161,6 +161,9 @@ func (l *loader) segment(c *config.Config, name string) {
 		return
 	}
 	l.used[l.full(name)] = true
+	if l.layout != nil {
+		l.layout.note("pos_embed.W_pos", table)
+	}
 	w := l.plan["pos_embed.W_pos"]
 	l.put("pos_embed.W_pos", w.Shape, table, func(dst []float32) error {
 		if err := w.Fill(dst); err != nil {

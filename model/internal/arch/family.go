@@ -74,11 +74,15 @@ type loader struct {
 	tokens string // the tensor of the embedding
 	used   map[string]bool
 	plan   Plan
+	layout *layout // if the weights are to be written: no tensor is there yet
 	err    error
 }
 
 func newLoader(src Source, prefix string) *loader {
 	l := &loader{src: src, names: map[string]bool{}, used: map[string]bool{}, plan: Plan{}}
+	if layout, ok := src.(*layout); ok {
+		l.layout, l.prefix = layout, prefix
+	}
 	for _, name := range src.Names() {
 		l.names[name] = true
 		if strings.HasPrefix(name, prefix) {
@@ -89,7 +93,29 @@ func newLoader(src Source, prefix string) *loader {
 }
 
 // has tells whether the source holds the tensor.
-func (l *loader) has(name string) bool { return l.names[l.full(name)] }
+func (l *loader) has(name string) bool {
+	if l.layout != nil {
+		return l.layout.has(name)
+	}
+	return l.names[l.full(name)]
+}
+
+// wants tells whether the source holds the tensor of a weight that a model may
+// have or not.
+func (l *loader) wants(weight, name string) bool {
+	if l.layout != nil {
+		return l.layout.wants(weight)
+	}
+	return l.has(name)
+}
+
+// find is a tensor as it lies in the source. The shape is what is expected.
+func (l *loader) find(name string, shape ...int) (weights.View, error) {
+	if l.layout != nil {
+		return l.layout.ask(l.full(name), shape), nil
+	}
+	return l.src.Tensor(l.full(name))
+}
 
 // full is the tensor's name in the file.
 func (l *loader) full(name string) string {
@@ -115,7 +141,7 @@ func (l *loader) tensor(name string, shape ...int) weights.View {
 	if l.err != nil {
 		return weights.View{}
 	}
-	v, err := l.src.Tensor(l.full(name))
+	v, err := l.find(name, shape...)
 	switch {
 	case err != nil:
 		l.err = err
@@ -132,6 +158,9 @@ func (l *loader) tensor(name string, shape ...int) weights.View {
 func (l *loader) put(weight string, shape []int, v weights.View, fill func(dst []float32) error) {
 	if l.err != nil {
 		return
+	}
+	if l.layout != nil {
+		l.layout.note(weight, v)
 	}
 	l.plan[weight] = &Pending{shape, func(dst []float32) error {
 		defer v.Release()
@@ -151,7 +180,7 @@ func (l *loader) words(c *config.Config, weight, name string, width int) {
 	if l.err != nil {
 		return
 	}
-	v, err := l.src.Tensor(l.full(name))
+	v, err := l.find(name, c.Vocab, width)
 	if err == nil && len(v.Shape) == 2 && v.Shape[0] > c.Vocab && v.Shape[1] == width {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("tensor %s has %d rows; config.json says that %d of them are tokens", l.full(name), v.Shape[0], c.Vocab))
 		l.used[l.full(name)] = true

@@ -42,7 +42,7 @@ func gptNeoXLoad(c *config.Config, src Source) (Plan, error) {
 		from := func(local string) string { return fmt.Sprintf("layers.%d.%s", i, local) }
 		l.affine(to("ln1"), from("input_layernorm"), d, true)
 		l.groups(from("attention.query_key_value"), c, to)
-		biased := l.has(from("attention.query_key_value.bias"))
+		biased := l.wants(to("attn.b_O"), from("attention.query_key_value.bias"))
 		l.linear(to("attn.W_O"), to("attn.b_O"), from("attention.dense"), d, d, biased)
 		l.affine(to("ln2"), from("post_attention_layernorm"), d, true)
 		l.linear(to("mlp.W_in"), to("mlp.b_in"), from("mlp.dense_h_to_4h"), d, c.DMLP, true)

@@ -57,7 +57,7 @@ func (l *loader) rows(weight, bias, name string, in, all, first, n int, turned f
 	l.put(weight, []int{in, n}, v, func(dst []float32) error {
 		return transpose(dst, v, n, in, func(row int) int { return (first + turned(row)) * in })
 	})
-	if !l.has(name + ".bias") {
+	if !l.wants(bias, name+".bias") {
 		return
 	}
 	b := l.tensor(name+".bias", all)

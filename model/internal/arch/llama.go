@@ -110,10 +110,10 @@ func (o decoder) load(c *config.Config, src Source) (Plan, error) {
 		}
 	}
 	norm := func(weight, name string) {
-		if c.Norm == config.NormRMS || l.has(name+".weight") { // OLMo's have neither weight nor bias
+		if c.Norm == config.NormRMS || l.wants(weight+".w", name+".weight") { // OLMo's have neither weight nor bias
 			take(weight+".w", name, d)
 		}
-		if c.Norm == config.NormLayer && l.has(name+".bias") {
+		if c.Norm == config.NormLayer && l.wants(weight+".b", name+".bias") {
 			l.take(weight+".b", name+".bias", d)
 		}
 	}
@@ -184,7 +184,7 @@ func (o decoder) load(c *config.Config, src Source) (Plan, error) {
 // keyHeads says so where the weights have another number of key-value heads than
 // the config.
 func (l *loader) keyHeads(c *config.Config, name string) {
-	if l.err != nil || !l.has(name) {
+	if l.err != nil || !l.has(name) || l.layout != nil {
 		return
 	}
 	v, err := l.src.Tensor(l.full(name))

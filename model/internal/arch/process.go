@@ -53,9 +53,11 @@ func FoldNorm(c config.Config, p Params) (Params, error) {
 		p[r.weight] = centre(w)
 		p.put(r.bias, b)
 	}
-	u := transposed(p["unembed.W_U"])
-	u, b := fold(u, p["ln_final.w"], p["ln_final.b"], p["unembed.b_U"])
-	p["unembed.W_U"] = transposed(centre(u))
+	u, b := foldTransposed(p["unembed.W_U"], p["ln_final.w"], p["ln_final.b"], p["unembed.b_U"])
+	if c.Norm == config.NormLayer {
+		u = centreRows(u)
+	}
+	p["unembed.W_U"] = u
 	p.put("unembed.b_U", b)
 	for _, name := range p.Names() {
 		if name == "ln_final.w" || name == "ln_final.b" || slices.ContainsFunc(readers(c), func(r reader) bool {
@@ -146,8 +148,41 @@ func fold(w, gain, shift, bias Param) (Param, Param) {
 	if gain.Data != nil {
 		scaled := Param{w.Shape, make([]float32, len(w.Data))}
 		out := w.Shape[1]
-		for i, v := range w.Data {
-			scaled.Data[i] = v * gain.Data[i/out]
+		for i, g := range gain.Data {
+			to := scaled.Data[i*out:][:out]
+			for j, v := range w.Data[i*out:][:out] {
+				to[j] = v * g
+			}
+		}
+		w = scaled
+	}
+	return w, bias
+}
+
+// foldTransposed is fold for W [out, in].
+func foldTransposed(w, gain, shift, bias Param) (Param, Param) {
+	out, in := w.Shape[0], w.Shape[1]
+	if shift.Data != nil {
+		sum := make([]float32, out)
+		for i := range sum {
+			dot := 0.0
+			for j, v := range w.Data[i*in:][:in] {
+				dot += float64(v) * float64(shift.Data[j])
+			}
+			if bias.Data != nil {
+				dot += float64(bias.Data[i])
+			}
+			sum[i] = float32(dot)
+		}
+		bias = Param{[]int{out}, sum}
+	}
+	if gain.Data != nil {
+		scaled := Param{w.Shape, make([]float32, len(w.Data))}
+		for i := range out {
+			to := scaled.Data[i*in:][:in]
+			for j, v := range w.Data[i*in:][:in] {
+				to[j] = v * gain.Data[j]
+			}
 		}
 		w = scaled
 	}
@@ -189,25 +224,19 @@ func centreRows(w Param) Param {
 func centreColumns(w Param) Param {
 	rows, n := w.Shape[0], w.Shape[1]
 	mean := make([]float64, n)
-	for i, v := range w.Data {
-		mean[i%n] += float64(v) / float64(rows)
-	}
-	out := Param{w.Shape, make([]float32, len(w.Data))}
-	for i, v := range w.Data {
-		out.Data[i] = float32(float64(v) - mean[i%n])
-	}
-	return out
-}
-
-func transposed(w Param) Param {
-	rows, cols := w.Shape[0], w.Shape[1]
-	t := Param{[]int{cols, rows}, make([]float32, len(w.Data))}
 	for i := range rows {
-		for j := range cols {
-			t.Data[j*rows+i] = w.Data[i*cols+j]
+		for j, v := range w.Data[i*n:][:n] {
+			mean[j] += float64(v) / float64(rows)
 		}
 	}
-	return t
+	out := Param{w.Shape, make([]float32, len(w.Data))}
+	for i := range rows {
+		to := out.Data[i*n:][:n]
+		for j, v := range w.Data[i*n:][:n] {
+			to[j] = float32(float64(v) - mean[j])
+		}
+	}
+	return out
 }
 
 func narrow(x []float64) []float32 {

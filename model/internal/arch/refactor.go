@@ -149,3 +149,14 @@ func lastRow(w Param) (rest, row Param) {
 	rows, cols := w.Shape[0]-1, w.Shape[1]
 	return Param{[]int{rows, cols}, w.Data[:rows*cols]}, Param{[]int{cols}, w.Data[rows*cols:]}
 }
+
+func transposed(w Param) Param {
+	rows, cols := w.Shape[0], w.Shape[1]
+	t := Param{[]int{cols, rows}, make([]float32, len(w.Data))}
+	for i := range rows {
+		for j := range cols {
+			t.Data[j*rows+i] = w.Data[i*cols+j]
+		}
+	}
+	return t
+}

@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/plan"
@@ -19,15 +20,18 @@ import (
 type ScoreJob struct {
 	*plan.Edges
 	// Runs are edits of the base run; the gradients are the mean over them.
-	Runs       [][]hook.Edit
+	Runs [][]hook.Edit
+	// Shares, in place of runs, are cuts by whose shares the gradients are taken.
+	Shares     []edge.Cut
 	ByPosition bool
 }
 
 // A ScoreOutcome is scores [row, receiver, sender], or [row, pos, receiver,
-// sender], of every row, and the metric of the base run [row].
+// sender], of every row, the metric of the base run [row], and that of cuts [cut][row].
 type ScoreOutcome struct {
 	Base   []float64
 	Scores []float32
+	Cuts   [][]float64
 }
 
 // scoring is the work on a ScoreJob.
@@ -48,7 +52,10 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 	if job.ByPosition {
 		n *= edges.Longest
 	}
-	s := &scoring{edges, job, &ScoreOutcome{make([]float64, len(edges.Lens)), make([]float32, n)}}
+	s := &scoring{edges, job, &ScoreOutcome{Base: make([]float64, len(edges.Lens)), Scores: make([]float32, n)}}
+	for range job.Shares {
+		s.out.Cuts = append(s.out.Cuts, make([]float64, len(edges.Lens)))
+	}
 	batches := make([]*plan.Batch, len(job.Runs))
 	for i, edits := range job.Runs {
 		base := job.EdgeJob.Base
@@ -56,6 +63,9 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		batches[i] = plan.NewPass(e.machine(), base)
 	}
 	return s.out, each(ctx, job.Rows.Chunks, job.Outer, func(ctx context.Context, rows plan.Chunk) error {
+		if job.Shares != nil {
+			return s.shares(ctx, rows)
+		}
 		r, err := s.trace(ctx, rows, func(_ int, row plan.Row, value float64) { s.out.Base[row.Index] = value })
 		defer r.free()
 		if err != nil {
@@ -86,6 +96,33 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		}
 		return nil
 	})
+}
+
+// shares adds the gradients by the shares of cuts.
+func (s *scoring) shares(ctx context.Context, rows plan.Chunk) error {
+	reference, err := s.reference(ctx, rows)
+	if reference != s.mean {
+		defer reference.free()
+	}
+	if err != nil {
+		return fmt.Errorf("reference: %w", err)
+	}
+	R, S := len(s.Graph.Receivers), len(s.Graph.Senders)
+	for i, cut := range s.job.Shares {
+		err := s.byShares(ctx, rows, cut, reference, s.job.ByPosition,
+			func(_ int, row plan.Row, value float64) { s.out.Cuts[i][row.Index] = value },
+			func(row, pos, receiver, sender int, value float32) {
+				if s.job.ByPosition {
+					row = row*s.Longest + pos
+				}
+				s.out.Scores[(row*R+receiver)*S+sender] += value / float32(len(s.job.Shares))
+			})
+		if err != nil {
+			return fmt.Errorf("cut %d: %w", i, err)
+		}
+		s.done(len(rows.Rows))
+	}
+	return nil
 }
 
 // again runs a chunk with edits and measures it. What lies below the first edit is

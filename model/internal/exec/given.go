@@ -36,67 +36,85 @@ func (g Given) Close() {
 // Penalty is the sum of a formula of tensors alone, and its gradient with respect
 // to the named ones, nil for those that it does not have.
 func (e *Engine) Penalty(f formula.Expr, given Given, names []string) (value float64, grads [][]float64, err error) {
-	all := f.Tensors()
-	shapes, err := f.Shapes(formula.Shapes{Free: true})
-	if err != nil {
-		return 0, nil, err
-	}
-	var wrt []int // tensors whose gradients come out
-	for i, s := range all {
+	var wrt []string // tensors whose gradients come out
+	for _, s := range f.Tensors() {
 		if slices.Contains(names, s.Name) {
-			wrt = append(wrt, i)
+			wrt = append(wrt, s.Name)
 		}
 	}
-	prog, err := e.program(fmt.Sprint("penalty ", f, wrt), func(in []*Node) []*Node {
-		to := lower.Inputs{Here: in[0], Tensors: map[string]*Node{}}
-		for i, s := range all {
-			to.Tensors[s.Name] = in[i]
-		}
-		y, _ := lower.Build(f, shapes, to)
+	out, err := e.ofTensors(fmt.Sprint("penalty ", f, wrt), f, given, func(y *Node, of map[string]*Node) []*Node {
 		sum := ReduceAllSum(y)
-		var x []*Node
-		for _, i := range wrt {
-			x = append(x, in[i])
-		}
-		if len(x) == 0 {
+		if len(wrt) == 0 {
 			return []*Node{sum}
+		}
+		var x []*Node
+		for _, name := range wrt {
+			x = append(x, of[name])
 		}
 		return append([]*Node{sum}, Gradient(sum, x...)...)
 	})
 	if err != nil {
 		return 0, nil, err
 	}
+	grads = make([][]float64, len(names))
+	for i, x := range out[1:] {
+		g := make([]float64, len(x))
+		for k, v := range x {
+			g[k] = float64(v)
+		}
+		grads[slices.Index(names, wrt[i])] = g
+	}
+	return float64(out[0][0]), grads, nil
+}
+
+// Evaluate is the value of a formula of tensors alone.
+func (e *Engine) Evaluate(f formula.Expr, given Given) ([]float32, error) {
+	out, err := e.ofTensors(fmt.Sprint("value ", f), f, given, func(y *Node, _ map[string]*Node) []*Node { return []*Node{y} })
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// ofTensors are outputs made of the value of a formula of tensors alone, and of these.
+func (e *Engine) ofTensors(name string, f formula.Expr, given Given, outputs func(y *Node, of map[string]*Node) []*Node) ([][]float32, error) {
+	all := f.Tensors()
+	shapes, err := f.Shapes(formula.Shapes{Free: true})
+	if err != nil {
+		return nil, err
+	}
+	prog, err := e.program(name, func(in []*Node) []*Node {
+		to := lower.Inputs{Here: in[0], Tensors: map[string]*Node{}}
+		for i, s := range all {
+			to.Tensors[s.Name] = in[i]
+		}
+		y, _ := lower.Build(f, shapes, to)
+		return outputs(y, to.Tensors)
+	})
+	if err != nil {
+		return nil, err
+	}
 	var args []any
 	for _, s := range all {
 		t := given[s.Name]
 		if s.Values != nil {
 			if t, err = e.tensor(s.Values, s.Shape...); err != nil {
-				return 0, nil, err
+				return nil, err
 			}
 			defer free(t)
 		}
 		args = append(args, t)
 	}
-	out, err := call("penalty", prog, args)
+	out, err := call(name, prog, args)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	defer free(out...)
-	grads = make([][]float64, len(names))
+	values := make([][]float32, len(out))
 	for i, t := range out {
-		x, err := tensors.CopyFlatData[float32](t)
-		if err != nil {
-			return 0, nil, err
+		if values[i], err = tensors.CopyFlatData[float32](t); err != nil {
+			return nil, err
 		}
-		if i == 0 {
-			value = float64(x[0])
-			continue
-		}
-		g := make([]float64, len(x))
-		for k, v := range x {
-			g[k] = float64(v)
-		}
-		grads[slices.Index(names, all[wrt[i-1]].Name)] = g
 	}
-	return value, grads, nil
+	return values, nil
 }

@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+
+	"github.com/golens/golens/model/internal/softmax"
 )
 
 // A Rule says how a token is chosen.
@@ -59,16 +61,15 @@ func (r Rule) Choose(logits []float32, chance *rand.Rand) (token int32, logProb 
 			}
 		}
 	}
-	return int32(chosen), logProbOf(logits, best, chosen), nil
+	return int32(chosen), float64(logits[chosen]) - softmax.LogSum(logits), nil
 }
 
 // LogProb is the log-probability in nats of a token.
 func LogProb(logits []float32, token int32) (float64, error) {
-	best, err := likeliest(logits)
-	if err != nil {
+	if _, err := likeliest(logits); err != nil {
 		return 0, err
 	}
-	return logProbOf(logits, best, int(token)), nil
+	return float64(logits[token]) - softmax.LogSum(logits), nil
 }
 
 // likeliest is the first of the largest logits.
@@ -87,14 +88,6 @@ func likeliest(logits []float32) (best int, err error) {
 	return best, nil
 }
 
-func logProbOf(logits []float32, best, token int) float64 {
-	most, sum := float64(logits[best]), 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - most)
-	}
-	return float64(logits[token]) - most - math.Log(sum)
-}
-
 // Kept are the tokens that may be chosen, likeliest first where some are left
 // out, and their probabilities, which sum to 1. Temperature must be positive.
 func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
@@ -102,14 +95,15 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 	for _, v := range logits {
 		most = max(most, float64(v))
 	}
-	weight := func(id int32) float64 { return math.Exp((float64(logits[id]) - most) / r.Temperature) }
+	weights := make([]float64, len(logits))
+	whole := softmax.Exps(weights, logits, most, 1/r.Temperature)
 	all := &queue{logits: logits, ids: make([]int32, len(logits))}
 	for i := range all.ids {
 		all.ids[i] = int32(i)
 	}
 	total := 0.0
 	add := func(id int32) {
-		ids, probs = append(ids, id), append(probs, weight(id))
+		ids, probs = append(ids, id), append(probs, weights[id])
 		total += probs[len(probs)-1]
 	}
 	cut := r.TopP > 0 && r.TopP < 1
@@ -125,9 +119,7 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 		}
 	default:
 		heap.Init(all)
-		for _, id := range all.ids {
-			total += weight(id)
-		}
+		total = whole
 	}
 	if cut {
 		// A token is kept if those likelier than it have less than the share.
@@ -138,7 +130,7 @@ func (r Rule) Kept(logits []float32) (ids []int32, probs []float64) {
 					break
 				}
 				id := heap.Pop(all).(int32)
-				ids, probs = append(ids, id), append(probs, weight(id))
+				ids, probs = append(ids, id), append(probs, weights[id])
 			}
 			before += probs[n]
 			n++

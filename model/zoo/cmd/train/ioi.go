@@ -17,21 +17,35 @@ func trainIOI(ctx context.Context, o options) error {
 	if o.steps == 0 {
 		o.steps = ioi.Steps
 	}
-	words, err := ioi.Tokenizer()
+	run, err := ioi.New(o.seed, o.steps)
 	if err != nil {
 		return err
 	}
-	drill, size, err := ioi.Drill(words, o.seed)
-	if err != nil {
-		return err
+	return trainRun(ctx, o, run)
+}
+
+// trainSmall trains one of the small models, with dropout or without, from a seed.
+func trainSmall(dropout bool, seed uint64) func(context.Context, options) error {
+	return func(ctx context.Context, o options) error {
+		if o.steps == 0 {
+			o.steps = ioi.SmallSteps
+		}
+		run, err := ioi.NewSmall(dropout, seed, o.steps)
+		if err != nil {
+			return err
+		}
+		return trainRun(ctx, o, run)
 	}
+}
+
+func trainRun(ctx context.Context, o options, run ioi.Run) error {
 	b, err := backend.Open("")
 	if err != nil {
 		return err
 	}
-	s := ioi.Settings(size, o.seed, o.steps)
-	r := ioi.Report{Name: ioi.Name, Settings: s, Backend: b.Describe(), KeptOut: ioi.KeptOut}
-	fmt.Printf("%d tokens in the vocabulary, %d steps on %s\n", size, s.Steps, r.Backend)
+	s, drill := run.Settings, run.Drill
+	r := ioi.Report{Name: run.Name, Settings: s, Backend: b.Describe(), KeptOut: ioi.KeptOut}
+	fmt.Printf("%d tokens in the vocabulary, %d steps on %s\n", s.Model.Vocab, s.Steps, r.Backend)
 	var last arch.Params
 	start := time.Now()
 	err = training.RunDrill(ctx, b, s, drill, func(p training.Point) {
@@ -52,7 +66,7 @@ func trainIOI(ctx context.Context, o options) error {
 	if r.Without, err = training.ExamineWithout(b, s.Model, last, drill.Tests[len(drill.Tests)-1]); err != nil {
 		return err
 	}
-	files := map[string][]byte{"tokenizer.json": words}
+	files := map[string][]byte{"tokenizer.json": run.Tokenizer}
 	if files["config.json"], err = ship.Config(s.Model); err != nil {
 		return err
 	}

@@ -40,6 +40,14 @@ type recipe struct {
 
 var recipes = map[string]recipe{godoc.Name: {trainGodoc, cardOfGodoc}, ioi.Name: {trainIOI, cardOfIOI}, bilingual.Name: {trainBilingual, cardOfBilingual}}
 
+func init() {
+	for seed := range uint64(ioi.SmallSeeds) {
+		for _, dropout := range []bool{false, true} {
+			recipes[ioi.SmallName(dropout, seed+1)] = recipe{trainSmall(dropout, seed+1), cardOfIOI}
+		}
+	}
+}
+
 func main() {
 	var o options
 	name := flag.String("model", godoc.Name, "model to train: "+strings.Join(slices.Sorted(maps.Keys(recipes)), " or "))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/tokenizer"
@@ -77,26 +78,14 @@ func texts() iter.Seq[string] {
 // Drill is what the model is trained and tested on, and the number of tokens in
 // its vocabulary.
 func Drill(tokenizerJSON []byte, seed uint64) (d training.Drill, size int, err error) {
-	t, err := tokenizer.Parse(tokenizerJSON)
+	e, err := newEncoder(tokenizerJSON)
 	if err != nil {
 		return d, 0, err
 	}
-	bos, ok := t.ID(BOS)
-	if !ok {
-		return d, 0, fmt.Errorf("ioi: the tokenizer has no %s", BOS)
-	}
-	e := encoder{t, bos}
 	train := newWriter(seed, 1)
-	d = training.Drill{Row: func(row []int32) error { return e.row(train, row) }, Weights: make([]float32, t.Size())}
-	for i := range d.Weights {
-		d.Weights[i] = 1
-	}
-	for _, name := range names {
-		ids, err := t.Encode(" " + name)
-		if err != nil {
-			return d, 0, err
-		}
-		d.Weights[ids[0]] = nameWeight
+	d = training.Drill{Row: func(row []int32) error { return e.row(train, row) }}
+	if d.Weights, err = e.weights(names); err != nil {
+		return d, 0, err
 	}
 	for i, test := range []struct {
 		name       string
@@ -129,13 +118,38 @@ func Drill(tokenizerJSON []byte, seed uint64) (d training.Drill, size int, err e
 		}
 		d.Tests = append(d.Tests, made)
 	}
-	return d, t.Size(), nil
+	return d, e.Size(), nil
 }
 
 // An encoder makes rows of tokens.
 type encoder struct {
 	*tokenizer.Tokenizer
 	bos int32
+}
+
+func newEncoder(tokenizerJSON []byte) (encoder, error) {
+	t, err := tokenizer.Parse(tokenizerJSON)
+	if err != nil {
+		return encoder{}, err
+	}
+	bos, ok := t.ID(BOS)
+	if !ok {
+		return encoder{}, fmt.Errorf("ioi: the tokenizer has no %s", BOS)
+	}
+	return encoder{t, bos}, nil
+}
+
+// weights are how much the loss of each token counts.
+func (e encoder) weights(names []string) ([]float32, error) {
+	all := slices.Repeat([]float32{1}, e.Size())
+	for _, name := range names {
+		ids, err := e.Encode(" " + name)
+		if err != nil {
+			return nil, err
+		}
+		all[ids[0]] = nameWeight
+	}
+	return all, nil
 }
 
 // row fills a training row with a story.

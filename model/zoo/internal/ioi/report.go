@@ -38,18 +38,32 @@ func (r Report) Last() training.TestScore { return r.Final()[len(r.Final())-1] }
 //go:embed card.md.tmpl
 var cardText string
 
-var card = template.Must(template.New("card").Funcs(template.FuncMap{
+//go:embed small.md.tmpl
+var smallText string
+
+var card, smallCard = parse(cardText), parse(smallText)
+
+func parse(text string) *template.Template {
+	return template.Must(template.New("card").Funcs(words).Parse(text))
+}
+
+var words = template.FuncMap{
 	"percent": func(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) },
 	"names":   func() string { return strings.Join(names, ", ") },
+	"few":     func() string { return strings.Join(names[:smallNames], ", ") },
 	"whole":   func(x float64) string { return fmt.Sprintf("%.0f%%", 100*x) },
 	"slip":    func() float64 { return slip },
 	"tested":  func() int { return tested },
 	"weight":  func() int { return nameWeight },
-}).Parse(cardText))
+}
 
 // Card is the MODEL_CARD.md of the run.
 func (r Report) Card() ([]byte, error) {
 	var b strings.Builder
-	err := card.Execute(&b, r)
+	of := card
+	if r.Name != Name {
+		of = smallCard
+	}
+	err := of.Execute(&b, r)
 	return []byte(b.String()), err
 }

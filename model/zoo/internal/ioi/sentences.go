@@ -12,10 +12,16 @@ import (
 const held = 10
 
 // A writer draws sentences. The same seed draws the same ones.
-type writer struct{ rng *rand.Rand }
+type writer struct {
+	rng   *rand.Rand
+	names []string
+	pairs int // at most so many pairs of names in a sentence: 1 or 2
+}
 
 // newWriter draws from a seed; streams of one seed are independent.
-func newWriter(seed, stream uint64) *writer { return &writer{rand.New(rand.NewPCG(seed, stream))} }
+func newWriter(seed, stream uint64) *writer {
+	return &writer{rand.New(rand.NewPCG(seed, stream)), names, 2}
+}
 
 func (w *writer) one(of []string) string { return of[w.rng.IntN(len(of))] }
 
@@ -77,7 +83,7 @@ type cast struct {
 // training or not. None of the names is among those used already.
 func (w *writer) castIs(out bool, used []string) cast {
 	for {
-		a, b := w.one(names), w.one(names)
+		a, b := w.one(w.names), w.one(w.names)
 		if a == b || slices.Contains(used, a) || slices.Contains(used, b) || pairKeptOut(a, b) != out {
 			continue
 		}
@@ -124,7 +130,7 @@ func (w *writer) story(length int) string {
 	add := func(s string) { text, size = append(text, s), size+len(s)+1 }
 	for size < length {
 		c := w.castIs(false, used)
-		pairs := 1 + w.rng.IntN(2)
+		pairs := 1 + w.rng.IntN(w.pairs)
 		if pairs == 2 {
 			c = c.among(w, used)
 		}

@@ -67,11 +67,11 @@ func RunDrill(ctx context.Context, b *backend.Backend, s Settings, d Drill, log 
 		}
 		return d.Row(row)
 	}
-	t, err := newTrainer(b, store, s, initial.Names(), d.Weights)
+	step, err := causal(b, store, s, initial.Names(), d.Weights, draw)
 	if err != nil {
 		return err
 	}
-	return loop(ctx, t, s, store, initial.Names(), draw, e.scores, log, save)
+	return loop(ctx, s, store, initial.Names(), step, e.scores, log, save)
 }
 
 // Examine tests finished weights.

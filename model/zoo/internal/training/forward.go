@@ -15,7 +15,12 @@ import (
 // layer sees its hook points; nil taps see nothing.
 func forward(c config.Config, w arch.Nodes, tokens *Node, tap func(layer int) arch.Tap) *Node {
 	d := tokens.Shape().Dimensions
-	mask := ExpandAxes(LowerTriangular(tokens.Graph(), d[1]), 0)
+	return forwardIn(c, w, tokens, ExpandAxes(LowerTriangular(tokens.Graph(), d[1]), 0), tap)
+}
+
+// forwardIn is forward with a mask of who sees whom [1 or batch, query, key].
+func forwardIn(c config.Config, w arch.Nodes, tokens, mask *Node, tap func(layer int) arch.Tap) *Node {
+	d := tokens.Shape().Dimensions
 	around := arch.Around{Mask: mask}
 	if c.Position == config.PosRotary {
 		cos, sin := arch.RotaryTables(c.Rotary, d[1])

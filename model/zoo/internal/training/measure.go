@@ -26,6 +26,9 @@ type Scores struct {
 	Text      float64     `json:",omitempty"` // loss on text held out from training
 	InContext float64     `json:",omitempty"` // loss late in held-out text minus loss early in it: negative is better
 
+	Masked     float64 `json:",omitempty"` // loss on held-out sentences of the tokens to be told
+	Neighbours float64 `json:",omitempty"` // in them, the mean over syntactic neighbours of the largest attention between the two
+
 	Tests []TestScore `json:",omitempty"` // of a drill, which leaves the others out
 }
 

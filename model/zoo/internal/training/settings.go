@@ -24,6 +24,12 @@ type Settings struct {
 	// TiedStart begins with an unembedding that is a small copy of the embedding,
 	// so that a head that leaves a token as it is already copies it.
 	TiedStart bool `json:",omitempty"`
+	// Dropout is the share of attention weights, and of what sublayers write, that
+	// is left out at random in each step of training, as in GPT-2.
+	Dropout float64 `json:",omitempty"`
+	// Syntax makes attention between syntactic neighbours count in the loss of
+	// masked training.
+	Syntax *Syntax `json:",omitempty"`
 	// Checkpoints are the steps whose weights are kept, rising; 0 is the
 	// initial weights.
 	Checkpoints []int
@@ -36,7 +42,7 @@ func (s Settings) Check() error {
 		return err
 	}
 	switch {
-	case s.Model.BOS == nil:
+	case s.Model.BOS == nil && !s.Model.Encoder:
 		return fmt.Errorf("training: the model has no token that begins a sequence")
 	case s.Steps < 1 || s.Batch < 1 || s.LogEvery < 1 || s.WarmUp < 0 || s.WarmUp >= s.Steps:
 		return fmt.Errorf("training: %d steps with a warm-up of %d, %d rows each, a point every %d steps: must be positive, and the warm-up shorter than the run",
@@ -45,6 +51,8 @@ func (s Settings) Check() error {
 		return fmt.Errorf("training: learning rate %g falling to %g", s.LearningRate, s.FinalRate)
 	case s.Repeats < 0 || s.Repeats > 1:
 		return fmt.Errorf("training: the share of repeated rows is %g; it must lie between 0 and 1", s.Repeats)
+	case !(s.Dropout >= 0 && s.Dropout < 1):
+		return fmt.Errorf("training: a dropout of %g; it must lie from 0 to below 1", s.Dropout)
 	case !slices.IsSorted(s.Checkpoints) || len(s.Checkpoints) > 0 && (s.Checkpoints[0] < 0 || slices.Max(s.Checkpoints) > s.Steps):
 		return fmt.Errorf("training: checkpoints %v must rise from 0 or more to at most %d", s.Checkpoints, s.Steps)
 	}

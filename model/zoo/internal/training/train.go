@@ -46,17 +46,16 @@ func Run(ctx context.Context, b *backend.Backend, s Settings, tokens []int32, lo
 		return err
 	}
 	rows := newSampler(s.Model, tokens, s.Repeats, s.Seed, 1)
-	draw := func(row []int32) error { rows.row(row); return nil }
-	t, err := newTrainer(b, store, s, names, nil)
+	step, err := causal(b, store, s, names, nil, func(row []int32) error { rows.row(row); return nil })
 	if err != nil {
 		return err
 	}
-	return loop(ctx, t, s, store, names, draw, m.scores, log, save)
+	return loop(ctx, s, store, names, step, m.scores, log, save)
 }
 
-// loop trains the weights of a store on the rows that draw fills.
-func loop(ctx context.Context, trainer *train.Trainer, s Settings, store *model.Store, names []string,
-	draw func(row []int32) error, measure func() (Scores, error), log func(Point), save func(step int, p arch.Params) error) error {
+// loop trains the weights of a store by a step that gives its loss.
+func loop(ctx context.Context, s Settings, store *model.Store, names []string,
+	train func(step int) (float64, error), measure func() (Scores, error), log func(Point), save func(step int, p arch.Params) error) error {
 	var err error
 	sum, n := 0.0, 0
 	for step := 0; ; step++ {
@@ -87,11 +86,7 @@ func loop(ctx context.Context, trainer *train.Trainer, s Settings, store *model.
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		in, out, err := batch(draw, s.Batch, s.Model.Context)
-		if err != nil {
-			return fmt.Errorf("training: step %d: %w", step, err)
-		}
-		loss, err := trainStep(trainer, s, in, out)
+		loss, err := train(step)
 		if err != nil {
 			return fmt.Errorf("training: step %d: %w", step, err)
 		}
@@ -105,6 +100,21 @@ func HoldOut(tokens []int32) (train, held []int32) {
 	return tokens[:at], tokens[at:]
 }
 
+// causal is a step of training on rows in which every token tells the next.
+func causal(b *backend.Backend, store *model.Store, s Settings, names []string, weights []float32, draw func(row []int32) error) (func(int) (float64, error), error) {
+	t, err := newTrainer(b, store, s, names, weights)
+	return func(int) (float64, error) {
+		in, out, err := batch(draw, s.Batch, s.Model.Context)
+		if err != nil {
+			return 0, err
+		}
+		return trainStep(t, train.Batch{
+			Inputs: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(in, s.Batch, s.Model.Context)},
+			Labels: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(out, s.Batch, s.Model.Context)},
+		})
+	}, err
+}
+
 // newTrainer trains the weights of a store. The loss of each token of the
 // vocabulary counts by its weight, if there are weights.
 func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []string, weights []float32) (t *train.Trainer, err error) {
@@ -113,11 +123,13 @@ func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []stri
 			err = fmt.Errorf("training: %v", r)
 		}
 	}()
+	if err := store.SetRNGStateFromSeed(int64(s.Seed)); err != nil {
+		return nil, err
+	}
 	graph := func(sc *model.Scope, tokens *Node) *Node {
 		g := tokens.Graph()
-		cosineschedule.New(sc, g, dtypes.Float32).LearningRate(s.LearningRate).MinLearningRate(s.FinalRate).
-			WarmUpSteps(s.WarmUp).PeriodSteps(s.Steps - s.WarmUp).Done()
-		return forward(s.Model, nodes(sc.Store(), g, names), tokens, nil)
+		schedule(sc, g, s)
+		return forward(s.Model, nodes(sc.Store(), g, names), tokens, dropout{scope: sc, rate: s.Dropout}.tap())
 	}
 	loss := func(labels, logits []*Node) *Node {
 		l := losses(logits[0], labels[0])
@@ -127,16 +139,22 @@ func newTrainer(b *backend.Backend, store *model.Store, s Settings, names []stri
 		w := Gather(Const(l.Graph(), weights), ExpandAxes(labels[0], -1))
 		return Div(ReduceAllSum(Mul(l, w)), ReduceAllSum(w))
 	}
-	adam := optimizer.Adam().LearningRate(s.LearningRate).Betas(0.9, s.Beta2).Done()
-	return train.NewTrainer(b.Backend, store, graph, loss, adam, nil, nil), nil
+	return train.NewTrainer(b.Backend, store, graph, loss, adam(s), nil, nil), nil
+}
+
+// schedule lets the rate rise, and fall by a cosine.
+func schedule(sc *model.Scope, g *Graph, s Settings) {
+	cosineschedule.New(sc, g, dtypes.Float32).LearningRate(s.LearningRate).MinLearningRate(s.FinalRate).
+		WarmUpSteps(s.WarmUp).PeriodSteps(s.Steps - s.WarmUp).Done()
+}
+
+func adam(s Settings) optimizer.Interface {
+	return optimizer.Adam().LearningRate(s.LearningRate).Betas(0.9, s.Beta2).Done()
 }
 
 // trainStep is one step of the optimizer, and its loss.
-func trainStep(t *train.Trainer, s Settings, in, out []int32) (float64, error) {
-	metrics, err := t.TrainStep(train.Batch{
-		Inputs: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(in, s.Batch, s.Model.Context)},
-		Labels: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(out, s.Batch, s.Model.Context)},
-	})
+func trainStep(t *train.Trainer, batch train.Batch) (float64, error) {
+	metrics, err := t.TrainStep(batch)
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,90 @@
+package discover_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/golens/golens/interp/ablate"
+	"github.com/golens/golens/interp/discover"
+	"github.com/golens/golens/interp/graph"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// Head importance is what ACDC's authors' experiment computes, against corrupted
+// prompts and against nothing.
+func TestHISPIsRecorded(t *testing.T) {
+	s, _ := recorded(t, "gpt2")
+	o := modeltest.OracleIn(t, "testdata/acdc", "auto_circuit.safetensors")
+	for name, a := range map[string]*ablate.Ablation{"corrupted": nil, "zero": {Value: ablate.Zero}} {
+		s.Ablation = a
+		scores, err := s.Nodes(discover.NodeScoring{Kind: discover.HeadInputs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := scores.HISP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := o["hisp."+name+".normalised"] // [layer, q k v mlp, head]
+		for i, node := range got.Axes()[0].Labels {
+			layer, k := i/13, i%13
+			if w := want.At(layer, k/4, k%4); math.Abs(got.At(i)-w) > 1e-4 {
+				t.Errorf("%s, %s: %.5f, recorded %.5f", name, node, got.At(i), w)
+			}
+		}
+	}
+}
+
+// A node's score is the sum of its coordinates', and that of the embedding, heads and
+// MLPs is that of all their edges: both are the same gradient. The steps are those of
+// edges.
+func TestNodesAreTheirEdges(t *testing.T) {
+	s, _ := recorded(t, "llama_gqa")
+	for _, m := range []discover.Method{discover.EAP, discover.InputsIG, discover.CleanCorrupted, discover.RelP} {
+		edges, err := s.Scores(discover.Scoring{Method: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes, err := s.Nodes(discover.NodeScoring{Scoring: discover.Scoring{Method: m}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wide, err := s.Nodes(discover.NodeScoring{Scoring: discover.Scoring{Method: m}, Kind: discover.Coordinates})
+		if err != nil {
+			t.Fatal(err)
+		}
+		top, _ := nodes.Max()
+		for u, p := range edges.Graph.Senders {
+			sum := 0.0
+			for v := range edges.Graph.Receivers {
+				if edges.Graph.Has(u, v) {
+					sum += edges.At(u, v)
+				}
+			}
+			if math.Abs(sum-nodes.At(u)) > 1e-4*max(top, 1) {
+				t.Errorf("%s of %s: %.5f, of its edges %.5f", m, p, nodes.At(u), sum)
+			}
+			if all := wide.Sum("d_model").At(u); math.Abs(all-nodes.At(u)) > 1e-4*max(top, 1) {
+				t.Errorf("%s of %s: %.5f, of its coordinates %.5f", m, p, nodes.At(u), all)
+			}
+		}
+		best, err := nodes.Best(3)
+		if err != nil || len(best) != 3 {
+			t.Errorf("%v, %v", best, err)
+		}
+	}
+	neurons, err := s.Nodes(discover.NodeScoring{Kind: discover.Neurons})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes, _ := s.Nodes(discover.NodeScoring{})
+	for l := range s.Model.Config().Layers {
+		u, _ := graph.Of(s.Model.Config()).Sender(graph.MLP(l))
+		if sum := neurons.Sum("neuron").At(l); math.Abs(sum-nodes.At(u)) > 1e-4 { // a bias is the same in both runs
+			t.Errorf("neurons of layer %d: %.5f, the MLP %.5f", l, sum, nodes.At(u))
+		}
+	}
+	if _, err := nodes.HISP(); err == nil {
+		t.Error("HISP of outputs")
+	}
+}
