@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/interp/lens"
@@ -11,6 +14,7 @@ import (
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
+	"github.com/golens/golens/model/weights"
 )
 
 // recordedLens is what tuned-lens' own program made on a tiny model.
@@ -231,6 +235,24 @@ func TestJacobianOfLinearNet(t *testing.T) {
 	if got.Prompts != 2 {
 		t.Errorf("%d prompts", got.Prompts)
 	}
+	path := filepath.Join(t.TempDir(), "j.safetensors")
+	if err := got.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	again, err := lens.OpenJacobian(path, layers)
+	if err != nil || again.Prompts != 2 || modeltest.MaxDiff(again.J[1], got.J[1]) != 0 {
+		t.Errorf("%v, %v", again, err)
+	}
+	pt := filepath.Join(t.TempDir(), "j.pt")
+	if err := weights.WriteTorch(pt, []weights.Tensor{{Name: "J.1", Shape: got.J[1].Shape(), Values: got.J[1].Values()}}); err != nil {
+		t.Fatal(err)
+	}
+	if some, err := lens.OpenJacobian(pt, layers); err != nil || some.J[0] != nil || modeltest.MaxDiff(some.J[1], got.J[1]) != 0 {
+		t.Errorf("%v, %v", some, err)
+	}
+	if _, err := lens.OpenJacobian(pt, 1); err == nil || !strings.Contains(err.Error(), "no block of a model of 1 layers") {
+		t.Errorf("%v", err)
+	}
 }
 
 // After a swap each of two tokens is read with the other's strength.
@@ -284,5 +306,40 @@ func TestSwap(t *testing.T) {
 	before, after := read(rows.Request()), read(rows.Edit(swap))
 	if math.Abs(before[0]-after[1]) > 1e-4 || math.Abs(before[1]-after[0]) > 1e-4 || math.Abs(before[0]-before[1]) < 1e-3 {
 		t.Errorf("%v became %v", before, after)
+	}
+}
+
+// What tuned-lens' own program saved is opened, from its .pt and as safetensors, and what
+// is saved here is the same.
+func TestTunedLensFiles(t *testing.T) {
+	m, want, start, rows := recordedLens(t, "gpt2")
+	dir := t.TempDir()
+	start.Model = "tiny-gpt2"
+	if err := start.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, without := range []string{"none", "params.safetensors"} {
+		os.Remove(filepath.Join(dir, without))
+		got, err := lens.OpenTuned(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kl, err := lens.Divergence(m, got, rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := want["tuned_lens.kl.0"].Scalar(); got.Model != "tiny-gpt2" || math.Abs(kl.At(0)-w) > 1e-5 {
+			t.Errorf("%s: KL %g, want %g", got.Model, kl.At(0), w)
+		}
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil || !strings.Contains(string(raw), `"base_model_name_or_path":"tiny-gpt2","d_model":32,"num_hidden_layers":3,"bias":true,`) {
+		t.Errorf("%s, %v", raw, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"lens_type":"other"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lens.OpenTuned(dir); err == nil || !strings.Contains(err.Error(), `type "other"`) {
+		t.Errorf("%v", err)
 	}
 }

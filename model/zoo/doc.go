@@ -11,6 +11,12 @@
 //	            standard library, with checkpoints across its phase change
 //	ioi-4l      four layers of attention, trained on made-up sentences to do
 //	            indirect object identification
+//	ioi-plain-1 to ioi-plain-3, ioi-dropout-1 to ioi-dropout-3
+//	            the same task, smaller, without dropout and with it, three seeds each
+//	syntax-3l, syntax-3l-suppressed, syntax-3l-promoted
+//	            masked models of a grammar, with checkpoints, trained as they are and
+//	            with attention between syntactic neighbours suppressed or promoted;
+//	            beside the first its treebank and minimal pairs
 //
 // Each has a MODEL_CARD.md beside its weights in files/, and a command that
 // makes it again:
