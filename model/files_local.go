@@ -8,9 +8,9 @@ import (
 	"github.com/golens/golens/model/hub"
 )
 
-func init() { executes("files", (*local).bringFiles) }
+func init() { executes("files", (*local).repositoryFiles) }
 
-func (l *local) bringFiles(ctx context.Context, f Files, _ string) (string, error) {
+func (l *local) repositoryFiles(ctx context.Context, f Files, _ string) (string, error) {
 	if err := f.check(l.config); err != nil {
 		return "", err
 	}
