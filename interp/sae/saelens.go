@@ -160,14 +160,14 @@ func (d *Dictionary) fill(t tensors) error {
 		return err
 	}
 	if !slices.Equal(enc.shape, []int{d.In, d.Features}) {
-		return fmt.Errorf("W_enc is %v, the configuration has %d features of width %d", enc.shape, d.Features, d.In)
+		return fmt.Errorf("tensor W_enc is %v, the configuration has %d features of width %d", enc.shape, d.Features, d.In)
 	}
 	dec, err := t.need("W_dec")
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(dec.shape, []int{d.Features, d.Out}) {
-		return fmt.Errorf("W_dec is %v, the configuration has %d features for width %d", dec.shape, d.Features, d.Out)
+		return fmt.Errorf("tensor W_dec is %v, the configuration has %d features for width %d", dec.shape, d.Features, d.Out)
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func acrossFrom(path string, l, layers int, c setConfig) (*Dictionary, error) {
 		return nil, err
 	}
 	if len(enc.shape) != 2 || !slices.Equal(dec.shape, []int{enc.shape[0], layers - l, enc.shape[1]}) {
-		return nil, fmt.Errorf("W_enc_%d is %v and W_dec_%d is %v, of %d layers", l, enc.shape, l, dec.shape, layers)
+		return nil, fmt.Errorf("tensor W_enc_%d is %v and W_dec_%d is %v, of %d layers", l, enc.shape, l, dec.shape, layers)
 	}
 	d := &Dictionary{Coder: &dictionary.Coder{Kind: dictionary.Standard, In: enc.shape[1], Features: enc.shape[0], Out: (layers - l) * enc.shape[1]},
 		Layers: layers - l, Model: c.Model, BOS: true}
