@@ -162,7 +162,7 @@ func (t *tracer) base() error {
 	for l, d := range t.set {
 		r = r.Edit(d.Watch()).Capture(d.Point(), d.Read, hook.MLPOut(l))
 	}
-	r = r.Capture(hook.Embed(), hook.Logits().At(-1))
+	r = r.Capture(hook.Embed(), hook.Logits().At(-1), t.final().At(-1))
 	if c.Has(hook.PosEmbed().ID) {
 		r = r.Capture(hook.PosEmbed())
 	}
@@ -332,8 +332,8 @@ func (t *tracer) targets() error {
 	return nil
 }
 
-// a target is a functional of an activation at a position.
-type target struct {
+// a functional of an activation at a position, which a target reads.
+type functional struct {
 	key    int // in rows
 	at     hook.Point
 	pos    int
@@ -344,28 +344,12 @@ type target struct {
 
 // follow computes rows: of the logits, then of features by influence.
 func (t *tracer) follow() error {
-	u, err := t.m.Product(model.WU().Of(tokensOf(t.logits)...))
-	if err != nil {
-		return err
-	}
-	mean, err := t.m.Product(model.WU().Average())
-	if err != nil {
-		return err
-	}
-	var now []target
-	final := t.final()
-	last := len(t.tokens) - 1
-	readLast, err := t.m.RunContext(t.ctx, model.Request{Rows: [][]int32{t.tokens}}.Capture(final.At(-1)))
-	if err != nil {
-		return err
-	}
+	var now []functional
 	for k := range t.logits {
-		x := target{key: -1 - k, at: final, pos: last, coeffs: make([]float32, t.d)}
-		for i := range x.coeffs {
-			x.coeffs[i] = u.Values()[i*len(t.logits)+k] - mean.Values()[i]
+		x, err := t.logitTarget(k)
+		if err != nil {
+			return err
 		}
-		x.is = inner(x.coeffs, readLast.At(final.At(-1)).Values())
-		x.bias = inner(x.coeffs, t.zero.At(final.At(-1)).Values())
 		now = append(now, x)
 	}
 	if err := t.compute(now); err != nil {
@@ -389,13 +373,6 @@ func (t *tracer) follow() error {
 	return nil
 }
 
-func tokensOf(nodes []Node) (ids []int32) {
-	for _, n := range nodes {
-		ids = append(ids, n.Token)
-	}
-	return ids
-}
-
 func inner(a, b []float32) (s float64) {
 	for i, v := range a {
 		s += float64(v) * float64(b[i])
@@ -403,11 +380,30 @@ func inner(a, b []float32) (s float64) {
 	return s
 }
 
+// logitTarget is a column of the unembedding, less the mean of all.
+func (t *tracer) logitTarget(k int) (functional, error) {
+	u, err := t.m.Product(model.WU().Of(t.logits[k].Token))
+	if err != nil {
+		return functional{}, err
+	}
+	mean, err := t.m.Product(model.WU().Average())
+	if err != nil {
+		return functional{}, err
+	}
+	x := functional{key: -1 - k, at: t.final(), pos: len(t.tokens) - 1, coeffs: make([]float32, t.d)}
+	for i := range x.coeffs {
+		x.coeffs[i] = u.Values()[i] - mean.Values()[i]
+	}
+	x.is = inner(x.coeffs, t.read.At(t.final().At(-1)).Values())
+	x.bias = inner(x.coeffs, t.zero.At(t.final().At(-1)).Values())
+	return x, nil
+}
+
 // featureTarget is a feature's encoder.
-func (t *tracer) featureTarget(i int) target {
+func (t *tracer) featureTarget(i int) functional {
 	n := t.features[i]
 	d := t.set[n.Layer]
-	x := target{key: i, at: d.Read, pos: n.Pos, coeffs: make([]float32, d.In)}
+	x := functional{key: i, at: d.Read, pos: n.Pos, coeffs: make([]float32, d.In)}
 	for k := range x.coeffs {
 		x.coeffs[k] = d.WEnc[k*d.Features+n.Feature]
 	}
@@ -451,8 +447,8 @@ func (t *tracer) matrix() (rows [][]Edge, p []float64) {
 }
 
 // compute runs targets, those of one activation together.
-func (t *tracer) compute(all []target) error {
-	slices.SortStableFunc(all, func(a, b target) int {
+func (t *tracer) compute(all []functional) error {
+	slices.SortStableFunc(all, func(a, b functional) int {
 		return cmp.Or(cmp.Compare(a.at.Layer, b.at.Layer), cmp.Compare(a.at.Kind, b.at.Kind))
 	})
 	for len(all) > 0 {
@@ -473,7 +469,7 @@ func (t *tracer) compute(all []target) error {
 
 // batch takes the gradients of targets of one activation, a row of the prompt for
 // each, and reads the sources.
-func (t *tracer) batch(all []target) error {
+func (t *tracer) batch(all []functional) error {
 	n, T := len(all), len(t.tokens)
 	at := all[0].at
 	var positions []int
@@ -561,7 +557,7 @@ func (t *tracer) place(g []float32, dense [][]float32, l, pos int) {
 }
 
 // keep makes a row sparse, and checks that it adds up.
-func (t *tracer) keep(dense []float32, x target, extra float64) row {
+func (t *tracer) keep(dense []float32, x functional, extra float64) row {
 	r := row{bias: x.bias + extra, is: x.is}
 	sum, size := r.bias, math.Abs(x.bias)+math.Abs(extra)
 	whole := 0.0
