@@ -219,6 +219,9 @@ func (t Tally) job(c config.Config) (job plan.Job, err error) {
 		if p := reducer.Point; len(p.Pos.Rows) > 1 {
 			return job, fmt.Errorf("tally: %s: positions of its own for each row; select the same in all", reducer)
 		}
+		if reducer.Kind == tally.Grams && c.Vocab > tally.MaxGramToken {
+			return job, fmt.Errorf("tally: %s: a vocabulary of %d; %d can be counted", reducer, c.Vocab, tally.MaxGramToken)
+		}
 		if reducer.By == tally.ByLabel && t.Labels == nil {
 			return job, fmt.Errorf("tally: %s: the rows have no labels", reducer)
 		}
