@@ -318,5 +318,4 @@ func (s *source) decode(ids []int32) (string, []string, error) {
 	return s.tokens.Decode(ids), labels, nil
 }
 
-var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, or vocab.txt); give token ids. " +
-	"From SentencePiece's tokenizer.model alone, AutoTokenizer's save_pretrained in Python makes a tokenizer.json")
+var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, vocab.txt, or tokenizer.model); give token ids")
