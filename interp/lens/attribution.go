@@ -50,19 +50,10 @@ func Attribution(m *model.Model, prompts model.Prompts, metric model.Metric) (*A
 }
 
 func attribution(m *model.Model, prompts model.Prompts, metric model.Metric) (*Attributed, error) {
-	if metric.Kind != model.KindLogit && metric.Kind != model.KindLogitDiff {
-		return nil, fmt.Errorf("%s is not linear in the logits; use model.Logit or model.LogitDiff", metric.Kind)
-	}
 	c := m.Config()
-	if c.NormAt == config.NormOnSum || c.EmbedNorm || c.Encoder {
-		return nil, fmt.Errorf("this model (%s) norms its residual stream after each sum, so that no component's output reaches the logits as it was written; change the output instead (package patch)", c.Family)
-	}
-	at := metric.At
-	if at.All() {
-		at = hook.Positions{Rows: [][]int{{-1}}}
-	}
-	if slices.ContainsFunc(at.Rows, func(row []int) bool { return len(row) != 1 }) {
-		return nil, fmt.Errorf("the metric must be read at one position per row")
+	at, err := direction(c, metric)
+	if err != nil {
+		return nil, err
 	}
 	request := prompts.Metric(metric)
 	for _, p := range writers(c) {
@@ -106,6 +97,23 @@ func attribution(m *model.Model, prompts model.Prompts, metric model.Metric) (*A
 		raw += float64(v)
 	}
 	return &Attributed{Result: result, Heads: headsOf(m, result, title), Bias: bias, Metric: run.Metric(), Raw: raw}, nil
+}
+
+// direction checks that a metric is one of the final residual stream, at one position
+// of each row, and gives that.
+func direction(c config.Config, metric model.Metric) (hook.Positions, error) {
+	at := metric.At
+	switch {
+	case metric.Kind != model.KindLogit && metric.Kind != model.KindLogitDiff:
+		return at, fmt.Errorf("%s is not linear in the logits; use model.Logit or model.LogitDiff", metric.Kind)
+	case c.NormAt == config.NormOnSum || c.EmbedNorm || c.Encoder:
+		return at, fmt.Errorf("this model (%s) norms its residual stream after each sum, so that no component's output reaches the logits as it was written; change the output instead (package patch)", c.Family)
+	case at.All():
+		at = hook.Positions{Rows: [][]int{{-1}}}
+	case slices.ContainsFunc(at.Rows, func(row []int) bool { return len(row) != 1 }):
+		return at, fmt.Errorf("the metric must be read at one position per row")
+	}
+	return at, nil
 }
 
 // writers are the points whose values add up to the final residual stream, and
