@@ -34,7 +34,7 @@ func TestNames(t *testing.T) {
 	if !slices.IsSorted(got) {
 		t.Errorf("zoo.Names() = %q are not sorted", got)
 	}
-	for _, want := range []string{"equality", "godoc-2l", "induction", "ioi-4l", "ioi-dropout-1", "ioi-plain-1", "ioi-planted", "syntax-3l", "syntax-3l-promoted", "syntax-3l-suppressed"} {
+	for _, want := range []string{"bilingual-3l", "equality", "godoc-2l", "induction", "ioi-4l", "ioi-dropout-1", "ioi-plain-1", "ioi-planted", "syntax-3l", "syntax-3l-promoted", "syntax-3l-suppressed"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("zoo.Names() = %q, without %q", got, want)
 		}
