@@ -74,8 +74,8 @@
 //
 // # Memory
 //
-// With [WeightsEnv] set to "published" the matrices of blocks stay as they lie on
-// disk, quantised blocks of GGUF included, and a block's become float32 while it
+// The matrices of blocks of a GGUF file, and of others with [WeightsEnv] set to
+// "published", stay as they lie on disk, and a block's become float32 while it
 // runs; the numbers are the same. [Model.ExplainRun] says how much is float32.
 //
 // # Generation
