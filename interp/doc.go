@@ -8,6 +8,7 @@
 //	lens     what does the residual stream say about the answer so far, and
 //	         which component said it?
 //	steer    which directions of an activation hold something, and what do they do?
+//	probe    what can be read off an activation, and who made it up?
 //	causal   does a small causal model say what the transformer computes?
 //	ablate   what takes the place of a part that is taken away?
 //	patch    what breaks when a part is changed?

@@ -17,9 +17,18 @@ type Factor struct {
 	Heads     []int   // of attention weights, side by side; nil means all
 	Tokens    []int32 // of W_E, W_U or W_pos; nil means all
 	Mean      bool    // the mean over all tokens in place of each
-	Normed    bool    // of W_O: times the weight of the norm behind the attention
+	Neurons   []int   // of W_in, W_gate and W_out; nil means all
+	Normed    bool    // of W_O and W_out: times the weight of the norm behind the attention or the MLP
+	Folded    bool    // of what reads the residual stream: with the norm before it
 	Transpose bool
+
+	// Values are rows that are given, in place of a weight of the model's; all are
+	// of one length.
+	Values [][]float32 `json:",omitempty"`
 }
+
+// Given is a matrix whose rows are given, such as the directions of a dictionary.
+func Given(rows ...[]float32) Factor { return Factor{Name: "given", Values: rows} }
 
 func block(layer int, local string) Factor {
 	return Factor{Name: fmt.Sprintf("blocks.%d.%s", layer, local)}
@@ -39,6 +48,10 @@ func WO(layer int) Factor { return block(layer, "attn.W_O") }
 
 // WIn is the first matrix of a block's MLP [d_model, d_mlp].
 func WIn(layer int) Factor { return block(layer, "mlp.W_in") }
+
+// WGate is the matrix of a block's gated MLP that the activation function takes
+// [d_model, d_mlp].
+func WGate(layer int) Factor { return block(layer, "mlp.W_gate") }
 
 // WOut is the second matrix of a block's MLP [d_mlp, d_model].
 func WOut(layer int) Factor { return block(layer, "mlp.W_out") }
@@ -63,10 +76,19 @@ func LN1Post(layer int) Factor { return block(layer, "ln1_post.w") }
 // LNFinal is the weight of the final norm [1, d_model], likewise.
 func LNFinal() Factor { return Factor{Name: "ln_final.w"} }
 
-// AfterNorm is W_O with the weight of the norm that stands behind the attention
-// multiplied in, in families that have one (Gemma 2 and 3, OLMo 2); in others it
-// is W_O. The norm's divisor, which depends on the input, is left out.
+// AfterNorm is W_O or W_out with the weight of the norm that stands behind the
+// attention or the MLP multiplied in, in families that have one (Gemma 2 and 3, OLMo
+// 2); in others it is the matrix. The norm's divisor, which depends on the input, is left out.
 func (f Factor) AfterNorm() Factor { f.Normed = true; return f }
+
+// Neuron is the part of neurons: WIn(1).Neuron(3) is [d_model, 1], WOut(1).Neuron(3)
+// [1, d_model].
+func (f Factor) Neuron(neurons ...int) Factor { f.Neurons = neurons; return f }
+
+// BehindNorm is a matrix that reads the residual stream with the norm before it folded
+// in: rows times the norm's weight, and for a LayerNorm, which takes the mean away,
+// columns that sum to 0. The norm's divisor, which depends on the input, is left out.
+func (f Factor) BehindNorm() Factor { f.Folded = true; return f }
 
 // Head is the part of heads, side by side: WQ(1).Head(3) is [d_model, d_head].
 // WK and WV have the heads of keys and values, which groups of query heads share.
@@ -88,8 +110,14 @@ func (f Factor) String() string {
 	if f.Heads != nil {
 		s += strings.ReplaceAll(fmt.Sprint(f.Heads), " ", ",")
 	}
+	if f.Neurons != nil {
+		s += strings.ReplaceAll(fmt.Sprint(f.Neurons), " ", ",")
+	}
 	if f.Normed {
 		s += "[normed]"
+	}
+	if f.Folded {
+		s += "[folded]"
 	}
 	switch {
 	case f.Mean:
@@ -134,6 +162,14 @@ func (p Products) check(config.Config) error {
 		for _, f := range chain {
 			if f.Tokens != nil && len(f.Tokens) == 0 {
 				return fmt.Errorf("product %s: no tokens are selected of %s", chain, f.Name)
+			}
+			if f.Neurons != nil && len(f.Neurons) == 0 {
+				return fmt.Errorf("product %s: no neurons are selected of %s", chain, f.Name)
+			}
+			for _, row := range f.Values {
+				if len(row) == 0 || len(row) != len(f.Values[0]) {
+					return fmt.Errorf("product %s: given rows of %d and %d values; all are as long as the first, and not empty", chain, len(f.Values[0]), len(row))
+				}
 			}
 			if f.Heads != nil && len(f.Heads) == 0 {
 				return fmt.Errorf("product %s: no heads are selected of %s", chain, f.Name)

@@ -105,6 +105,8 @@ func features(c config.Config) string {
 	add(c.Parallel, "parallel")
 	add(c.SharedNorm, "one norm")
 	add(c.Gated, "gated")
+	add(c.Experts > 0, "%d of %d experts", c.Chosen, c.Experts)
+	add(c.Mixed(), "%d of %d layers without", strings.Count(fmt.Sprint(c.DenseLayers), "true"), c.Layers)
 	all = append(all, c.Act)
 	add(c.AttnCap > 0 || c.LogitCap > 0, "soft caps")
 	add(c.EmbedScale != 0, "scaled embedding")
@@ -121,7 +123,7 @@ func lacking(t *testing.T, m *model.Model) string {
 	var names []string
 	for _, k := range hook.Kinds() {
 		p := hook.Point{ID: hook.ID{Kind: k}}
-		if !exists(m, p) {
+		if ofExperts := k.Axes()[len(k.Axes())-1] == "expert"; !ofExperts && !exists(m, p) {
 			names = append(names, strings.ReplaceAll(string(k), "hook_", ""))
 		}
 	}

@@ -38,8 +38,11 @@ type Fit struct {
 	Clip      float64 `json:",omitempty"` // bound of the norm of all gradients together; 0: none
 
 	Steps int
-	Batch int    `json:",omitempty"` // rows of a step, drawn; 0: all, every step
-	Seed  uint64 `json:",omitempty"` // of starts, batches and noise
+	Batch int `json:",omitempty"` // rows of a step, drawn; 0: all, every step
+	// Together is how many rows that follow each other are drawn as one, such as a text
+	// for every layer; 0 means 1. They divide the rows and the batch.
+	Together int    `json:",omitempty"`
+	Seed     uint64 `json:",omitempty"` // of starts, batches and noise
 
 	// Cache bounds the bytes of what lies below the formulas; 0 means 1 GiB. If all of
 	// it does not fit, it is computed again for each step.

@@ -148,10 +148,11 @@ func (b *below) compute(ctx context.Context, rows []int) ([]*belowRow, error) {
 		out[i] = &belowRow{}
 	}
 	for _, w := range b.wants {
-		r := w.of.pick(rows)
+		once, of := w.once(rows)
+		r := w.of.pick(once)
 		r.Metrics = nil
 		for _, p := range w.points {
-			p, _, _ := (picker{of: len(w.of.Rows), rows: rows}).point(p)
+			p, _, _ := (picker{of: len(w.of.Rows), rows: once}).point(p)
 			r.Captures = append(r.Captures, p)
 		}
 		r.Budget = 1 << 50 // it was seen whether there is room
@@ -164,12 +165,34 @@ func (b *below) compute(ctx context.Context, rows []int) ([]*belowRow, error) {
 			return nil, err
 		}
 		for p, point := range w.points {
-			for i := range rows {
-				(*out[i])[w.key(p)] = cutTo(res.Captures[p], i, b.dims(point, len(r.Rows[i])))
+			cut := make([][]float32, len(once))
+			for i := range once {
+				cut[i] = cutTo(res.Captures[p], i, b.dims(point, len(r.Rows[i])))
+			}
+			for i, k := range of {
+				(*out[i])[w.key(p)] = cut[k]
 			}
 		}
 	}
 	return out, nil
+}
+
+// once are rows that differ, and which of them each row is: pairs of a few inputs, or
+// a text for every layer, need what lies below it once. Edits, and positions that
+// differ by row, make all rows differ.
+func (w want) once(rows []int) (once, of []int) {
+	own := len(w.of.Edits) > 0 || slices.ContainsFunc(w.points, func(p hook.Point) bool { return len(p.Pos.Rows) > 1 })
+	for i, row := range rows {
+		k := i
+		if !own {
+			k = slices.IndexFunc(once, func(r int) bool { return slices.Equal(w.of.Rows[r], w.of.Rows[row]) })
+		}
+		if k < 0 || own {
+			k, once = len(once), append(once, row)
+		}
+		of = append(of, k)
+	}
+	return once, of
 }
 
 // cutTo is a row of an array [batch, ...], as long as dims on each axis.

@@ -99,6 +99,8 @@ func (t *fitting) numbers() error {
 		return errors.New("it has no steps")
 	case t.Batch < 0 || t.Batch > len(t.Base.Rows):
 		return fmt.Errorf("a batch of %d of %d rows", t.Batch, len(t.Base.Rows))
+	case t.Together < 0 || len(t.Base.Rows)%max(1, t.Together) != 0 || t.Batch%max(1, t.Together) != 0:
+		return fmt.Errorf("%d rows drawn together, of %d rows in batches of %d; they must divide both", t.Together, len(t.Base.Rows), t.Batch)
 	case o.Kind != "adam" && o.Kind != "sgd":
 		return fmt.Errorf("optimizer %q is not known; there are adam and sgd", o.Kind)
 	case !slices.Contains([]string{"", "constant", "linear", "cosine"}, o.Schedule):

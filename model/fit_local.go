@@ -209,7 +209,7 @@ func (s *steps) step(ctx context.Context) error {
 			return err
 		}
 	}
-	rows := fit.Batch(n, len(s.Base.Rows), s.Batch, s.Seed)
+	rows := fit.Batch(n, len(s.Base.Rows), s.Batch, max(1, s.Together), s.Seed)
 	terms, grads, err := s.losses(ctx, rows)
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	held := heldAs(p)
+	held := s.held(p)
 	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""})
 	if err != nil {
 		return nil, err
@@ -192,7 +192,7 @@ func (l *local) products(ctx context.Context, p Products, _ string) ([]*array.Ar
 	work := make([][]exec.Factor, len(p.Chains))
 	for i, chain := range p.Chains {
 		for _, f := range chain {
-			work[i] = append(work[i], exec.Factor{Name: f.Name, Heads: f.Heads, Tokens: f.Tokens, Mean: f.Mean, Normed: f.Normed, Transpose: f.Transpose})
+			work[i] = append(work[i], exec.Factor{Name: f.Name, Heads: f.Heads, Tokens: f.Tokens, Neurons: f.Neurons, Mean: f.Mean, Normed: f.Normed, Folded: f.Folded, Values: f.Values, Transpose: f.Transpose})
 		}
 	}
 	return l.engine.Products(ctx, work, defaultBudget)

@@ -65,10 +65,10 @@ func (l *local) save(ctx context.Context, s Save, _ string) (*Saved, error) {
 		return nil, err
 	}
 	for _, name := range tokenizerFiles {
-		if l.files == nil {
+		if l.inFolder == nil {
 			break
 		}
-		data, err := fs.ReadFile(l.files, name)
+		data, err := fs.ReadFile(l.inFolder, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -80,7 +80,7 @@ func (l *local) save(ctx context.Context, s Save, _ string) (*Saved, error) {
 		}
 		out.Files = append(out.Files, name)
 	}
-	if l.tokens != nil && l.files == nil {
+	if l.tokens != nil && l.inFolder == nil {
 		out.Warnings = append(out.Warnings, "the tokenizer is inside of a GGUF file and was not written; copy tokenizer.json of the published model into the folder")
 	}
 	if c.Family == "attn_only" {

@@ -31,8 +31,9 @@ type source struct {
 	noTokens    error                // why there is none
 	checkpoints []int
 	rawConfig   []byte // config.json
-	files       fs.FS  // of the folder, nil for a model that is one file
+	inFolder    fs.FS  // its files, nil for a model that is one file
 	hash        string
+	oneFile     bool // GGUF, whose weights mostly are quantised
 }
 
 const zooPrefix = "zoo:"
@@ -78,7 +79,7 @@ func readSource(s *source, files fs.FS, open func() (*weights.Store, error)) (*s
 	if err != nil {
 		return nil, fmt.Errorf("a model is a folder with config.json and weights: %w%s", err, s.shadowed())
 	}
-	s.rawConfig, s.files = raw, files
+	s.rawConfig, s.inFolder = raw, files
 	var family arch.Family
 	if s.config, family, err = arch.Parse(raw); err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func (s *source) readGGUF(path string) error {
 	if err != nil {
 		return err
 	}
-	s.store = f.Weights
+	s.store, s.oneFile = f.Weights, true
 	raw, architecture, err := f.Config()
 	s.rawConfig = raw
 	if err == nil {
@@ -318,5 +319,4 @@ func (s *source) decode(ids []int32) (string, []string, error) {
 	return s.tokens.Decode(ids), labels, nil
 }
 
-var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, or vocab.txt); give token ids. " +
-	"From SentencePiece's tokenizer.model alone, AutoTokenizer's save_pretrained in Python makes a tokenizer.json")
+var errNoTokenizer = errors.New("this model came without a tokenizer (tokenizer.json, vocab.json and merges.txt, vocab.txt, or tokenizer.model); give token ids")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
 	"github.com/golens/golens/model/tally"
 )
@@ -25,6 +26,9 @@ type Tally struct {
 	First  int64     `json:",omitempty"` // number of the first row in its corpus, which places count from
 
 	Reducers []tally.Reducer
+
+	// Edits are made as in a run; values that they label can be reduced.
+	Edits []hook.Edit `json:",omitempty"`
 
 	// Positions and Groups are how many groups reducers by position and by label
 	// have; 0 means as many as the rows need. States merge if they have equally many.
@@ -162,8 +166,14 @@ func (t Tally) Bytes(c config.Config) int64 {
 
 // units is how many units a reducer has.
 func (t Tally) units(c config.Config, r tally.Reducer) int {
+	shape := []int{1, 1}
+	if r.Point.Value == "" {
+		shape = c.Selected(r.Point, 1, 1)
+	} else if dims, err := c.LabelDims(r.Point, t.Edits); err == nil { // else the check says so
+		shape = config.SelectedOf(r.Point, dims, 1, 1)
+	}
 	n := 1
-	for _, d := range c.Selected(r.Point, 1, 1)[2:] {
+	for _, d := range shape[2:] {
 		n *= d
 	}
 	return n
@@ -201,13 +211,16 @@ func (t Tally) job(c config.Config) (job plan.Job, err error) {
 	if n := longest(t.Rows); t.Positions > 0 && n > t.Positions {
 		return job, fmt.Errorf("tally: a row of %d tokens, but %d positions are kept apart", n, t.Positions)
 	}
-	r := Request{Rows: t.Rows}
+	r := Request{Rows: t.Rows, Edits: t.Edits}
 	for _, reducer := range t.Reducers {
 		if err := reducer.Check(); err != nil {
 			return job, err
 		}
 		if p := reducer.Point; len(p.Pos.Rows) > 1 {
 			return job, fmt.Errorf("tally: %s: positions of its own for each row; select the same in all", reducer)
+		}
+		if reducer.Kind == tally.Grams && c.Vocab > tally.MaxGramToken {
+			return job, fmt.Errorf("tally: %s: a vocabulary of %d; %d can be counted", reducer, c.Vocab, tally.MaxGramToken)
 		}
 		if reducer.By == tally.ByLabel && t.Labels == nil {
 			return job, fmt.Errorf("tally: %s: the rows have no labels", reducer)

@@ -80,6 +80,12 @@ func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, 
 func (t Tally) groupsOf(r tally.Reducer, row int, tokens []int32, at []int) []int {
 	groups := make([]int, len(at))
 	for i, pos := range at {
+		if r.Kind == tally.Grams {
+			if groups[i] = -1; pos+1 >= r.N {
+				groups[i] = int(tally.Gram(tokens[pos+1-r.N : pos+1]...))
+			}
+			continue
+		}
 		switch r.By {
 		case tally.ByPosition:
 			groups[i] = pos

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Graph is what Circuit draws: nodes in layers and links between them.
+// Graph is what Circuit draws: nodes in layers and links between them. A graph that
+// names its layers itself has a method LayerName(layer int) string.
 type Graph interface {
 	Title() string
 	// Len is the number of nodes.
@@ -73,7 +74,8 @@ type network struct {
 	columns     []string // those that nodes stand in, from left to right
 	rows        []int    // layers that have nodes, from the bottom
 	room        []float64
-	most        float64 // the size of the largest effect
+	most        float64                // the size of the largest effect
+	named       func(layer int) string // by the graph, nil if it does not
 }
 
 type vertex struct {
@@ -108,6 +110,9 @@ func readGraph(g Graph) (*network, error) {
 		return nil, fmt.Errorf("%d nodes and %d links: at most %d and %d are drawn; keep the largest effects", count, links, maxNodes, maxLinks)
 	}
 	n := &network{title: cleanTo(g.Title(), maxTitle), unit: clean(g.EffectUnit())}
+	if names, ok := g.(interface{ LayerName(layer int) string }); ok {
+		n.named = names.LayerName
+	}
 	for _, c := range g.Columns() {
 		n.columns = append(n.columns, clean(c))
 	}

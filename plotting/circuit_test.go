@@ -2,6 +2,7 @@ package plotting
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -101,5 +102,16 @@ func TestGraphLayout(t *testing.T) {
 	again.place()
 	if before != again.unclear() {
 		t.Error("the same graph is laid out in two ways")
+	}
+}
+
+// A graph may name its layers.
+type namedLayers struct{ fakeGraph }
+
+func (namedLayers) LayerName(layer int) string { return fmt.Sprintf("row %d", layer) }
+
+func TestGraphsNameTheirLayers(t *testing.T) {
+	if f := Circuit(namedLayers{smallCircuit()}); f.Err() != nil || !strings.Contains(f.Text(), "row 1") || strings.Contains(f.Text(), "layer 1") {
+		t.Errorf("%v\n%s", f.Err(), f.Text())
 	}
 }

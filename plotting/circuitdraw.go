@@ -130,6 +130,9 @@ func (b *board) fit(o options, places, levels, right float64, entries int) {
 }
 
 func (n *network) layerName(layer int) string {
+	if n.named != nil {
+		return clean(n.named(layer))
+	}
 	if layer < 0 {
 		return ""
 	}

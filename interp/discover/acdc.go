@@ -121,6 +121,7 @@ func (s *Search) acdc(o ACDC) (*ACDCResult, error) {
 		}
 	}
 	a.worse = worseBy(a.metric)
+	o.Metric = a.metric
 	a.ACDCResult = &ACDCResult{Set: a.graph.All(), Options: o,
 		Method: fmt.Sprintf("ACDC, threshold %g of the %s, %d prompts, %s in place of what is cut", o.Threshold, a.metric, len(w.Clean.IDs), w.instead)}
 	values, err := a.run([]edge.Cut{a.Set.Cut("")})

@@ -1,11 +1,26 @@
 // Package discover finds circuits: the parts of a model that do a task.
 //
-//	c := nb.Must(discover.Trace(m, ioi.Task, discover.TraceOptions{}))
-//	nb.Show(plotting.Circuit(c))
-//	test := circuit.Test{Model: m, Task: ioi.Task}
-//	nb.Show(nb.Must(test.Faithfulness(c.Circuit)))
+//	s := &discover.Search{Model: m, Task: ioi.Task}
+//	scores := nb.Must(s.Scores(discover.Scoring{Method: discover.InputsIG}))
+//	nb.Show(nb.Must(s.Judge(scores, discover.Judgement{}))) // how good circuits of every size are
+//	nb.Show(nb.Must(s.Doubt(scores, discover.Doubt{})))     // and how far to trust one
+//	best := nb.Must(scores.Best(200, graph.Signed))
+//	nb.Show(plotting.Circuit(circuit.OfSet(best, scores.Array)))
 //
 // # Overview
+//
+// A [Search] is a task on a model. All of its methods find edges of one graph,
+// package graph's:
+//
+//	Scores  every edge by gradients (EAP, EAP-IG, RelP and others, see [Method]) or cut by itself
+//	ACDC    edge after edge is removed
+//	Masks   shares that are kept are learned (subnetwork probing, edge pruning, UGS, MAttr)
+//	Nodes   the same gradients for heads, MLPs, coordinates and neurons; HISP
+//	Spans   for edges at named positions, and across them inside heads (PEAP)
+//
+// [Search.Judge] runs circuits of growing size, [Search.Doubt] says how far to trust
+// one. [Flows] needs no task: it finds from where each state of the residual stream
+// came, and the routes along which it did.
 //
 // [Trace] goes back from the logits by path patching, for any task: first the heads
 // whose own path to the logits matters, then those that matter to them, and so on.
@@ -15,8 +30,20 @@
 //
 // # Conventions
 //
+// Scores of edges are changes of the metric, to first order or measured, when the
+// edge is cut: negative where it falls. Gradients are those of the mean over
+// prompts, without a further division by their number as in EAP-IG's program, and
+// scores of single prompts are kept.
+//
 // Effects of paths are in percent of the metric. In the map of a [Step] they are
 // changes, as Wang et al. print them: negative where the metric falls when the path
 // is patched. An edge's effect has the other sign: what the path does for the
 // metric.
+//
+// # Invariants
+//
+//   - Scores that have no gradient to stand on, prompts of unequal length and the like
+//     are refused before anything runs.
+//   - ACDC's batches change no edge: they are those of one removal after another.
+//   - What is drawn is drawn from a seed.
 package discover

@@ -134,25 +134,9 @@ func (s *Search) nodes(o NodeScoring) (*NodeScores, error) {
 	if err != nil {
 		return nil, err
 	}
-	if runs == nil {
-		runs = [][]hook.Edit{nil}
-	}
-	grads := map[hook.ID][]float32{}
-	for _, edits := range runs {
-		got, err := s.Model.Run(base.Edit(edits...).Grad(points...))
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range got.Grads {
-			sum := grads[g.Point.ID]
-			if sum == nil {
-				sum = make([]float32, len(g.Array.Values()))
-				grads[g.Point.ID] = sum
-			}
-			for i, v := range finite(g.Array.Values()) {
-				sum[i] += v / float32(len(runs))
-			}
-		}
+	grads, err := w.gradients(runs, points)
+	if err != nil {
+		return nil, err
 	}
 	clean, err := s.Model.Run(w.Clean.Capture(points...))
 	if err != nil {
@@ -165,6 +149,35 @@ func (s *Search) nodes(o NodeScoring) (*NodeScores, error) {
 		}
 	}
 	return w.scoreNodes(o, by.source, at, grads, clean, other)
+}
+
+// gradients are the means over runs of the gradients at some points, nil standing
+// for the clean run.
+func (s *search) gradients(runs [][]hook.Edit, points []hook.Point) (map[hook.ID][]float32, error) {
+	if runs == nil {
+		runs = [][]hook.Edit{nil}
+	}
+	grads := map[hook.ID][]float32{}
+	for _, edits := range runs {
+		got, err := s.Model.Run(s.base(s.Metric).Edit(edits...).Grad(points...))
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range got.Grads {
+			if err := g.Array.Err(); err != nil {
+				return nil, err
+			}
+			sum := grads[g.Point.ID]
+			if sum == nil {
+				sum = make([]float32, len(g.Array.Values()))
+				grads[g.Point.ID] = sum
+			}
+			for i, v := range finite(g.Array.Values()) {
+				sum[i] += v / float32(len(runs))
+			}
+		}
+	}
+	return grads, nil
 }
 
 // scoreNodes multiplies differences with gradients.

@@ -2,11 +2,15 @@ package discover_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/discover"
 	"github.com/golens/golens/interp/graph"
+	"github.com/golens/golens/interp/task"
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/modeltest"
 )
 
@@ -86,5 +90,52 @@ func TestNodesAreTheirEdges(t *testing.T) {
 	}
 	if _, err := nodes.HISP(); err == nil {
 		t.Error("HISP of outputs")
+	}
+}
+
+// So it is in every family. Where a norm stands behind heads, its scale is held fixed
+// for edges, and not for nodes.
+func TestEdgesAddUpInEveryFamily(t *testing.T) {
+	for name, dir := range modeltest.Families(t) {
+		m, err := model.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(m.Info().Backend, "xla") && name != "gptj" {
+			continue // whose graphs compile for minutes in all
+		}
+		s := &discover.Search{Model: m, WholeEmbedding: true, Task: task.Pairs{
+			Clean: m.Rows([][]int32{{1, 2, 3, 4, 5}, {6, 7, 8, 9}}), Corrupted: m.Rows([][]int32{{1, 20, 3, 40, 5}, {60, 7, 8, 90}}),
+			Metric: model.LogitDiff(model.IDs(3), model.IDs(7)),
+		}}
+		edges, err := s.Scores(discover.Scoring{})
+		if _, none := m.Edges(); none != nil {
+			if err == nil {
+				t.Errorf("%s has no edges, but scores", name)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes, err := s.Nodes(discover.NodeScoring{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		top, _ := nodes.Max()
+		for u, p := range edges.Graph.Senders {
+			if p.IsHead() && m.Config().NormAt != config.NormBefore {
+				continue
+			}
+			sum := 0.0
+			for v := range edges.Graph.Receivers {
+				if edges.Graph.Has(u, v) {
+					sum += edges.At(u, v)
+				}
+			}
+			if math.Abs(sum-nodes.At(u)) > 2e-4*max(top, 1) {
+				t.Errorf("%s, %s: %.5f, of its edges %.5f", name, p, nodes.At(u), sum)
+			}
+		}
 	}
 }

@@ -255,6 +255,14 @@ func (r *Routes) Columns() (names []string) {
 	return names
 }
 
+// LayerName is what stands beside the states of one height.
+func (r *Routes) LayerName(layer int) string {
+	if layer < 0 {
+		return "tokens"
+	}
+	return fmt.Sprintf("%s %d", []string{"attention", "MLP", "layer"}[layer%3], layer/3)
+}
+
 // Links is the number of edges.
 func (r *Routes) Links() int { return len(r.Edges) }
 

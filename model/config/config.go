@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Names of the choices that a Config makes.
@@ -93,6 +94,14 @@ type Config struct {
 	Local       []bool // which layers are local; nil for none
 	LocalRotary Rotary // of local layers, if it is another one (Dim > 0)
 
+	// Experts is how many MLPs a layer has side by side, of which a router chooses
+	// some at each position; 0 for one MLP. Their neurons follow each other in DMLP.
+	Experts     int
+	Chosen      int    // experts that are chosen at a position
+	DExpert     int    // neurons of an expert
+	SumToOne    bool   // the gates of the chosen experts are divided by their sum
+	DenseLayers []bool // which layers have one MLP all the same; nil for none
+
 	BOS *int // token that begins a sequence, nil if the model has none
 	EOS *int // token that ends a sequence, nil if the model has none
 
@@ -111,7 +120,24 @@ func (c Config) Params() int {
 	if c.Gated {
 		matrices = 3
 	}
-	return c.Layers*(attention+matrices*c.DModel*c.DMLP) + 2*c.Vocab*c.DModel
+	return c.Layers*(attention+matrices*c.DModel*c.DMLP+c.DModel*c.Experts) + 2*c.Vocab*c.DModel
+}
+
+// HasExperts tells whether a layer has a router and experts.
+func (c Config) HasExperts(layer int) bool {
+	return c.Experts > 0 && !(layer < len(c.DenseLayers) && c.DenseLayers[layer])
+}
+
+// Mixed tells whether some layers have experts and others one MLP.
+func (c Config) Mixed() bool { return c.Experts > 0 && slices.Contains(c.DenseLayers, true) }
+
+// ExpertNeurons are the neurons of an expert: coordinates of hook.MLPPost.
+func (c Config) ExpertNeurons(expert int) []int {
+	neurons := make([]int, c.DExpert)
+	for i := range neurons {
+		neurons[i] = expert*c.DExpert + i
+	}
+	return neurons
 }
 
 // IsLocal tells whether a layer's queries see a window of keys only.
@@ -147,6 +173,11 @@ func (c Config) Check() error {
 	}
 	if c.DMLP < 0 || c.DMLP > maxSize {
 		return fmt.Errorf("config: d_mlp is %d; it must lie between 0 and %d", c.DMLP, maxSize)
+	}
+	if c.Experts < 0 || c.Experts > maxSize || c.Experts > 0 &&
+		(c.Chosen < 1 || c.Chosen > c.Experts || c.DExpert < 1 || c.Experts*c.DExpert > c.DMLP || !c.Gated || c.DenseLayers != nil && len(c.DenseLayers) != c.Layers) {
+		return fmt.Errorf("config: %d of %d experts with %d neurons each, gated MLPs %t, dense layers given for %d of %d; at least one expert must be chosen, and no more than there are",
+			c.Chosen, c.Experts, c.DExpert, c.Gated, len(c.DenseLayers), c.Layers)
 	}
 	if c.Layers > maxLayers {
 		return fmt.Errorf("config: %d layers; there may be %d", c.Layers, maxLayers)
@@ -217,8 +248,11 @@ const maxSize = 1 << 20
 // String is one line: the family and the sizes.
 func (c Config) String() string {
 	mlp := fmt.Sprintf("%d neurons", c.DMLP)
-	if c.AttnOnly() {
+	switch {
+	case c.AttnOnly():
 		mlp = "attention only"
+	case c.Experts > 0:
+		mlp = fmt.Sprintf("%d of %d experts with %d neurons", c.Chosen, c.Experts, c.DExpert)
 	}
 	return fmt.Sprintf("%s: %d layers, %d heads, d_model %d, d_head %d, %s, vocabulary %d, context %d",
 		c.Family, c.Layers, c.Heads, c.DModel, c.DHead, mlp, c.Vocab, c.Context)

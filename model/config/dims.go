@@ -16,6 +16,9 @@ func (c Config) BlockKinds() []hook.Kind {
 // Has tells whether a model of this config has the hook point.
 func (c Config) Has(id hook.ID) bool {
 	inside := id.Layer >= 0 && (id.Kind.Global() && id.Layer == 0 || !id.Kind.Global() && id.Layer < c.Layers)
+	if len(id.Kind.Axes()) == 3 && id.Kind.Axes()[2] == "expert" && !c.HasExperts(id.Layer) {
+		return false
+	}
 	return inside && id.Kind.Valid() && c.hasKind(id.Kind)
 }
 
@@ -38,6 +41,8 @@ func (c Config) hasKind(k hook.Kind) bool {
 		return mlp && !c.Parallel
 	case hook.KindMLPIn, hook.KindPre, hook.KindPost, hook.KindMLPOut:
 		return mlp
+	case hook.KindRouter, hook.KindExpertWeights, hook.KindExpertGates:
+		return c.Experts > 0
 	case hook.KindPreLinear:
 		return c.Gated
 	case hook.KindPosEmbed:
@@ -71,6 +76,8 @@ func (c Config) Dims(k hook.Kind, n int) []int {
 			dims[i] = c.DHead
 		case "d_mlp":
 			dims[i] = c.DMLP
+		case "expert":
+			dims[i] = c.Experts
 		case "vocab":
 			dims[i] = c.Vocab
 		}

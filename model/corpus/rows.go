@@ -39,7 +39,24 @@ type Cut struct {
 	Left   int64    // tokens that fill no row
 	tokens *Tokens
 	rows   []row
+	given  []model.TallyRow // in memory, in place of rows of a file
 }
+
+// Given are rows of tokens that were made elsewhere, each with the index of its label.
+func Given(labels []string, rows []model.TallyRow) (*Cut, error) {
+	c := &Cut{Labels: labels, Of: make([]int, len(labels)), given: rows}
+	for i, row := range rows {
+		if len(row.Tokens) == 0 || row.Label < 0 || row.Label >= len(labels) {
+			return nil, fmt.Errorf("corpus: row %d has %d tokens and label %d; each has some, and one of %d labels", i, len(row.Tokens), row.Label, len(labels))
+		}
+		c.rows = append(c.rows, plain(i, row))
+		c.Of[row.Label]++
+	}
+	return c, nil
+}
+
+// plain is a row that is given.
+func plain(i int, r model.TallyRow) row { return row{doc: i, n: int64(len(r.Tokens)), label: r.Label} }
 
 // row is tokens from one place of the stream of a label on. at counts the tokens that
 // begin documents too.
@@ -169,6 +186,14 @@ func (c *Cut) All() iter.Seq2[model.TallyRow, error] { return c.From(0) }
 // From walks over the rows behind the first n, such as those that a tally has already.
 func (c *Cut) From(n int) iter.Seq2[model.TallyRow, error] {
 	return func(yield func(model.TallyRow, error) bool) {
+		if c.given != nil {
+			for _, row := range c.given[min(n, len(c.given)):] {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			return
+		}
 		f, err := os.Open(c.tokens.file)
 		if err != nil {
 			yield(model.TallyRow{}, fmt.Errorf("corpus: %w", err))
@@ -188,6 +213,9 @@ func (c *Cut) From(n int) iter.Seq2[model.TallyRow, error] {
 func (c *Cut) Row(i int) ([]int32, error) {
 	if i < 0 || i >= len(c.rows) {
 		return nil, fmt.Errorf("corpus: there is no row %d; there are %d", i, len(c.rows))
+	}
+	if c.given != nil {
+		return c.given[i].Tokens, nil
 	}
 	f, err := os.Open(c.tokens.file)
 	if err != nil {

@@ -76,6 +76,13 @@ func (c *Coder) FoldWhitening(mean, whiten, unwhiten []float32) (*Coder, error) 
 	if len(mean) != d || len(whiten) != d*d || len(unwhiten) != d*d {
 		return nil, fmt.Errorf("dictionary: %d means and matrices of %d and %d values whiten no width %d", len(mean), len(whiten), len(unwhiten), d)
 	}
+	if c.Kind == TopK && c.Rescale { // by the norms of the decoder as it is
+		folded, err := c.FoldNorms()
+		if err != nil {
+			return nil, err
+		}
+		c = folded
+	}
 	out := c.clone()
 	clear(out.WEnc)
 	Multiply(Operand{whiten, d, d, false}, Operand{c.WEnc, d, c.Features, false}, 1, out.WEnc)

@@ -143,8 +143,7 @@ func (b *batch) choose() error {
 
 // ofBatch keeps the K for each row that are the largest of the whole batch.
 func (b *batch) ofBatch(ranked func(r int) []float32) list {
-	var all list
-	all = gather(b.n, func(r int, take func(int, float32)) {
+	all := gather(b.n, func(r int, take func(int, float32)) {
 		for i, v := range ranked(r) {
 			if v > 0 {
 				take(i, v)

@@ -153,11 +153,6 @@ func (s Settings) check(in, out int) error {
 	return nil
 }
 
-// topK tells whether the choice is by the largest.
-func (s Settings) topK() bool {
-	return s.Method == LearnTopK || s.Method == LearnBatchTopK || s.Method == LearnMatryoshka
-}
-
 // rate is the learning rate at a step, from 0.
 func (s Settings) rate(step int) float64 {
 	r := s.Rate

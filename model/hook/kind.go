@@ -35,9 +35,13 @@ const (
 	KindLN1Post     Kind = "ln1_post.hook_scale" // of a norm on the attention's output
 	KindLN1PostNorm Kind = "ln1_post.hook_normalized"
 
-	KindMLPIn     Kind = "hook_mlp_in" // residual as the MLP reads it
-	KindLN2       Kind = "ln2.hook_scale"
-	KindLN2Norm   Kind = "ln2.hook_normalized"
+	KindMLPIn         Kind = "hook_mlp_in" // residual as the MLP reads it
+	KindLN2           Kind = "ln2.hook_scale"
+	KindLN2Norm       Kind = "ln2.hook_normalized"
+	KindRouter        Kind = "mlp.hook_router"         // what the router gives every expert
+	KindExpertWeights Kind = "mlp.hook_expert_weights" // the softmax of that, over all experts
+	KindExpertGates   Kind = "mlp.hook_expert_gates"   // what each expert's output is multiplied with; 0 for those not chosen
+
 	KindPre       Kind = "mlp.hook_pre"        // before the activation function
 	KindPreLinear Kind = "mlp.hook_pre_linear" // linear branch of a gated MLP
 	KindPost      Kind = "mlp.hook_post"       // neuron activations
@@ -70,6 +74,7 @@ var (
 	heads  = []string{Batch, Pos, Head, "d_head"}
 	square = []string{Batch, Head, Query, Key}
 	hidden = []string{Batch, Pos, "d_mlp"}
+	expert = []string{Batch, Pos, "expert"}
 	scale  = []string{Batch, Pos, "scale"} // of length 1
 )
 
@@ -90,6 +95,7 @@ var kinds = []struct {
 	{KindLN1Post, false, scale}, {KindLN1PostNorm, false, resid}, {KindAttnOut, false, resid},
 	{KindResidMid, false, resid}, {KindMLPIn, false, resid},
 	{KindLN2, false, scale}, {KindLN2Norm, false, resid},
+	{KindRouter, false, expert}, {KindExpertWeights, false, expert}, {KindExpertGates, false, expert},
 	{KindPre, false, hidden}, {KindPreLinear, false, hidden}, {KindPost, false, hidden},
 	{KindLN2Post, false, scale}, {KindLN2PostNorm, false, resid},
 	{KindMLPOut, false, resid}, {KindResidPost, false, resid},

@@ -95,13 +95,28 @@ func LN2Scale(layer int) Point { return at(KindLN2, layer) }
 // bias [batch, pos, d_model].
 func LN2Normalized(layer int) Point { return at(KindLN2Norm, layer) }
 
+// Router is what the router gives every expert, in layers that have experts
+// [batch, pos, expert].
+func Router(layer int) Point { return at(KindRouter, layer) }
+
+// ExpertWeights is the softmax of that over all experts, of which the largest are
+// chosen [batch, pos, expert].
+func ExpertWeights(layer int) Point { return at(KindExpertWeights, layer) }
+
+// ExpertGates is what each expert's output is multiplied with: 0 for experts that
+// are not chosen [batch, pos, expert]. An expert without its gate, by
+// ExpertGates(l).Coord(e).Zero(), says nothing, and nobody speaks in its place; with
+// Router(l).Coord(e) far below the others it is never chosen, and another one is.
+func ExpertGates(layer int) Point { return at(KindExpertGates, layer) }
+
 // MLPPre is the neurons before the activation function [batch, pos, d_mlp].
 func MLPPre(layer int) Point { return at(KindPre, layer) }
 
 // MLPPreLinear is the linear branch of a gated MLP [batch, pos, d_mlp].
 func MLPPreLinear(layer int) Point { return at(KindPreLinear, layer) }
 
-// MLPPost is the neurons' activations [batch, pos, d_mlp].
+// MLPPost is the neurons' activations [batch, pos, d_mlp]; those of experts one
+// expert after another, times the expert's gate.
 func MLPPost(layer int) Point { return at(KindPost, layer) }
 
 // LN2PostScale is the divisor of a norm on the MLP's output, in families that

@@ -87,7 +87,8 @@ func (s *session) describe(ctx context.Context, commit, name string) (e entry, e
 }
 
 func (s *session) address(commit, name string) string {
-	return fmt.Sprintf("%s/%s/resolve/%s/%s", s.Endpoint, s.ref.ID, commit, url.PathEscape(name))
+	folders := strings.ReplaceAll(url.PathEscape(name), "%2F", "/")
+	return fmt.Sprintf("%s/%s/resolve/%s/%s", s.Endpoint, s.ref.ID, commit, folders)
 }
 
 // etagPattern is what may become the name of a file.

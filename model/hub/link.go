@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -27,7 +28,8 @@ func (r repo) link(commit string, e entry, isNew bool) error {
 	if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) { // a link to a blob that is gone
 		return r.unwritable(err)
 	}
-	err := symlink(filepath.Join("..", "..", "blobs", e.etag), at)
+	up := strings.Repeat("../", strings.Count(e.name, "/"))
+	err := symlink(filepath.Join(filepath.FromSlash(up), "..", "..", "blobs", e.etag), at)
 	switch {
 	case err == nil, errors.Is(err, fs.ErrExist) && isFile(at): // somebody was faster
 		return nil

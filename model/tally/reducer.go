@@ -24,6 +24,10 @@ const (
 	Covariance Kind = "covariance"
 	// Top keeps the K largest values, with the row and the position where they stood.
 	Top Kind = "top"
+	// Grams counts by which N tokens, the position's last, a unit is above Threshold.
+	// A unit for which there are more than K of them is over, and its counts are
+	// dropped: what fires on anything is not counted by the million.
+	Grams Kind = "grams"
 )
 
 // A Group says by what a reducer keeps units apart.
@@ -47,7 +51,8 @@ type Reducer struct {
 	Low       float32 `json:",omitempty"` // of Histogram
 	High      float32 `json:",omitempty"`
 	Bins      int     `json:",omitempty"` // of Histogram, at least 1
-	K         int     `json:",omitempty"` // of Top, at least 1
+	K         int     `json:",omitempty"` // of Top and Grams, at least 1
+	N         int     `json:",omitempty"` // of Grams, 1 to 3
 }
 
 // String names the reducer.
@@ -88,8 +93,12 @@ func (r Reducer) Check() error {
 		if r.K < 1 {
 			return fail("the %d largest; at least one", r.K)
 		}
+	case Grams:
+		if r.By != All || r.K < 1 || r.N < 1 || r.N > 3 || r.Threshold != r.Threshold {
+			return fail("at most %d different ones of %d tokens, apart by %q; at least one, of 1 to 3 tokens, of everything together", r.K, r.N, r.By)
+		}
 	default:
-		return fail("nothing is kept; known are moments, above, histogram, covariance and top")
+		return fail("nothing is kept; known are moments, above, histogram, covariance, top and grams")
 	}
 	return nil
 }
@@ -106,8 +115,31 @@ func (r Reducer) Bytes(units, groups int) int64 {
 		return g*u*momentBytes + 8*g*u*u
 	case Top:
 		return g * u * int64(r.K) * 24
+	case Grams:
+		return u * int64(r.K) * 24 // of a map, at most
 	}
 	return g * u * momentBytes
+}
+
+// MaxGramToken bounds the ids of tokens that are counted by N of them.
+const MaxGramToken = 1 << 21
+
+// Gram is the key under which tokens are counted, the last one last.
+func Gram(tokens ...int32) int64 {
+	key := int64(0)
+	for _, id := range tokens {
+		key = key<<21 | int64(id)
+	}
+	return key
+}
+
+// TokensOf are the n tokens of a key.
+func TokensOf(key int64, n int) []int32 {
+	tokens := make([]int32, n)
+	for i := n - 1; i >= 0; i-- {
+		tokens[i], key = int32(key&(MaxGramToken-1)), key>>21
+	}
+	return tokens
 }
 
 const momentBytes = 8 + 4*8 + 2*4

@@ -20,12 +20,14 @@ type State struct {
 	// there. A covariance leaves out positions at which any unit has none.
 	Absent []int64 `json:",omitempty"`
 
-	Count    []int64   `json:",omitempty"` // values above the threshold [group, unit], or in the bins [group, unit, 2+bins]
-	Sum      []Sum     `json:",omitempty"` // [group, unit]
-	Squares  []Sum     `json:",omitempty"` // [group, unit]
-	Min, Max []float32 `json:",omitempty"` // [group, unit]; +Inf and -Inf where nothing was read
-	Products []float64 `json:",omitempty"` // sums of products [group, unit, unit]
-	Top      [][]Place `json:",omitempty"` // the largest values of each [group, unit], largest first
+	Count    []int64           `json:",omitempty"` // values above the threshold [group, unit], or in the bins [group, unit, 2+bins]
+	Sum      []Sum             `json:",omitempty"` // [group, unit]
+	Squares  []Sum             `json:",omitempty"` // [group, unit]
+	Min, Max []float32         `json:",omitempty"` // [group, unit]; +Inf and -Inf where nothing was read
+	Products []float64         `json:",omitempty"` // sums of products [group, unit, unit]
+	Grams    []map[int64]int64 `json:",omitempty"` // how often each unit was above the threshold, by the key of the last tokens [unit]
+	Over     []bool            `json:",omitempty"` // units whose counts by tokens were dropped
+	Top      [][]Place         `json:",omitempty"` // the largest values of each [group, unit], largest first
 }
 
 // A Place is a value and where it stood.
@@ -59,6 +61,8 @@ func (r Reducer) New(units, groups int) *State {
 		s.Count = make([]int64, n*(r.Bins+2))
 	case Top:
 		s.Top = make([][]Place, n)
+	case Grams:
+		s.Grams, s.Over = make([]map[int64]int64, n), make([]bool, n)
 	default:
 		s.Sum, s.Squares = make([]Sum, n), make([]Sum, n)
 		s.Min, s.Max = slices.Repeat([]float32{float32(math.Inf(1))}, n), slices.Repeat([]float32{float32(math.Inf(-1))}, n)
@@ -69,10 +73,18 @@ func (r Reducer) New(units, groups int) *State {
 	return s
 }
 
-// Add takes positions of a row [pos, unit], each into a group. at are their places in
-// the row.
+// Add takes positions of a row [pos, unit], each into a group; of Grams, each with the
+// key of its tokens in the group's place, below 0 where the row has too few before it.
+// at are their places in the row.
 func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []int) {
 	for i, group := range groups {
+		if r.Kind == Grams {
+			if group >= 0 {
+				s.Seen[0]++
+				r.addGram(s, int64(group), values[i*s.Units:][:s.Units])
+			}
+			continue
+		}
 		s.Seen[group]++
 		own := values[i*s.Units:][:s.Units]
 		if n := s.absent(group, own, r.Kind == Covariance); n > 0 && r.Kind == Covariance {
@@ -82,6 +94,26 @@ func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []i
 	}
 	if r.Kind == Covariance {
 		r.products(s, groups, values)
+	}
+}
+
+// addGram counts the units that are above the threshold at a position.
+func (r Reducer) addGram(s *State, key int64, values []float32) {
+	for i, v := range values {
+		if v > r.Threshold && !s.Over[i] {
+			s.count(i, key, 1, r.K)
+		}
+	}
+}
+
+// count counts a key of a unit, and drops the unit if it has more than k.
+func (s *State) count(i int, key, n int64, k int) {
+	if s.Grams[i] == nil {
+		s.Grams[i] = map[int64]int64{}
+	}
+	s.Grams[i][key] += n
+	if len(s.Grams[i]) > k {
+		s.Grams[i], s.Over[i] = nil, true
 	}
 }
 
@@ -209,7 +241,7 @@ func (r Reducer) Merge(s, other *State) error {
 	if s.Units != other.Units || s.Groups != other.Groups {
 		return fmt.Errorf("tally: %s: a state of %d units in %d groups does not merge with one of %d in %d", r, other.Units, other.Groups, s.Units, s.Groups)
 	}
-	if len(other.Count) != len(s.Count) || len(other.Top) != len(s.Top) || len(other.Sum) != len(s.Sum) || len(other.Products) != len(s.Products) {
+	if len(other.Grams) != len(s.Grams) || len(other.Count) != len(s.Count) || len(other.Top) != len(s.Top) || len(other.Sum) != len(s.Sum) || len(other.Products) != len(s.Products) {
 		return fmt.Errorf("tally: %s: the states are of different reducers", r)
 	}
 	s.NaN += other.NaN
@@ -236,6 +268,16 @@ func (r Reducer) Merge(s, other *State) error {
 	}
 	for i, v := range other.Products {
 		s.Products[i] += v
+	}
+	for i, counts := range other.Grams {
+		if other.Over[i] {
+			s.Grams[i], s.Over[i] = nil, true
+		}
+		for key, n := range counts {
+			if !s.Over[i] {
+				s.count(i, key, n, r.K)
+			}
+		}
 	}
 	for i, places := range other.Top {
 		for _, p := range places {

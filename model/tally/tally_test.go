@@ -21,6 +21,8 @@ func reducers() []tally.Reducer {
 		{Point: point, Kind: tally.Histogram, Low: -1, High: 1, Bins: 4, By: tally.ByPosition},
 		{Point: point, Kind: tally.Covariance},
 		{Point: point, Kind: tally.Top, K: 3, By: tally.ByLabel},
+		{Point: point, Kind: tally.Grams, N: 1, K: 4},
+		{Point: point, Kind: tally.Grams, N: 2, K: 3}, // all go over
 	}
 }
 
@@ -57,7 +59,7 @@ func TestAnyOrderGivesTheSame(t *testing.T) {
 		whole := take(hook.UpTo(rows), 1)
 		other := take(rng.Perm(rows), 7)
 		for name, s := range map[string][2]any{
-			"counts": {whole.Count, other.Count}, "seen": {whole.Seen, other.Seen}, "top": {whole.Top, other.Top},
+			"counts": {whole.Count, other.Count}, "seen": {whole.Seen, other.Seen}, "top": {whole.Top, other.Top}, "grams": {whole.Grams, other.Grams}, "over": {whole.Over, other.Over},
 			"min": {whole.Min, other.Min}, "max": {whole.Max, other.Max},
 		} {
 			if !reflect.DeepEqual(s[0], s[1]) {

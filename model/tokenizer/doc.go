@@ -5,7 +5,8 @@
 // # Overview
 //
 // [Open] reads a model folder's tokenizer.json (the Hugging Face format) or,
-// without one, GPT-2's vocab.json and merges.txt, or BERT's vocab.txt, with what
+// without one, GPT-2's vocab.json and merges.txt, BERT's vocab.txt, or the
+// tokenizer.model of SentencePiece's BPE, with what
 // tokenizer_config.json, special_tokens_map.json and added_tokens.json change, as
 // transformers 5.24 does it. [Parse] reads the bytes of a tokenizer.json,
 // [FromPieces] the vocabulary of a GGUF file. [Tokenizer.Encode] gives ids,
@@ -26,9 +27,9 @@
 //
 // # What is not read
 //
-// SentencePiece's own file, tokenizer.model: where it stands alone, Hugging
-// Face's AutoTokenizer makes a tokenizer.json of it (save_pretrained). In a
-// tokenizer.json: the normalizers Precompiled (T5, XLM-R) and Nmt; the model
+// A tokenizer.model that is no BPE, replaces characters or takes out spaces (T5,
+// XLM-R): where it stands alone, Hugging Face's AutoTokenizer makes a
+// tokenizer.json of it (save_pretrained). In a tokenizer.json: the normalizers Precompiled (T5, XLM-R) and Nmt; the model
 // WordLevel; BPE with affixes (GPT-1, CLIP) or dropout; a Split at another regular
 // expression than those of GPT-2, cl100k, Llama 3, Qwen 2, o200k and Tekken.
 //

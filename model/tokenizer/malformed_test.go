@@ -128,7 +128,7 @@ func TestOpen(t *testing.T) {
 	}{
 		{"gpt2", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("#version: 0.2\r\na b\r\n")}, "", false},
 		{"tokenizer.json first", fstest.MapFS{"vocab.json": vocabulary, "tokenizer.json": file("{}")}, "tokenizer.json: model: missing", false},
-		{"nothing", fstest.MapFS{}, "neither tokenizer.json, vocab.json nor vocab.txt", true},
+		{"nothing", fstest.MapFS{}, "neither tokenizer.json, vocab.json, vocab.txt nor tokenizer.model", true},
 		{"no merges", fstest.MapFS{"vocab.json": vocabulary}, "vocab.json needs merges.txt", true},
 		{"merge of three", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("a b c\n")}, `merges.txt: merges: entry "a b c"`, false},
 		{"merge unknown", fstest.MapFS{"vocab.json": vocabulary, "merges.txt": file("b a\n")}, `merges.txt: merges: entry 0, "b" with "a"`, false},

@@ -31,7 +31,8 @@ type Tokenizer struct {
 const maxFile = 256 << 20
 
 // Open reads the tokenizer in a model's folder: tokenizer.json or, where that
-// is absent, GPT-2's vocab.json and merges.txt or BERT's vocab.txt, with what
+// is absent, GPT-2's vocab.json and merges.txt, BERT's vocab.txt or SentencePiece's
+// tokenizer.model, with what
 // tokenizer_config.json, special_tokens_map.json and added_tokens.json say
 // besides. Where none is there, the error wraps [fs.ErrNotExist].
 func Open(fsys fs.FS) (*Tokenizer, error) {
@@ -46,7 +47,7 @@ func open(fsys fs.FS) (*Tokenizer, error) {
 	for _, kind := range []struct {
 		name string
 		open func(fs.FS, []byte, *settings) (*Tokenizer, error)
-	}{{"tokenizer.json", openJSON}, {"vocab.json", openVocabJSON}, {"vocab.txt", openVocabTxt}} {
+	}{{"tokenizer.json", openJSON}, {"vocab.json", openVocabJSON}, {"vocab.txt", openVocabTxt}, {"tokenizer.model", openSentencePiece}} {
 		data, err := readFile(fsys, kind.name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -60,7 +61,7 @@ func open(fsys fs.FS) (*Tokenizer, error) {
 		}
 		return kind.open(fsys, data, s)
 	}
-	return nil, fmt.Errorf("neither tokenizer.json, vocab.json nor vocab.txt is there: %w", fs.ErrNotExist)
+	return nil, fmt.Errorf("neither tokenizer.json, vocab.json, vocab.txt nor tokenizer.model is there: %w", fs.ErrNotExist)
 }
 
 func openJSON(_ fs.FS, data []byte, s *settings) (*Tokenizer, error) {

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Pieces are a vocabulary with what is known of each token, as GGUF files hold
-// it in place of a tokenizer.json.
+// Pieces are a vocabulary with what is known of each token, as GGUF files and
+// SentencePiece's tokenizer.model hold it in place of a tokenizer.json.
 type Pieces struct {
 	Model  string    // gpt2: byte-level BPE; llama: SentencePiece's BPE
 	Pre    string    // llama.cpp's name of the byte-level pre-tokenizer
@@ -63,14 +63,14 @@ func splitPre(pattern string) string {
 // FromPieces makes a tokenizer of a vocabulary. Without tokens, the error wraps
 // [fs.ErrNotExist].
 func FromPieces(p Pieces) (*Tokenizer, error) {
-	t, err := p.tokenizer()
+	t, err := p.tokenizer(new(settings))
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
 	return t, nil
 }
 
-func (p Pieces) tokenizer() (*Tokenizer, error) {
+func (p Pieces) tokenizer(set *settings) (*Tokenizer, error) {
 	if len(p.Tokens) == 0 {
 		return nil, fmt.Errorf("there are no tokens: %w", fs.ErrNotExist)
 	}
@@ -91,12 +91,13 @@ func (p Pieces) tokenizer() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	// SentencePiece looks for its users' tokens where spaces are marked already.
 	for id, text := range p.Tokens {
 		if kind := p.kind(id); text != "" && (kind == PieceControl || kind == PieceUser || kind == PieceUnknown) {
-			f.AddedTokens = append(f.AddedTokens, addedToken{ID: int64(id), Content: text, Special: kind != PieceUser})
+			f.AddedTokens = append(f.AddedTokens, addedToken{ID: int64(id), Content: text, Special: kind != PieceUser, Normalized: kind == PieceUser && p.Model == "llama"})
 		}
 	}
-	t, err := assemble(b.vocab, b, &f, new(settings))
+	t, err := assemble(b.vocab, b, &f, set)
 	if err != nil {
 		return nil, err
 	}

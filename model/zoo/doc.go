@@ -7,10 +7,18 @@
 //	            with one head of each of the seven classes and three decoys
 //	equality    a hand-made network with MLPs that does hierarchical equality;
 //	            equality-rotated is the same with its middle rotated
+//	bilingual-3l three layers of Llama's shape, trained on English and on Go: neurons
+//	            of a language, attention sinks, streaming
 //	godoc-2l    two layers of attention, trained on the comments of Go's
 //	            standard library, with checkpoints across its phase change
 //	ioi-4l      four layers of attention, trained on made-up sentences to do
 //	            indirect object identification
+//	ioi-plain-1 to ioi-plain-3, ioi-dropout-1 to ioi-dropout-3
+//	            the same task, smaller, without dropout and with it, three seeds each
+//	syntax-3l, syntax-3l-suppressed, syntax-3l-promoted
+//	            masked models of a grammar, with checkpoints, trained as they are and
+//	            with attention between syntactic neighbours suppressed or promoted;
+//	            beside the first its treebank and minimal pairs
 //
 // Each has a MODEL_CARD.md beside its weights in files/, and a command that
 // makes it again:

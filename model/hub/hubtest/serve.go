@@ -48,8 +48,7 @@ func (h *Hub) api(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(path, "api/resolve-cache/models/"):
 		kind = "file"
-		parts := strings.Split(strings.TrimPrefix(path, "api/resolve-cache/models/"), "/")
-		id, revision, name = strings.Join(parts[:len(parts)-2], "/"), parts[len(parts)-2], parts[len(parts)-1]
+		id, revision, name = split(strings.TrimPrefix(path, "api/resolve-cache/models/"))
 	case strings.HasPrefix(path, "api/models/") && strings.Contains(path, "/tree/"): // newer Python clients ask for it
 		kind = "tree"
 		id, revision, _ = strings.Cut(strings.TrimPrefix(path, "api/models/"), "/tree/")
@@ -131,6 +130,17 @@ func (h *Hub) api(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// split cuts ID/COMMIT/NAME, whose name may have folders.
+func split(path string) (id, commit, name string) {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if len(p) == 40 && i > 0 && i < len(parts)-1 {
+			return strings.Join(parts[:i], "/"), p, strings.Join(parts[i+1:], "/")
+		}
+	}
+	return path, "", ""
+}
+
 // Large tells whether the file is kept apart from the others, as git LFS does.
 func Large(name string) bool {
 	return strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".bin")
@@ -150,7 +160,6 @@ func (h *Hub) content(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
-	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	id, commit, name := strings.Join(parts[:len(parts)-2], "/"), parts[len(parts)-2], parts[len(parts)-1]
+	id, commit, name := split(strings.TrimPrefix(r.URL.Path, "/"))
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(h.models[id].commits[commit][name]))
 }

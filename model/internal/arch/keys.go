@@ -118,6 +118,14 @@ var effects = map[string]string{
 	"logit_scale":                     "logits are multiplied by this",
 	"clip_qkv":                        "bound of queries, keys and values",
 
+	"num_local_experts":     "experts of a layer",
+	"num_experts":           "experts of a layer",
+	"num_experts_per_tok":   "experts that are chosen at a position",
+	"moe_intermediate_size": "neurons of an expert",
+	"norm_topk_prob":        "gates of the chosen experts sum to one",
+	"decoder_sparse_step":   "only every so-manieth layer has experts",
+	"mlp_only_layers":       "layers without experts",
+
 	"is_decoder":          "an encoder that sees no later tokens",
 	"add_cross_attention": "attention to an encoder",
 	"is_encoder_decoder":  "an encoder and a decoder",

@@ -139,6 +139,8 @@ func (o decoder) load(c *config.Config, src Source) (Plan, error) {
 		}
 		part("attn.W_O", "attn.b_O", "self_attn.o_proj", q, d, 0, d)
 		switch {
+		case c.Experts > 0:
+			l.experts(c, i, from)
 		case l.has(from("mlp.gate_up_proj.weight")):
 			part("mlp.W_gate", "mlp.b_gate", "mlp.gate_up_proj", d, 2*c.DMLP, 0, c.DMLP)
 			part("mlp.W_in", "mlp.b_in", "mlp.gate_up_proj", d, 2*c.DMLP, c.DMLP, c.DMLP)

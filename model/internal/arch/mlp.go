@@ -27,6 +27,10 @@ func (b *builder) mlp(x, normed *Node, around Around) *Node {
 	default:
 		in = normed
 	}
+	var gates *Node
+	if b.Experts > 0 {
+		gates = b.gates(in)
+	}
 	up := affine(dense(in, b.w["mlp.W_in"]), nil, b.w["mlp.b_in"])
 	var post *Node
 	if b.Gated {
@@ -34,6 +38,9 @@ func (b *builder) mlp(x, normed *Node, around Around) *Node {
 		post = Mul(Activate(b.Act, gate), b.tap.At(hook.KindPreLinear, up))
 	} else {
 		post = Activate(b.Act, b.tap.At(hook.KindPre, up))
+	}
+	if gates != nil {
+		post = Mul(post, gates)
 	}
 	out := affine(dense(b.tap.At(hook.KindPost, post), b.w["mlp.W_out"]), nil, b.w["mlp.b_out"])
 	out = b.normOutput(out, "ln2", "ln2_post", [4]hook.Kind{hook.KindLN2, hook.KindLN2Norm, hook.KindLN2Post, hook.KindLN2PostNorm})

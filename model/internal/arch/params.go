@@ -140,6 +140,12 @@ func Shapes(c config.Config) map[string][]int {
 			set("mlp.W_gate", c.DModel, c.DMLP)
 			set("mlp.b_gate", c.DMLP)
 		}
+		if c.Experts > 0 {
+			set("mlp.W_router", c.DModel, c.Experts)
+		}
+		if c.Mixed() {
+			set("mlp.dense", 1) // 1 where there is one MLP, 0 where there are experts
+		}
 		set("mlp.W_in", c.DModel, c.DMLP)
 		set("mlp.b_in", c.DMLP)
 		set("mlp.W_out", c.DMLP, c.DModel)

@@ -28,6 +28,9 @@ func readers(c config.Config) []reader {
 			norm = "ln1"
 		}
 		all = append(all, reader{name(norm), name("mlp.W_in"), name("mlp.b_in")})
+		if c.Experts > 0 {
+			all = append(all, reader{norm: name(norm), weight: name("mlp.W_router")})
+		}
 		if c.Gated {
 			all = append(all, reader{name(norm), name("mlp.W_gate"), name("mlp.b_gate")})
 		}

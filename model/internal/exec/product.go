@@ -22,8 +22,11 @@ type Factor struct {
 	Heads     []int   // nil for all
 	Tokens    []int32 // nil for all
 	Mean      bool    // over all tokens
-	Normed    bool    // W_O times the weight of the norm behind the attention
+	Neurons   []int   // nil for all
+	Normed    bool    // W_O or W_out times the weight of the norm behind
+	Folded    bool    // times the weight of the norm before, and centred if that centres
 	Transpose bool
+	Values    [][]float32 // rows that are given
 }
 
 // operand is a matrix on the backend. flip says that its memory holds the
@@ -101,6 +104,9 @@ func (e *Engine) operand(f Factor) (operand, error) {
 	if strings.HasSuffix(f.Name, ".w") {
 		return e.normWeight(f)
 	}
+	if f.Values != nil {
+		return e.given(f)
+	}
 	t, release, err := e.use(f.Name)
 	if err != nil {
 		return operand{}, err
@@ -117,11 +123,16 @@ func (e *Engine) operand(f Factor) (operand, error) {
 	switch {
 	case f.Heads != nil:
 		o, err = e.headsOf(o, f)
+	case f.Neurons != nil:
+		o, err = e.neuronsOf(o, f)
 	case f.Mean || f.Tokens != nil:
 		o, err = e.rowsOf(o, f)
 	}
 	if err == nil && f.Normed {
 		o, err = e.afterNorm(o, f)
+	}
+	if err == nil && f.Folded {
+		o, err = e.fold(o, f)
 	}
 	if err == nil && !o.own && e.weights[f.Name] == nil { // its block may leave memory
 		var values []float32
@@ -149,7 +160,7 @@ func axesOf(name string) [2]string {
 		return [2]string{"d_model", "vocab"}
 	case "W_pos":
 		return [2]string{"pos", "d_model"}
-	case "W_in":
+	case "W_in", "W_gate":
 		return [2]string{"d_model", "d_mlp"}
 	case "W_out":
 		return [2]string{"d_mlp", "d_model"}
@@ -230,15 +241,20 @@ func (e *Engine) vector(name string, n int) ([]float32, error) {
 // weight of the norm behind the attention, if there is one.
 func (e *Engine) afterNorm(o operand, f Factor) (operand, error) {
 	block, ok := strings.CutSuffix(f.Name, "attn.W_O")
+	norm := "ln1"
 	if !ok {
-		return o, fmt.Errorf("product: no norm stands behind %s; one may stand behind W_O", f.Name)
+		block, ok = strings.CutSuffix(f.Name, "mlp.W_out")
+		norm = "ln2"
+	}
+	if !ok {
+		return o, fmt.Errorf("product: no norm stands behind %s; one may stand behind W_O and W_out", f.Name)
 	}
 	name := ""
 	switch e.Config.NormAt {
 	case config.NormAfter:
-		name = block + "ln1.w"
+		name = block + norm + ".w"
 	case config.NormSandwich:
-		name = block + "ln1_post.w"
+		name = block + norm + "_post.w"
 	default:
 		return o, nil
 	}
@@ -258,6 +274,105 @@ func (e *Engine) afterNorm(o operand, f Factor) (operand, error) {
 	}
 	o.own = true
 	o.t, err = e.tensor(values, o.rows, o.cols)
+	return o, err
+}
+
+// given is a matrix that is given.
+func (e *Engine) given(f Factor) (o operand, err error) {
+	o = operand{rows: len(f.Values), cols: len(f.Values[0]), axes: [2]string{"given", "d_model"}, own: true, flip: f.Transpose}
+	o.t, err = e.tensor(slices.Concat(f.Values...), o.rows, o.cols)
+	if f.Transpose {
+		o.rows, o.cols, o.axes = o.cols, o.rows, [2]string{"d_model", "given"}
+	}
+	return o, err
+}
+
+// neuronsOf cuts neurons out of a matrix of an MLP.
+func (e *Engine) neuronsOf(o operand, f Factor) (operand, error) {
+	out := strings.HasSuffix(f.Name, ".mlp.W_out")
+	for _, n := range f.Neurons {
+		if !strings.Contains(f.Name, ".mlp.W_") || n < 0 || n >= e.Config.DMLP {
+			return o, fmt.Errorf("product: %s has no neuron %d", f.Name, n)
+		}
+	}
+	var part []float32
+	err := tensors.ConstFlatData(o.t, func(w []float32) {
+		if out {
+			for _, n := range f.Neurons {
+				part = append(part, w[n*o.cols:][:o.cols]...)
+			}
+			return
+		}
+		for r := range o.rows {
+			for _, n := range f.Neurons {
+				part = append(part, w[r*o.cols+n])
+			}
+		}
+	})
+	if err != nil {
+		return o, err
+	}
+	if out {
+		o.rows = len(f.Neurons)
+	} else {
+		o.cols = len(f.Neurons)
+	}
+	o.own = true
+	o.t, err = e.tensor(part, o.rows, o.cols)
+	return o, err
+}
+
+// fold multiplies the rows of a matrix that reads the residual stream with the weight
+// of the norm before it, and takes the mean of each column away if the norm takes that
+// of the stream away.
+func (e *Engine) fold(o operand, f Factor) (operand, error) {
+	block, local, _ := strings.Cut(f.Name, "attn.")
+	name := block + "ln1.w"
+	switch {
+	case local == "W_Q" || local == "W_K" || local == "W_V":
+	case f.Name == "unembed.W_U":
+		name = "ln_final.w"
+	case strings.HasSuffix(f.Name, "mlp.W_in") || strings.HasSuffix(f.Name, "mlp.W_gate"):
+		block, _, _ = strings.Cut(f.Name, "mlp.")
+		if name = block + "ln2.w"; e.Config.SharedNorm {
+			name = block + "ln1.w"
+		}
+	default:
+		return o, fmt.Errorf("product: no norm stands before %s", f.Name)
+	}
+	if at := e.Config.NormAt; e.Config.Norm == config.NormNone || name != "ln_final.w" && (at == config.NormAfter || at == config.NormOnSum) {
+		return o, nil // it reads the stream as it is
+	}
+	weight, err := e.vector(name, o.rows)
+	if err != nil {
+		return o, err
+	}
+	w, err := tensors.CopyFlatData[float32](o.t)
+	if err != nil {
+		return o, err
+	}
+	byRow, byCol := o.cols, 1
+	if o.flip {
+		byRow, byCol = 1, o.rows
+	}
+	for c := range o.cols {
+		sum := 0.0
+		for r := range o.rows {
+			w[r*byRow+c*byCol] *= weight[r]
+			sum += float64(w[r*byRow+c*byCol])
+		}
+		if e.Config.Norm == config.NormLayer {
+			for r := range o.rows {
+				w[r*byRow+c*byCol] -= float32(sum / float64(o.rows))
+			}
+		}
+	}
+	dims := slices.Clone(o.t.Shape().Dimensions)
+	if o.own {
+		free(o.t)
+	}
+	o.own = true
+	o.t, err = e.tensor(w, dims...)
 	return o, err
 }
 

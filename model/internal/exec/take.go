@@ -64,7 +64,7 @@ func (c *chunk) takeRow(at hook.Point, x []float32, i int, l layout) {
 			continue
 		}
 		if c.reduce != nil {
-			c.reduceRow(k, r, x, dims, view)
+			c.reduceRow(k, r, x, dims, whole, like.Kind, view)
 			continue
 		}
 		p.Kind = like.Kind

@@ -2,8 +2,10 @@ package exec
 
 import (
 	"context"
+	"math"
 	"sync"
 
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/place"
 	"github.com/golens/golens/model/internal/plan"
 )
@@ -12,8 +14,13 @@ import (
 // which several goroutines call. Nothing is kept. Done is told of rows that have
 // ended; after an error some rows may have been reduced in part.
 func (e *Engine) Tally(ctx context.Context, job plan.Job, reduce func(i int, r plan.Row, values []float32)) error {
+	held, err := e.hold(job.Edits, nil)
+	if err != nil {
+		return err
+	}
+	defer held.release()
 	b := plan.NewPass(e.machine(), job)
-	w := &work{Engine: e, Batch: b, tokens: job.Tokens, captures: job.Captures, scratch: newScratch(e), reduce: reduce}
+	w := &work{Engine: e, Batch: b, tokens: job.Tokens, captures: job.Captures, scratch: newScratch(e), held: held, reduce: reduce}
 	defer w.scratch.close()
 	group := b.Pass()
 	var done sync.Mutex
@@ -30,18 +37,25 @@ func (e *Engine) Tally(ctx context.Context, job plan.Job, reduce func(i int, r p
 	})
 }
 
-// reduceRow gives what the i-th capture selects of a row to be reduced.
-func (c *chunk) reduceRow(i int, r plan.Row, x []float32, dims []int, view place.View) {
+// reduceRow gives what the i-th capture selects of a row to be reduced. It lies as an
+// activation of that kind does.
+func (c *chunk) reduceRow(i int, r plan.Row, x []float32, dims, whole []int, kind hook.Kind, view place.View) {
 	p, n := c.captures[i], c.Lens[r.Index]
-	sel, ok := place.Select(p, place.Row{Len: n}, dims, c.Config.Dims(p.Kind, c.Longest), view)
+	shape := c.Selected(p, n)
+	shape[0] = 1
+	labelled := p.Value != ""
+	p.Kind = kind
+	sel, ok := place.Select(p, place.Row{Len: n}, dims, whole, view)
 	if !ok {
 		return
 	}
-	shape := c.Config.Selected(p, 1, n)
 	if p.Pos.All() {
 		shape[p.Kind.PositionAxis()] = c.Longest
 	}
 	values := make([]float32, place.Size(shape))
+	if labelled { // it is there only where it is labelled
+		set(values, float32(math.NaN()))
+	}
 	sel.Gather(x, values, shape)
 	c.reduce(i, r, values)
 }

@@ -113,21 +113,26 @@ func TestSchedule(t *testing.T) {
 func TestBatch(t *testing.T) {
 	seen := map[int]int{}
 	for step := range 3 {
-		b := Batch(step, 10, 3, 5)
+		b := Batch(step, 10, 3, 1, 5)
 		for _, r := range b {
 			seen[r]++
 		}
-		if !slices.Equal(b, Batch(step, 10, 3, 5)) {
+		if !slices.Equal(b, Batch(step, 10, 3, 1, 5)) {
 			t.Error("the same step has other rows")
 		}
 	}
 	if len(seen) != 9 {
 		t.Errorf("rows %v in one time through", seen)
 	}
-	if slices.Equal(Batch(0, 10, 3, 5), Batch(3, 10, 3, 5)) && slices.Equal(Batch(1, 10, 3, 5), Batch(4, 10, 3, 5)) {
+	if slices.Equal(Batch(0, 10, 3, 1, 5), Batch(3, 10, 3, 1, 5)) && slices.Equal(Batch(1, 10, 3, 1, 5), Batch(4, 10, 3, 1, 5)) {
 		t.Error("the second time through has the order of the first")
 	}
-	if got := Batch(7, 3, 0, 1); !slices.Equal(got, []int{0, 1, 2}) {
+	for step := range 4 {
+		if b := Batch(step, 12, 6, 3, 5); b[1] != b[0]+1 || b[2] != b[0]+2 || b[0]%3 != 0 || b[3]%3 != 0 || b[3] == b[0] {
+			t.Errorf("three rows together: %v", b)
+		}
+	}
+	if got := Batch(7, 3, 0, 1, 1); !slices.Equal(got, []int{0, 1, 2}) {
 		t.Errorf("all rows: %v", got)
 	}
 }

@@ -28,9 +28,9 @@ func (s Schedule) Factor(step, steps int) float64 {
 }
 
 // Batch is the rows of a step: all of them in order if size is 0, else the next of
-// an order that is drawn anew for each time through. What a time through leaves
-// over is left out.
-func Batch(step, rows, size int, seed uint64) []int {
+// an order that is drawn anew for each time through, so many together. What a time
+// through leaves over is left out.
+func Batch(step, rows, size, together int, seed uint64) []int {
 	if size == 0 || size >= rows {
 		all := make([]int, rows)
 		for i := range all {
@@ -38,7 +38,14 @@ func Batch(step, rows, size int, seed uint64) []int {
 		}
 		return all
 	}
-	each := rows / size
-	order := rand.New(rand.NewPCG(seed, uint64(step/each))).Perm(rows)
-	return order[step%each*size:][:size]
+	groups, some := rows/together, size/together
+	each := groups / some
+	order := rand.New(rand.NewPCG(seed, uint64(step/each))).Perm(groups)
+	var all []int
+	for _, g := range order[step%each*some:][:some] {
+		for i := range together {
+			all = append(all, g*together+i)
+		}
+	}
+	return all
 }

@@ -3,9 +3,10 @@
 Made with transformers 5.24.0, torch 2.15, CPU, eager attention, one thread, float32: ragged prompts padded on the left,
 once to the full length and once until a stop token ends some of the rows earlier. margin is the smallest difference
 between the likeliest token's logit and the next one's: prompts are drawn until it is 1e-3, 20 times the tolerance.
-    python make_generations.py     reads */config.json beside itself, writes generations.json
+Mixtral's and Qwen 3's with experts are of transformers 4.57.6.
+    python make_generations.py [NAME ...]     reads */config.json beside itself, writes generations.json, or renews some lines of it
 """
-import json, pathlib
+import json, pathlib, sys
 import torch
 from safetensors.torch import load_file
 import transformers as tf
@@ -37,10 +38,13 @@ def stop(prompts, rows):
 
 @torch.no_grad()
 def main():
-    found = {}
+    only = sys.argv[1:]
+    found = json.loads((here / "generations.json").read_text()) if only else {}
     for k, folder in enumerate(sorted(c.parent for c in here.glob("*/config.json"))):
         if "MaskedLM" in (folder / "config.json").read_text():
             continue  # an encoder
+        if only and folder.name not in only:
+            continue
         model = tf.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
         model.generation_config = tf.GenerationConfig()  # or its eos_token_id would be taken where none is asked for
         oracle = load_file(folder / "oracle.safetensors")
@@ -62,7 +66,7 @@ def main():
             break
         else:
             raise SystemExit(f"{folder.name}: no decisive prompts")
-    lines = [f"{json.dumps(n)}: {json.dumps(v, separators=(',', ':'))}" for n, v in found.items()]
+    lines = [f"{json.dumps(n)}: {json.dumps(v, separators=(',', ':'))}" for n, v in sorted(found.items())]
     (here / "generations.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

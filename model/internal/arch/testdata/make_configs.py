@@ -6,7 +6,7 @@ import json, sys
 import transformers
 from transformers import CONFIG_MAPPING
 
-families = "bert cohere distilbert falcon gemma gemma2 gemma3_text gpt2 gpt_bigcode gpt_neo gpt_neox gptj granite llama mistral olmo olmo2 opt phi phi3 qwen2 qwen3 roberta smollm3 stablelm starcoder2".split()
+families = "bert cohere distilbert falcon gemma gemma2 gemma3_text gpt2 gpt_bigcode gpt_neo gpt_neox gptj granite llama mistral mixtral olmo olmo2 opt phi phi3 qwen2 qwen3 qwen3_moe roberta smollm3 stablelm starcoder2".split()
 generation = {k: v for k, v in transformers.GenerationConfig().to_dict().items() if not k.startswith("_")}
 out = {}
 for name in families:

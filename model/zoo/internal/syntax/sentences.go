@@ -245,3 +245,22 @@ func CoNLLU(sentences []Sentence) []byte {
 	}
 	return []byte(b.String())
 }
+
+// Samples are n sentences of the grammar.
+func Samples(n int) []Sentence {
+	w := newWriter(0, 4)
+	all := make([]Sentence, n)
+	for i := range all {
+		all[i] = w.sentence()
+	}
+	return all
+}
+
+// IDs are the tokens of the sentence, without those around it.
+func (s Sentence) IDs() []int {
+	var all []int
+	for _, t := range s.tokens() {
+		all = append(all, t[0])
+	}
+	return all
+}

@@ -1,0 +1,127 @@
+package feature
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Naming is how a graph is called where it is shown.
+type Naming struct {
+	Slug string // of the file; "" means "graph"
+	Scan string // of the transcoders, as circuit-tracer and Neuronpedia name them
+}
+
+// JSON is the graph as circuit-tracer's front end and Neuronpedia read it. Errors are
+// numbered so that no id is that of a feature, which circuit-tracer's can be.
+func (p *Pruned) JSON(n Naming) ([]byte, error) { return p.json(n, 0) }
+
+func (p *Pruned) json(n Naming, share float64) ([]byte, error) {
+	if n.Slug == "" {
+		n.Slug = "graph"
+	}
+	type node struct {
+		ID         string   `json:"node_id"`
+		Feature    int      `json:"feature"`
+		Layer      string   `json:"layer"`
+		Pos        int      `json:"ctx_idx"`
+		Type       string   `json:"feature_type"`
+		Prob       float64  `json:"token_prob"`
+		Target     bool     `json:"is_target_logit"`
+		Run        int      `json:"run_idx"`
+		Reverse    int      `json:"reverse_ctx_idx"`
+		JS         string   `json:"jsNodeId"`
+		Clerp      string   `json:"clerp"`
+		Influence  *float64 `json:"influence"`
+		Activation *float64 `json:"activation"`
+	}
+	type link struct {
+		Source string  `json:"source"`
+		Target string  `json:"target"`
+		Weight float64 `json:"weight"`
+	}
+	out := struct {
+		Metadata any    `json:"metadata"`
+		Params   any    `json:"qParams"`
+		Nodes    []node `json:"nodes"`
+		Links    []link `json:"links"`
+	}{
+		Metadata: map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": share, "schema_version": 1},
+		Params:   map[string]any{"pinnedIds": []string{}, "supernodes": [][]string{}, "linkType": "both", "clickedId": "", "sg_pos": ""},
+		Nodes:    []node{}, Links: []link{},
+	}
+	ids := make([]string, len(p.Nodes))
+	for i, x := range p.Nodes {
+		v := node{Pos: x.Pos, Prob: x.Prob, Reverse: 0, Influence: &p.Cumulative[i]}
+		switch x.Kind {
+		case FeatureNode:
+			v.ID, v.Layer, v.Type = fmt.Sprintf("%d_%d_%d", x.Layer, x.Feature, x.Pos), fmt.Sprint(x.Layer), "cross layer transcoder"
+			v.Feature = (x.Layer+x.Feature)*(x.Layer+x.Feature+1)/2 + x.Feature // Cantor's pair
+			v.Activation = &p.Nodes[i].Activation
+		case ErrorNode:
+			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("err_%d_%d", x.Layer, x.Pos), fmt.Sprint(x.Layer), "mlp reconstruction error", -1
+			v.Clerp = fmt.Sprintf("Err: mlp %q", x.Label)
+		case TokenNode:
+			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("E_%d_%d", x.Token, x.Pos), "E", "embedding", x.Pos
+			v.Clerp = fmt.Sprintf("Emb: %q", x.Label)
+		case LogitNode:
+			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("%d_%d_%d", p.Layers+1, x.Token, x.Pos), fmt.Sprint(p.Layers+1), "logit", int(x.Token)
+			v.Clerp, v.Influence = fmt.Sprintf("Output %q (p=%.3f)", x.Label, x.Prob), nil
+			v.Target = i == 0 || p.Nodes[i-1].Kind != LogitNode // they stand by probability
+		}
+		v.JS, ids[i] = v.ID+"-0", v.ID
+		if p.Kept[i] {
+			out.Nodes = append(out.Nodes, v)
+		}
+	}
+	for to, row := range p.Edges {
+		for _, e := range row {
+			out.Links = append(out.Links, link{ids[e.Source], ids[to], float64(e.Weight)})
+		}
+	}
+	return json.Marshal(out)
+}
+
+// Save writes SLUG.json and graph-metadata.json into a folder, from which
+// circuit-tracer's server shows it.
+func (p *Pruned) Save(folder string, n Naming) error {
+	data, err := p.JSON(n)
+	if err != nil {
+		return err
+	}
+	if n.Slug == "" {
+		n.Slug = "graph"
+	}
+	if !filepath.IsLocal(n.Slug) || strings.ContainsAny(n.Slug, `/\`) {
+		return fmt.Errorf("%q is not the name of a file", n.Slug)
+	}
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, n.Slug+".json"), data, 0o666); err != nil {
+		return err
+	}
+	path := filepath.Join(folder, "graph-metadata.json")
+	list := struct {
+		Graphs []map[string]any `json:"graphs"`
+	}{}
+	if old, err := os.ReadFile(path); err == nil {
+		if err := json.Unmarshal(old, &list); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	var kept []map[string]any
+	for _, g := range list.Graphs {
+		if g["slug"] != n.Slug {
+			kept = append(kept, g)
+		}
+	}
+	list.Graphs = append(kept, map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": 0.8, "schema_version": 1})
+	text, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o666)
+}
