@@ -21,7 +21,7 @@ func stream(d *causal.Data) causal.Site {
 // on held-out pairs, and none of its controls does.
 func TestDASFindsRotatedVariable(t *testing.T) {
 	m, d := equality(t, "zoo:equality-rotated", 160)
-	got, err := causal.DAS{K: 4, Steps: 150, Rate: .05, Split: causal.Split{Seed: 2}}.Find(m, d, "first pair", stream(d))
+	got, err := causal.DAS{K: 4, Steps: 200, Rate: .05, Split: causal.Split{Seed: 2}}.Find(m, d, "first pair", stream(d))
 	if err != nil {
 		t.Fatal(err)
 	}
