@@ -83,6 +83,18 @@ func Score(m *model.Model, prompts model.Prompts, target Target, mean Mean) (*in
 	if err != nil {
 		return nil, err
 	}
+	samples := samplesOf(m, prompts, target, mean, patterns)
+	if err := samples.Err(); err != nil {
+		return nil, err
+	}
+	return &interp.Result{
+		Array:   samples.Mean("sample").Named("attention score", "attention"),
+		Samples: samples, Method: "attention to a target, " + mean.String(), Source: "golens", Provenance: run.Provenance,
+	}, nil
+}
+
+// samplesOf are the scores of each row [sample, layer, head].
+func samplesOf(m *model.Model, prompts model.Prompts, target Target, mean Mean, patterns []*array.Array) *array.Array {
 	c := m.Config()
 	samples := array.New(array.Dim("sample", len(prompts.IDs)), array.Dim("layer", c.Layers), array.Dim("head", c.Heads))
 	for i, row := range prompts.IDs {
@@ -93,13 +105,7 @@ func Score(m *model.Model, prompts model.Prompts, target Target, mean Mean) (*in
 			}
 		}
 	}
-	if err := samples.Err(); err != nil {
-		return nil, err
-	}
-	return &interp.Result{
-		Array:   samples.Mean("sample").Named("attention score", "attention"),
-		Samples: samples, Method: "attention to a target, " + mean.String(), Source: "golens", Provenance: run.Provenance,
-	}, nil
+	return samples
 }
 
 // attention runs the prompts and gives the pattern of every layer

@@ -7,6 +7,8 @@
 //	            with one head of each of the seven classes and three decoys
 //	equality    a hand-made network with MLPs that does hierarchical equality;
 //	            equality-rotated is the same with its middle rotated
+//	bilingual-3l three layers of Llama's shape, trained on English and on Go: neurons
+//	            of a language, attention sinks, streaming
 //	godoc-2l    two layers of attention, trained on the comments of Go's
 //	            standard library, with checkpoints across its phase change
 //	ioi-4l      four layers of attention, trained on made-up sentences to do
