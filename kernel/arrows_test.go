@@ -82,7 +82,7 @@ func TestAnalysesAndFiguresDoNotKnowEachOther(t *testing.T) {
 // before it.
 func TestAnalysesPointDown(t *testing.T) {
 	const module = "github.com/golens/golens/interp"
-	order := []string{"", "/graph", "/task", "/ablate", "/steer", "/probe", "/causal", "/heads", "/compose", "/lens", "/neuron", "/sae", "/feature", "/patch", "/circuit", "/discover", "/ioi", "/bench", "/syntax", "/phase"}
+	order := []string{"", "/graph", "/task", "/ablate", "/steer", "/probe", "/causal", "/heads", "/compose", "/lens", "/neuron", "/sae", "/feature", "/patch", "/circuit", "/discover", "/ioi", "/bench", "/syntax", "/phase", "/subclone", "/repair"}
 	all := importsOf(t, module+"/...", false)
 	if len(all) != len(order) {
 		t.Errorf("%d packages of analyses, %d have a place in the order: give each one", len(all), len(order))

@@ -40,7 +40,8 @@
 // [Subgraphs] are runs in which edges are cut: of the parts that write to the
 // residual stream to the queries, keys, values and MLPs that read it, whole or by
 // shares, against a reference run. [EdgeScores] estimates for all edges at once
-// what a cut would change, by gradients:
+// what a cut would change, by gradients, or by how much of it is cut already; a
+// [Fit] learns what to cut:
 //
 //	edges := nb.Must(m.Edges())
 //	cut := edges.Cut("without 0.1 to 1.3's keys")
@@ -73,8 +74,8 @@
 //
 // # Memory
 //
-// With [WeightsEnv] set to "published" the matrices of blocks stay as they lie on
-// disk, quantised blocks of GGUF included, and a block's become float32 while it
+// The matrices of blocks of a GGUF file, and of others with [WeightsEnv] set to
+// "published", stay as they lie on disk, and a block's become float32 while it
 // runs; the numbers are the same. [Model.ExplainRun] says how much is float32.
 //
 // # Generation

@@ -10,6 +10,7 @@ import (
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/edge"
+	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
 )
@@ -262,6 +263,10 @@ func TestEdgeAsksThatAreWrong(t *testing.T) {
 		"the budget is":    {Base: r.base(), Budget: 1000},
 		"metrics alone":    {Base: r.base().Edit(hook.Z(0).Zero())},
 		"given here as va": {Base: r.base(), Runs: [][]hook.Edit{{hook.Z(0).FromSource()}}},
+		"of another block": {Base: r.base(), Runs: [][]hook.Edit{{hook.MLPPost(1).Compute(formula.Here().Mul(formula.At(hook.MLPPre(0).String())))}}},
+		"no tensors":       {Base: r.base(), Runs: [][]hook.Edit{{hook.MLPPost(1).Compute(formula.Here().Mul(formula.Tensor("x", hook.Vec(2))))}}},
+		"runs or shares":   {Base: r.base(), Runs: [][]hook.Edit{{}}, Shares: []edge.Cut{r.g.All()}},
+		"share 0":          {Base: r.base(), Shares: []edge.Cut{{}}},
 	} {
 		if _, err := r.m.EdgeScores(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v; it should say %q", err, want)

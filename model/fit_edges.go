@@ -22,7 +22,7 @@ type EdgeMask struct {
 
 // check checks a fit's mask against its base, encode as in Request.job.
 func (e *EdgeMask) check(c config.Config, t *fitting, encode func(string) ([]int32, error)) error {
-	if len(t.Base.Edits) > 0 || t.Source.Rows != nil {
+	if len(t.Base.Edits)+len(t.below) > 0 || t.Source.Rows != nil {
 		return errors.New("a fit of edges has no edits and no source of its own, but a reference")
 	}
 	metrics := 0

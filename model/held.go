@@ -4,10 +4,13 @@ package model
 
 import "os"
 
-// heldAs is how the weights of a model under some processing are held; "" is
-// float32.
-func heldAs(p Processing) string {
-	if os.Getenv(WeightsEnv) == "published" && p == (Processing{}) {
+// held is how the weights under some processing are held; "" is float32.
+func (s *source) held(p Processing) string {
+	as := os.Getenv(WeightsEnv)
+	if as == "" && s.oneFile {
+		as = "published"
+	}
+	if as == "published" && p == (Processing{}) {
 		return "held as published, a block's in float32 while it runs"
 	}
 	return ""

@@ -51,7 +51,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	held := heldAs(p)
+	held := s.held(p)
 	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""})
 	if err != nil {
 		return nil, err

@@ -229,6 +229,36 @@ func TestCutModelsAreEditedModels(t *testing.T) {
 	}
 }
 
+// A bias that one layer gets, all get: the engine has one graph for all blocks.
+func TestACutInOneLayer(t *testing.T) {
+	m, err := model.Open("zoo:ioi-4l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := m.Config()
+	means := array.New(array.Dim("layer", c.Layers), array.Dim("head", c.Heads), array.Dim("d_model", c.DModel))
+	for i := range means.Values() {
+		means.Values()[i] = float32(i%3) / 10
+	}
+	part := model.Part{Heads: [][]int{nil, {0}, nil, nil}, HeadMeans: means}
+	_, small := saveOf(t, m, model.Rewrite{Part: &part})
+	var edits []hook.Edit
+	for h := 1; h < c.Heads; h++ {
+		edits = append(edits, hook.HeadResult(1).Head(h).Replace(array.Of(means.Values()[(c.Heads+h)*c.DModel:][:c.DModel], array.Dim("d_model", c.DModel))))
+	}
+	want, err := m.Run(m.Rows(savedRows).Capture(hook.Logits()).Edit(edits...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := small.Run(small.Rows(savedRows).Capture(hook.Logits()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := modeltest.MaxDiff(got.Captures[0].Array, want.Captures[0].Array); !(d < 2e-5) {
+		t.Errorf("logits differ by %g", d)
+	}
+}
+
 // weightsOf are the tensors of a saved model.
 func weightsOf(t *testing.T, dir string) map[string][]float32 {
 	t.Helper()

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
@@ -155,4 +158,33 @@ func TestSmolLM2Continues(t *testing.T) {
 		d.of(fmt.Sprintf("logits of text %d", row), one.At(hook.Logits().At(-1)), o[fmt.Sprintf("last_logits_of_text_%d", row)], 2e-4)
 	}
 	d.check(t)
+}
+
+// The file's weights stay as they are, and take little when nobody asks anything:
+// the goal is 0.35 GB.
+func TestSmolLM2AtRest(t *testing.T) {
+	m := openSmolLM2(t)
+	if m.Info().Held == "" {
+		t.Error("a GGUF file's weights are all float32")
+	}
+	if os.Getenv("GOLENS_SLOW") == "" || runtime.GOOS != "linux" {
+		t.Skip("waits 22 seconds for the blocks to be given back; GOLENS_SLOW=1")
+	}
+	run(t, m, m.Tokens("When Mary and John went to the store").Capture(hook.Logits().At(-1)))
+	resident := func() (kB int) {
+		status, err := os.ReadFile("/proc/self/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(status), "VmRSS:")
+		if _, err := fmt.Sscan(rest, &kB); err != nil {
+			t.Fatal(err)
+		}
+		return kB
+	}
+	working := resident()
+	time.Sleep(22 * time.Second)
+	if at := resident(); at > working-300_000 {
+		t.Errorf("%d kB at work and %d at rest: blocks are kept", working, at)
+	}
 }

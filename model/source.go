@@ -33,6 +33,7 @@ type source struct {
 	rawConfig   []byte // config.json
 	inFolder    fs.FS  // its files, nil for a model that is one file
 	hash        string
+	oneFile     bool // GGUF, whose weights mostly are quantised
 }
 
 const zooPrefix = "zoo:"
@@ -96,7 +97,7 @@ func (s *source) readGGUF(path string) error {
 	if err != nil {
 		return err
 	}
-	s.store = f.Weights
+	s.store, s.oneFile = f.Weights, true
 	raw, architecture, err := f.Config()
 	s.rawConfig = raw
 	if err == nil {

@@ -69,7 +69,7 @@ func off(got *discover.Scores, want *array.Array, factor float64) float64 {
 
 var recordedMethods = map[string]discover.Scoring{
 	"eap": {}, "eap_ig_inputs_5": {Method: discover.InputsIG}, "eap_ig_activations_5": {Method: discover.ActivationsIG},
-	"clean_corrupted": {Method: discover.CleanCorrupted}, "exact": {Method: discover.Exact},
+	"clean_corrupted": {Method: discover.CleanCorrupted}, "exact": {Method: discover.Exact}, "information_flow_routes": {Method: discover.Proximity},
 }
 
 // Every method's scores are EAP-IG's, whose gradients are divided by the batch of 4
@@ -95,8 +95,11 @@ func TestEdgesOfPublishedMethods(t *testing.T) {
 			t.Fatal(err)
 		}
 		factor := 4.
-		if scoring.Method == discover.Exact {
+		switch scoring.Method {
+		case discover.Exact:
 			factor = 1
+		case discover.Proximity:
+			factor = -1
 		}
 		if d := off(got, want, factor); d > 1e-4 {
 			t.Errorf("%s: %.2g of their scale off", key, d)

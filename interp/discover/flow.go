@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
+	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
@@ -355,4 +357,84 @@ func (f Flow) Neurons(m *model.Model, prompts model.Prompts, row, layer, pos int
 	}
 	residual = w.shares(neurons.Values(), residual, sum)
 	return neurons.Named("share of neurons", ""), residual, nil
+}
+
+// proximities are the scores of [Proximity].
+func (s *search) proximities(o Scoring) (*Scores, error) {
+	c := s.Model.Config()
+	points := []hook.Point{s.first()}
+	at := make([]hook.Point, 0, len(s.graph.Senders)) // where each sender writes
+	at = append(at, s.first())
+	for l := range c.Layers {
+		points = append(points, hook.ResidPre(l), hook.HeadResult(l))
+		at = append(at, slices.Repeat([]hook.Point{hook.HeadResult(l)}, c.Heads)...)
+		if !c.AttnOnly() {
+			points = append(points, hook.MLPIn(l), hook.MLPOut(l))
+			at = append(at, hook.MLPOut(l))
+		}
+	}
+	last := hook.ResidPost(c.Layers - 1)
+	if c.NormAt != config.NormBefore {
+		return nil, fmt.Errorf("%s: %s puts a norm behind its heads", o.Method, c.Family)
+	}
+	run, err := s.Model.Run(s.Clean.Metric(s.Metric).Capture(append(points, last)...))
+	if err != nil {
+		return nil, err
+	}
+	scores := s.newScores(o, ferrando, run.Provenance)
+	scores.Base = float64s(run.PerRow(0).Values())
+	values := map[hook.ID][]float32{}
+	for _, p := range append(points, last) {
+		a := run.At(p)
+		if err := a.Err(); err != nil {
+			return nil, err
+		}
+		values[p.ID] = a.Values()
+	}
+	longest := run.At(last).Shape()[1]
+	w := &flow{c: c}
+	d, S, R := c.DModel, len(s.graph.Senders), len(s.graph.Receivers)
+	for row, ids := range s.Clean.IDs {
+		share := make([]float64, S*R)
+		for pos := range ids {
+			first := (row*longest + pos) * d
+			var of []float64 // shares of a receiver that reads the same as the one before it
+			var before hook.Point
+			for v, to := range s.graph.Receivers {
+				reads := last
+				switch {
+				case to.Part.IsHead():
+					reads = hook.ResidPre(to.Part.Layer)
+				case to.Part.Kind == graph.MLPPart:
+					reads = hook.MLPIn(to.Part.Layer)
+				}
+				if of == nil || !reads.Equal(before) {
+					before, of = reads, make([]float64, S)
+					y := values[reads.ID][first:][:d]
+					size, sum := w.size(y), 0.
+					for u, p := range s.graph.Senders {
+						if !s.graph.Has(u, v) {
+							continue
+						}
+						from := first
+						if p.IsHead() {
+							from = first*c.Heads + p.Index*d
+						}
+						of[u] = w.proximity(size, y, values[at[u].ID][from:][:d], 1)
+						sum += of[u]
+					}
+					for u := range of {
+						of[u] /= max(sum, 1e-30)
+					}
+				}
+				for u, x := range of {
+					share[u*R+v] += x / float64(len(ids))
+				}
+			}
+		}
+		scores.put(row, func(sender, receiver int) float32 { return float32(-share[sender*R+receiver]) })
+	}
+	scores = scores.mean()
+	scores.Array = scores.Named("minus the share of what is read", "")
+	return scores, nil
 }

@@ -98,7 +98,7 @@ type Learned struct {
 // the rest is cut. The metric is what [ACDC] takes; its zero value is the divergence
 // from the model's predictions.
 //
-// Three passes and a way back for each step.
+// Two passes and a way back for each step.
 func (s *Search) Masks(o Masks) (*Learned, error) {
 	r, err := s.masks(o)
 	if err != nil {

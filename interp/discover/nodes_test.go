@@ -2,6 +2,7 @@ package discover_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/interp/ablate"
@@ -99,6 +100,9 @@ func TestEdgesAddUpInEveryFamily(t *testing.T) {
 		m, err := model.Open(dir)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if strings.HasPrefix(m.Info().Backend, "xla") && name != "gptj" {
+			continue // whose graphs compile for minutes in all
 		}
 		s := &discover.Search{Model: m, WholeEmbedding: true, Task: task.Pairs{
 			Clean: m.Rows([][]int32{{1, 2, 3, 4, 5}, {6, 7, 8, 9}}), Corrupted: m.Rows([][]int32{{1, 20, 3, 40, 5}, {60, 7, 8, 90}}),

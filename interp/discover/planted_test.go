@@ -167,7 +167,7 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 	// that do; their gradients are small, but not 0.
 	// Heads that see what they look for are so sure that gradients there vanish: those
 	// of the clean and the corrupted run miss what runs in between find.
-	least := map[discover.Method]float64{discover.Exact: .84, discover.EAP: .91, discover.RelP: .91, discover.CleanCorrupted: .91}
+	least := map[discover.Method]float64{discover.Exact: .84, discover.EAP: .91, discover.RelP: .91, discover.CleanCorrupted: .91, discover.Proximity: .5}
 	for _, method := range discover.Methods() {
 		scores, err := s.Scores(discover.Scoring{Method: method, Steps: 3})
 		if err != nil {
@@ -185,6 +185,58 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 		}
 		if min := cmp.Or(least[method], 0.99); roc.Area < min {
 			t.Errorf("%s: %s, less than %g", method, roc, min)
+		}
+	}
+}
+
+// reluGate is two heads that write what they read, and a neuron that makes AND of
+// them, max(0, S - 1), or OR, 1 - max(0, 1 - S).
+func reluGate(t *testing.T, or bool) *discover.Search {
+	t.Helper()
+	const value, first, second, out, one = 0, 1, 2, 3, 4
+	h := modeltest.ByHand(t, map[string]any{"n_head": 2, "d_head": 1, "n_embd": 5, "vocab_size": 3, "n_positions": 3, "n_inner": 1, "activation_function": "relu"})
+	sign, constant := float32(1), float32(0)
+	if or {
+		sign, constant = -1, 1
+	}
+	h.Add("embed.W_E", 1, 1, value).Add("unembed.W_U", 1, 0, out).Add("unembed.W_U", constant, 0, one)
+	for token := range 3 {
+		h.Add("embed.W_E", 1, token, one)
+	}
+	for i, to := range []int{first, second} {
+		h.Head(0, i, "W_V", value, 0, 1).Head(0, i, "W_O", to, 0, 1).Add("blocks.0.mlp.W_in", sign, to, 0)
+	}
+	h.Add("blocks.0.mlp.W_in", -sign, one, 0).Add("blocks.0.mlp.W_out", sign, 0, out)
+	m, err := model.Open(h.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &discover.Search{Model: m, Task: task.Pairs{Clean: m.Rows([][]int32{{1}}), Corrupted: m.Rows([][]int32{{0}}), Metric: model.Logit(model.IDs(0))}}
+}
+
+// Of AND every method says what a cut does. Of OR a cut does nothing, and what is
+// seen on the way hangs on where the steps are.
+func TestScoresOfReLUGates(t *testing.T) {
+	for _, c := range []struct {
+		or   bool
+		o    discover.Scoring
+		want float64
+	}{
+		{false, discover.Scoring{}, -1}, {false, discover.Scoring{Method: discover.Exact}, -1}, {false, discover.Scoring{Method: discover.RelP}, -1},
+		{true, discover.Scoring{}, 0}, {true, discover.Scoring{Method: discover.Exact}, 0},
+		{true, discover.Scoring{Method: discover.InputsIG}, -.6}, {true, discover.Scoring{Method: discover.InputsIG, AtClean: true}, -.4},
+		{true, discover.Scoring{Method: discover.InputsIG, Steps: 3}, -2. / 3}, {true, discover.Scoring{Method: discover.InputsIG, Steps: 3, AtClean: true}, -1. / 3},
+	} {
+		got, err := reluGate(t, c.or).Scores(c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mlp, _ := got.Graph.Receiver(graph.MLP(0), graph.ToMLP)
+		for h := range 2 {
+			u, _ := got.Graph.Sender(graph.Head(0, h))
+			if math.Abs(got.At(u, mlp)-c.want) > 1e-5 {
+				t.Errorf("OR %t, %s: head %d scores %.4f, want %g", c.or, c.o, h, got.At(u, mlp), c.want)
+			}
 		}
 	}
 }

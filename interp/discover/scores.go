@@ -38,11 +38,16 @@ const (
 	RelP Method = "RelP"
 	// Exact cuts each edge by itself, the yardstick of all others.
 	Exact Method = "exact"
+	// Proximity scores by information flow alone, without a metric: minus the share of
+	// what the sender writes in what the receiver reads, by proximity (see [Flows]), the
+	// mean over positions. What no sender writes, such as biases, is no part. It is as in
+	// EAP-IG's program.
+	Proximity Method = "information flow"
 )
 
 // Methods are all methods, the cheapest first.
 func Methods() []Method {
-	return []Method{EAP, RelP, CleanCorrupted, InputsIG, MaskIG, ActivationsIG, Exact}
+	return []Method{Proximity, EAP, RelP, CleanCorrupted, InputsIG, MaskIG, ActivationsIG, Exact}
 }
 
 // Scoring says how edges are scored. The zero value is EAP.
@@ -179,6 +184,8 @@ func (s *Search) scores(o Scoring) (*Scores, error) {
 		return w.exact()
 	case MaskIG:
 		return w.maskIG(o)
+	case Proximity:
+		return w.proximities(o)
 	}
 	by := scorers[o.Method]
 	if by.clean && w.Metric.Kind == model.KindKL {
@@ -235,7 +242,7 @@ func (o Scoring) String() string {
 		return s + ", patterns held fixed"
 	case o.Method == MaskIG:
 		return fmt.Sprintf("%s, %d steps, %s", s, o.Steps, cmp.Or(o.Weight, UniformBudgets))
-	case o.Steps > 0:
+	case o.Steps > 0 && o.Method != Exact && o.Method != Proximity:
 		return fmt.Sprintf("%s, %d steps", s, o.Steps)
 	}
 	return s

@@ -44,8 +44,8 @@ type search struct {
 	instead   string // of what is cut
 }
 
-// check prepares the runs of a search. A method that runs nothing but what has a
-// gradient says so.
+// check prepares the runs of a search. A reference other than the prompts' own
+// corruptions is run.
 func (s *Search) check() (*search, error) {
 	if s.Model == nil {
 		return nil, errors.New("no model")

@@ -2,7 +2,6 @@ package lens
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/golens/golens/interp"
@@ -41,21 +40,23 @@ type Attributed struct {
 // pass, and two of the unembedding; memory of every head's output at that
 // position. Source: Elhage et al. 2021; Wang et al. 2022, section 3.1;
 // TransformerLens, logit_attrs.
-func Attribution(m *model.Model, prompts model.Prompts, metric model.Metric) (*Attributed, error) {
-	a, err := attribution(m, prompts, metric)
+//
+// With edits it is that of the edited run: what a head says once others are gone.
+func Attribution(m *model.Model, prompts model.Prompts, metric model.Metric, edits ...hook.Edit) (*Attributed, error) {
+	a, err := attribution(m, prompts, metric, edits)
 	if err != nil {
 		return nil, fmt.Errorf("logit attribution: %w", err)
 	}
 	return a, nil
 }
 
-func attribution(m *model.Model, prompts model.Prompts, metric model.Metric) (*Attributed, error) {
+func attribution(m *model.Model, prompts model.Prompts, metric model.Metric, edits []hook.Edit) (*Attributed, error) {
 	c := m.Config()
 	at, err := direction(c, metric)
 	if err != nil {
 		return nil, err
 	}
-	request := prompts.Metric(metric)
+	request := prompts.Metric(metric).Edit(edits...)
 	for _, p := range writers(c) {
 		request = request.Capture(p.In(at))
 	}
@@ -159,14 +160,18 @@ func headsOf(m *model.Model, r *interp.Result, title string) *interp.Result {
 	c := m.Config()
 	grid := interp.Heads(m, title, "logits")
 	_, names := r.Axis(0)
+	n := len(r.Samples.Values()) / len(names)
+	samples := array.New(array.Dim("sample", n), array.Dim("layer", c.Layers), array.Dim("head", c.Heads))
 	for l := range c.Layers {
 		for h := range c.Heads {
-			value := math.NaN()
-			if i := slices.Index(names, fmt.Sprintf("%d.%d", l, h)); i >= 0 {
-				value = r.At(i)
+			i := slices.Index(names, fmt.Sprintf("%d.%d", l, h))
+			grid.Set(r.At(i), l, h)
+			for s := range n {
+				samples.Set(r.Samples.At(s, i), s, l, h)
 			}
-			grid.Set(value, l, h)
 		}
 	}
-	return r.Of(grid)
+	out := r.Of(grid)
+	out.Samples = samples
+	return out
 }

@@ -123,7 +123,7 @@ func (f Finder) Find(s Series) (*Change, error) {
 	}
 	labels, values := make([]string, len(places)), make([]float32, len(places))
 	for i, p := range places {
-		labels[i], values[i] = strconv.FormatFloat(math.Round(math.Exp(p)-1), 'f', -1, 64), float32(slopes[i])
+		labels[i], values[i] = strconv.FormatFloat(math.Exp(p)-1, 'g', 4, 64), float32(slopes[i])
 	}
 	c.Slopes = array.Of(values, array.Labels("step", labels)).Named("change of "+s.Name+" per ln(step)", "")
 	// Without samples nothing is known but between which checkpoints it lies.

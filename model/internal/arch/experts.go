@@ -151,6 +151,9 @@ func (l *loader) width(name string, in int) int {
 	if l.err != nil {
 		return 0
 	}
+	if l.layout != nil {
+		return l.layout.number("intermediate_size", 0)
+	}
 	v, err := l.src.Tensor(l.full(name))
 	switch {
 	case err != nil:
@@ -175,6 +178,11 @@ func (l *loader) each(mlps []string, name string, shape ...int) (views []weights
 func (l *loader) join(weight string, shape []int, views []weights.View, fill func(dst []float32, i int, v weights.View) error) {
 	if l.err != nil {
 		return
+	}
+	for _, v := range views {
+		if l.layout != nil {
+			l.layout.note(weight, v)
+		}
 	}
 	l.plan[weight] = &Pending{shape, func(dst []float32) error {
 		clear(dst)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -88,6 +89,8 @@ func (l *layout) has(name string) bool {
 	switch {
 	case strings.Contains(name, "qkv_proj") || strings.Contains(name, "gate_up_proj"):
 		return l.config.Family == "phi3"
+	case strings.Contains(name, "block_sparse_moe"):
+		return l.config.Family == "mixtral"
 	case strings.Contains(name, "project_"):
 		return false // OPT-350m's are multiplied into the embeddings
 	case strings.Contains(name, "token_type"):
@@ -152,11 +155,11 @@ func (l *layout) number(key string, otherwise int) int {
 // multiples nearly.
 const stride = 1 << 20
 
-// fill finds where each value of a weight comes from, and puts it there. A weight
-// is a*value + b of one value of a tensor, with a and b of its own; what further
-// tensors add to it is 0.
+// fill finds where each value of a weight comes from, and puts it there. A value is
+// a*v + b of one value v of a tensor, with a and b of its own; what further tensors
+// add to it is 0.
 func (l *layout) fill(plan Plan, c config.Config, params Params) error {
-	for _, name := range plan.names() {
+	for _, name := range slices.Sorted(maps.Keys(plan)) {
 		pending := plan[name]
 		if name == "unembed.W_U" && (c.Tied || c.Headless) {
 			continue
@@ -168,51 +171,60 @@ func (l *layout) fill(plan Plan, c config.Config, params Params) error {
 		if !slices.Equal(want.Shape, pending.Shape) {
 			return fmt.Errorf("weight %s has shape %v; the files have room for %v", name, want.Shape, pending.Shape)
 		}
-		look := func(value func(i int) float32) ([]float32, error) {
-			t := l.feeds[name][0]
-			for i := range t.values {
-				v := float32(0)
-				if value != nil {
-					v = value(i)
-				}
-				binary.LittleEndian.PutUint32(t.view.Bytes[4*i:], math.Float32bits(v))
-			}
-			seen := make([]float32, pending.Size())
-			return seen, pending.Fill(seen)
-		}
-		if len(l.feeds[name]) == 0 {
-			return fmt.Errorf("weight %s: no tensor gives it", name)
-		}
-		base, err := look(nil)
-		if err != nil {
+		base := make([]float32, pending.Size()) // where all tensors are 0
+		if err := pending.Fill(base); err != nil {
 			return err
 		}
-		var looks [3][]float32
-		for i, value := range []func(int) float32{
-			func(int) float32 { return 1 },
-			func(i int) float32 { return float32(i % stride) },
-			func(i int) float32 { return float32(i / stride) },
-		} {
-			if looks[i], err = look(value); err != nil {
-				return err
+		placed := make([]bool, len(base))
+		for _, t := range l.feeds[name] {
+			if err := t.take(want.Data, base, placed, pending); err != nil {
+				return fmt.Errorf("weight %s: %w", name, err)
 			}
 		}
-		if _, err = look(nil); err != nil {
-			return err
-		}
-		t := l.feeds[name][0]
 		for i, v := range want.Data {
-			b := float64(base[i])
-			a := float64(looks[0][i]) - b
-			low, high := (float64(looks[1][i])-b)/a, (float64(looks[2][i])-b)/a
-			at := math.Round(low) + stride*math.Round(high)
-			if !(at >= 0 && at < float64(len(t.values))) {
-				return fmt.Errorf("weight %s: value %d is not one of tensor %s", name, i, t.view.Name)
+			if !placed[i] && v != base[i] {
+				return fmt.Errorf("weight %s: value %d is %g; the files have no place for it and it must be %g", name, i, v, base[i])
 			}
-			t.values[int(at)] = float32((float64(v) - b) / a)
 		}
 	}
 	return nil
+}
+
+// take puts those values of a weight into the tensor that come from it.
+func (t *wanted) take(values, base []float32, placed []bool, pending *Pending) error {
+	var looks [3][]float32
+	for k, value := range []func(int) float32{
+		func(int) float32 { return 1 },
+		func(i int) float32 { return float32(i % stride) },
+		func(i int) float32 { return float32(i / stride) },
+	} {
+		t.set(value)
+		looks[k] = make([]float32, len(values))
+		if err := pending.Fill(looks[k]); err != nil {
+			return err
+		}
+	}
+	t.set(func(int) float32 { return 0 })
+	for i, v := range values {
+		b := float64(base[i])
+		a := float64(looks[0][i]) - b
+		if a == 0 || placed[i] {
+			continue
+		}
+		at := math.Round((float64(looks[1][i])-b)/a) + stride*math.Round((float64(looks[2][i])-b)/a)
+		if !(at >= 0 && at < float64(len(t.values))) {
+			return fmt.Errorf("value %d is not one of tensor %s", i, t.view.Name)
+		}
+		t.values[int(at)], placed[i] = float32((float64(v)-b)/a), true
+	}
+	return nil
+}
+
+// set makes every value of the tensor that is read what it says of its index.
+func (t *wanted) set(value func(i int) float32) {
+	for i := range t.values {
+		binary.LittleEndian.PutUint32(t.view.Bytes[4*i:], math.Float32bits(value(i)))
+	}
 }
 
 // absent are the values of a weight that changes nothing.
@@ -232,14 +244,5 @@ func (l *layout) tensors() []weights.Tensor {
 	for _, t := range l.asked {
 		all = append(all, weights.Tensor{Name: t.view.Name, Shape: t.view.Shape, Values: t.values})
 	}
-	return all
-}
-
-func (p Plan) names() []string {
-	var all []string
-	for name := range p {
-		all = append(all, name)
-	}
-	slices.Sort(all)
 	return all
 }

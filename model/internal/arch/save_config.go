@@ -171,25 +171,26 @@ func canBias(family, weight string) bool {
 }
 
 // completed gives a model that has some of the biases of a key the others too, as
-// zeros, and says which keys are set.
+// zeros, and says which keys are set. What one layer has, all have.
 func completed(c config.Config, params Params) (Params, map[string]bool) {
 	params = maps.Clone(params)
-	shapes, flags := Shapes(c), map[string]bool{}
+	shapes, flags, has := Shapes(c), map[string]bool{}, map[string]bool{}
+	for name := range params {
+		if _, local, ok := LayerOf(name); ok && optional(name) {
+			has[local] = true
+		}
+	}
 	for _, key := range biasKeys(c.Family) {
-		for l := range c.Layers {
-			for _, local := range biases[key] {
-				flags[key] = flags[key] || params[LayerName(l, local)].Data != nil
-			}
+		flags[key] = slices.ContainsFunc(biases[key], func(local string) bool { return has[local] })
+		for _, local := range biases[key] {
+			has[local] = has[local] || flags[key]
 		}
-		if !flags[key] {
-			continue
-		}
+	}
+	for local := range has {
 		for l := range c.Layers {
-			for _, local := range biases[key] {
-				name := LayerName(l, local)
-				if shape, ok := shapes[name]; ok && params[name].Data == nil {
-					params[name] = Param{shape, make([]float32, shape[0])}
-				}
+			name := LayerName(l, local)
+			if shape, ok := shapes[name]; ok && has[local] && params[name].Data == nil {
+				params[name] = Param{shape, absent(name, shape[0])}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -173,8 +174,9 @@ func (b *blocks) evict(most int) {
 	}
 }
 
-// drop gives all blocks back after a rest.
+// drop gives all blocks back after a rest, and their memory to the system.
 func (b *blocks) drop() {
+	defer debug.FreeOSMemory() // on the Go backend they lie in the collector's heap
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for l, x := range b.loaded {

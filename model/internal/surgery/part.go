@@ -41,8 +41,10 @@ func axes(c config.Config, name string) []int {
 	switch {
 	case local == "embed.W_E" || local == "unembed.W_U" || local == "pos_embed.W_pos":
 		return []int{other, residual}
-	case local == "unembed.b_U":
+	case local == "unembed.b_U" || local == "mlp.dense":
 		return []int{other}
+	case local == "mlp.W_router":
+		return []int{residual, other}
 	case local == "head.W":
 		return []int{residual, residual}
 	case strings.Contains(local, "_norm"): // of queries and keys
@@ -95,6 +97,12 @@ func (p Part) Take(c config.Config, params arch.Params, padHeads bool) (config.C
 		return c, nil, err
 	}
 	child.Layers, child.DModel = len(layers), len(stream)
+	if c.DenseLayers != nil {
+		child.DenseLayers = nil
+		for _, l := range layers {
+			child.DenseLayers = append(child.DenseLayers, c.DenseLayers[l])
+		}
+	}
 	if c.Local != nil {
 		child.Local = nil
 		for _, l := range layers {
@@ -323,6 +331,9 @@ func (p Part) neurons(c config.Config, child *config.Config) ([][]int, error) {
 	all := make([][]int, child.Layers)
 	if c.AttnOnly() || p.Neurons == nil {
 		return all, nil
+	}
+	if c.Experts > 0 {
+		return nil, fmt.Errorf("neurons of experts cannot be chosen one by one")
 	}
 	if len(p.Neurons) != child.Layers {
 		return nil, fmt.Errorf("neurons are given for %d layers; %d stay", len(p.Neurons), child.Layers)

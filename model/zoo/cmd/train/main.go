@@ -30,6 +30,9 @@ type options struct {
 	out, goroot string
 	seed        uint64
 	steps       int // 0: as many as the recipe says
+	from        string
+	fresh       bool
+	rate        float64
 }
 
 // A recipe trains one model, or writes the card that its training.json gives.
@@ -55,6 +58,9 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the initial weights and of the rows")
 	flag.IntVar(&o.steps, "steps", 0, "steps of training (default as many as the shipped model had)")
 	flag.StringVar(&o.goroot, "goroot", "", "Go release whose comments are the text of "+godoc.Name+"; the one that runs this if empty")
+	flag.StringVar(&o.from, "from", "", "folder of a smaller child of syntax-3l, saved by golens, which is trained on the same sentences; -out gets training.json alone")
+	flag.BoolVar(&o.fresh, "fresh", false, "with -from: begin with random weights of the child's sizes")
+	flag.Float64Var(&o.rate, "rate", 1e-3, "with -from: highest learning rate")
 	card := flag.Bool("card", false, "write only MODEL_CARD.md, from training.json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/golens/golens/model/internal/arch"
@@ -27,6 +28,9 @@ func trainSyntax(name string) func(context.Context, options) error {
 			o.steps = syntax.Steps
 		}
 		s := syntax.Settings(name, o.seed, o.steps)
+		if o.from != "" {
+			return trainChild(ctx, o)
+		}
 		b, err := backend.Open("")
 		if err != nil {
 			return err
@@ -65,6 +69,40 @@ func trainSyntax(name string) func(context.Context, options) error {
 		}
 		return ship.Write(o.out, files)
 	}
+}
+
+// trainChild trains a child of the plain model, or a random one of its sizes.
+func trainChild(ctx context.Context, o options) error {
+	c, params, err := ship.Load(os.DirFS(o.from))
+	if err != nil {
+		return err
+	}
+	if o.steps == syntax.Steps {
+		o.steps = syntax.ChildSteps
+	}
+	s, drill := syntax.ChildSettings(c, o.seed, o.steps, o.rate), syntax.Drill(o.seed)
+	if !o.fresh {
+		drill.Initial = params
+	}
+	b, err := backend.Open("")
+	if err != nil {
+		return err
+	}
+	r := syntax.Report{Name: "child", Settings: s, Backend: b.Describe()}
+	start := time.Now()
+	err = training.RunMasked(ctx, b, s, drill, func(p training.Point) {
+		r.Points = append(r.Points, p)
+		fmt.Printf("%5d  loss %.3f  held out %.3f\n", p.Step, p.Loss, p.Masked)
+	}, func(int, arch.Params) error { return nil })
+	if err != nil {
+		return err
+	}
+	r.Seconds = time.Since(start).Seconds()
+	raw, err := ship.JSON(r)
+	if err != nil {
+		return err
+	}
+	return ship.Write(o.out, map[string][]byte{"training.json": raw})
 }
 
 func cardOfSyntax(raw []byte) ([]byte, error) {

@@ -65,6 +65,17 @@ func Settings(name string, seed uint64, steps int) training.Settings {
 	return s
 }
 
+// ChildSteps are how many steps the children of the plain run have.
+const ChildSteps = 1500
+
+// ChildSettings are how a child, or a random model of its sizes, is trained: as the
+// others, at a rate of its own, since weights that know something are easily lost.
+func ChildSettings(c config.Config, seed uint64, steps int, rate float64) training.Settings {
+	s := Settings(Plain, seed, steps)
+	s.Model, s.LearningRate, s.WarmUp, s.LogEvery, s.Checkpoints = c, rate, min(20, steps/2), 25, nil
+	return s
+}
+
 // Drill is what a run is trained and measured on.
 func Drill(seed uint64) training.MaskedDrill {
 	train := newWriter(seed, 1)

@@ -45,6 +45,8 @@ type MaskedDrill struct {
 	Pad  int32 // token that no other attends to
 	Row  func() MaskedRow
 	Held []MaskedRow
+	// Initial are the weights to begin with, nil for random ones.
+	Initial arch.Params
 }
 
 // RunMasked trains a model that tells hidden tokens. It calls log and save as [Run]
@@ -56,7 +58,10 @@ func RunMasked(ctx context.Context, b *backend.Backend, s Settings, d MaskedDril
 	if len(d.Held) == 0 {
 		return fmt.Errorf("training: no rows are held out")
 	}
-	initial := Initial(s.Model, s.Seed)
+	initial := d.Initial
+	if initial == nil {
+		initial = Initial(s.Model, s.Seed)
+	}
 	for name, shape := range arch.Shapes(s.Model) {
 		if _, ok := initial[name]; !ok { // biases, which the family has
 			initial[name] = arch.Param{Shape: shape, Data: make([]float32, shape[0])}
