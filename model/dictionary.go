@@ -45,10 +45,10 @@ type LearnedDictionary struct {
 	Read    hook.Point
 	Write   hook.Point
 	Curve   []dictionary.Report
-	Scales  [2]float64 // of inputs and outputs in training; the Coder has them folded
-	Tokens  int64      // that were trained on
-	Seconds float64    // spent in steps, activations included
-	Stopped bool       // it was cancelled before its last step
+	Scales  []float64 // of inputs and outputs in training; the Coder has them folded
+	Tokens  int64     // that were trained on
+	Seconds float64   // spent in steps, activations included
+	Stopped bool      // it was cancelled before its last step
 	Provenance
 }
 

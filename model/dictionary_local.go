@@ -71,7 +71,7 @@ func (d LearnDictionary) resume(t *dictionary.Trainer, got *LearnedDictionary, h
 	if err == nil {
 		err = t.Restore(c.State)
 	}
-	got.Curve, got.Scales, got.Tokens = c.Curve, c.Scales, c.Tokens
+	got.Curve, got.Scales, got.Tokens = c.Curve, c.Scales[:], c.Tokens
 	return err
 }
 
@@ -88,7 +88,7 @@ func (l *local) learn(ctx context.Context, d LearnDictionary, t *dictionary.Trai
 		}
 		saved = t.At()
 		return dictionary.Checkpoint{State: t.State(), Settings: d.Settings, In: p.widths[0], Out: p.widths[1],
-			Scales: got.Scales, Tokens: got.Tokens, Curve: got.Curve, Hash: hash}.Save(d.Checkpoint)
+			Scales: [2]float64(got.Scales), Tokens: got.Tokens, Curve: got.Curve, Hash: hash}.Save(d.Checkpoint)
 	}
 	for t.At() < d.Steps {
 		if err := ctx.Err(); err != nil {
@@ -100,7 +100,7 @@ func (l *local) learn(ctx context.Context, d LearnDictionary, t *dictionary.Trai
 			}
 			return err
 		}
-		if got.Scales[0] == 0 {
+		if got.Scales == nil {
 			got.Scales = p.scales()
 		}
 		x, target := p.next(t.At(), got.Scales)
@@ -225,7 +225,8 @@ func (p *pools) compute(ctx context.Context) error {
 }
 
 // scales make the mean square norms of the pool's activations their widths.
-func (p *pools) scales() (s [2]float64) {
+func (p *pools) scales() []float64 {
+	s := make([]float64, 2)
 	for i := range p.points() {
 		square := 0.0
 		for _, v := range p.x[i] {
@@ -243,7 +244,7 @@ func (p *pools) scales() (s [2]float64) {
 }
 
 // next are the rows of a step, scaled. The target is nil where it is the input.
-func (p *pools) next(step int, scales [2]float64) (x, target []float32) {
+func (p *pools) next(step int, scales []float64) (x, target []float32) {
 	at := p.order[(step-p.first)*p.batch:][:p.batch]
 	take := func(i int) []float32 {
 		d := p.widths[i]

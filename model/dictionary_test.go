@@ -3,6 +3,7 @@ package model_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/dictionary"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/content"
 )
 
 // texts are rows of different lengths for a zoo model.
@@ -37,6 +39,14 @@ func TestDictionaryResumed(t *testing.T) {
 		whole, err := m.LearnDictionary(d)
 		if err != nil {
 			t.Fatal(err)
+		}
+		data, err := content.EncodeWhole(whole) // as a model host sends it
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sent *model.LearnedDictionary
+		if err := content.Decode(data, &sent, nil); err != nil || !reflect.DeepEqual(sent, whole) {
+			t.Errorf("sent and read it is another: %v", err)
 		}
 		if whole.Tokens != 24*50 || whole.Curve[len(whole.Curve)-1].Loss > whole.Curve[0].Loss {
 			t.Errorf("%s", whole)

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/exec"
@@ -395,13 +394,4 @@ func (s *steps) fitted() (*Fitted, error) {
 		}
 	}
 	return out, nil
-}
-
-// arrayOf is values with axes that have no names of their own.
-func arrayOf(dims []int, values []float32) *array.Array {
-	axes := make([]array.Axis, len(dims))
-	for i, n := range dims {
-		axes[i] = array.Dim(fmt.Sprint("axis ", i), n)
-	}
-	return array.Of(values, axes...)
 }

@@ -7,9 +7,14 @@
 //	04-ioi              a circuit from dataset to test, and its limits
 //	05-ioi-gpt2         the same in GPT-2 small, beside the paper's numbers
 //	06-discovery        circuits found by programs, and how far to trust them
+//	07-causal-abstraction
+//	                    does a network compute what we say it computes?
+//	08-lenses-and-directions
+//	                    what the stream says before the end: lenses, probes, directions
+//	12-origins          how circuits come about, and what they are good for
 //	13-real-model       all of it in a published model: SmolLM2-135M
 //
-// They are kept without outputs. To read one with its figures:
+// README.md maps them by what they answer. They are kept without outputs. To read one with its figures:
 //
 //	go run ./kernel/cmd/golens render notebooks/01-induction-heads.ipynb
 package notebooks

@@ -194,7 +194,8 @@ func (d *Data) metrics() (all []model.Metric) {
 // name stood first ("position") and which it is ("token"). Both say what the answer is
 // not; by is the one that the output is a function of, so that an interchange of the
 // other changes nothing in the causal model. Wang et al. 2022 find that
-// S-inhibition heads carry both, position the more; MIB (Mueller et al. 2025) models
+// S-inhibition heads carry both, position the more. A source with other names than the
+// base's says nothing of the base's by its token: draw prompts of the same names for it; MIB (Mueller et al. 2025) models
 // the logit difference as linear in them.
 func IOI(ioi *task.IOITask, by string) (*Data, error) {
 	if by != "position" && by != "token" {

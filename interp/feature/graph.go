@@ -180,7 +180,8 @@ func threshold(scores []float64, share float64) float64 {
 // A Pruned is a part of a graph.
 type Pruned struct {
 	*Graph
-	Kept       []bool // nodes
+	Share      float64 // of influence that was to be kept
+	Kept       []bool  // nodes
 	Edges      [][]Edge
 	Cumulative []float64 // share of influence of a node and all that have more
 }
@@ -192,7 +193,7 @@ func (g *Graph) Prune(nodes, edges float64) *Pruned {
 	p := g.weights()
 	infl := influence(g.Rows, p)
 	least := threshold(infl, nodes)
-	out := &Pruned{Graph: g, Kept: make([]bool, len(g.Nodes)), Cumulative: make([]float64, len(g.Nodes))}
+	out := &Pruned{Graph: g, Share: nodes, Kept: make([]bool, len(g.Nodes)), Cumulative: make([]float64, len(g.Nodes))}
 	order := make([]int, len(infl))
 	whole := 0.0
 	for i := range order {

@@ -16,9 +16,7 @@ type Naming struct {
 
 // JSON is the graph as circuit-tracer's front end and Neuronpedia read it. Errors are
 // numbered so that no id is that of a feature, which circuit-tracer's can be.
-func (p *Pruned) JSON(n Naming) ([]byte, error) { return p.json(n, 0) }
-
-func (p *Pruned) json(n Naming, share float64) ([]byte, error) {
+func (p *Pruned) JSON(n Naming) ([]byte, error) {
 	if n.Slug == "" {
 		n.Slug = "graph"
 	}
@@ -48,7 +46,7 @@ func (p *Pruned) json(n Naming, share float64) ([]byte, error) {
 		Nodes    []node `json:"nodes"`
 		Links    []link `json:"links"`
 	}{
-		Metadata: map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": share, "schema_version": 1},
+		Metadata: map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1},
 		Params:   map[string]any{"pinnedIds": []string{}, "supernodes": [][]string{}, "linkType": "both", "clickedId": "", "sg_pos": ""},
 		Nodes:    []node{}, Links: []link{},
 	}
@@ -118,7 +116,7 @@ func (p *Pruned) Save(folder string, n Naming) error {
 			kept = append(kept, g)
 		}
 	}
-	list.Graphs = append(kept, map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": 0.8, "schema_version": 1})
+	list.Graphs = append(kept, map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1})
 	text, err := json.Marshal(list)
 	if err != nil {
 		return err

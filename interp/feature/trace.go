@@ -85,9 +85,8 @@ type tracer struct {
 
 	features []Node // that fire
 	byPlace  map[[2]int][]int
-	mlp      []*array.Array // output of each layer's [1, pos, d_model]
-	errs     [][]float32    // errors of each layer [pos, d_model]
-	rest     [][]float32    // what no node stands for: biases of decoders, and positions left out [pos, d_model]
+	errs     [][]float32 // errors of each layer [pos, d_model]
+	rest     [][]float32 // what no node stands for: biases of decoders, and positions left out [pos, d_model]
 	embed    []float32
 	pos      []float32
 	frozen   []hook.Edit // norms and patterns, and MLPs without their input

@@ -366,3 +366,26 @@ func (d *Dictionary) DecoderTo(above int) []float32 {
 	}
 	return out
 }
+
+// FeaturesOf is the formula of the features of an activation that lies as Read does,
+// such as formula.Here() at Read or formula.Source() there.
+func (d *Dictionary) FeaturesOf(x formula.Expr) formula.Expr {
+	if d.Read.Kind.HeadAxis() > 0 {
+		x = x.Flatten()
+	}
+	return d.encoder(x).features
+}
+
+// WrittenBy is the formula of what features, or a difference of features, add to
+// Write: f W_dec, without biases. A dictionary with a norm of its own has none, as that
+// depends on what is normalized.
+func (d *Dictionary) WrittenBy(f formula.Expr) (formula.Expr, error) {
+	if d.Norm != "" && d.Norm != dictionary.NoNorm {
+		return formula.Expr{}, fmt.Errorf("dictionary %s: what its features write depends on its norm (%s)", d.name(), d.Norm)
+	}
+	if d.Layers > 1 {
+		return formula.Expr{}, errAcross
+	}
+	n, err := d.heads()
+	return d.shaped(d.decoded(f), n), err
+}

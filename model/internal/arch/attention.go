@@ -44,12 +44,12 @@ func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
 
 	// Scores and mixing are batched products over [batch, head]: with the head
 	// axis in front, both engines run them as plain matrix products.
-	q = HeadFirst(q)
+	q = headFirst(q)
 	if c := around.Cache; c != nil {
 		k, v = b.keysValues(c, k, turned, v)
 		k, v = b.perQuery(k, 1), b.perQuery(v, 1)
 	} else {
-		k, v = HeadFirst(b.perQuery(turned, 2)), HeadFirst(b.perQuery(v, 2))
+		k, v = headFirst(b.perQuery(turned, 2)), headFirst(b.perQuery(v, 2))
 	}
 	past := newPast(b, around, q)
 	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
@@ -62,12 +62,12 @@ func (b *builder) heads(x *Node, around Around) (z, normed *Node) {
 	scores = b.tap.At(hook.KindScores, scores)
 	pattern := b.tap.At(hook.KindPattern, Softmax(scores, -1))
 	if past == nil {
-		return HeadFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})), normed
+		return headFirst(DotGeneral(pattern, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})), normed
 	}
 	own := Slice(pattern, AxisRange(), AxisRange(), AxisRange(), AxisRange(past.n))
 	before := Slice(pattern, AxisRange(), AxisRange(), AxisRange(), AxisRange(0, past.n))
 	z = Add(past.mix(before), DotGeneral(own, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}))
-	return HeadFirst(z), normed
+	return headFirst(z), normed
 }
 
 // softCap bounds values smoothly; a cap of 0 bounds nothing.
@@ -86,6 +86,9 @@ func (b *builder) mix(z *Node) *Node {
 	if b.tap.Reads(hook.KindResult) {
 		perHead := Reshape(w, b.Heads, b.DHead, b.DModel)
 		result := DotGeneral(z, []int{3}, []int{2}, perHead, []int{1}, []int{0}) // [head, batch, pos, d_model]
+		if t, is := b.tap.(HeadFirst); is && t.Wrote(result) {
+			return affine(ReduceSum(result, 0), nil, b.w["attn.b_O"])
+		}
 		result = b.tap.At(hook.KindResult, TransposeAllAxes(result, 1, 2, 0, 3))
 		if b.tap.Writes(hook.KindResult) {
 			out = ReduceSum(result, 2)
@@ -108,23 +111,30 @@ func (b *builder) queriesKeysValues(x *Node, around Around) (q, k, v, shared *No
 		}
 	}
 	project := func(kind hook.Kind, weight, bias string, heads int) *Node {
-		y := in
-		if b.tap.Reads(kind) {
+		y, w := in, b.w[weight]
+		perHeads := func(y *Node, axis int) *Node { // [head, batch, pos, d_head]
+			y = b.again().normInput(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
+			return DotGeneral(y, []int{3}, []int{axis}, Reshape(w, b.DModel, heads, b.DHead), []int{0}, []int{1})
+		}
+		var split *Node
+		if t, is := b.tap.(HeadFirst); is && y.Rank() == 3 && around.Queries == nil {
+			split = t.Split(kind, y, heads)
+		}
+		if split == nil && b.tap.Reads(kind) {
 			if split := b.tap.At(kind, perHead(in, heads)); b.tap.Writes(kind) {
 				y = split
 			}
 		}
-		w := b.w[weight]
 		choose := func(x *Node) *Node { return x }
 		if kind == hook.KindQInput {
 			choose = around.Chosen
 		}
-		if y.Rank() == 4 {
-			y = choose(y)
-			normed := b.again().normInput(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
-			y = DotGeneral(normed, []int{3}, []int{2}, Reshape(w, b.DModel, heads, b.DHead), []int{0}, []int{1})
-			y = TransposeAllAxes(y, 1, 2, 0, 3) // from [head, batch, pos, d_head]
-		} else {
+		switch {
+		case split != nil:
+			y = TransposeAllAxes(perHeads(split, 0), 1, 2, 0, 3)
+		case y.Rank() == 4:
+			y = TransposeAllAxes(perHeads(choose(y), 2), 1, 2, 0, 3)
+		default:
 			if shared == nil {
 				shared = b.normInput(x, "ln1", hook.KindLN1, hook.KindLN1Norm)
 			}
@@ -162,8 +172,8 @@ func (b *builder) perQuery(x *Node, axis int) *Node {
 	return Reshape(x, d...)
 }
 
-// HeadFirst swaps pos and head: [batch, pos, head, ...] to [batch, head, pos, ...] and back.
-func HeadFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 1, 3) }
+// headFirst swaps pos and head: [batch, pos, head, ...] to [batch, head, pos, ...] and back.
+func headFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 1, 3) }
 
 // perHead repeats the residual stream along a head axis, unless it has one.
 func perHead(x *Node, heads int) *Node {

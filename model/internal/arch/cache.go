@@ -41,12 +41,12 @@ func (b *builder) keysValues(c *Cache, k, turned, v *Node) (keys, values *Node) 
 	if !c.Unrotated {
 		k = turned
 	}
-	c.take(HeadFirst(k), HeadFirst(v))
+	c.take(headFirst(k), headFirst(v))
 	switch {
 	case !c.Unrotated || b.Position != config.PosRotary:
 		return c.K, c.V
 	case c.Cos == nil:
-		return HeadFirst(turned), c.V
+		return headFirst(turned), c.V
 	}
 	d, n := c.K.Shape().Dimensions, b.Rotary.Dim/2
 	table := func(x *Node) *Node { return BroadcastToDims(Reshape(x, d[0], 1, d[2], n), d[0], d[1], d[2], n) }

@@ -20,7 +20,7 @@ func newPast(b *builder, around Around, q *Node) *past {
 	d := q.Shape().Dimensions
 	lanes := around.PastK.Shape().Dimensions[0]
 	return &past{lanes: lanes, rows: d[0] / lanes, heads: d[1], queries: d[2], n: around.PastK.Shape().Dimensions[1],
-		k: HeadFirst(b.perQuery(around.PastK, 2)), v: HeadFirst(b.perQuery(around.PastV, 2))}
+		k: headFirst(b.perQuery(around.PastK, 2)), v: headFirst(b.perQuery(around.PastV, 2))}
 }
 
 // gather puts the queries of a lane side by side: [batch, head, query, x] to

@@ -25,7 +25,7 @@ type EdgeOutcome struct {
 // edges is the work on an EdgeJob.
 //
 // Senders lie in groups, the embedding and one for each layer, as tensors
-// [row, sender, pos, d_model]. What a variant's senders wrote below its first
+// [sender, row, pos, d_model]. What a variant's senders wrote below its first
 // receiver that lacks something is the base run's, and is shared.
 type edges struct {
 	*Engine
@@ -397,7 +397,7 @@ func (s *edges) meanOf(ctx context.Context) (sum *traced, err error) {
 	}
 	sum = &traced{}
 	for g := range s.Layers + 1 {
-		zero, err := fill(s.Engine, func([]float32) {}, 1, s.Width(g), pos, s.DModel)
+		zero, err := fill(s.Engine, func([]float32) {}, s.Width(g), 1, pos, s.DModel)
 		rest, bad := fill(s.Engine, func([]float32) {}, 1, pos, s.DModel)
 		sum.groups, sum.resid = append(sum.groups, zero), append(sum.resid, rest)
 		if err := cmp.Or(err, bad); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // cutting is variants of a chunk of rows that share what lies below a layer. The
-// batch is [row, variant].
+// batch is [variant, row].
 type cutting struct {
 	*edges
 	chunk *chunk
@@ -36,10 +36,13 @@ func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *trac
 		w.n = s.Most
 	}
 	wide := plan.Chunk{Size: rows.Size * w.n}
-	for _, r := range rows.Rows {
-		r.Embeds, r.Blocks = false, r.Blocks[w.start:]
-		for v := range w.n {
-			r.Variant = v
+	for v := range w.n {
+		for i := range rows.Size { // the last row stands in where there is none
+			r := rows.Rows[min(i, len(rows.Rows)-1)]
+			r.Embeds, r.Blocks, r.Variant = false, r.Blocks[w.start:], v
+			if i >= len(rows.Rows) {
+				r.Variant = w.n
+			}
 			wide.Rows = append(wide.Rows, r)
 		}
 	}
@@ -138,7 +141,7 @@ func (w *cutting) reading(f *cutForm, sections []int, layer, first, n int) (args
 		if err != nil {
 			return nil, err
 		}
-		m, err := w.mask(first, n, list, stack.Shape().Dimensions[1])
+		m, err := w.mask(first, n, list, stack.Shape().Dimensions[0])
 		if args = append(args, stack, m); err != nil {
 			return nil, err
 		}
@@ -188,28 +191,27 @@ func (w *cutting) stack(groups []*tensors.Tensor, n int) (*tensors.Tensor, error
 	if quarter := (len(w.Graph.Senders) + 3) / 4; !w.Exact && n > 1 {
 		size = min((n+quarter-1)/quarter*quarter, len(w.Graph.Senders))
 	}
-	shape := groups[0].Shape().Dimensions
-	one := shape[2] * shape[3]
-	var err error
-	t, bad := reuse(w.scratch, func(to []float32) {
-		at := 0
-		for _, g := range groups {
-			width := g.Shape().Dimensions[1] * one
-			err = cmp.Or(err, tensors.ConstFlatData(g, func(from []float32) {
-				var wg sync.WaitGroup
-				for half := range 2 { // memory is faster than one processor
-					wg.Go(func() {
-						for row := half * shape[0] / 2; row < (half+1)*shape[0]/2; row++ {
-							copy(to[row*size*one+at:], from[row*width:][:width])
-						}
-					})
-				}
-				wg.Wait()
-			}))
-			at += width
-		}
-	}, shape[0], size, shape[2], shape[3])
+	t, err := w.sideBySide(groups, size)
 	w.free = append(w.free, t)
+	return t, err
+}
+
+// sideBySide is groups in one tensor of so many senders, zeros at its end.
+func (s *edges) sideBySide(groups []*tensors.Tensor, size int) (*tensors.Tensor, error) {
+	shape := groups[0].Shape().Dimensions
+	var err error
+	t, bad := reuse(s.scratch, func(to []float32) {
+		for _, g := range groups {
+			err = cmp.Or(err, tensors.ConstFlatData(g, func(from []float32) {
+				half := len(from) / 2
+				var wg sync.WaitGroup // memory is faster than one processor
+				wg.Go(func() { copy(to, from[:half]) })
+				copy(to[half:], from[half:])
+				wg.Wait()
+				to = to[len(from):]
+			}))
+		}
+	}, size, shape[1], shape[2], shape[3])
 	return t, cmp.Or(bad, err)
 }
 

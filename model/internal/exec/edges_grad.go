@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -117,7 +116,7 @@ func (m *masking) inputs(layer int) ([]any, error) {
 		args, m.used = append(args, t), append(m.used, t)
 		return err
 	}
-	if err := add(first, n, 0, stack.Shape().Dimensions[1], m.before(layer)); err != nil || layer == m.Layers {
+	if err := add(first, n, 0, stack.Shape().Dimensions[0], m.before(layer)); err != nil || layer == m.Layers {
 		return args, err
 	}
 	if f := m.form(); f.siblings {
@@ -286,23 +285,9 @@ func (m *masking) stack(layer int) (*tensors.Tensor, error) {
 	if !m.Exact {
 		width = len(m.Graph.Senders)
 	}
-	shape := m.run.groups[0].Shape().Dimensions
-	one := shape[2] * shape[3]
-	var failed error
-	t, err := reuse(m.scratch, func(to []float32) {
-		at := 0
-		for _, g := range m.run.groups[:layer+1] {
-			n := g.Shape().Dimensions[1] * one
-			failed = cmp.Or(failed, tensors.ConstFlatData(g, func(from []float32) {
-				for row := range shape[0] {
-					copy(to[row*width*one+at:], from[row*n:][:n])
-				}
-			}))
-			at += n
-		}
-	}, shape[0], width, shape[2], shape[3])
+	t, err := m.sideBySide(m.run.groups[:layer+1], width)
 	m.used = append(m.used, t)
-	return t, cmp.Or(err, failed)
+	return t, err
 }
 
 // before is how many senders wrote before a layer.
@@ -332,7 +317,7 @@ func (f cutForm) back(e *Engine, t *taps) graphFn {
 
 // sliceOf is senders first..end-1.
 func sliceOf(first, end int) graphFn {
-	return func(in []*Node) []*Node { return []*Node{Slice(in[0], AxisRange(), AxisRange(first, end))} }
+	return func(in []*Node) []*Node { return []*Node{Slice(in[0], AxisRange(first, end))} }
 }
 
 // sumFirst is the sum of the first n senders.

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -27,9 +28,9 @@ type cutForm struct {
 func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
 
 // cutTap cuts edges while a block is built. What senders wrote before it lies in
-// groups [row, sender, pos, d_model], as differences from the reference; masks lie
+// groups [sender, row, pos, d_model], as differences from the reference; masks lie
 // as [row or 1, variant, receiver, sender], or [row or 1, pos, variant, receiver,
-// sender]. The batch is [row, variant], and base runs' groups have rows alone.
+// sender]. The batch is [variant, row], and base runs' groups have rows alone.
 type cutTap struct {
 	*taps
 	c    config.Config
@@ -37,34 +38,35 @@ type cutTap struct {
 	form cutForm
 	reading
 	mask *Node // of the MLP's input by the layer's own heads, if they feed it
-	ref  *Node // [row or 1, sender, pos, d_model] of this layer's senders
+	ref  *Node // [sender, row or 1, pos, d_model] of this layer's senders
 
 	entered         *Node // resid_pre
 	result, divisor *Node // of the heads; of a norm on what attention writes
-	senders         *Node // [batch, sender, pos, d_model], less the reference
+	senders         *Node // [sender, batch, pos, d_model], less the reference
 }
 
 // reading is what receivers read in place of the residual stream.
 type reading struct {
-	lack *Node // [batch, pos, receiver, d_model]: queries, keys, values, the MLP's input
+	lack *Node // [receiver, batch, pos, d_model]: queries, keys, values, the MLP's input
 	rest *Node // of the reference [row or 1, pos, d_model]; nil if no receiver starts from it
 	mid  *Node // likewise behind attention, if the MLP reads there and starts from it
-	live *Node // [batch, 1, receiver, 1]: 1 for receivers that start from this run's, 0 for others
+	live *Node // [receiver, batch, 1, 1]: 1 for receivers that start from this run's, 0 for others
 }
 
-// of receivers first..first+n-1 is what they read of x [batch, pos, receiver,
-// d_model], or of the rest.
+// of receivers first..first+n-1 is what they read [receiver, batch, pos, d_model] of
+// x [receiver or 1, batch, pos, d_model], or of the rest.
 func (s reading) of(x, rest *Node, first, n int) *Node {
-	mine := func(y *Node) *Node { return Slice(y, AxisRange(), AxisRange(), AxisRange(first, first+n)) }
+	mine := func(y *Node) *Node { return Slice(y, AxisRange(first, first+n)) }
 	if rest != nil {
 		live := mine(s.live)
-		rest := ExpandAxes(perVariant(rest, x.Shape().Dimensions[0]), 2)
+		rest := ExpandAxes(perVariant(rest, 0, x.Shape().Dimensions[1]), 0)
 		x = Add(Mul(x, live), Mul(rest, OneMinus(live)))
 	}
 	if s.lack != nil {
 		x = Sub(x, mine(s.lack))
 	}
-	return x
+	d := x.Shape().Dimensions
+	return BroadcastToDims(x, n, d[1], d[2], d[3])
 }
 
 // At implements arch.Tap.
@@ -75,28 +77,55 @@ func (t *cutTap) At(kind hook.Kind, x *Node) *Node {
 	case hook.KindResidPre:
 		t.entered = x
 	case hook.KindQInput:
-		return t.less(x, t.form.attention, 0, heads)
+		return t.less(x, 0, heads)
 	case hook.KindKInput:
-		return t.less(x, t.form.attention, heads, kv)
+		return t.less(x, heads, kv)
 	case hook.KindVInput:
-		return t.less(x, t.form.attention, heads+kv, kv)
+		return t.less(x, heads+kv, kv)
 	case hook.KindMLPIn:
 		return t.mlpIn(x)
 	case hook.KindResult:
-		t.result = x
+		t.result = inFront(x)
 	case outputScale(t.c):
 		t.divisor = x
 	case hook.KindAttnOut:
 		if t.form.writes {
-			t.senders = t.minus(arch.HeadFirst(t.contribution()), 0, heads)
+			t.senders = t.minus(t.contribution(), 0, heads)
 		}
 	case hook.KindMLPOut:
 		if t.form.writes {
-			t.senders = Concatenate([]*Node{t.senders, t.minus(ExpandAxes(x, 1), heads, 1)}, 1)
+			t.senders = Concatenate([]*Node{t.senders, t.minus(ExpandAxes(x, 0), heads, 1)}, 0)
 		}
 	}
 	return x
 }
+
+// splits tells whether what single heads read may have the head axis in front: unless
+// edits of it, or of its norm, want it as it lies at their points.
+func (t *taps) splits(kind hook.Kind) bool {
+	return !t.Reads(kind) && !t.Writes(hook.KindLN1) && !t.Writes(hook.KindLN1Norm) && !t.Writes(hook.KindAttnIn)
+}
+
+// Split implements arch.HeadFirst.
+func (t *cutTap) Split(kind hook.Kind, x *Node, heads int) *Node {
+	if !t.form.attention || !t.splits(kind) {
+		return nil
+	}
+	first := map[hook.Kind]int{hook.KindQInput: 0, hook.KindKInput: t.c.Heads, hook.KindVInput: t.c.Heads + t.c.KVHeads}[kind]
+	return t.of(ExpandAxes(x, 0), t.rest, first, heads)
+}
+
+// Wrote implements arch.HeadFirst.
+func (t *cutTap) Wrote(result *Node) bool {
+	if t.taps.Reads(hook.KindResult) {
+		return false
+	}
+	t.result = result
+	return true
+}
+
+// inFront brings the head axis of [batch, pos, head, d_model] to the front.
+func inFront(x *Node) *Node { return TransposeAllAxes(x, 2, 0, 1, 3) }
 
 // outputScale is the scale of the norm on what attention writes, in families
 // that have one.
@@ -120,7 +149,7 @@ func (t *cutTap) contribution() *Node {
 	if t.c.NormAt == config.NormAfter {
 		name = "ln1.w"
 	}
-	y := Div(t.result, ExpandAxes(t.divisor, 2))
+	y := Div(t.result, ExpandAxes(t.divisor, 0))
 	if w := t.w[name]; w != nil {
 		y = Mul(y, ExpandLeftToRank(w, 4))
 	}
@@ -132,16 +161,16 @@ func (t *cutTap) minus(x *Node, first, n int) *Node {
 	if t.ref == nil {
 		return x
 	}
-	ref := Slice(t.ref, AxisRange(), AxisRange(first, first+n))
-	return Sub(x, perVariant(ref, x.Shape().Dimensions[0]))
+	ref := Slice(t.ref, AxisRange(first, first+n))
+	return Sub(x, perVariant(ref, 1, x.Shape().Dimensions[1]))
 }
 
 // less is a split input [batch, pos, head, d_model] as its receivers read it.
-func (t *cutTap) less(x *Node, lacks bool, first, n int) *Node {
-	if !lacks {
+func (t *cutTap) less(x *Node, first, n int) *Node {
+	if !t.form.attention {
 		return x
 	}
-	return t.of(x, t.rest, first, n)
+	return TransposeAllAxes(t.of(inFront(x), t.rest, first, n), 1, 2, 0, 3)
 }
 
 // mlpIn is the MLP's input as it is read.
@@ -157,11 +186,11 @@ func (t *cutTap) mlpIn(x *Node) *Node {
 	if !t.c.Parallel {
 		rest = t.mid
 	}
-	x = t.of(ExpandAxes(x, 2), rest, last, 1)
+	x = t.of(ExpandAxes(x, 0), rest, last, 1)
 	if t.form.siblings {
 		x = Sub(x, lacking(t.mask, t.senders, t.form.places, true))
 	}
-	return Squeeze(x, 2)
+	return Squeeze(x, 0)
 }
 
 func add(a, b *Node) *Node {
@@ -198,40 +227,55 @@ func restGraph(in []*Node) []*Node {
 	return []*Node{Add(in[0], ExpandLeftToRank(in[1], 3))}
 }
 
-// perVariant repeats rows of x [rows or 1, ...] for the variants of a batch.
-func perVariant(x *Node, batch int) *Node {
+// perVariant repeats the rows of x, which are on the given axis, for the variants of
+// a batch.
+func perVariant(x *Node, axis, batch int) *Node {
 	d := x.Shape().Dimensions
-	if d[0] == batch {
+	if d[axis] == batch {
 		return x
 	}
-	wide := append([]int{d[0], batch / d[0]}, d[1:]...)
-	all := append([]int{batch}, d[1:]...)
-	return Reshape(BroadcastToDims(ExpandAxes(x, 1), wide...), all...)
+	wide := slices.Insert(slices.Clone(d), axis, batch/d[axis])
+	all := slices.Clone(d)
+	all[axis] = batch
+	return Reshape(BroadcastToDims(ExpandAxes(x, axis), wide...), all...)
 }
 
-// lacking is what a mask cuts of senders [row or batch, sender, pos, d_model]: what
-// each receiver lacks [batch, pos, receiver, d_model]. One product serves all
-// variants of a row that share their senders; own tells that they do not.
+// lacking is what a mask cuts of senders [sender, row or batch, pos, d_model]: what
+// each receiver lacks [receiver, batch, pos, d_model]. Where all rows and positions
+// have one mask, it is one flat product; and one serves all variants that share
+// their senders. own tells that they do not.
 func lacking(mask, senders *Node, places, own bool) *Node {
 	s, m := senders.Shape().Dimensions, mask.Shape().Dimensions
-	rows, pos, d := s[0], s[2], s[3]
+	rows, pos, d := s[1], s[2], s[3]
 	variants, receivers := m[len(m)-3], m[len(m)-2]
 	if own {
 		rows /= variants
 	}
 	if !places {
-		mask = BroadcastToDims(mask, rows, variants, receivers, s[1])
-		mask = Reshape(mask, s[0], rows*variants/s[0]*receivers, s[1])
-		y := DotGeneral(mask, []int{2}, []int{0}, Reshape(senders, s[0], s[1], pos*d), []int{1}, []int{0})
-		return arch.HeadFirst(Reshape(y, rows*variants, receivers, pos, d))
+		mask = ExpandAxes(mask, 1) // [row or 1, pos or 1, variant, receiver, sender]
 	}
-	mask = TransposeAllAxes(BroadcastToDims(mask, rows, pos, variants, receivers, s[1]), 0, 2, 1, 3, 4)
-	senders = arch.HeadFirst(senders)
-	if !own {
-		senders = Reshape(BroadcastToDims(ExpandAxes(senders, 1), rows, variants, pos, s[1], d), rows*variants, pos, s[1], d)
+	parts := mask.Shape().Dimensions[1]
+	var y *Node
+	switch {
+	case m[0]*parts == 1 && (!own || variants == 1):
+		mask = Reshape(TransposeAllAxes(mask, 0, 1, 3, 2, 4), receivers*variants, s[0])
+		y = DotGeneral(mask, []int{1}, nil, Reshape(senders, s[0], rows*pos*d), []int{0}, nil)
+	case m[0]*parts == 1:
+		mask = Reshape(mask, variants, receivers, s[0])
+		y = DotGeneral(mask, []int{2}, []int{0}, Reshape(senders, s[0], variants, rows*pos*d), []int{0}, []int{1})
+		y = TransposeAllAxes(y, 1, 0, 2)
+	case own:
+		mask = BroadcastToDims(mask, rows, parts, variants, receivers, s[0])
+		senders = Reshape(senders, s[0], variants, rows, parts, pos*d/parts)
+		y = DotGeneral(mask, []int{4}, []int{2, 0, 1}, senders, []int{0}, []int{1, 2, 3})
+		y = TransposeAllAxes(y, 3, 0, 1, 2, 4)
+	default:
+		mask = Reshape(BroadcastToDims(mask, rows, parts, variants, receivers, s[0]), rows, parts, variants*receivers, s[0])
+		senders = Reshape(senders, s[0], rows, parts, pos*d/parts)
+		y = DotGeneral(mask, []int{3}, []int{0, 1}, senders, []int{0}, []int{1, 2})
+		y = TransposeAllAxes(Reshape(y, rows, parts, variants, receivers, pos*d/parts), 3, 2, 0, 1, 4)
 	}
-	mask = Reshape(mask, rows*variants, pos, receivers, s[1])
-	return DotGeneral(mask, []int{3}, []int{0, 1}, senders, []int{2}, []int{0, 1})
+	return Reshape(y, receivers, variants*rows, pos, d)
 }
 
 // reading takes senders, their masks and the rest off a graph's inputs.
@@ -253,7 +297,8 @@ func (f cutForm) reading(next func() *Node, batch int) (s reading) {
 	if f.rest || f.mid {
 		live := next() // [variant, receiver]
 		v, r := live.Shape().Dimensions[0], live.Shape().Dimensions[1]
-		s.live = Reshape(BroadcastToDims(ExpandAxes(live, 0), batch/v, v, r), batch, 1, r, 1)
+		live = ExpandAxes(TransposeAllAxes(live, 1, 0), 2)
+		s.live = Reshape(BroadcastToDims(live, r, v, batch/v), r, batch, 1, 1)
 	}
 	return s
 }
@@ -296,17 +341,17 @@ func (f cutForm) final() graphFn {
 	return func(in []*Node) []*Node {
 		x, rest := in[0], in[1:]
 		s := f.reading(func() *Node { y := rest[0]; rest = rest[1:]; return y }, x.Shape().Dimensions[0])
-		return []*Node{Squeeze(s.of(ExpandAxes(x, 2), s.rest, 0, 1), 2)}
+		return []*Node{Squeeze(s.of(ExpandAxes(x, 0), s.rest, 0, 1), 0)}
 	}
 }
 
-// lessGraph is a sender [row, pos, d_model] less the reference's [row or 1, 1, pos,
+// lessGraph is a sender [row, pos, d_model] less the reference's [1, row or 1, pos,
 // d_model], if there is one, as a group.
 func lessGraph(reference bool) graphFn {
 	return func(in []*Node) []*Node {
-		x := ExpandAxes(in[0], 1)
+		x := ExpandAxes(in[0], 0)
 		if reference {
-			x = Sub(x, perVariant(in[1], x.Shape().Dimensions[0]))
+			x = Sub(x, perVariant(in[1], 1, x.Shape().Dimensions[1]))
 		}
 		return []*Node{x}
 	}
@@ -315,23 +360,25 @@ func lessGraph(reference bool) graphFn {
 // midGraph is the stream behind attention, from that behind the MLP and what the
 // layer wrote.
 func midGraph(in []*Node) []*Node {
-	n := in[1].Shape().Dimensions[1]
-	return []*Node{Sub(in[0], Squeeze(Slice(in[1], AxisRange(), AxisRange(n-1, n)), 1))}
+	n := in[1].Shape().Dimensions[0]
+	return []*Node{Sub(in[0], Squeeze(Slice(in[1], AxisRange(n-1, n)), 0))}
 }
 
-// meanGraph adds rows of x [row, (sender,) pos, d_model] to a mean, by weights
+// meanGraph adds rows of x [(sender,) row, pos, d_model] to a mean, by weights
 // [row, pos].
 func meanGraph(in []*Node) []*Node {
-	x, weight := in[0], ExpandAxes(in[1], -1)
-	if x.Rank() == 4 {
-		weight = ExpandAxes(weight, 1)
-	}
-	return []*Node{Add(in[2], ReduceAndKeep(Mul(x, weight), ReduceSum, 0))}
+	x := in[0]
+	axis := x.Rank() - 3
+	return []*Node{Add(in[2], ReduceAndKeep(Mul(x, ExpandLeftToRank(ExpandAxes(in[1], -1), x.Rank())), ReduceSum, axis))}
 }
 
-// pickGraph takes rows of x by index.
+// pickGraph takes rows of x [(sender,) row, pos, d_model] by index.
 func pickGraph(in []*Node) []*Node {
-	return []*Node{Gather(in[1], ExpandAxes(in[0], -1))}
+	x, index := in[1], ExpandAxes(in[0], -1)
+	if x.Rank() == 3 {
+		return []*Node{Gather(x, index)}
+	}
+	return []*Node{TransposeAllAxes(Gather(TransposeAllAxes(x, 1, 0, 2, 3), index), 1, 0, 2, 3)}
 }
 
 // firstGraph takes the first rows of a table [row, d_model] as [1, row, d_model].
@@ -342,8 +389,8 @@ func firstGraph(n int) graphFn {
 // repeatGraph repeats rows for the variants of a batch.
 func repeatGraph(variants int) graphFn {
 	return func(in []*Node) []*Node {
-		return []*Node{perVariant(in[0], in[0].Shape().Dimensions[0]*variants)}
+		return []*Node{perVariant(in[0], 0, in[0].Shape().Dimensions[0]*variants)}
 	}
 }
 
-var _ arch.Tap = (*cutTap)(nil)
+var _ arch.HeadFirst = (*cutTap)(nil)

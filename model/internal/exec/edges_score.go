@@ -169,13 +169,12 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 	if err != nil || above[0] == nil {
 		return err
 	}
-	if err := s.contract(c, above[0], groups, len(s.Graph.Receivers)-1, 1, true); err != nil {
+	last, err := s.one("repeat of 1", lessGraph(false), []any{above[0]})
+	if err != nil {
 		return err
 	}
-	inputs := []hook.Kind{hook.KindQInput, hook.KindKInput, hook.KindVInput}
-	heads := []int{s.Heads, s.KVHeads, s.KVHeads, 1}
-	if !s.AttnOnly() {
-		inputs = append(inputs, hook.KindMLPIn)
+	if err := s.contract(c, last, groups, len(s.Graph.Receivers)-1, 1); err != nil {
+		return err
 	}
 	f := form{attends: true}
 	for l := s.Layers - 1; l >= 0; l-- {
@@ -187,27 +186,26 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 			return err
 		}
 		t, fills := c.blockTaps(l)
-		t.back, t.reads, t.grads = true, nil, labelsOf(inputs)
-		args = above.after(append([]any{resid[l]}, args...))
-		out, err := c.call(f.name()+" back [true]", t, fills, f.back(s.Engine, t, []bool{true}), args, c.names.block, l, c.layout(c.whole, c.whole))
+		t.back, t.reads = true, nil
+		args = append([]any{resid[l], above[0]}, args...)
+		out, err := c.call(f.name()+" scores", t, fills, f.scores(s.Engine, t), args, c.names.block, l, c.layout(c.whole, c.whole))
 		c.giveBack()
 		if err != nil {
 			return fmt.Errorf("block %d, gradient: %w", l, err)
 		}
 		free(above...)
 		above = gradients{out[0]}
-		receiver := l * s.Graph.Reads()
-		for i, k := range inputs {
-			senders := groups[:l+1]
-			if k == hook.KindMLPIn && !s.Parallel {
-				senders = groups[:l+2] // and its own layer's heads
-			}
+		receiver, senders := l*s.Graph.Reads(), groups[:l+1]
+		for _, g := range out[1:] {
+			n := g.Shape().Dimensions[0]
 			if err == nil {
-				err = s.contract(c, out[1+i], senders, receiver, heads[i], k == hook.KindMLPIn)
+				err = s.contract(c, g, senders, receiver, n)
 			}
-			receiver += heads[i]
+			receiver += n
+			if !s.Parallel {
+				senders = groups[:l+2] // the MLP reads its own layer's heads too
+			}
 		}
-		free(out[1:]...)
 		if err != nil {
 			return err
 		}
@@ -216,14 +214,14 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 }
 
 // contract adds to the scores of n receivers the products of their gradients
-// [row, pos, (receiver,) d_model] with what the groups' senders wrote. flat are
-// gradients without a receiver axis.
-func (s *scoring) contract(c *chunk, gradient *tensors.Tensor, groups []*tensors.Tensor, receiver, n int, flat bool) error {
+// [receiver, row, pos, d_model], which it frees, with what the groups' senders wrote.
+func (s *scoring) contract(c *chunk, gradient *tensors.Tensor, groups []*tensors.Tensor, receiver, n int) error {
+	defer free(gradient)
 	args := []any{gradient}
 	for _, g := range groups {
 		args = append(args, g)
 	}
-	t, err := s.one(fmt.Sprintf("score flat=%t by position=%t", flat, s.job.ByPosition), scoreGraph(flat, s.job.ByPosition), args)
+	t, err := s.one(fmt.Sprintf("score by position=%t", s.job.ByPosition), scoreGraph(s.job.ByPosition), args)
 	if err != nil {
 		return err
 	}
@@ -252,24 +250,100 @@ func (s *scoring) contract(c *chunk, gradient *tensors.Tensor, groups []*tensors
 	})
 }
 
-// scoreGraph is the products of gradients [row, pos, (receiver,) d_model] with
-// senders [row, receiver, sender], or [row, pos, receiver, sender].
-func scoreGraph(flat, byPosition bool) graphFn {
+// scoreTap gives each receiver of a block a copy of what it reads.
+type scoreTap struct {
+	*taps
+	copies map[hook.Kind]*Node // [head, batch, pos, d_model], or as they lie at their points
+}
+
+var receiving = []hook.Kind{hook.KindQInput, hook.KindKInput, hook.KindVInput, hook.KindMLPIn}
+
+// copied is a node of its own, so that its gradient is its own.
+func (t *scoreTap) copied(kind hook.Kind, x *Node) *Node {
+	t.copies[kind] = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
+	return t.copies[kind]
+}
+
+// At implements arch.Tap.
+func (t *scoreTap) At(kind hook.Kind, x *Node) *Node {
+	if x = t.taps.At(kind, x); slices.Contains(receiving, kind) {
+		return t.copied(kind, x)
+	}
+	return x
+}
+
+// Reads implements arch.Tap.
+func (t *scoreTap) Reads(kind hook.Kind) bool {
+	return t.taps.Reads(kind) || slices.Contains(receiving, kind)
+}
+
+// Writes implements arch.Tap.
+func (t *scoreTap) Writes(kind hook.Kind) bool {
+	return t.taps.Writes(kind) || slices.Contains(receiving, kind)
+}
+
+// Split implements arch.HeadFirst.
+func (t *scoreTap) Split(kind hook.Kind, x *Node, heads int) *Node {
+	if !t.splits(kind) {
+		return nil
+	}
+	d := x.Shape().Dimensions
+	return t.copied(kind, BroadcastToDims(ExpandAxes(x, 0), heads, d[0], d[1], d[2]))
+}
+
+// Wrote implements arch.HeadFirst.
+func (t *scoreTap) Wrote(*Node) bool { return false }
+
+// scores is the way back through a block, from resid_pre and the gradient of
+// resid_post, to the gradient of resid_pre and those of its receivers [receiver, batch,
+// pos, d_model]: of attention, and of the MLP if there is one.
+func (f form) scores(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
-		g, senders := in[0], in[1]
-		if len(in) > 2 {
-			senders = Concatenate(in[1:], 1)
+		n := f.inputs(e.Config)
+		lead, w, slots, _ := inputs(in, n+1, e.names.block, t)
+		tap := &scoreTap{t.begin(slots), map[hook.Kind]*Node{}}
+		y := arch.Block(e.Config, w, tap, lead[0], f.around(e.Config, lead[2:]))
+		of := []*Node{lead[0]}
+		for _, k := range receiving {
+			if x := tap.copies[k]; x != nil {
+				of = append(of, x)
+			}
 		}
-		if flat {
-			g = ExpandAxes(g, 2)
+		grads := Gradient(ReduceAllSum(Mul(y, lead[1])), of...)
+		attention := grads[1:4]
+		for i, g := range attention {
+			if !tap.splits(receiving[i]) {
+				attention[i] = inFront(g)
+			}
 		}
-		if byPosition {
-			return []*Node{DotGeneral(g, []int{3}, []int{0, 1}, arch.HeadFirst(senders), []int{3}, []int{0, 1})}
+		out := []*Node{grads[0], Concatenate(attention, 0)}
+		if len(grads) > 4 {
+			out = append(out, ExpandAxes(grads[4], 0))
 		}
+		return out
+	}
+}
+
+// scoreGraph is the products of gradients [receiver, row, pos, d_model] with groups of
+// senders [row, receiver, sender], or [row, pos, receiver, sender].
+func scoreGraph(byPosition bool) graphFn {
+	return func(in []*Node) []*Node {
 		flatten := func(x *Node) *Node {
 			d := x.Shape().Dimensions
+			if byPosition {
+				return Reshape(x, d[0], d[1]*d[2], d[3])
+			}
 			return Reshape(x, d[0], d[1], d[2]*d[3])
 		}
-		return []*Node{DotGeneral(flatten(arch.HeadFirst(g)), []int{2}, []int{0}, flatten(senders), []int{2}, []int{0})}
+		d := in[0].Shape().Dimensions
+		g, products := flatten(in[0]), []*Node(nil)
+		for _, senders := range in[1:] {
+			products = append(products, DotGeneral(g, []int{2}, []int{1}, flatten(senders), []int{2}, []int{1}))
+		}
+		y := Concatenate(products, 2)
+		if byPosition {
+			y = Reshape(y, d[1], d[2], d[0], y.Shape().Dimensions[2])
+		}
+		return []*Node{y}
 	}
 }

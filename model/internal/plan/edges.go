@@ -23,8 +23,8 @@ type EdgeJob struct {
 }
 
 // edgeTokens bounds batch*pos of one call: what senders write takes a hundred times
-// the memory of the residual stream.
-const edgeTokens = 512
+// the memory of the residual stream, and is read fastest where it was just written.
+const edgeTokens = 256
 
 // An EdgeCost says what cutting edges runs and costs.
 type EdgeCost struct {

@@ -1,0 +1,142 @@
+package model_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/formula"
+	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// BenchmarkAlignment times a step of distributed alignment search, 32 directions of the
+// stream behind the middle block at one position of 32 pairs of 15 tokens, and interchange
+// interventions there over all pairs of inputs, beside full passes of as many rows in the
+// same run. The naive step is two passes forwards and one backwards.
+func BenchmarkAlignment(b *testing.B) {
+	for _, shape := range []modeltest.Shape{modeltest.Small, modeltest.GPT2Small} {
+		m, err := model.Open(modeltest.Random(b, shape, 1))
+		if err != nil {
+			b.Fatal(err)
+		}
+		rng := rand.New(rand.NewPCG(1, 2))
+		batch := func(n int) (rows [][]int32, answers []int32) {
+			for range n {
+				row := make([]int32, 15)
+				for i := range row {
+					row[i] = rng.Int32N(int32(shape.Vocab))
+				}
+				rows, answers = append(rows, row), append(answers, rng.Int32N(int32(shape.Vocab)))
+			}
+			return rows, answers
+		}
+		const k, rows, position = 32, 32, 7
+		at := hook.ResidPost(shape.Layers / 2).At(position)
+		R := formula.Free("R", shape.DModel, k)
+		x, s := formula.Here(), formula.Source()
+		base, answers := batch(rows)
+		source, _ := batch(rows)
+		pass := func() {
+			if _, err := m.Run(model.Request{Rows: base, Metrics: []model.Metric{model.LogProbOf(answers...)}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		fit := func(steps int) {
+			f := model.Fit{
+				Base:   model.Request{Rows: base}.Edit(at.Compute(x.Add(s.Sub(x).Dot(R).Dot(R.Transpose())))).Metric(model.LogProbOf(answers...)),
+				Source: model.Request{Rows: source}, Find: []model.Find{{Name: "R", Orthogonal: true}},
+				Loss: []model.Loss{{Weight: -1}}, Steps: steps, Seed: uint64(rng.IntN(1 << 30)),
+			}
+			if _, err := m.Fit(f); err != nil {
+				b.Fatal(err)
+			}
+		}
+		pass()
+		fit(1) // compiles
+		b.Run(shape.Name+"/step", func(b *testing.B) {
+			passes := clock(b, pass)
+			one := clock(b, func() { fit(1) })
+			took := clock(b, func() { fit(1 + b.N) })
+			each := (took - one) / float64(b.N)
+			b.ReportMetric(each/passes, "passes/step")
+			b.ReportMetric(each*1000, "ms/step")
+			b.ReportMetric(passes*1000, "ms/pass")
+		})
+		for _, inputs := range []int{32, 200} {
+			all, _ := batch(inputs)
+			sweep := model.Sweep{Base: model.Request{Rows: all}.Metric(model.LogitDiff(model.IDs(1), model.IDs(2))), Source: model.Request{Rows: all}}
+			for shift := 1; shift < inputs; shift++ {
+				donors := make([]int, inputs)
+				for i := range donors {
+					donors[i] = (i + shift) % inputs
+				}
+				sweep.Variants = append(sweep.Variants, model.Variant{Edits: []hook.Edit{at.FromSource()}, Donors: donors})
+			}
+			if inputs == 200 && shape.Name == modeltest.GPT2Small.Name {
+				sweep.Variants = sweep.Variants[:20] // of 199, all of the same cost
+			}
+			b.Run(fmt.Sprintf("%s/inputs=%d", shape.Name, inputs), func(b *testing.B) {
+				passes := clock(b, pass)
+				pairs := float64(len(sweep.Variants) * inputs)
+				for b.Loop() {
+					took := clock(b, func() {
+						if _, err := m.Sweep(sweep); err != nil {
+							b.Fatal(err)
+						}
+					})
+					b.ReportMetric(pairs/took, "pairs/s")
+					b.ReportMetric(took/pairs/(passes/rows), "passes/pair")
+				}
+			})
+		}
+		m.Close()
+	}
+}
+
+// BenchmarkTunedLens times a step of a tuned lens, all translators, 4 texts of 128 tokens.
+func BenchmarkTunedLens(b *testing.B) {
+	for _, shape := range []modeltest.Shape{modeltest.Small, modeltest.GPT2Small} {
+		m, err := model.Open(modeltest.Random(b, shape, 1))
+		if err != nil {
+			b.Fatal(err)
+		}
+		const texts, length = 4, 128
+		rng := rand.New(rand.NewPCG(1, 2))
+		last := hook.ResidPost(shape.Layers - 1)
+		fit := model.Fit{Loss: []model.Loss{{Weight: float64(shape.Layers)}}, Clip: 1, Together: shape.Layers, Optimizer: model.Optimizer{Kind: "sgd", Rate: .1, Momentum: .9, Nesterov: true}}
+		for range texts {
+			row := make([]int32, length)
+			for i := range row {
+				row[i] = rng.Int32N(int32(shape.Vocab))
+			}
+			for range shape.Layers {
+				fit.Base.Rows = append(fit.Base.Rows, row)
+			}
+		}
+		for l := range shape.Layers {
+			var own []int
+			for i := range texts {
+				own = append(own, i*shape.Layers+l)
+			}
+			w, bias := fmt.Sprint(l, ".weight"), fmt.Sprint(l, ".bias")
+			h := formula.At(hook.ResidPre(l).String())
+			fit.Base = fit.Base.Edit(last.Row(own...).Compute(h.Add(h.Dot(formula.Free(w, shape.DModel, shape.DModel).Transpose())).Add(formula.Free(bias, shape.DModel))))
+			fit.Find = append(fit.Find, model.Find{Name: w}, model.Find{Name: bias})
+		}
+		fit.Base = fit.Base.Metric(model.KL(nil).AtPositions(hook.UpTo(length)...))
+		run := func(steps int) {
+			fit.Steps = steps
+			if _, err := m.Fit(fit); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(shape.Name, func(b *testing.B) {
+			one := clock(b, func() { run(1) })
+			took := clock(b, func() { run(1 + b.N) })
+			b.ReportMetric(texts*length*float64(b.N)/(took-one), "tokens/s")
+		})
+		m.Close()
+	}
+}
