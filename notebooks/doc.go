@@ -11,6 +11,7 @@
 //	                    does a network compute what we say it computes?
 //	08-lenses-and-directions
 //	                    what the stream says before the end: lenses, probes, directions
+//	11-features         dictionaries: trained, read, ablated and steered
 //	13-real-model       all of it in a published model: SmolLM2-135M
 //
 // They are kept without outputs. To read one with its figures:
