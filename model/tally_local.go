@@ -82,7 +82,7 @@ func (t Tally) groupsOf(r tally.Reducer, row int, tokens []int32, at []int) []in
 	for i, pos := range at {
 		if r.Kind == tally.Grams {
 			if groups[i] = -1; pos+1 >= r.N {
-				groups[i] = int(tally.Gram(tokens[pos+1-r.N : pos+1]...))
+				groups[i] = int(tally.KeyOf(tokens[pos+1-r.N : pos+1]...))
 			}
 			continue
 		}

@@ -12,9 +12,10 @@
 //	08-lenses-and-directions
 //	                    what the stream says before the end: lenses, probes, directions
 //	11-features         dictionaries: trained, read, ablated and steered
+//	12-origins          how circuits come about, and what they are good for
 //	13-real-model       all of it in a published model: SmolLM2-135M
 //
-// They are kept without outputs. To read one with its figures:
+// README.md maps them by what they answer. They are kept without outputs. To read one with its figures:
 //
 //	go run ./kernel/cmd/golens render notebooks/01-induction-heads.ipynb
 package notebooks

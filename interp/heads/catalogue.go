@@ -321,3 +321,23 @@ func (c *Catalogued) Table(bound float64) string {
 	}
 	return b.String()
 }
+
+// ByHead is the same with a row for each head [head, trait], which reads well as one
+// figure.
+func (c *Catalogued) ByHead() *array.Array {
+	_, names := c.Axis(0)
+	layers, heads := c.Dim("layer"), c.Dim("head")
+	rows := make([]string, 0, layers*heads)
+	for l := range layers {
+		for h := range heads {
+			rows = append(rows, fmt.Sprintf("%d.%d", l, h))
+		}
+	}
+	out := array.New(array.Labels("head", rows), array.Labels("trait", names)).Named(c.Title(), "")
+	for t := range names {
+		for i := range rows {
+			out.Set(c.At(t, i/heads, i%heads), i, t)
+		}
+	}
+	return out
+}

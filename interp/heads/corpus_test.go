@@ -257,6 +257,9 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("value %d is %g, outside of %g to %g", i, v, c.Lo.Values()[i], c.Hi.Values()[i])
 		}
 	}
+	if by := c.ByHead(); by.At(4, slices.Index(names, "induction")) != at("induction", 1, 1) || by.Axes()[0].Labels[4] != "1.1" {
+		t.Errorf("by head: %v", by)
+	}
 	if table := c.Table(0.5); !strings.Contains(table, "1.1  induction") || !strings.Contains(c.Method, "copy suppression: share") {
 		t.Errorf("table\n%s\n%s", table, c.Method)
 	}

@@ -368,6 +368,17 @@ func TestVirtualWeightsFoldNorms(t *testing.T) {
 		if got := folded.At(0, 0); math.Abs(got-slope) > 0.02*(1+math.Abs(slope)) {
 			t.Errorf("%s: virtual weight %.4f, the reader moves by %.4f (linearised %.4f)", name, got, slope, linear.At(0, 0))
 		}
+		_, out, err := neuron.Strongest(m, from, 1<<20, neuron.Norms{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(out, func(w neuron.Wire) bool { return w.To.Name == to.Name })
+		if i < 0 || math.Abs(out[i].Weight-folded.At(0, 0)) > near {
+			t.Errorf("%s: the wire among all is %v, want %g", name, out[max(i, 0)], folded.At(0, 0))
+		}
+		if in, _, err := neuron.Strongest(m, to, 1<<20, neuron.Norms{}); err != nil || !slices.ContainsFunc(in, func(w neuron.Wire) bool { return w.From.Name == from.Name && math.Abs(w.Weight-folded.At(0, 0)) < near }) {
+			t.Errorf("%s: it is not among those that lead in (%v)", name, err)
+		}
 		if ratio := folded.At(0, 0) / linear.At(0, 0); m.Config().NormAt != "after" && !(ratio > 0) {
 			t.Errorf("%s: divisor %g", name, ratio)
 		}

@@ -24,7 +24,7 @@ func (u Unit) String() string { return fmt.Sprintf("%d.%d", u.Layer, u.Neuron) }
 // Settings are what a survey keeps. The zero value keeps all of it.
 type Settings struct {
 	// Triggers bounds how many different tokens, and pairs of tokens, a neuron may fire
-	// on before its are dropped; 0 means 256. -1 keeps none. Each takes up to 24 bytes a
+	// on before its are dropped; 0 means 256. -1 keeps none. Each takes up to 16 bytes a
 	// neuron.
 	Triggers int
 	// Pairs also counts pairs of tokens.

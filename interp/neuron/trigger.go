@@ -3,7 +3,6 @@ package neuron
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -30,11 +29,11 @@ func (s *Stats) Triggers(u Unit, pairs bool) (all []Trigger, over bool) {
 	}
 	counts := states[u.Layer].Grams[u.Neuron]
 	total := int64(0)
-	for _, k := range counts {
-		total += k
+	for _, g := range counts {
+		total += g.N
 	}
-	for _, key := range slices.Sorted(maps.Keys(counts)) {
-		all = append(all, Trigger{tally.TokensOf(key, n), counts[key], float64(counts[key]) / float64(total)})
+	for _, g := range counts {
+		all = append(all, Trigger{tally.TokensOf(g.Key, n), g.N, float64(g.N) / float64(total)})
 	}
 	slices.SortStableFunc(all, func(a, b Trigger) int { return cmp.Compare(b.Fired, a.Fired) })
 	return all, false

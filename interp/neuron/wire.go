@@ -321,7 +321,7 @@ func outOf(m *model.Model, p Port, norms Norms) (out []Wire, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for i, v := range lines(w.Transpose("d_mlp", w.Axes()[0].Name)) {
+		for i, v := range columns(w) {
 			add(Of(m, Unit{l, i}), v)
 		}
 	}
@@ -332,7 +332,7 @@ func outOf(m *model.Model, p Port, norms Norms) (out []Wire, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for id, v := range lines(w.Transpose("vocab", w.Axes()[0].Name)) {
+	for id, v := range columns(w) {
 		add(Port{Name: fmt.Sprint(id), Reads: model.WU().Of(int32(id)).BehindNorm(), From: 2 * c.Layers, norm: hook.LNFinalScale()}, v)
 	}
 	return out, nil
@@ -345,6 +345,22 @@ func lines(a *array.Array) []float64 {
 	for i := range out {
 		if out[i] = float64(a.Values()[i*n]); n > 1 {
 			out[i] = length(a.Values()[i*n:][:n])
+		}
+	}
+	return out
+}
+
+// columns are the same of the columns.
+func columns(a *array.Array) []float64 {
+	rows, n := a.Shape()[0], a.Shape()[1]
+	out := make([]float64, n)
+	for j := range out {
+		own := make([]float32, rows)
+		for i := range own {
+			own[i] = a.Values()[i*n+j]
+		}
+		if out[j] = float64(own[0]); rows > 1 {
+			out[j] = length(own)
 		}
 	}
 	return out

@@ -116,7 +116,7 @@ func (r Reducer) Bytes(units, groups int) int64 {
 	case Top:
 		return g * u * int64(r.K) * 24
 	case Grams:
-		return u * int64(r.K) * 24 // of a map, at most
+		return u * int64(r.K) * 16
 	}
 	return g * u * momentBytes
 }
@@ -124,8 +124,8 @@ func (r Reducer) Bytes(units, groups int) int64 {
 // MaxGramToken bounds the ids of tokens that are counted by N of them.
 const MaxGramToken = 1 << 21
 
-// Gram is the key under which tokens are counted, the last one last.
-func Gram(tokens ...int32) int64 {
+// KeyOf is the key under which tokens are counted, the last one last.
+func KeyOf(tokens ...int32) int64 {
 	key := int64(0)
 	for _, id := range tokens {
 		key = key<<21 | int64(id)

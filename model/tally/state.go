@@ -20,15 +20,19 @@ type State struct {
 	// there. A covariance leaves out positions at which any unit has none.
 	Absent []int64 `json:",omitempty"`
 
-	Count    []int64           `json:",omitempty"` // values above the threshold [group, unit], or in the bins [group, unit, 2+bins]
-	Sum      []Sum             `json:",omitempty"` // [group, unit]
-	Squares  []Sum             `json:",omitempty"` // [group, unit]
-	Min, Max []float32         `json:",omitempty"` // [group, unit]; +Inf and -Inf where nothing was read
-	Products []float64         `json:",omitempty"` // sums of products [group, unit, unit]
-	Grams    []map[int64]int64 `json:",omitempty"` // how often each unit was above the threshold, by the key of the last tokens [unit]
-	Over     []bool            `json:",omitempty"` // units whose counts by tokens were dropped
-	Top      [][]Place         `json:",omitempty"` // the largest values of each [group, unit], largest first
+	Count    []int64   `json:",omitempty"` // values above the threshold [group, unit], or in the bins [group, unit, 2+bins]
+	Sum      []Sum     `json:",omitempty"` // [group, unit]
+	Squares  []Sum     `json:",omitempty"` // [group, unit]
+	Min, Max []float32 `json:",omitempty"` // [group, unit]; +Inf and -Inf where nothing was read
+	Products []float64 `json:",omitempty"` // sums of products [group, unit, unit]
+	Grams    [][]Gram  `json:",omitempty"` // how often each unit was above the threshold, by the last tokens, sorted by key [unit]
+	Over     []bool    `json:",omitempty"` // units whose counts by tokens were dropped
+	Top      [][]Place `json:",omitempty"` // the largest values of each [group, unit], largest first
 }
+
+// A Gram is the key of tokens, which [TokensOf] takes apart, and how often a unit was
+// above the threshold on them.
+type Gram struct{ Key, N int64 }
 
 // A Place is a value and where it stood.
 type Place struct {
@@ -62,7 +66,7 @@ func (r Reducer) New(units, groups int) *State {
 	case Top:
 		s.Top = make([][]Place, n)
 	case Grams:
-		s.Grams, s.Over = make([]map[int64]int64, n), make([]bool, n)
+		s.Grams, s.Over = make([][]Gram, n), make([]bool, n)
 	default:
 		s.Sum, s.Squares = make([]Sum, n), make([]Sum, n)
 		s.Min, s.Max = slices.Repeat([]float32{float32(math.Inf(1))}, n), slices.Repeat([]float32{float32(math.Inf(-1))}, n)
@@ -108,10 +112,11 @@ func (r Reducer) addGram(s *State, key int64, values []float32) {
 
 // count counts a key of a unit, and drops the unit if it has more than k.
 func (s *State) count(i int, key, n int64, k int) {
-	if s.Grams[i] == nil {
-		s.Grams[i] = map[int64]int64{}
+	at, found := slices.BinarySearchFunc(s.Grams[i], key, func(g Gram, key int64) int { return cmp.Compare(g.Key, key) })
+	if !found {
+		s.Grams[i] = slices.Insert(s.Grams[i], at, Gram{Key: key})
 	}
-	s.Grams[i][key] += n
+	s.Grams[i][at].N += n
 	if len(s.Grams[i]) > k {
 		s.Grams[i], s.Over[i] = nil, true
 	}
@@ -273,9 +278,9 @@ func (r Reducer) Merge(s, other *State) error {
 		if other.Over[i] {
 			s.Grams[i], s.Over[i] = nil, true
 		}
-		for key, n := range counts {
+		for _, g := range counts {
 			if !s.Over[i] {
-				s.count(i, key, n, r.K)
+				s.count(i, g.Key, g.N, r.K)
 			}
 		}
 	}
