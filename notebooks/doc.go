@@ -11,6 +11,7 @@
 //	                    does a network compute what we say it computes?
 //	08-lenses-and-directions
 //	                    what the stream says before the end: lenses, probes, directions
+//	11-features         dictionaries: trained, read, ablated and steered
 //	12-origins          how circuits come about, and what they are good for
 //	13-real-model       all of it in a published model: SmolLM2-135M
 //

@@ -25,7 +25,7 @@ const maxReport = 4 << 20
 const maxNotebook = 5 << 18 // a megabyte, and a quarter for what base64 adds
 
 // slow are the notebooks that take a minute or two, which CI runs.
-var slow = map[string]bool{"01-induction-heads.ipynb": true, "04-ioi.ipynb": true, "06-discovery.ipynb": true, "07-causal-abstraction.ipynb": true, "12-origins.ipynb": true, "09-neurons-and-languages.ipynb": true, "10-long-context.ipynb": true}
+var slow = map[string]bool{"01-induction-heads.ipynb": true, "04-ioi.ipynb": true, "06-discovery.ipynb": true, "07-causal-abstraction.ipynb": true, "09-neurons-and-languages.ipynb": true, "10-long-context.ipynb": true, "11-features.ipynb": true, "12-origins.ipynb": true}
 
 // published are the notebooks on a published model, by the variable that names its
 // file. CI has it.
