@@ -7,7 +7,19 @@ import (
 )
 
 // Range is the positions from one on, before another. Do not change them.
-func Range(from, end int) []int { return hook.UpTo(max(end, from))[from:] }
+func Range(from, end int) []int {
+	if end = max(end, from); from <= shared {
+		return hook.UpTo(end)[from:]
+	}
+	all := make([]int, end-from) // a row may be far longer than what it computes
+	for i := range all {
+		all[i] = from + i
+	}
+	return all
+}
+
+// shared is how far lists begin that are cut out of the one that all share.
+const shared = 1 << 10
 
 // Lists of positions below are sorted, and hold each once.
 
