@@ -38,13 +38,6 @@ type label struct {
 
 func labelOf(p hook.Point) label { return label{p.Kind, p.Value} }
 
-func labelsOf(kinds []hook.Kind) (all []label) {
-	for _, k := range kinds {
-		all = append(all, label{kind: k})
-	}
-	return all
-}
-
 // linear is a point in which a metric is linear, or, if it is given, whose gradient
 // came from formulas of later blocks that read it.
 type linear struct {
