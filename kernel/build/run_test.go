@@ -362,3 +362,21 @@ fmt.Println("body")`, "init\nbody"},
 		{`fmt.Println("body")`, "each time\nbody"},
 	})
 }
+
+// What cannot be kept is made again of what its names meant before the cell.
+func TestMadeAgain(t *testing.T) {
+	n := &notebook{t: t, b: newBuilder(t), s: cell.NewState()}
+	n.have([]step{
+		{`n := &struct{ at int }{2}
+add := wrap(n.at)
+func wrap(by int) func(int) int { return func(a int) int { return a + by } }
+add(1)`, "=> 3"},
+		{`n := &struct{ at int }{7}
+n.at, add(1)`, "=> 7\n=> 3\n(again: add)"},
+		{`func at() int { return n.at }
+named := wrap(at())
+named(1)`, "=> 8"},
+		{`n := &struct{ at int }{9}
+named(1)`, "error: line 1: named cannot be kept and is made again, by functions that use the n of before: give this one another name, or set it in a cell of its own"},
+	})
+}

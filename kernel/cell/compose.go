@@ -217,6 +217,9 @@ func (c *composer) closure() {
 						add(g)
 					}
 				} else {
+					for n := range acts(d.item) {
+						c.olds[n] = c.olds[n] || c.reset(n)
+					}
 					need(d.uses)
 				}
 			}
@@ -252,6 +255,13 @@ func (c *composer) closure() {
 	slices.SortFunc(c.include, func(a, b *decl) int {
 		return cmp.Or(cmp.Compare(a.cell, b.cell), cmp.Compare(a.line, b.line), cmp.Compare(a.col, b.col))
 	})
+}
+
+// reset tells whether the cell declares an earlier cell's variable anew.
+func (c *composer) reset(name string) bool {
+	i, ok := c.cur[name]
+	was := c.State.names[name]
+	return ok && was != nil && was.isVar() && (c.items[i].kind == varItem || defines(c.items[i]) != nil)
 }
 
 // methods adds the methods of an earlier cell's type.
@@ -477,6 +487,18 @@ func (c *composer) setBeforeUse() *Error {
 			own, _ := c.place(it.at)
 			return c.errorAt(c.items[j], c.items[j].node().Pos(),
 				fmt.Sprintf("what line %d calls uses %s, which line %d sets: set it before", own, n, line))
+		}
+	}
+	for _, d := range c.include {
+		if !d.isVar() || !slices.ContainsFunc(d.names, func(n string) bool { return c.live(d, n) && c.remade(d, n) }) {
+			continue
+		}
+		for _, n := range slices.Sorted(maps.Keys(c.reach(acts(d.item)))) {
+			if c.reset(n) {
+				it := c.items[c.cur[n]]
+				return c.errorAt(it, it.node().Pos(),
+					fmt.Sprintf("%s cannot be kept and is made again, by functions that use the %s of before: give this one another name, or set it in a cell of its own", d.names[0], n))
+			}
 		}
 	}
 	return nil

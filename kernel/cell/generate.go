@@ -219,7 +219,8 @@ func (c *composer) earlier(w *source, d *decl, loads, dynamic *[]string) {
 	}
 }
 
-// again writes a variable's own declaration again.
+// again writes a variable's own declaration again, with what its names meant before
+// the cell.
 func (c *composer) again(w *source, d *decl, called map[string]string) {
 	edits := slices.Clone(d.edits)
 	name := func(id *ast.Ident) {
@@ -241,6 +242,14 @@ func (c *composer) again(w *source, d *decl, called map[string]string) {
 			name(id)
 		}
 	}
+	direct := acts(d.item)
+	free(d.node(), false, func(id *ast.Ident) {
+		end := d.offset(id.End())
+		renamed := func(e edit) bool { return e.at == end || e.at == d.offset(id.Pos()) }
+		if direct[id.Name] && c.reset(id.Name) && !slices.ContainsFunc(edits, renamed) && !slices.Contains(d.names, id.Name) {
+			edits = append(edits, edit{end, 0, "ʹ"})
+		}
+	})
 	w.put("var ", d.cell, d.line, d.col, d.src, edits, "\n")
 }
 
