@@ -12,7 +12,7 @@ import (
 	"github.com/golens/golens/model/internal/place"
 )
 
-var conf = config.Config{Layers: 2, Heads: 3, KVHeads: 1, DModel: 6, DHead: 2, DMLP: 4, Vocab: 5}
+var conf = config.Config{Layers: 2, Heads: 3, KVHeads: 1, DModel: 6, DHead: 2, DMLP: 4, Vocab: 5, Experts: 2, Chosen: 1, DExpert: 2, Gated: true}
 
 // point is a random selection of a kind in rows of such lengths.
 func point(r *rand.Rand, k hook.Kind, lens []int) hook.Point {
