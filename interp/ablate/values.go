@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
@@ -90,20 +91,9 @@ func (v *Values) mean(a *array.Array) *array.Array {
 		if err := mean.Err(); err != nil {
 			return array.Failed(err)
 		}
-		values = append(values, finite(mean.Values())...)
+		values = append(values, interp.Finite(mean.Values())...)
 	}
 	return array.Of(values, axes...)
-}
-
-// finite puts 0 for NaN, which stands past the end of rows and would spread.
-func finite(values []float32) []float32 {
-	out := slices.Clone(values)
-	for i, v := range out {
-		if v != v {
-			out[i] = 0
-		}
-	}
-	return out
 }
 
 // few prompts make a mean that is little else than another prompt.

@@ -106,12 +106,11 @@ func (k *knockOut) positions(names []string, rest bool) ([][]int, error) {
 			return nil, err
 		}
 		for row, ids := range k.Task.Clean.IDs {
-			for _, pos := range place.In(row) {
-				if pos < -len(ids) || pos >= len(ids) {
-					return nil, fmt.Errorf("task %s: %s stands at position %d of row %d, which has %d tokens", k.Task.Name, name, pos, row, len(ids))
-				}
-				at[row] = append(at[row], (pos+len(ids))%len(ids))
+			here, err := place.Within(row, len(ids))
+			if err != nil {
+				return nil, fmt.Errorf("task %s: %s stands at %w", k.Task.Name, name, err)
 			}
+			at[row] = append(at[row], here...)
 		}
 	}
 	for row, ids := range k.Task.Clean.IDs {

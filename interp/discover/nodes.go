@@ -172,7 +172,7 @@ func (s *search) gradients(runs [][]hook.Edit, points []hook.Point) (map[hook.ID
 				sum = make([]float32, len(g.Array.Values()))
 				grads[g.Point.ID] = sum
 			}
-			for i, v := range finite(g.Array.Values()) {
+			for i, v := range interp.Finite(g.Array.Values()) {
 				sum[i] += v / float32(len(runs))
 			}
 		}
@@ -210,10 +210,10 @@ func (s *search) scoreNodes(o NodeScoring, source string, at []place, grads map[
 		if p.head >= 0 {
 			heads = shape[2]
 		}
-		own, g := finite(a.Values()), grads[p.point.ID]
+		own, g := interp.Finite(a.Values()), grads[p.point.ID]
 		instead := make([]float32, len(own))
 		if other != nil {
-			instead = finite(other.At(p.point).Values())
+			instead = interp.Finite(other.At(p.point).Values())
 		}
 		if err := sameSize(own, instead); err != nil {
 			return nil, err

@@ -194,15 +194,7 @@ func (s *Search) scores(o Scoring) (*Scores, error) {
 	if by.clean || o.Method == CleanCorrupted {
 		o.Steps = 0
 	}
-	ask := model.EdgeScores{Base: w.base(w.Metric), Reference: w.reference}
-	// What can be known to be wrong is said before runs are made.
-	if err := s.Model.Check(ask); err != nil {
-		return nil, err
-	}
-	if ask.Runs, err = by.runs(w, o); err != nil {
-		return nil, err
-	}
-	got, err := s.Model.EdgeScores(ask)
+	got, _, err := w.edgeScores(by, o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -214,6 +206,22 @@ func (s *Search) scores(o Scoring) (*Scores, error) {
 		scores.put(row, func(sender, receiver int) float32 { return values[(row*R+receiver)*S+sender] })
 	}
 	return scores.mean(), nil
+}
+
+// edgeScores are the scores of all edges by a method, and the runs in which it takes
+// gradients.
+func (s *search) edgeScores(by scorer, o Scoring, byPosition bool) (*model.EdgeScoresResult, [][]hook.Edit, error) {
+	ask := model.EdgeScores{Base: s.base(s.Metric), Reference: s.reference, ByPosition: byPosition}
+	// What can be known to be wrong is said before runs are made.
+	err := s.Model.Check(ask)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ask.Runs, err = by.runs(s, o); err != nil {
+		return nil, nil, err
+	}
+	got, err := s.Model.EdgeScores(ask)
+	return got, ask.Runs, err
 }
 
 func (o *Scoring) defaults() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/ablate"
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
@@ -123,9 +124,9 @@ func (s *search) toward(shares []float32, points ...hook.Point) ([][]hook.Edit, 
 	runs := make([][]hook.Edit, len(shares))
 	for _, p := range points {
 		a := clean.At(p)
-		from, to := finite(a.Values()), make([]float32, len(a.Values()))
+		from, to := interp.Finite(a.Values()), make([]float32, len(a.Values()))
 		if other != nil {
-			to = finite(other.At(p).Values())
+			to = interp.Finite(other.At(p).Values())
 		}
 		if err := errors.Join(a.Err(), sameSize(from, to)); err != nil {
 			return nil, err
@@ -146,17 +147,6 @@ func sameSize(a, b []float32) error {
 		return fmt.Errorf("the reference has %d values, the clean run %d", len(b), len(a))
 	}
 	return nil
-}
-
-// finite puts 0 for what stands past the end of rows.
-func finite(values []float32) []float32 {
-	out := slices.Clone(values)
-	for i, v := range out {
-		if v != v {
-			out[i] = 0
-		}
-	}
-	return out
 }
 
 // logits are those that a metric reads.

@@ -63,11 +63,12 @@ func spansOf(t Placed, rows [][]int32) (names []string, at [][]int, err error) {
 			return nil, nil, err
 		}
 		for row, ids := range rows {
-			for _, pos := range place.In(row) {
-				if pos < -len(ids) || pos >= len(ids) {
-					return nil, nil, fmt.Errorf("%s stands at position %d of row %d, which has %d tokens", name, pos, row, len(ids))
-				}
-				at[row][(pos+len(ids))%len(ids)] = i
+			here, err := place.Within(row, len(ids))
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s stands at %w", name, err)
+			}
+			for _, pos := range here {
+				at[row][pos] = i
 			}
 		}
 	}
@@ -97,14 +98,7 @@ func (s *Search) spans(o Scoring, sizes bool) (*SpanScores, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask := model.EdgeScores{Base: w.base(w.Metric), Reference: w.reference, ByPosition: true}
-	if err := s.Model.Check(ask); err != nil {
-		return nil, err
-	}
-	if ask.Runs, err = by.runs(w, o); err != nil {
-		return nil, err
-	}
-	got, err := s.Model.EdgeScores(ask)
+	got, runs, err := w.edgeScores(by, o, true)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +114,7 @@ func (s *Search) spans(o Scoring, sizes bool) (*SpanScores, error) {
 		*to += float32(v)
 	}
 	r.Same = about(w.same(got.PerRow, names, at, add), "scores of edges at positions")
-	across, err := w.across(ask.Runs, names, at, add)
+	across, err := w.across(runs, names, at, add)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +185,7 @@ func (s *search) across(runs [][]hook.Edit, names []string, at [][]int, add func
 			return nil, err
 		}
 		h := inside{heads: c.Heads, kv: c.KVHeads, d: c.DHead, longest: was.Shape()[3], was: was.Values(), now: now.Values(),
-			v: finite(v.Values()), instead: finite(instead.Values()), byZ: grads[hook.Z(l).ID], byPattern: grads[hook.Pattern(l).ID]}
+			v: interp.Finite(v.Values()), instead: interp.Finite(instead.Values()), byZ: grads[hook.Z(l).ID], byPattern: grads[hook.Pattern(l).ID]}
 		for row, spans := range at {
 			for head := range c.Heads {
 				for q, to := range spans {

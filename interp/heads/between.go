@@ -63,9 +63,12 @@ func between(m *model.Model, t *task.Task, edits []hook.Edit, pairs [][2]string)
 				return nil, err
 			}
 			for row, ids := range t.Clean.IDs {
-				key := (places[pair[1]].In(row)[0] + len(ids)) % len(ids)
+				keys, err := places[pair[1]].Within(row, len(ids))
+				if err != nil {
+					return nil, fmt.Errorf("%s stands at %w", pair[1], err)
+				}
 				for h := range c.Heads {
-					samples.Set(pattern.At(row, h, 0, key), row, l, h)
+					samples.Set(pattern.At(row, h, 0, keys[0]), row, l, h)
 				}
 			}
 		}

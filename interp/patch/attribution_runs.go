@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
@@ -109,7 +110,7 @@ func (r *runs) drop(m *model.Model, metric model.Metric) ([]backward, error) {
 		request := r.prompts.Metric(metric).Grad(r.points...)
 		for _, p := range written(m, l) {
 			was := r.was[p.ID]
-			request = request.Edit(p.Replace(array.Of(finite(was.Values()), was.Axes()...)))
+			request = request.Edit(p.Replace(array.Of(interp.Finite(was.Values()), was.Axes()...)))
 		}
 		run, err := m.Run(request)
 		if err != nil {

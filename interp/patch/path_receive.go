@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
@@ -136,11 +137,11 @@ func (j *journey) messages(sent *model.SweepResult, senders []cell) (s model.Swe
 				}
 				size := len(read.Values()) / n
 				for row := range n {
-					part := func(a *array.Array) []float32 { return finite(a.Values()[row*size : (row+1)*size]) }
+					part := func(a *array.Array) []float32 { return interp.Finite(a.Values()[row*size : (row+1)*size]) }
 					runs := c.rows == nil || slices.Contains(c.rows, row)
 					changed[row] = changed[row] || runs && !slices.Equal(part(read), part(was))
 				}
-				v.Edits = append(v.Edits, r.Replace(array.Of(finite(read.Values()), read.Axes()...)))
+				v.Edits = append(v.Edits, r.Replace(array.Of(interp.Finite(read.Values()), read.Axes()...)))
 			}
 			held := j.held(j.conf, g.receivers)
 			for _, layer := range slices.Sorted(maps.Keys(held)) {
@@ -166,15 +167,4 @@ func joined(hashes ...string) string {
 		sum.Write([]byte(h))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// finite puts 0 for NaN, which would spread from padding into attention.
-func finite(values []float32) []float32 {
-	out := slices.Clone(values)
-	for i, v := range out {
-		if v != v {
-			out[i] = 0
-		}
-	}
-	return out
 }

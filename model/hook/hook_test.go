@@ -75,3 +75,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestPositionsWithinARow(t *testing.T) {
+	p := hook.Positions{Rows: [][]int{{0, -1, 2}, {-4}}}
+	if got, err := p.Within(0, 3); err != nil || !slices.Equal(got, []int{0, 2, 2}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := p.Within(1, 3); err == nil || err.Error() != "position -4 of row 1, which has 3 tokens" {
+		t.Errorf("got %v", err)
+	}
+	if got, err := (hook.Positions{}).Within(0, 3); got != nil || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+}

@@ -1,5 +1,7 @@
 package hook
 
+import "fmt"
+
 // Of are the positions in a row of n tokens, none negative.
 func (p Positions) Of(row, n int) []int {
 	list := p.In(row)
@@ -13,6 +15,21 @@ func (p Positions) Of(row, n int) []int {
 		}
 	}
 	return out
+}
+
+// Within are the positions singled out in a row of n tokens, none negative; it is an
+// error if one lies outside of the row. nil where none was singled out.
+func (p Positions) Within(row, n int) ([]int, error) {
+	list := p.In(row)
+	for _, pos := range list {
+		if pos < -n || pos >= n {
+			return nil, fmt.Errorf("position %d of row %d, which has %d tokens", pos, row, n)
+		}
+	}
+	if list == nil {
+		return nil, nil
+	}
+	return p.Of(row, n), nil
 }
 
 // Selects tells whether the point selects anything of a row, and which of its
