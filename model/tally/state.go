@@ -198,7 +198,9 @@ func (r Reducer) add(s *State, group int, values []float32, from, to int, p Plac
 	first := group*s.Units + from // not of Grams
 	values = values[from:to]
 	for _, v := range values {
-		none = none || v != v
+		if v != v {
+			none = true
+		}
 	}
 	switch r.Kind {
 	case Above:
