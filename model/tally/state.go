@@ -197,21 +197,15 @@ func (s *State) N(i int) int64 {
 func (r Reducer) add(s *State, group int, values []float32, from, to int, p Place) (none bool) {
 	first := group*s.Units + from // not of Grams
 	values = values[from:to]
+	if r.Kind == Above {
+		return above(s.Count[first:][:len(values)], values, r.Threshold)
+	}
 	for _, v := range values {
 		if v != v {
 			none = true
 		}
 	}
 	switch r.Kind {
-	case Above:
-		count, over := s.Count[first:][:len(values)], r.Threshold
-		for i, v := range values {
-			n := int64(0)
-			if v > over { // without a jump
-				n = 1
-			}
-			count[i] += n
-		}
 	case Grams:
 		for i, v := range values {
 			if v > r.Threshold && !s.Over[from+i] {
