@@ -7,19 +7,25 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/golens/golens/model/internal/exec"
 	"github.com/golens/golens/model/internal/plan"
 	"github.com/golens/golens/model/tally"
 )
 
 func init() { executes("tally", (*local).tally) }
 
-// tally reduces activations in this process. Each processor has states of its own,
-// which are merged in the end.
+// tally reduces activations in this process.
 func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, error) {
 	job, err := t.job(l.config)
 	if err != nil {
 		return nil, err
 	}
+	return l.tallyChunks(ctx, t, job, 0, exec.AllChunks, hash)
+}
+
+// tallyChunks reduces activations of some chunks of the rows. Each processor has
+// states of its own, which are merged in the end.
+func (l *local) tallyChunks(ctx context.Context, t Tally, job plan.Job, from, until int, hash string) (*TallyResult, error) {
 	done := 0
 	job.Done = func(rows int) {
 		done += rows
@@ -47,7 +53,7 @@ func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, 
 		all = append(all, s)
 		return s
 	}
-	err = l.engine.Tally(ctx, job, func(i int, row plan.Row, values []float32) {
+	err := l.engine.Tally(ctx, job, from, until, func(i int, row plan.Row, values []float32) {
 		s := states()
 		defer func() { free <- s }()
 		tokens := job.Tokens[row.Index]
@@ -61,19 +67,33 @@ func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, 
 	if err != nil {
 		return nil, err
 	}
-	res := &TallyResult{Reducers: t.Reducers, States: all[0], Rows: int64(len(t.Rows)), Provenance: l.info.Provenance()}
+	if len(all) == 0 { // no row has what is asked for
+		states()
+	}
+	res := l.tallyResult(t, all[0], hash)
+	return res, res.mergeStates(all[1:])
+}
+
+// tallyResult is the result that has states.
+func (l *local) tallyResult(t Tally, states []*tally.State, hash string) *TallyResult {
+	res := &TallyResult{Reducers: t.Reducers, States: states, Rows: int64(len(t.Rows)), Provenance: l.info.Provenance()}
 	res.Request = hash
 	for _, row := range t.Rows {
 		res.Tokens += int64(len(row))
 	}
-	for _, s := range all[1:] {
-		for i, r := range t.Reducers {
-			if err := r.Merge(res.States[i], s[i]); err != nil {
-				return nil, err
+	return res
+}
+
+// mergeStates takes more states of the same rows into r.
+func (r *TallyResult) mergeStates(more [][]*tally.State) error {
+	for _, s := range more {
+		for i, reducer := range r.Reducers {
+			if err := reducer.Merge(r.States[i], s[i]); err != nil {
+				return err
 			}
 		}
 	}
-	return res, nil
+	return nil
 }
 
 // groupsOf are the groups of positions of a row.
