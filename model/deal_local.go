@@ -278,8 +278,12 @@ func (d *dealtTally) join(_ []int, contents [][]byte) (any, error) {
 		}
 		if res == nil {
 			res = d.tallyResult(d.Tally, p.States, d.hash)
-		} else if err := res.mergeStates([][]*tally.State{p.States}); err != nil {
-			return nil, err
+			continue
+		}
+		for i, reducer := range d.Reducers {
+			if err := reducer.Merge(res.States[i], p.States[i]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return res, nil

@@ -4,7 +4,6 @@ package model
 
 import (
 	"context"
-	"runtime"
 	"sync"
 
 	"github.com/golens/golens/model/internal/exec"
@@ -23,55 +22,37 @@ func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, 
 	return l.tallyChunks(ctx, t, job, 0, exec.AllChunks, hash)
 }
 
-// tallyChunks reduces activations of some chunks of the rows. Each processor has
-// states of its own, which are merged in the end.
+// tallyChunks reduces activations of some chunks of the rows, whichever chunk they come
+// from into one state for each reducer.
 func (l *local) tallyChunks(ctx context.Context, t Tally, job plan.Job, from, until int, hash string) (*TallyResult, error) {
 	done := 0
 	job.Done = func(rows int) {
 		done += rows
 		report(ctx, done, len(job.Tokens))
 	}
-	free := make(chan []*tally.State, runtime.GOMAXPROCS(0))
-	var all [][]*tally.State
-	var mu sync.Mutex
-	states := func() []*tally.State {
-		select {
-		case s := <-free:
-			return s
-		default:
-		}
-		mu.Lock()
-		if len(all) == cap(free) {
-			mu.Unlock()
-			return <-free
-		}
-		defer mu.Unlock()
-		s := make([]*tally.State, len(t.Reducers))
-		for i, r := range t.Reducers {
-			s[i] = r.New(t.units(l.config, r), t.groups(l.config, r))
-		}
-		all = append(all, s)
-		return s
+	states := make([]*tally.State, len(t.Reducers))
+	groups := make([]func(row int, tokens []int32, at []int) []int, len(t.Reducers))
+	locks := make([]sync.Mutex, len(t.Reducers))
+	for i, r := range t.Reducers {
+		states[i], groups[i] = r.New(t.units(l.config, r), t.groups(l.config, r)), t.groupsOf(r)
 	}
 	err := l.engine.Tally(ctx, job, from, until, func(i int, row plan.Row, values []float32) {
-		s := states()
-		defer func() { free <- s }()
 		tokens := job.Tokens[row.Index]
 		at := job.Captures[i].Pos.Of(row.Index, len(tokens))
 		for k, r := range t.Reducers {
-			if r.Point.Equal(job.Captures[i]) {
-				r.Add(s[k], t.groupsOf(r, row.Index, tokens, at), values[:len(at)*s[k].Units], t.First+int64(row.Index), at)
+			if !r.Point.Equal(job.Captures[i]) {
+				continue
 			}
+			into := groups[k](row.Index, tokens, at)
+			locks[k].Lock()
+			r.Add(states[k], into, values, t.First+int64(row.Index), at)
+			locks[k].Unlock()
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 { // no row has what is asked for
-		states()
-	}
-	res := l.tallyResult(t, all[0], hash)
-	return res, res.mergeStates(all[1:])
+	return l.tallyResult(t, states, hash), nil
 }
 
 // tallyResult is the result that has states.
@@ -84,36 +65,41 @@ func (l *local) tallyResult(t Tally, states []*tally.State, hash string) *TallyR
 	return res
 }
 
-// mergeStates takes more states of the same rows into r.
-func (r *TallyResult) mergeStates(more [][]*tally.State) error {
-	for _, s := range more {
-		for i, reducer := range r.Reducers {
-			if err := reducer.Merge(r.States[i], s[i]); err != nil {
-				return err
+// groupsOf gives the groups of positions of a row for a reducer, below 0 for those that
+// are left out.
+func (t Tally) groupsOf(r tally.Reducer) func(row int, tokens []int32, at []int) []int {
+	of := func(row int, tokens []int32, pos int) int { return 0 }
+	switch {
+	case r.Kind == tally.Grams:
+		of = func(_ int, tokens []int32, pos int) int {
+			if pos+1 < r.N {
+				return -1
 			}
+			return int(tally.KeyOf(tokens[pos+1-r.N : pos+1]...))
 		}
-	}
-	return nil
-}
-
-// groupsOf are the groups of positions of a row.
-func (t Tally) groupsOf(r tally.Reducer, row int, tokens []int32, at []int) []int {
-	groups := make([]int, len(at))
-	for i, pos := range at {
-		if r.Kind == tally.Grams {
-			if groups[i] = -1; pos+1 >= r.N {
-				groups[i] = int(tally.KeyOf(tokens[pos+1-r.N : pos+1]...))
+	case r.By == tally.ByPosition:
+		of = func(_ int, _ []int32, pos int) int { return pos }
+	case r.By == tally.ByToken && r.Tokens != nil:
+		rank := make(map[int32]int, len(r.Tokens))
+		for i, id := range r.Tokens {
+			rank[id] = i
+		}
+		of = func(_ int, tokens []int32, pos int) int {
+			if i, ok := rank[tokens[pos]]; ok {
+				return i
 			}
-			continue
+			return -1
 		}
-		switch r.By {
-		case tally.ByPosition:
-			groups[i] = pos
-		case tally.ByToken:
-			groups[i] = int(tokens[pos])
-		case tally.ByLabel:
-			groups[i] = t.Labels[row]
-		}
+	case r.By == tally.ByToken:
+		of = func(_ int, tokens []int32, pos int) int { return int(tokens[pos]) }
+	case r.By == tally.ByLabel:
+		of = func(row int, _ []int32, _ int) int { return t.Labels[row] }
 	}
-	return groups
+	return func(row int, tokens []int32, at []int) []int {
+		groups := make([]int, len(at))
+		for i, pos := range at {
+			groups[i] = of(row, tokens, pos)
+		}
+		return groups
+	}
 }

@@ -63,6 +63,10 @@ func (c *chunk) reduceRow(i int, r plan.Row, x []float32, dims, whole []int, kin
 	if p.Pos.All() {
 		shape[p.Kind.PositionAxis()] = c.Longest
 	}
+	if values := sel.Plain(x); values != nil {
+		c.reduce(i, r, values)
+		return
+	}
 	values := make([]float32, place.Size(shape))
 	if labelled { // it is there only where it is labelled
 		set(values, float32(math.NaN()))
