@@ -22,6 +22,7 @@ type Job struct {
 	Weigh    []string     // tensors of formulas whose gradients are wanted too
 	Most     int          // rows of a chunk; 0 means as many as run well
 	Done     func(rows int)
+	Cut      Cut // how rows are cut into chunks; zero is as suits the engine
 
 	// Base and Source are what formulas read of other runs, Below of blocks before
 	// From.
