@@ -333,7 +333,7 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 	if err != nil {
 		return nil, nil, err
 	}
-	job.Base, job.Source, job.Below = left.Base, left.Source, left.Below
+	job.Base, job.Source, job.Below, job.Starts = left.Base, left.Source, left.Below, left.Starts
 	out, err := s.engine.RunGiven(ctx, job, s.given)
 	if err != nil {
 		return nil, nil, err

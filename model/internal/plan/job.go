@@ -21,6 +21,7 @@ type Job struct {
 	GradOf   []int        // indices of Metrics
 	Weigh    []string     // tensors of formulas whose gradients are wanted too
 	Most     int          // rows of a chunk; 0 means as many as run well
+	Starts   []int        // first position to run of each row, nil for all; Base has keys and values before it
 	Done     func(rows int)
 
 	// Base and Source are what formulas read of other runs, Below of blocks before

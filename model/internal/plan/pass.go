@@ -26,10 +26,17 @@ func NewPass(m Machine, job Job) *Batch {
 func (b *Batch) Pass() *Group {
 	job := b.Job.Base
 	blocks := attending(job.From, job.Until)
-	g := &Group{Width: b.passWidth(b.Longest), Lane: 1}
+	g := &Group{Lane: 1}
+	starts := make([]int, len(b.Lens))
+	copy(starts, job.Starts)
+	for i, n := range b.Lens {
+		g.Width = max(g.Width, b.passWidth(n-starts[i]))
+	}
 	g.Batch = b.passRows(len(b.Lens), g.Width, job.Most)
 	for i, n := range b.Lens {
-		g.Rows = append(g.Rows, Row{Index: i, Embeds: job.From == 0, Blocks: blocks, Final: b.readOfFinal(i), End: n})
+		from := min(starts[i], max(0, n-g.Width)) // earlier, to fill the width
+		g.Past = max(g.Past, from)
+		g.Rows = append(g.Rows, Row{Index: i, Embeds: job.From == 0, Blocks: blocks, Final: b.readOfFinal(i), From: from, End: n})
 	}
 	g.cut(b.Machine)
 	return g
