@@ -17,6 +17,7 @@ type fitting struct {
 	free     map[string][]int // shapes of the free tensors
 	names    []string         // of those to be found
 	lowest   int              // first block of a step; the number of blocks: only the unembedding
+	ends     bool             // what is behind the last block is made in front of the unembedding
 	below    []hook.Edit      // those before it
 	far      []hook.ID        // what formulas of a step read of blocks before it
 	ofBase   []hook.ID        // what they read of the base run

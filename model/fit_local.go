@@ -334,6 +334,7 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 		return nil, nil, err
 	}
 	job.Base, job.Source, job.Below, job.Starts = left.Base, left.Source, left.Below, left.Starts
+	job.Soft = true
 	out, err := s.engine.RunGiven(ctx, job, s.given)
 	if err != nil {
 		return nil, nil, err

@@ -12,8 +12,10 @@ import (
 
 // layerOf is the block in which an edit acts: -1 before all, as many as there are
 // behind them.
-func layerOf(c config.Config, id hook.ID) int {
+func (t *fitting) layerOf(c config.Config, id hook.ID) int {
 	switch {
+	case t.ends && id == hook.ResidPost(c.Layers-1).ID:
+		return c.Layers
 	case id.Kind == hook.KindEmbed || id.Kind == hook.KindPosEmbed:
 		return -1
 	case id.Kind.Global():
@@ -27,13 +29,13 @@ func (t *fitting) reads(c config.Config) error {
 	t.lowest = c.Layers
 	for _, e := range t.Base.Edits {
 		if hasFree(e) {
-			t.lowest = min(t.lowest, max(0, layerOf(c, e.ID)))
+			t.lowest = min(t.lowest, max(0, t.layerOf(c, e.ID)))
 		}
 	}
 	t.raise(c)
 	var above []hook.Edit
 	for _, e := range t.Base.Edits {
-		if layerOf(c, e.ID) < t.lowest && !(t.lowest == 0) {
+		if t.layerOf(c, e.ID) < t.lowest && !(t.lowest == 0) {
 			t.below = append(t.below, e)
 			continue
 		}
@@ -63,7 +65,7 @@ func (t *fitting) reads(c config.Config) error {
 		}
 	}
 	for _, l := range t.Loss {
-		if l.Value.Kind != "" && t.lowest > 0 && layerOf(c, l.Value.ID) < t.lowest {
+		if l.Value.Kind != "" && t.lowest > 0 && t.layerOf(c, l.Value.ID) < t.lowest {
 			return fmt.Errorf("loss %s: it lies before the first formula with a tensor to be found, in block %d", l.Value, t.lowest)
 		}
 	}
@@ -92,29 +94,44 @@ func (t *fitting) pairs(e hook.Edit, s formula.Step) error {
 	return nil
 }
 
-
-// raise puts what acts behind the lowest block of a step in front of the next one,
-// where the same stream is, if nothing else of that block has a tensor to be found: it
-// need not run then.
+// raise puts what acts behind the lowest block of a step in front of the next one, or
+// of the unembedding, where the same stream is, if nothing else of that block has a
+// tensor to be found or is read: it need not run then.
 func (t *fitting) raise(c config.Config) {
-	from, to := hook.ResidPost(t.lowest).ID, hook.ResidPre(t.lowest+1).ID
-	if t.lowest >= c.Layers-1 {
+	if t.lowest >= c.Layers {
 		return
 	}
+	last := t.lowest == c.Layers-1
+	from, to := hook.ResidPost(t.lowest).ID, hook.ResidPre(t.lowest+1).ID
+	reads := func(id hook.ID) bool {
+		if last && id == from {
+			return true
+		}
+		return t.layerOf(c, id) <= t.lowest && id != from
+	}
 	for _, e := range slices.Concat(t.Base.Edits, t.Source.Edits) {
-		if e.ID == to || hasFree(e) && layerOf(c, e.ID) <= t.lowest && e.ID != from {
+		if e.ID == to || hasFree(e) && t.layerOf(c, e.ID) <= t.lowest && e.ID != from {
 			return
 		}
 	}
 	for _, l := range t.Loss {
-		if l.Value.Kind != "" && layerOf(c, l.Value.ID) <= t.lowest && l.Value.ID != from {
+		if l.Value.Kind != "" && reads(l.Value.ID) {
 			return
 		}
 	}
 	for _, m := range t.Base.Metrics {
-		if m.Kind == KindLinear && layerOf(c, m.Functional.ID) <= t.lowest && m.Functional.ID != from {
+		if m.Kind == KindLinear && reads(m.Functional.ID) {
 			return
 		}
+	}
+	if last {
+		for _, e := range t.Base.Edits {
+			if slices.Contains(e.Formula.Activations(), from.String()) {
+				return
+			}
+		}
+		t.lowest, t.ends = c.Layers, true
+		return
 	}
 	move := func(id *hook.ID) {
 		if *id == from {
