@@ -199,7 +199,9 @@ func (k *checker) kl(m Metric, o plan.Objective) (plan.Objective, error) {
 		return o, fmt.Errorf("metric KL: reference has shape %v; [batch, pos, vocab] is %v here", got, want)
 	}
 	ref := func(row, i int) []float32 { return m.Reference.Values()[(row*want[1]+i)*k.Vocab:][:k.Vocab] }
-	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 { return divergence(ref(row, i), x, grad) }
+	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 {
+		return divergence(ref(row, i), x, grad)
+	}
 	o.Soft = &plan.Soft{Logits: ref, Factor: 1}
 	return o, nil
 }
