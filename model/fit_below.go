@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/content"
 	"github.com/golens/golens/model/internal/plan"
 )
 
@@ -30,10 +33,10 @@ type below struct {
 type want struct {
 	of     Request
 	points []hook.Point
-	keys   []string // of the points, in belowRow
-	own    bool     // rows that are equal may need different values
-	first  []int    // of each row, the first that needs the same
-	kept   []belowRow
+	keys   []string      // of the points, in belowRow
+	own    bool          // rows that are equal may need different values
+	first  []int         // of each row, the first that needs the same
+	kept   [][][]float32 // [point][row], where that is computed; nil: there is no room
 }
 
 // belowRow is what one row needs, without padding.
@@ -52,9 +55,7 @@ func (l *local) below(t *fitting) *below {
 		b.find()
 	}
 	if b.bytes() <= room {
-		for _, w := range b.wants {
-			w.kept = make([]belowRow, len(w.of.Rows))
-		}
+		l.states.hold(b, room)
 	}
 	return b
 }
@@ -87,12 +88,17 @@ func (b *below) find() {
 // bytes is what all rows need.
 func (b *below) bytes() (n int64) {
 	for _, w := range b.wants {
-		for i, row := range w.of.Rows {
-			for _, p := range w.points {
-				if w.first[i] == i {
-					n += 4 * int64(product(b.dims(p, len(row))))
-				}
-			}
+		for _, p := range w.points {
+			n += b.bytesOf(w, p)
+		}
+	}
+	return n
+}
+
+func (b *below) bytesOf(w *want, p hook.Point) (n int64) {
+	for i, row := range w.of.Rows {
+		if w.first[i] == i {
+			n += 4 * int64(product(b.dims(p, len(row))))
 		}
 	}
 	return n
@@ -167,6 +173,8 @@ func key(name string, i int) string { return fmt.Sprint(name, " ", i) }
 
 // take gives what the rows need, from the cache or not.
 func (b *below) take(ctx context.Context, rows []int) ([]belowRow, error) {
+	b.states.mu.Lock()
+	defer b.states.mu.Unlock()
 	out := make([]belowRow, len(rows))
 	for i := range out {
 		out[i] = belowRow{}
@@ -174,24 +182,38 @@ func (b *below) take(ctx context.Context, rows []int) ([]belowRow, error) {
 	for _, w := range b.wants {
 		kept := w.kept
 		if kept == nil {
-			kept = make([]belowRow, len(w.of.Rows))
+			kept = make([][][]float32, len(w.points))
+			for p := range kept {
+				kept[p] = make([][]float32, len(w.of.Rows))
+			}
 		}
-		var missing []int
+		var missing, points []int
 		for _, row := range rows {
-			if f := w.first[row]; kept[f] == nil && !slices.Contains(missing, f) {
-				missing = append(missing, f)
+			f := w.first[row]
+			for p := range kept {
+				if kept[p][f] != nil {
+					continue
+				}
+				if !slices.Contains(points, p) {
+					points = append(points, p)
+				}
+				if !slices.Contains(missing, f) {
+					missing = append(missing, f)
+				}
 			}
 		}
 		if w.kept != nil {
 			missing = w.together(missing)
 		}
 		if len(missing) > 0 {
-			if err := b.compute(ctx, w, missing, kept); err != nil {
+			if err := b.compute(ctx, w, missing, points, kept); err != nil {
 				return nil, err
 			}
 		}
 		for i, row := range rows {
-			maps.Copy(out[i], kept[w.first[row]])
+			for p, key := range w.keys {
+				out[i][key] = kept[p][w.first[row]]
+			}
 		}
 	}
 	return out, nil
@@ -220,12 +242,12 @@ func (w *want) together(rows []int) (all []int) {
 	return all
 }
 
-// compute computes what rows need of a run.
-func (b *below) compute(ctx context.Context, w *want, rows []int, to []belowRow) error {
+// compute computes some points of a run at some rows.
+func (b *below) compute(ctx context.Context, w *want, rows, points []int, to [][][]float32) error {
 	r := w.of.pick(rows)
 	r.Metrics = nil
-	for _, p := range w.points {
-		p, _, _ := (picker{of: len(w.of.Rows), rows: rows}).point(p)
+	for _, k := range points {
+		p, _, _ := (picker{of: len(w.of.Rows), rows: rows}).point(w.points[k])
 		r.Captures = append(r.Captures, p)
 	}
 	r.Budget = 1 << 50 // it was seen whether there is room
@@ -238,12 +260,62 @@ func (b *below) compute(ctx context.Context, w *want, rows []int, to []belowRow)
 		return err
 	}
 	for i, row := range rows {
-		to[row] = belowRow{}
-		for p, point := range w.points {
-			to[row][w.keys[p]] = cutTo(res.Captures[p], i, b.dims(point, len(r.Rows[i])))
+		for c, k := range points {
+			to[k][row] = cutTo(res.Captures[c], i, b.dims(w.points[k], len(r.Rows[i])))
 		}
 	}
 	return nil
+}
+
+// states is what lies below the formulas of fits that were made lately, by rows and
+// points: searches at many places of the same inputs compute it once.
+type states struct {
+	mu   sync.Mutex
+	kept map[string][][]float32
+	size map[string]int64
+	rest *time.Timer
+}
+
+// statesRest is how long they are held for the next fit.
+const statesRest = 20 * time.Second
+
+// hold gives wants their places, which are those of fits before if there is room for
+// all.
+func (s *states) hold(b *below, room int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rest == nil {
+		s.rest = time.AfterFunc(statesRest, s.drop)
+	}
+	s.rest.Reset(statesRest)
+	now, size, sum := map[string][][]float32{}, map[string]int64{}, int64(0)
+	for _, w := range b.wants {
+		rows := content.HashBytes(fmt.Append(nil, w.of.Rows))
+		w.kept = make([][][]float32, len(w.points))
+		for i, p := range w.points {
+			key := fmt.Sprint(rows, " ", p)
+			if w.kept[i] = s.kept[key]; w.kept[i] == nil || w.own {
+				w.kept[i] = make([][]float32, len(w.of.Rows))
+			}
+			if !w.own {
+				now[key], size[key] = w.kept[i], b.bytesOf(w, p)
+			}
+			sum += b.bytesOf(w, p)
+		}
+	}
+	for key, n := range s.size {
+		if _, is := now[key]; !is && sum+n <= room {
+			now[key], size[key], sum = s.kept[key], n, sum+n
+		}
+	}
+	s.kept, s.size = now, size
+}
+
+// drop forgets them.
+func (s *states) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept, s.size = nil, nil
 }
 
 // cutTo is a row of an array [batch, ...], as long as dims on each axis.
