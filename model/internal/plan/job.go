@@ -24,6 +24,7 @@ type Job struct {
 	Soft     bool         // metrics that graphs can measure are, in float32, where their gradients are taken
 	Starts   []int        // first position to run of each row, nil for all; Base has keys and values before it
 	Done     func(rows int)
+	Cut      Cut // how rows are cut into chunks; zero is as suits the engine
 
 	// Base and Source are what formulas read of other runs, Below of blocks before
 	// From.
