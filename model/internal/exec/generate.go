@@ -18,6 +18,11 @@ type GenerateOutcome struct {
 	Captures []*array.Array
 }
 
+// ExplainGeneration is what a generation costs that gives back so many bytes.
+func (e *Engine) ExplainGeneration(job plan.Generation, kept int64) plan.PassCost {
+	return plan.NewGrowth(e.machine(), job).Cost(kept)
+}
+
 // Generate does a generation. It stops with the context's error between two
 // blocks.
 func (e *Engine) Generate(ctx context.Context, job plan.Generation) (*GenerateOutcome, error) {

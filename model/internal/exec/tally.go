@@ -10,6 +10,11 @@ import (
 	"github.com/golens/golens/model/internal/plan"
 )
 
+// ExplainTally is what a tally costs, whose states take so many bytes.
+func (e *Engine) ExplainTally(job plan.Job, states int64) plan.PassCost {
+	return plan.NewPass(e.machine(), job).TallyCost(states)
+}
+
 // Tally runs a job and gives each row of each of its captures [pos, ...] to reduce,
 // which several goroutines call. Nothing is kept. Done is told of rows that have
 // ended; after an error some rows may have been reduced in part.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/place"
 )
 
 // Growth is how a generation's rows grow.
@@ -125,4 +126,52 @@ func (g Growth) Unembedded(from, n int) []int {
 		}
 	}
 	return Range(n-1, n)
+}
+
+// Cost is what the generation takes if every row gets all of its tokens.
+func (g Growth) Cost(kept int64) PassCost {
+	c := PassCost{Rows: len(g.Lens), Blocks: g.Layers, Kept: kept}
+	read := func(width, keys int) (n int) { // what a block gives to be read, beside its stream
+		for id := range ids(g.Points) {
+			if !id.Kind.Global() {
+				d := g.Dims(id.Kind, width)
+				if a := id.Kind.Axes(); a[len(a)-1] == hook.Key {
+					d[len(d)-1] = keys
+				}
+				n = max(n, place.Size(d))
+			}
+		}
+		return n
+	}
+	groups := g.Groups()
+	most := 0
+	for _, group := range groups {
+		rows := group.Chunks[0].Rows
+		held := 0
+		call := func(past, width, room int) {
+			c.FLOPs += int64(g.Layers) * blockFlops(g.Config, Block{Attends: true}, group.Batch, width, width, room-width)
+			keys := 2*past*g.KVHeads*g.DHead + 2*room*g.Heads*g.DHead
+			cache := 2 * (g.Layers + 1) * room * g.KVHeads * g.DHead
+			held = max(held, cache+g.blockSize(Block{Attends: true}, width, width, room-width, keys)+read(width, room))
+		}
+		ahead := g.Ahead(rows)
+		for from := 0; from < ahead; from += Piece {
+			call(from, Piece, from+Piece)
+		}
+		rest := g.Rest(rows, ahead)
+		call(ahead, rest, ahead+rest)
+		longest := 0
+		for _, r := range rows {
+			longest = max(longest, g.Lens[r.Index])
+		}
+		for step := 1; step < g.New; step++ {
+			room := g.Room(longest + step)
+			call(room, 1, room)
+		}
+		c.FLOPs += 2 * int64(g.New) * int64(group.Batch*g.DModel) * int64(g.Vocab)
+		c.Chunks++
+		most = max(most, group.Batch*(held+2*g.Vocab))
+	}
+	c.Memory = kept + 4*int64(most)*int64(min(g.Workers, len(groups)))
+	return c
 }
