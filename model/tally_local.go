@@ -6,19 +6,25 @@ import (
 	"context"
 	"sync"
 
+	"github.com/golens/golens/model/internal/exec"
 	"github.com/golens/golens/model/internal/plan"
 	"github.com/golens/golens/model/tally"
 )
 
 func init() { executes("tally", (*local).tally) }
 
-// tally reduces activations in this process, whichever chunk they come from into one
-// state for each reducer.
+// tally reduces activations in this process.
 func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, error) {
 	job, err := t.job(l.config)
 	if err != nil {
 		return nil, err
 	}
+	return l.tallyChunks(ctx, t, job, 0, exec.AllChunks, hash)
+}
+
+// tallyChunks reduces activations of some chunks of the rows, whichever chunk they come
+// from into one state for each reducer.
+func (l *local) tallyChunks(ctx context.Context, t Tally, job plan.Job, from, until int, hash string) (*TallyResult, error) {
 	done := 0
 	job.Done = func(rows int) {
 		done += rows
@@ -30,7 +36,7 @@ func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, 
 	for i, r := range t.Reducers {
 		states[i], groups[i] = r.New(t.units(l.config, r), t.groups(l.config, r)), t.groupsOf(r)
 	}
-	err = l.engine.Tally(ctx, job, func(i int, row plan.Row, values []float32) {
+	err := l.engine.Tally(ctx, job, from, until, func(i int, row plan.Row, values []float32) {
 		tokens := job.Tokens[row.Index]
 		at := job.Captures[i].Pos.Of(row.Index, len(tokens))
 		for k, r := range t.Reducers {
@@ -46,12 +52,17 @@ func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, 
 	if err != nil {
 		return nil, err
 	}
+	return l.tallyResult(t, states, hash), nil
+}
+
+// tallyResult is the result that has states.
+func (l *local) tallyResult(t Tally, states []*tally.State, hash string) *TallyResult {
 	res := &TallyResult{Reducers: t.Reducers, States: states, Rows: int64(len(t.Rows)), Provenance: l.info.Provenance()}
 	res.Request = hash
 	for _, row := range t.Rows {
 		res.Tokens += int64(len(row))
 	}
-	return res, nil
+	return res
 }
 
 // groupsOf gives the groups of positions of a row for a reducer, below 0 for those that
