@@ -23,6 +23,7 @@ import (
 type Frame struct {
 	Done, Total int    // progress: rows or, of a download, bytes
 	Download    string // model that is being downloaded
+	Note        string // how the work is going
 	Err         string
 	Want        []content.Name // tensors that are missing
 	Body        []byte         // content of the answer
