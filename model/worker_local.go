@@ -23,8 +23,8 @@ type WorkOptions struct {
 	Model   string
 	// Processing of its weights, as [ReadProcessing] reads it.
 	Processing string
-	Silence time.Duration // after which another worker gets its work; 0 means 30 s
-	Log     func(format string, args ...any)
+	Silence    time.Duration // after which another worker gets its work; 0 means 30 s
+	Log        func(format string, args ...any)
 }
 
 // keptJobs are jobs whose base run a worker keeps, for pieces to come.
