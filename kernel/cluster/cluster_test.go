@@ -62,7 +62,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func serve(t testing.TB, o cluster.Options) *cluster.Server {
+func startServer(t testing.TB, o cluster.Options) *cluster.Server {
 	t.Helper()
 	if o.Folder == "" {
 		o.Folder = t.TempDir()
@@ -183,7 +183,7 @@ func heads(m *model.Model, prompts int, seed uint64) model.Sweep {
 
 // Three processes do a sweep and a tally as one does, to the last bit.
 func TestThreeWorkersEqualOneProcess(t *testing.T) {
-	s := serve(t, cluster.Options{})
+	s := startServer(t, cluster.Options{})
 	for range 3 {
 		startWorker(t, s.Join)
 	}

@@ -20,7 +20,7 @@ func TestCost(t *testing.T) {
 	}
 	os.Unsetenv("GOLENS_CLUSTER_PIECE")
 	dir := modeltest.Random(t, modeltest.GPT2Small, 1)
-	s := serve(t, cluster.Options{})
+	s := startServer(t, cluster.Options{})
 	startWorker(t, s.Join, "GOLENS_TEST_MODEL="+dir).until(t, "worker ")
 	open := func(where string) *model.Model {
 		m, err := model.OpenContext(model.WithCluster(t.Context(), where), dir)

@@ -307,7 +307,7 @@ func TestNamespaces(t *testing.T) {
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", bridge).Run() })
 	ip("addr", "add", "10.213.7.1/24", "dev", bridge)
 	ip("link", "set", bridge, "up")
-	s := serve(t, clusterOn("10.213.7.1:0"))
+	s := startServer(t, clusterOn("10.213.7.1:0"))
 	m, here := dealer(t, s.Join), local(t)
 	for i := range 2 {
 		ns, host, inner := fmt.Sprintf("gln%d-%d", id, i), fmt.Sprintf("glh%d-%d", id, i), fmt.Sprintf("gli%d-%d", id, i)

@@ -28,7 +28,7 @@ func writeJoin(t *testing.T, url, token, ca string) string {
 
 // Whoever may not join is told why, and no error says a secret.
 func TestRefusesToJoin(t *testing.T) {
-	s := serve(t, cluster.Options{})
+	s := startServer(t, cluster.Options{})
 	data, err := os.ReadFile(s.Join)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestRefusesToJoin(t *testing.T) {
 
 // A server without TLS that is not on this machine gets nothing.
 func TestSendsNothingUnencrypted(t *testing.T) {
-	plain := serve(t, cluster.Options{Plain: true})
+	plain := startServer(t, cluster.Options{Plain: true})
 	if _, err := model.OpenContext(model.WithCluster(t.Context(), plain.Address), modeltest.Dir()); err != nil {
 		t.Errorf("on this machine: %v", err)
 	}
@@ -90,7 +90,7 @@ func TestSendsNothingUnencrypted(t *testing.T) {
 // Workers with other weights or another processing take no work, and both
 // sides say why.
 func TestWorkersOfAnotherKind(t *testing.T) {
-	s := serve(t, cluster.Options{})
+	s := startServer(t, cluster.Options{})
 	other := t.TempDir()
 	if err := os.CopyFS(other, os.DirFS(modeltest.Dir())); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestWorkersOfAnotherKind(t *testing.T) {
 
 // A cell that is interrupted leaves no work; what was done is not done again.
 func TestCancelAndAskAgain(t *testing.T) {
-	s := serve(t, cluster.Options{})
+	s := startServer(t, cluster.Options{})
 	w := startWorker(t, s.Join)
 	w.until(t, "worker ")
 	m, here := dealer(t, s.Join), local(t)
