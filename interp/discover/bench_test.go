@@ -102,6 +102,7 @@ func BenchmarkDiscover(b *testing.B) {
 		return err
 	})
 	run("EAP", gpt2, 32, 15, passes(1, 1), scores(discover.Scoring{})) // a way back holds a pass
+	run("EAP", gpt2, 8, 15, passes(1, 1), scores(discover.Scoring{}))
 	run("EAP by position", gpt2, 1, 15, passes(1, 1), func(s *discover.Search) error {
 		p := s.Task.Paired()
 		_, err := s.Model.EdgeScores(model.EdgeScores{Base: p.Clean.Metric(p.Metric), Reference: model.Reference{Source: p.Corrupted.Request()}, ByPosition: true})
