@@ -52,7 +52,14 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 		return nil, err
 	}
 	held := s.held(p)
-	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""})
+	var other *exec.Engine
+	if raw != nil {
+		other = raw.engine
+		for _, view := range raw.views {
+			view.engine.Rest()
+		}
+	}
+	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""}, other)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +107,17 @@ func (l *local) Process(_ context.Context, p Processing) (Runner, error) {
 	return view, nil
 }
 
+// Close gives the weights back; with the raw weights, those of all views of them.
 func (l *local) Close() error {
+	if l == l.raw {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, view := range l.views {
+			if view != l {
+				view.engine.Close()
+			}
+		}
+	}
 	l.engine.Close()
 	return nil
 }
