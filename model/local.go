@@ -51,7 +51,10 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	held := s.held(p)
+	held, words, err := s.held(p)
+	if err != nil {
+		return nil, err
+	}
 	var other *exec.Engine
 	if raw != nil {
 		other = raw.engine
@@ -59,7 +62,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 			view.engine.Rest()
 		}
 	}
-	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""}, other)
+	engine, err := exec.New(s.config, plan, b, held, other)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +74,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Folder: s.folder, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
-		Checkpoints: s.checkpoints, Held: held,
+		Checkpoints: s.checkpoints, Held: words,
 	}}
 	l.info.Begin, l.info.End = s.around()
 	if s.tokens != nil {
