@@ -16,8 +16,11 @@ func TestHeldIsSaid(t *testing.T) {
 	for env, held := range map[string]bool{"published": true, "published:3MB": true, "float32": false, "": false} {
 		t.Setenv(model.WeightsEnv, env)
 		m, err := model.Open(modeltest.Dir())
-		if err != nil || (m.Info().Held != "") != held {
-			t.Errorf("%s=%s: %v, held %q", model.WeightsEnv, env, err, m.Info().Held)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (m.Info().Held != "") != held {
+			t.Errorf("%s=%s: held %q", model.WeightsEnv, env, m.Info().Held)
 		}
 	}
 	for _, env := range []string{"f16", "published:many", "float32:3MB"} {
