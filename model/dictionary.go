@@ -30,6 +30,14 @@ type LearnDictionary struct {
 	// 65,536. They take 4 bytes for each value of Read and of Write.
 	Pool int `json:",omitempty"`
 
+	// EndToEnd is the coefficient of a further term of the loss: how far the model's
+	// next tokens are, with the reconstruction in the place of Write, from what they
+	// are without (KL divergence, in nats, mean over tokens that are not left out). 0
+	// means none. With NoMSE it is the only one beside sparsity (Braun et al. 2024). Rows
+	// are of one length then, and a step takes as many whole ones as Batch holds, at
+	// least one; it costs a pass, and a pass with a way back.
+	EndToEnd float64 `json:",omitempty"`
+
 	dictionary.Settings
 
 	// Every is after how many steps a point of the curve is kept; 0 means 1% of Steps.
@@ -97,8 +105,14 @@ func (d LearnDictionary) widths(c config.Config) (in, out int, err error) {
 	if _, _, err := r.job(c, nil); err != nil {
 		return fail(err)
 	}
+	if d.EndToEnd < 0 || d.NoMSE && d.EndToEnd == 0 {
+		return fail(fmt.Errorf("an end-to-end loss times %g; above 0, and not 0 without a squared error", d.EndToEnd))
+	}
 	tokens := 0
-	for _, row := range d.Rows {
+	for i, row := range d.Rows {
+		if d.EndToEnd > 0 && len(row) != len(d.Rows[0]) {
+			return fail(fmt.Errorf("row %d has %d tokens and row 0 has %d; for an end-to-end loss rows are of one length", i, len(row), len(d.Rows[0])))
+		}
 		tokens += max(0, len(row)-d.Leave)
 	}
 	if tokens == 0 {

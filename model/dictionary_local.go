@@ -12,7 +12,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/dictionary"
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/exec"
 	"github.com/golens/golens/model/internal/plan"
 )
@@ -90,25 +92,28 @@ func (l *local) learn(ctx context.Context, d LearnDictionary, t *dictionary.Trai
 		return dictionary.Checkpoint{State: t.State(), Settings: d.Settings, In: p.widths[0], Out: p.widths[1],
 			Scales: [2]float64(got.Scales), Tokens: got.Tokens, Curve: got.Curve, Hash: hash}.Save(d.Checkpoint)
 	}
-	for t.At() < d.Steps {
-		if err := ctx.Err(); err != nil {
+	fail := func(err error) error {
+		if ctx.Err() != nil {
 			return errors.Join(err, save())
 		}
+		return err
+	}
+	for t.At() < d.Steps {
+		if err := ctx.Err(); err != nil {
+			return fail(err)
+		}
 		if err := p.seek(ctx, t.At()); err != nil {
-			if ctx.Err() != nil {
-				return errors.Join(err, save())
-			}
-			return err
+			return fail(err)
 		}
 		if got.Scales == nil {
 			got.Scales = p.scales()
 		}
 		x, target := p.next(t.At(), got.Scales)
-		r, err := t.Step(x, target)
+		r, err := t.StepThrough(x, target, p.through(ctx, got.Scales[1]))
 		if err != nil {
-			return err
+			return fail(err)
 		}
-		got.Tokens += int64(t.Batch)
+		got.Tokens += int64(len(x) / p.widths[0])
 		if r.Step%every == 0 || t.At() == d.Steps {
 			got.Curve = append(got.Curve, r)
 			if err := save(); err != nil {
@@ -141,9 +146,9 @@ type pools struct {
 
 // seek has the pool of a step at hand, with its activations.
 func (p *pools) seek(ctx context.Context, step int) error {
-	for p.pool == 0 || step >= p.first+len(p.order)/p.batch {
+	for p.pool == 0 || step >= p.first+p.steps() {
 		if p.pool > 0 {
-			p.first += len(p.order) / p.batch
+			p.first += p.steps()
 		}
 		p.gather()
 	}
@@ -158,8 +163,25 @@ func (p *pools) seek(ctx context.Context, step int) error {
 	return nil
 }
 
+// steps is how many the pool is for.
+func (p *pools) steps() int {
+	if p.EndToEnd > 0 {
+		return 1
+	}
+	return len(p.order) / p.batch
+}
+
 // gather chooses the rows of the next pool and the order of their tokens.
 func (p *pools) gather() {
+	if p.EndToEnd > 0 { // the rows of one step, as they are
+		p.rows = nil
+		for range max(1, p.batch/max(1, p.left(p.Rows[0]))) {
+			p.rows = append(p.rows, p.row(false))
+		}
+		p.order = hook.UpTo(len(p.rows) * p.left(p.Rows[0]))
+		p.pool++
+		return
+	}
 	size := p.Pool
 	if size == 0 {
 		size = 1 << 16
@@ -175,19 +197,26 @@ func (p *pools) gather() {
 		if whole <= size && whole >= p.batch && len(p.rows) == len(p.Rows) { // all of the corpus is in memory
 			break
 		}
-		if len(p.walk) == 0 {
-			p.walk = rand.New(rand.NewPCG(p.Seed, p.epoch+1<<40)).Perm(len(p.Rows))
-			if whole <= size && whole >= p.batch {
-				slices.Sort(p.walk)
-			}
-			p.epoch++
-		}
-		r := p.walk[0]
-		p.walk, p.rows = p.walk[1:], append(p.rows, r)
+		r := p.row(whole <= size && whole >= p.batch)
+		p.rows = append(p.rows, r)
 		tokens += p.left(p.Rows[r])
 	}
 	p.order = rand.New(rand.NewPCG(p.Seed, uint64(p.pool)+2<<40)).Perm(tokens)
 	p.pool++
+}
+
+// row is the one that follows, in an order drawn for each walk over all, or sorted.
+func (p *pools) row(sorted bool) int {
+	if len(p.walk) == 0 {
+		p.walk = rand.New(rand.NewPCG(p.Seed, p.epoch+1<<40)).Perm(len(p.Rows))
+		if sorted {
+			slices.Sort(p.walk)
+		}
+		p.epoch++
+	}
+	r := p.walk[0]
+	p.walk = p.walk[1:]
+	return r
 }
 
 // left is how many tokens of a row are trained on.
@@ -215,7 +244,7 @@ func (p *pools) compute(ctx context.Context) error {
 			p.x[i] = make([]float32, n)
 		}
 	}
-	return p.engine.Tally(ctx, job, func(i int, row plan.Row, values []float32) {
+	return p.engine.Tally(ctx, job, 0, exec.AllChunks, func(i int, row plan.Row, values []float32) {
 		d := p.widths[i]
 		n := len(r.Rows[row.Index])
 		if n > p.Leave {
@@ -245,10 +274,13 @@ func (p *pools) scales() []float64 {
 
 // next are the rows of a step, scaled. The target is nil where it is the input.
 func (p *pools) next(step int, scales []float64) (x, target []float32) {
-	at := p.order[(step-p.first)*p.batch:][:p.batch]
+	at := p.order
+	if p.EndToEnd == 0 {
+		at = at[(step-p.first)*p.batch:][:p.batch]
+	}
 	take := func(i int) []float32 {
 		d := p.widths[i]
-		y := make([]float32, p.batch*d)
+		y := make([]float32, len(at)*d)
 		by := float32(scales[i])
 		for k, token := range at {
 			for j, v := range p.x[i][token*d:][:d] {
@@ -262,4 +294,48 @@ func (p *pools) next(step int, scales []float64) (x, target []float32) {
 		target = take(1)
 	}
 	return x, target
+}
+
+// through is the end-to-end loss of the pool's rows, nil for none.
+func (p *pools) through(ctx context.Context, scale float64) dictionary.Through {
+	if p.EndToEnd == 0 {
+		return nil
+	}
+	return func(out []float32) (float64, []float32, error) {
+		ctx := WithProgress(ctx, func(int, int) {})
+		r := Request{Budget: 1 << 62}
+		for _, i := range p.rows {
+			r.Rows = append(r.Rows, p.Rows[i])
+		}
+		at := hook.UpTo(len(r.Rows[0]))[p.Leave:]
+		logits := hook.Logits().At(at...)
+		clean, err := p.run(ctx, r.Capture(logits), "")
+		if err != nil {
+			return 0, nil, err
+		}
+		points := p.points()
+		write := points[len(points)-1].At(at...)
+		var axes []array.Axis
+		for i, n := range p.config.Selected(write, len(r.Rows), len(r.Rows[0])) {
+			axes = append(axes, array.Dim(fmt.Sprint("axis ", i), n))
+		}
+		values := array.New(axes...)
+		for i, v := range out {
+			values.Values()[i] = v / float32(scale)
+		}
+		got, err := p.run(ctx, r.Edit(write.Replace(values)).Metric(KL(clean.At(logits)).AtPositions(at...)).Grad(write), "")
+		if err != nil {
+			return 0, nil, err
+		}
+		loss, gradient := 0.0, got.Grad(write).Values()
+		for i := range r.Rows {
+			loss += p.EndToEnd * got.PerRow(0).At(i) / float64(len(r.Rows))
+		}
+		by := float32(p.EndToEnd / scale / float64(len(r.Rows)))
+		g := make([]float32, len(gradient))
+		for i, v := range gradient {
+			g[i] = by * v
+		}
+		return loss, g, nil
+	}
 }

@@ -3,12 +3,14 @@ package model_test
 import (
 	"context"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/dictionary"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/content"
@@ -89,6 +91,8 @@ func TestDictionaryRefused(t *testing.T) {
 		"selects positions":  func(d *model.LearnDictionary) { d.Read = hook.ResidPost(0).At(3) },
 		"no tokens are left": func(d *model.LearnDictionary) { d.Leave = 100 },
 		"no method":          func(d *model.LearnDictionary) { d.Method = "sparse" },
+		"one length":         func(d *model.LearnDictionary) { d.EndToEnd = 1 },
+		"end-to-end loss":    func(d *model.LearnDictionary) { d.NoMSE = true },
 		"transcoder":         func(d *model.LearnDictionary) { d.Skip = true },
 		"widths":             func(d *model.LearnDictionary) { d.Method, d.K, d.Widths = dictionary.LearnMatryoshka, 2, []int{4} },
 	} {
@@ -97,6 +101,97 @@ func TestDictionaryRefused(t *testing.T) {
 		if _, err := m.LearnDictionary(d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)
 		}
+	}
+}
+
+// TestDictionaryEndToEnd holds the end-to-end loss and its gradient to runs with the
+// reconstruction in place of the activation, and to finite differences of them.
+func TestDictionaryEndToEnd(t *testing.T) {
+	m := zooModel(t, "godoc-2l")
+	ids := m.Ordinary()
+	var rows [][]int32
+	for r := range 12 {
+		var row []int32
+		for i := range 10 {
+			row = append(row, ids[(r*31+i*i*7)%len(ids)])
+		}
+		rows = append(rows, row)
+	}
+	for _, at := range []hook.Point{hook.ResidPost(0), hook.Z(1)} {
+		d := model.LearnDictionary{Rows: rows, Read: at, Leave: 2, EndToEnd: 0.5, Checkpoint: t.TempDir(),
+			Settings: dictionary.Settings{Method: dictionary.LearnTopK, K: 4, Aux: -1, NoMSE: true, NoCentre: true, DecoderNorm: 1, Features: 32, Steps: 1, Batch: 12 * 8, Rate: 1e-12}}
+		got, err := m.LearnDictionary(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// divergence is that of all rows, with a change of the decoder's bias.
+		places := hook.UpTo(10)[2:]
+		logits := hook.Logits().At(places...)
+		clean, err := m.Run(model.Request{Rows: rows}.Capture(at, logits))
+		if err != nil {
+			t.Fatal(err)
+		}
+		divergence := func(change []float32) float64 {
+			sum := 0.0
+			for i, row := range rows {
+				x := clean.Row(i).At(at)
+				width := len(x.Values()) / len(row)
+				_, y, err := got.Coder.Forward(x.Values()[2*width:])
+				if err != nil {
+					t.Fatal(err)
+				}
+				for k := range y {
+					y[k] += change[k%width]
+				}
+				axes := x.Axes()
+				axes[0], axes[1] = array.Dim("batch", 1), array.Dim("pos", len(row)-2)
+				metric := model.KL(clean.Row(i).At(logits)).AtPositions(places...)
+				r, err := m.Run(model.Request{Rows: [][]int32{row}}.Edit(at.At(places...).Replace(array.Of(y, axes...))).Metric(metric))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sum += r.Metric() / float64(len(rows))
+			}
+			return 0.5 * sum
+		}
+		width := got.Coder.Out
+		if want, loss := divergence(make([]float32, width)), got.Curve[0].Through; math.Abs(loss-want) > 1e-5 || got.Curve[0].Loss != loss {
+			t.Errorf("%s: an end-to-end loss of %g, and %g in all; %g by runs", at, loss, got.Curve[0].Loss, want)
+		}
+		c, err := dictionary.LoadCheckpoint(d.Checkpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gradient := c.Tensors[3*slices.Index(c.Names, "b_dec")+1] // Adam's first moment, a tenth of it
+		size := 0.0
+		for _, g := range gradient {
+			size += math.Pow(10*float64(g), 2)
+		}
+		up, down := make([]float32, width), make([]float32, width)
+		const h = 2e-3 // a step along the gradient, in scaled units; the third derivative is off by h²
+		for i, g := range gradient {
+			up[i] = float32(h * 10 * float64(g) / math.Sqrt(size) / got.Scales[1])
+			down[i] = -up[i]
+		}
+		if slope := (divergence(up) - divergence(down)) / (2 * h); math.Abs(slope-math.Sqrt(size)) > 2e-3*math.Sqrt(size) {
+			t.Errorf("%s: the gradient's size is %g, by differences %g", at, math.Sqrt(size), slope)
+		}
+	}
+	// trained end to end it diverges less than trained for the squared error
+	d := model.LearnDictionary{Rows: rows, Read: hook.ResidPost(0), EndToEnd: 1,
+		Settings: dictionary.Settings{Method: dictionary.LearnTopK, K: 4, NoMSE: true, Features: 64, Steps: 60, Batch: 40, Rate: 3e-3}}
+	through, err := m.LearnDictionary(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.NoMSE, d.EndToEnd = false, 1e-9
+	squares, err := m.LearnDictionary(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := through.Curve[len(through.Curve)-1], squares.Curve[len(squares.Curve)-1]
+	if !(a.Through < 0.7*b.Through*1e9 && b.MSE < a.MSE) {
+		t.Errorf("end to end: KL %.3g, squared error %.3g; by squares %.3g, %.3g", a.Through, a.MSE, b.Through*1e9, b.MSE)
 	}
 }
 

@@ -78,7 +78,11 @@ func (p Place) dir() string { return filepath.Join(p.Data, "kernels", Name) }
 // folder.
 func (p Place) Install(spec KernelSpec) (dir string, err error) {
 	dir = p.dir()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	makeDir := os.MkdirAll
+	if p == System() {
+		makeDir = mkdirForAll
+	}
+	if err := makeDir(dir, 0o755); err != nil {
 		return "", fmt.Errorf("installing the kernel: %w", err)
 	}
 	data, err := json.MarshalIndent(spec, "", "  ")
@@ -94,6 +98,21 @@ func (p Place) Install(spec KernelSpec) (dir string, err error) {
 		return dir, errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Join(dir, "kernel.json"), 0o644), os.Chmod(filepath.Join(dir, "logo-svg.svg"), 0o644))
 	}
 	return dir, nil
+}
+
+// mkdirForAll is os.MkdirAll, whatever the umask is. Folders that are there stay
+// as they are.
+func mkdirForAll(dir string, mode fs.FileMode) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := mkdirForAll(filepath.Dir(dir), mode); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, mode); err != nil {
+		return err
+	}
+	return os.Chmod(dir, mode)
 }
 
 // Uninstall removes the spec and returns the folder that it was in.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -67,5 +68,23 @@ func TestInstallSaysWhereItCannot(t *testing.T) {
 	}
 	if _, err := Prefix(file).Install(Spec("", "")); err == nil || !strings.Contains(err.Error(), "installing the kernel: mkdir "+file) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A careful root's umask closes no folder that all users go through.
+func TestFoldersForAll(t *testing.T) {
+	closed := filepath.Join(t.TempDir(), "there")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	if err := mkdirForAll(filepath.Join(closed, "jupyter", "kernels"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]os.FileMode{"": 0o700, "jupyter": 0o755, "jupyter/kernels": 0o755} {
+		if info, err := os.Stat(filepath.Join(closed, dir)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want %v", dir, info.Mode().Perm(), err, want)
+		}
 	}
 }

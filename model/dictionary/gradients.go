@@ -21,13 +21,14 @@ type batch struct {
 	err    []float32   // reconstruction less target [row, d_out]
 	g      [][]float32 // gradient of reconstructions, for each nested width
 	least  float32     // smallest active value of batch top-k
+	after  Through
 
 	dPre  list      // gradient of pre-activations
 	dNorm []float32 // gradient of the norms of decoder rows
 }
 
 // gradients computes losses and sets the gradients.
-func (t *Trainer) gradients(x, target []float32, dead []bool) (*batch, error) {
+func (t *Trainer) gradients(x, target []float32, dead []bool, after Through) (*batch, error) {
 	if len(x) == 0 || len(x)%t.in != 0 {
 		return &batch{}, fmt.Errorf("dictionary: %d values are not rows of width %d", len(x), t.in)
 	}
@@ -41,7 +42,7 @@ func (t *Trainer) gradients(x, target []float32, dead []bool) (*batch, error) {
 	for _, p := range t.params() {
 		clear(p.grad)
 	}
-	b := &batch{Trainer: t, n: n, dead: dead, rows: x, target: target, norms: make([]float32, t.Features), dNorm: make([]float32, t.Features)}
+	b := &batch{Trainer: t, n: n, dead: dead, after: after, rows: x, target: target, norms: make([]float32, t.Features), dNorm: make([]float32, t.Features)}
 	b.report.Step, b.report.Rate = t.step, t.rate(t.step)
 	parallel(t.Features, func(i int) { b.norms[i] = float32(max(norm(t.dec.value[i*t.out:][:t.out]), 1e-8)) })
 	for _, do := range []func() error{b.encode, b.choose, b.reconstruct, b.penalize, b.back} {
@@ -49,9 +50,9 @@ func (t *Trainer) gradients(x, target []float32, dead []bool) (*batch, error) {
 			return b, err
 		}
 	}
-	b.report.Loss = b.report.MSE + b.report.Sparsity + b.report.Aux
-	for _, l := range b.report.Inner {
-		b.report.Loss += l
+	b.report.Loss = b.report.Sparsity + b.report.Aux + b.report.Through
+	if !t.NoMSE {
+		b.report.Loss += b.report.MSE + sum(b.report.Inner)
 	}
 	b.measure()
 	return b, nil
@@ -190,8 +191,8 @@ func (b *batch) reconstruct() error {
 			return err
 		}
 		b.err, b.report.MSE = b.errorOf(out)
-		b.g = [][]float32{b.gradient(b.err, 1)}
-		return nil
+		b.g = [][]float32{b.gradient(b.err, b.squares())}
+		return b.through(out)
 	}
 	out, from := b.biases(), 0
 	for w, width := range b.Widths {
@@ -205,7 +206,7 @@ func (b *batch) reconstruct() error {
 		} else {
 			b.report.Inner = append(b.report.Inner, mse)
 		}
-		b.g = append(b.g, b.gradient(err, 1))
+		b.g = append(b.g, b.gradient(err, b.squares()))
 		if b.OwnAux {
 			if err := b.revive(err, from, width); err != nil {
 				return err
@@ -213,9 +214,37 @@ func (b *batch) reconstruct() error {
 		}
 		from = width
 	}
+	if err := b.through(out); err != nil {
+		return err
+	}
 	for w := len(b.g) - 2; w >= 0; w-- { // what is in a width is in all wider ones
 		axpy(1, b.g[w+1], b.g[w])
 	}
+	return nil
+}
+
+// squares is the coefficient of the squared error.
+func (b *batch) squares() float64 {
+	if b.NoMSE {
+		return 0
+	}
+	return 1
+}
+
+// through adds the term that follows from the whole reconstruction.
+func (b *batch) through(out []float32) error {
+	if b.after == nil {
+		return nil
+	}
+	loss, g, err := b.after(out)
+	if err != nil {
+		return err
+	}
+	if len(g) != len(out) {
+		return fmt.Errorf("dictionary: a gradient of %d values for reconstructions of %d", len(g), len(out))
+	}
+	b.report.Through = loss
+	axpy(1, g, b.g[len(b.g)-1])
 	return nil
 }
 

@@ -58,6 +58,10 @@ type Settings struct {
 
 	FrozenAux bool // Gated's auxiliary reconstruction does not train the decoder, as in the paper
 
+	// NoMSE leaves the squared error out of the loss, for a training by what
+	// [Trainer.StepThrough] adds.
+	NoMSE bool
+
 	DecoderNorm float64 // of rows at the start; 0 means 0.1
 	UnitNorm    bool    // decoder rows keep norm 1
 	NoCentre    bool    // b_dec is not taken off the input; always so for transcoders

@@ -47,6 +47,7 @@ type Report struct {
 	// Gated, the reconstruction by the gates), Inner those of nested widths.
 	Sparsity, Aux float64
 	Inner         []float64
+	Through       float64 // what [Trainer.StepThrough] adds
 
 	L0   float64 // features that fire, mean over rows
 	FVU  float64 // share of the batch's variance that is not explained
@@ -122,8 +123,16 @@ func (t *Trainer) params() []*param {
 
 // Step makes a step on rows x [n, d_in] that are to stand for target [n, d_out];
 // nil means x itself.
-func (t *Trainer) Step(x, target []float32) (Report, error) {
-	b, err := t.gradients(x, target, t.dead())
+func (t *Trainer) Step(x, target []float32) (Report, error) { return t.StepThrough(x, target, nil) }
+
+// A Through is another term of the loss: what reconstructions [n, d_out] lead to, and
+// its gradient [n, d_out].
+type Through func(out []float32) (loss float64, gradient []float32, err error)
+
+// StepThrough is [Trainer.Step] with a term of the loss that follows from the
+// reconstruction, such as what a model makes of it.
+func (t *Trainer) StepThrough(x, target []float32, after Through) (Report, error) {
+	b, err := t.gradients(x, target, t.dead(), after)
 	if err != nil {
 		return b.report, err
 	}

@@ -122,7 +122,7 @@ func TestLossesAndGradients(t *testing.T) {
 				}
 			}
 			tr.theta, tr.seen = 0.5, true
-			b, err := tr.gradients(o.get("input"), nil, dead)
+			b, err := tr.gradients(o.get("input"), nil, dead, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -223,6 +223,42 @@ func TestLargest(t *testing.T) {
 		slices.Sort(want)
 		if got := largest(x, k); !slices.Equal(got, want) {
 			t.Fatalf("the %d largest of %v are %v, not %v", k, x, got, want)
+		}
+	}
+}
+
+// TestThrough trains by a further term that is the squared error, in place of the
+// squared error.
+func TestThrough(t *testing.T) {
+	p := plant(12, 8, 2)
+	for _, s := range []Settings{{Method: LearnStandard}, {Method: LearnMatryoshka, K: 2, Widths: []int{16}}, {Method: LearnGated}} {
+		s.Features, s.Steps, s.Rate = 16, 20, 1e-2
+		plain, err := NewTrainer(s, 8, 8, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.NoMSE = true
+		through, err := NewTrainer(s, 8, 8, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range s.Steps {
+			x := p.rows(32)
+			a, err := plain.Step(x, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := through.StepThrough(x, nil, func(out []float32) (float64, []float32, error) {
+				g, loss := make([]float32, len(out)), 0.0
+				for i := range out {
+					g[i] = 2 * (out[i] - x[i]) / 32
+					loss += math.Pow(float64(out[i]-x[i]), 2) / 32
+				}
+				return loss, g, nil
+			})
+			if err != nil || math.Abs(a.Loss-b.Loss) > 1e-4*a.Loss || b.Through == 0 {
+				t.Fatalf("%s, step %d: loss %g and %g, %v", s.Method, a.Step, a.Loss, b.Loss, err)
+			}
 		}
 	}
 }
