@@ -79,9 +79,10 @@ type form struct {
 type cacheForm int
 
 const (
-	noCache    cacheForm = iota
-	newCache             // gives those of rows' first positions
-	grownCache           // is given a cache, and gives it with a position more in each row
+	noCache     cacheForm = iota
+	newCache              // gives those of rows' first positions
+	longerCache           // is given those of all positions before, and gives all
+	grownCache            // is given a cache, and gives it with a position more in each row
 )
 
 func (f form) name() string { return fmt.Sprintf("block %+v", f) }
@@ -96,6 +97,9 @@ func (f form) inputs(c config.Config) int {
 	if f.attends {
 		n += 1 + rotary
 		if f.past {
+			n += 2
+		}
+		if f.cache == longerCache {
 			n += 2
 		}
 		if f.cache == grownCache {
@@ -127,8 +131,11 @@ func (f form) around(c config.Config, in []*Node) (a arch.Around) {
 		if f.past {
 			a.PastK, a.PastV = next(), next()
 		}
+		if f.cache == longerCache || f.cache == grownCache {
+			a.Cache.K, a.Cache.V = next(), next()
+		}
 		if f.cache == grownCache {
-			a.Cache.K, a.Cache.V, a.Cache.Own = next(), next(), next()
+			a.Cache.Own = next()
 			if f.window && rotary {
 				a.Cache.Cos, a.Cache.Sin = next(), next()
 			}

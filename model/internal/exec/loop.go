@@ -278,7 +278,10 @@ func (c *chunk) form(i int) form {
 	f.queries = b.Attends && len(b.Out) != len(b.In)
 	if c.growth != nil {
 		f.cache = newCache
-		if c.growth.step > 0 {
+		switch {
+		case c.cached() && c.growth.step == 0:
+			f.cache = longerCache
+		case c.cached():
 			f.cache = grownCache
 		}
 		f.window = c.growth.Window != nil
@@ -389,7 +392,10 @@ func (c *chunk) acts(fill [][]hook.Edit) bool {
 // isRead tells whether an activation is captured, measured or read by a formula of
 // another block.
 func (c *chunk) isRead(id hook.ID) bool {
-	is := func(p hook.Point) bool { return p.ID == id && p.Value == "" }
+	is := func(p hook.Point) bool {
+		later := c.growth != nil && c.growth.ahead && plan.EachStep(p)
+		return p.ID == id && p.Value == "" && !later
+	}
 	return slices.ContainsFunc(c.captures, is) || c.isFar(id) ||
 		slices.ContainsFunc(c.Job.Base.Metrics, func(m plan.Objective) bool { return m.Linear != nil && is(m.Linear.Point) })
 }

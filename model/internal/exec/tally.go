@@ -10,6 +10,11 @@ import (
 	"github.com/golens/golens/model/internal/plan"
 )
 
+// ExplainTally is what a tally costs, whose states take so many bytes.
+func (e *Engine) ExplainTally(job plan.Job, states int64) plan.PassCost {
+	return plan.NewPass(e.machine().Under(job.Cut), job).TallyCost(states)
+}
+
 // AllChunks, as until, are those to the end.
 const AllChunks = math.MaxInt
 

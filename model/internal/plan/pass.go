@@ -99,6 +99,16 @@ func (b *Batch) PassCost() PassCost {
 	return c
 }
 
+// TallyCost is what it takes to reduce the captures of a job, of which nothing is kept
+// but states of so many bytes.
+func (b *Batch) TallyCost(states int64) PassCost {
+	c, g := b.PassCost(), b.Pass()
+	block := b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0) // what is reduced is read where it lies
+	c.Kept = states
+	c.Memory = states + 4*int64(block*min(g.Batch, len(g.Rows))*min(b.Workers, len(g.Chunks)))
+	return c
+}
+
 // attending are blocks that compute attention for all positions.
 func attending(from, until int) []Block {
 	blocks := make([]Block, 0, max(0, until-from))
