@@ -116,6 +116,7 @@ func BenchmarkLarger(b *testing.B) {
 				sweep(b, m, s)
 			}
 			most := memory("VmHWM")
+			b.Logf("%.2f s, %.2f GB at most", b.Elapsed().Seconds()/float64(b.N), float64(most)/1e9)
 			b.ReportMetric(float64(most)/1e9, "GB_at_most")
 			if as == "published" && most > 8e9 {
 				b.Errorf("%.1f GB at most; it must be 8", float64(most)/1e9)
