@@ -4,7 +4,6 @@ package model
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 // held is how the weights under some processing are held, also in words; "" is
 // float32.
 func (s *source) held(p Processing) (held exec.Held, words string, err error) {
-	env := os.Getenv(WeightsEnv)
+	env := s.heldAs
 	if env == "" && s.oneFile {
 		env = "published"
 	}

@@ -5,6 +5,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 
@@ -51,6 +52,9 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	b, err := backend.Open("")
 	if err != nil {
 		return nil, err
+	}
+	if raw == nil {
+		s.heldAs = os.Getenv(WeightsEnv)
 	}
 	held, words, err := s.held(p)
 	if err != nil {

@@ -33,7 +33,8 @@ type source struct {
 	rawConfig   []byte // config.json
 	inFolder    fs.FS  // its files, nil for a model that is one file
 	hash        string
-	oneFile     bool // GGUF, whose weights mostly are quantised
+	oneFile     bool   // GGUF, whose weights mostly are quantised
+	heldAs      string // what WeightsEnv said when the model was opened
 }
 
 const zooPrefix = "zoo:"
