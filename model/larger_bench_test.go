@@ -1,3 +1,5 @@
+//go:build !golens_cell
+
 package model_test
 
 import (
