@@ -48,6 +48,7 @@ type work struct {
 
 	findFar sync.Once
 	readFar map[hook.ID]bool // by formulas of other blocks
+	soft    softRefs
 }
 
 // answer is the empty array of a capture of a whole job, whose longest row has so
