@@ -30,7 +30,7 @@ type Tracing struct {
 	// the begin token's; 0 means 1, a negative number none.
 	Leave int
 	Batch int // targets that run together; 0 means 64, fewer for long prompts
-	Every int // batches after which the order of features is made anew; 0 means 4
+	Every int // batches after which the order of features is made anew; 0 means after 2,048 features
 	// Keep is the share of a row's absolute sum that is kept, by its largest entries; 0
 	// means all of it.
 	Keep float64
@@ -134,7 +134,6 @@ func newTracer(ctx context.Context, m *model.Model, set sae.Set, prompt model.Pr
 	set0(&o.Logits, 10)
 	set0(&o.Features, 7500)
 	set0(&o.Leave, 1)
-	set0(&o.Every, 4)
 	o.Leave = max(0, o.Leave)
 	if o.Mass == 0 {
 		o.Mass = 0.95
@@ -146,6 +145,7 @@ func newTracer(ctx context.Context, m *model.Model, set sae.Set, prompt model.Pr
 		o.Batch = 64
 	}
 	o.Batch = min(o.Batch, most)
+	set0(&o.Every, max(1, 2048/o.Batch))
 	t := &tracer{Tracing: o, ctx: ctx, m: m, set: set, tokens: prompt.IDs[0], labels: prompt.Labels[0], d: c.DModel, layers: c.Layers, byPlace: map[[2]int][]int{}, rows: map[int]row{}}
 	for _, do := range []func() error{t.base, t.freeze, t.targets} {
 		if err := do(); err != nil {
