@@ -102,6 +102,10 @@ func (c *client) post(ctx context.Context, req *http.Request) (data []byte, want
 			reportDownload(ctx, Download{f.Download, f.Done, f.Total})
 			return
 		}
+		if f.Note != "" {
+			note(ctx, f.Note)
+			return
+		}
 		report(ctx, f.Done, f.Total)
 	})
 }

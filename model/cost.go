@@ -11,6 +11,15 @@ import (
 // [Cost].
 type ExplainRun struct{ Request Request }
 
+// ExplainTally asks what a tally would cost, without running it. Kept are the states; if
+// Of says that the corpus has more rows than these, they are held twice, as a walk merges
+// what its parts give. The answer is a [Cost].
+type ExplainTally struct{ Tally Tally }
+
+// ExplainGeneration asks what a generation would cost, without running it, if no row ends
+// before it has all of its tokens. The answer is a [Cost].
+type ExplainGeneration struct{ Generation Generation }
+
 // A Cost is what a request takes. FLOPs count the multiplications and additions of
 // matrix products, padding included.
 type Cost struct {
@@ -24,16 +33,40 @@ type Cost struct {
 	Weights int64 // bytes of weights that are float32 in memory now; those held as published are not, until they run
 }
 
-func init() { asks[ExplainRun, *Cost]() }
+func init() {
+	asks[ExplainRun, *Cost]()
+	asks[ExplainTally, *Cost]()
+	asks[ExplainGeneration, *Cost]()
+}
 
 // Verb implements [Ask].
 func (ExplainRun) Verb() string { return "cost" }
 
 func (e ExplainRun) check(c config.Config) error { return e.Request.check(c) }
 
+// Verb implements [Ask].
+func (ExplainTally) Verb() string { return "cost of a tally" }
+
+func (e ExplainTally) check(c config.Config) error { return e.Tally.check(c) }
+
+// Verb implements [Ask].
+func (ExplainGeneration) Verb() string { return "cost of a generation" }
+
+func (e ExplainGeneration) check(c config.Config) error { return e.Generation.check(c) }
+
 // ExplainRun is what a request would cost, without running it.
 func (m *Model) ExplainRun(r Request) (*Cost, error) {
 	return do[*Cost](context.Background(), m, ExplainRun{r})
+}
+
+// ExplainTally is what a tally would cost, without running it.
+func (m *Model) ExplainTally(t Tally) (*Cost, error) {
+	return do[*Cost](context.Background(), m, ExplainTally{t})
+}
+
+// ExplainGeneration is what a generation would cost, without running it.
+func (m *Model) ExplainGeneration(g Generation) (*Cost, error) {
+	return do[*Cost](context.Background(), m, ExplainGeneration{g})
 }
 
 // String is one line.

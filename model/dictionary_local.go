@@ -244,7 +244,7 @@ func (p *pools) compute(ctx context.Context) error {
 			p.x[i] = make([]float32, n)
 		}
 	}
-	return p.engine.Tally(ctx, job, func(i int, row plan.Row, values []float32) {
+	return p.engine.Tally(ctx, job, 0, exec.AllChunks, func(i int, row plan.Row, values []float32) {
 		d := p.widths[i]
 		n := len(r.Rows[row.Index])
 		if n > p.Leave {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -127,7 +128,10 @@ type Fitted struct {
 	Tensors []Tensor
 	Curve   []FitStep
 	Memory  []Tensor // of the optimizer, from which another fit goes on
-	Stopped bool     // it was cancelled before its last step
+	Stopped bool     // it was cancelled before its last step, or diverged
+	// Diverged says at which step there was no finite loss or gradient any more, and
+	// what the loss was. Tensors are then the last ones that had a finite loss.
+	Diverged string `json:",omitempty"`
 	Provenance
 }
 
@@ -150,14 +154,20 @@ func (Fit) Verb() string { return "fit" }
 
 func init() { asks[Fit, *Fitted]() }
 
-// Fit finds tensors. Nothing runs if any part of the fit is wrong.
+// Fit finds tensors. Nothing runs if any part of the fit is wrong. One that diverges
+// gives an error with the step and the loss, and beside it the last good tensors, from
+// which another may go on with a smaller rate.
 func (m *Model) Fit(f Fit) (*Fitted, error) { return m.FitContext(context.Background(), f) }
 
 // FitContext is [Model.Fit] that stops when the context ends. In this process it
 // then gives what it has beside the error; a model host goes on from there when it
 // is asked for the same fit again.
 func (m *Model) FitContext(ctx context.Context, f Fit) (*Fitted, error) {
-	return do[*Fitted](ctx, m, f)
+	got, err := do[*Fitted](ctx, m, f)
+	if err == nil && got.Diverged != "" {
+		err = errors.New("fit: " + got.Diverged)
+	}
+	return got, err
 }
 
 // Tensor is a found tensor by its name.

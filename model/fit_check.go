@@ -17,11 +17,14 @@ type fitting struct {
 	free     map[string][]int // shapes of the free tensors
 	names    []string         // of those to be found
 	lowest   int              // first block of a step; the number of blocks: only the unembedding
+	ends     bool             // what is behind the last block is made in front of the unembedding
 	below    []hook.Edit      // those before it
 	far      []hook.ID        // what formulas of a step read of blocks before it
 	ofBase   []hook.ID        // what they read of the base run
 	ofSource []hook.ID        // and of the source run
 	own      []int            // metrics that are KLs from the base run
+	starts   []int            // first position that a step runs of each row; nil: all
+	past     []hook.ID        // keys and values before these, of the base run
 }
 
 func (f Fit) check(c config.Config) error {
@@ -68,7 +71,8 @@ func (f Fit) resolve(c config.Config, encode func(string) ([]int32, error)) (*fi
 		return nil, fmt.Errorf("fit: %w", err)
 	}
 	may := allowed{base: true, source: f.Source.Rows != nil, donors: lengths(t.Source.Rows), free: true, own: true}
-	if _, _, err := t.Base.jobWith(c, encode, may); err != nil {
+	job, _, err := t.Base.jobWith(c, encode, may)
+	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
 	if err := t.tensors(); err != nil {
@@ -80,8 +84,9 @@ func (f Fit) resolve(c config.Config, encode func(string) ([]int32, error)) (*fi
 	if err := t.reads(c); err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
+	t.starts = t.startsOf(c, job)
 	if t.Edges != nil {
-		t.lowest = 0
+		t.lowest, t.starts = 0, nil
 		if err := t.Edges.check(c, t, encode); err != nil {
 			return nil, fmt.Errorf("fit: edges: %w", err)
 		}
@@ -228,84 +233,6 @@ func (t *fitting) losses(c config.Config) error {
 	for i, m := range t.Base.Metrics {
 		if m.Kind == KindKL && m.Reference == nil {
 			t.own = append(t.own, i)
-		}
-	}
-	return nil
-}
-
-// reads finds the lowest block that a step runs and what it reads of others.
-func (t *fitting) reads(c config.Config) error {
-	layer := func(e hook.Edit) int {
-		switch {
-		case e.Kind == hook.KindEmbed || e.Kind == hook.KindPosEmbed:
-			return -1
-		case e.Kind.Global():
-			return c.Layers
-		}
-		return e.Layer
-	}
-	t.lowest = c.Layers
-	for _, e := range t.Base.Edits {
-		if hasFree(e) {
-			t.lowest = min(t.lowest, max(0, layer(e)))
-		}
-	}
-	var above []hook.Edit
-	for _, e := range t.Base.Edits {
-		if layer(e) < t.lowest && !(t.lowest == 0) {
-			t.below = append(t.below, e)
-			continue
-		}
-		above = append(above, e)
-		if e.Op != hook.OpCompute {
-			continue
-		}
-		for _, name := range e.Formula.Activations() {
-			p, _ := hook.Parse(name) // it was checked
-			embed := p.Kind == hook.KindEmbed || p.Kind == hook.KindPosEmbed
-			if t.lowest > 0 && (embed || p.Layer < t.lowest) && !slices.Contains(t.far, p.ID) {
-				t.far = append(t.far, p.ID)
-			}
-		}
-		for _, s := range e.Formula.Steps {
-			switch {
-			case s.Op == formula.OpBase && !slices.Contains(t.ofBase, e.ID):
-				t.ofBase = append(t.ofBase, e.ID)
-			case s.Op == formula.OpSource && !slices.Contains(t.ofSource, e.ID):
-				t.ofSource = append(t.ofSource, e.ID)
-			}
-			if s.Op == formula.OpSource {
-				if err := t.pairs(e, s); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	for _, l := range t.Loss {
-		if l.Value.Kind != "" && t.lowest > 0 && layer(hook.Edit{Point: l.Value}) < t.lowest {
-			return fmt.Errorf("loss %s: it lies before the first formula with a tensor to be found, in block %d", l.Value, t.lowest)
-		}
-	}
-	t.Base.Edits = above
-	return nil
-}
-
-// pairs checks that the rows of the source have the positions that an edit selects,
-// where its formula reads them there.
-func (t *fitting) pairs(e hook.Edit, s formula.Step) error {
-	for row := range t.Base.Rows {
-		if e.Batch != nil && !slices.Contains(e.Batch, row) || s.Rows != nil {
-			continue
-		}
-		n, own := len(t.Source.Rows[row]), len(t.Base.Rows[row])
-		at := e.Pos.In(row)
-		if at == nil && n != own {
-			return fmt.Errorf("edit %s: row %d of the source has %d tokens, that of the base %d; select positions", e.Point, row, n, own)
-		}
-		for _, pos := range at {
-			if pos < -n || pos >= n {
-				return fmt.Errorf("edit %s: position %d does not exist in row %d of the source, of %d tokens", e.Point, pos, row, n)
-			}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -35,7 +36,10 @@ func (l *local) fit(ctx context.Context, f Fit, hash string) (*Fitted, error) {
 	}
 	defer s.close()
 	failed := s.run(ctx)
-	if failed != nil && ctx.Err() == nil {
+	var d diverged
+	if errors.As(failed, &d) {
+		failed = nil
+	} else if failed != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("fit: %w", failed)
 	}
 	out, err := s.fitted()
@@ -44,12 +48,20 @@ func (l *local) fit(ctx context.Context, f Fit, hash string) (*Fitted, error) {
 	}
 	out.Provenance = l.info.Provenance()
 	out.Request = hash
+	if d != "" { // the optimizer remembers what led there
+		out.Diverged, out.Stopped, out.Memory = string(d), true, nil
+	}
 	if failed != nil {
 		out.Stopped = true
 		l.fits.put(hash, out)
 	}
 	return out, failed
 }
+
+// diverged is the error of a fit without a finite loss or gradient.
+type diverged string
+
+func (d diverged) Error() string { return string(d) }
 
 // unfinished is the last fit that was cancelled.
 type unfinished struct {
@@ -90,6 +102,7 @@ type found struct {
 	Find
 	shape  []int
 	values []float32 // as formulas read it
+	good   []float32 // the last that had a finite loss
 	orth   *fit.Orthogonal
 	rule   *exec.Optimizer
 }
@@ -185,6 +198,7 @@ func (s *steps) run(ctx context.Context) error {
 			return err
 		}
 		report(ctx, len(s.curve), s.Steps)
+		note(ctx, fmt.Sprintf("loss %.4g", s.curve[len(s.curve)-1].Loss))
 	}
 	return nil
 }
@@ -217,8 +231,11 @@ func (s *steps) step(ctx context.Context) error {
 	for _, t := range terms {
 		at.Loss += t
 	}
-	if math.IsNaN(at.Loss) || math.IsInf(at.Loss, 0) {
-		return fmt.Errorf("step %d: the loss is %g; take a smaller rate, or a bound of the gradient", n, at.Loss)
+	if !finite(at.Loss) {
+		return s.back("step %d: the loss is %g; take a smaller rate, or a bound of the gradient", n, at.Loss)
+	}
+	for _, v := range s.found {
+		v.good = v.values
 	}
 	sum := 0.0
 	for i, v := range s.found {
@@ -230,6 +247,9 @@ func (s *steps) step(ctx context.Context) error {
 		}
 	}
 	at.Norm = math.Sqrt(sum)
+	if !finite(at.Norm) {
+		return s.back("step %d: the loss is %g, its gradient %g; take a smaller rate, or other starts", n, at.Loss, at.Norm)
+	}
 	shrink := 1.0
 	if s.Clip > 0 {
 		shrink = min(1, s.Clip/(at.Norm+1e-6)) // as torch has it
@@ -249,7 +269,7 @@ func (s *steps) step(ctx context.Context) error {
 		}
 		if v.orth != nil {
 			if err := v.orth.Set(v.values); err != nil {
-				return err
+				return s.back("step %d: the loss is %g, and no rotation comes of its gradient: %v; take a smaller rate", n, at.Loss, err)
 			}
 			v.values = v.orth.Value()
 		}
@@ -260,6 +280,18 @@ func (s *steps) step(ctx context.Context) error {
 	s.curve = append(s.curve, at)
 	return nil
 }
+
+// back goes back to the last tensors that had a finite loss.
+func (s *steps) back(format string, args ...any) error {
+	for _, v := range s.found {
+		if v.good != nil {
+			v.values = v.good
+		}
+	}
+	return diverged(fmt.Sprintf(format, args...))
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // losses are the weighted terms of the loss on some rows, and the gradient of their
 // sum by each tensor to be found.
@@ -333,7 +365,8 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 	if err != nil {
 		return nil, nil, err
 	}
-	job.Base, job.Source, job.Below = left.Base, left.Source, left.Below
+	job.Base, job.Source, job.Below, job.Starts = left.Base, left.Source, left.Below, left.Starts
+	job.Soft = true
 	out, err := s.engine.RunGiven(ctx, job, s.given)
 	if err != nil {
 		return nil, nil, err

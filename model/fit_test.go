@@ -3,6 +3,7 @@ package model_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -302,5 +303,39 @@ func TestFaultyFits(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A fit that diverges says at which step and with what loss, and keeps the last tensors
+// that had a finite one, from which another goes on.
+func TestFitDiverges(t *testing.T) {
+	m := open(t)
+	d := m.Config().DModel
+	rng := rand.New(rand.NewPCG(5, 5))
+	W := formula.Free("W", d, d)
+	watch := hook.ResidPost(1).Watch("error", squared(formula.Here().Dot(W).Dot(W), formula.Here()))
+	f := model.Fit{Base: model.Request{Rows: someRows(rng, m, 4, 5)}.Edit(watch), Find: []model.Find{{Name: "W", Scale: .1}},
+		Loss: []model.Loss{{Value: hook.ResidPost(1).Label("error")}}, Optimizer: model.Optimizer{Kind: "sgd", Rate: 1}, Steps: 50}
+	var notes []string
+	ctx := model.WithNote(context.Background(), func(text string) { notes = append(notes, text) })
+	got, err := m.FitContext(ctx, f)
+	n := 0
+	if got != nil {
+		n = len(got.Curve)
+	}
+	if err == nil || n == 0 || n == 50 || !got.Stopped || !strings.Contains(err.Error(), fmt.Sprintf("step %d: the loss is ", n)) {
+		t.Fatalf("%d steps: %v", n, err)
+	}
+	if len(notes) != n || !strings.HasPrefix(notes[0], "loss ") {
+		t.Errorf("notes of the loss: %q", notes)
+	}
+	f.From, f.Steps, f.Optimizer.Rate = got, n+1, 1e-12
+	again, err := m.Fit(f)
+	if err != nil {
+		t.Fatalf("it does not go on: %v", err)
+	}
+	last := again.Curve[n].Loss // with the tensors that were kept
+	if want := got.Curve[n-1].Loss; math.Abs(last-want) > 1e-4*want {
+		t.Errorf("the tensors kept have a loss of %g; the last finite one was %g", last, want)
 	}
 }

@@ -26,8 +26,9 @@ type local struct {
 	views map[Processing]*local // of the same raw weights, shared by all of them
 	raw   *local
 
-	left leftover
-	fits unfinished
+	left   leftover
+	fits   unfinished
+	states states
 }
 
 func newLocal(s *source, p Processing, raw *local) (*local, error) {

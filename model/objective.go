@@ -65,6 +65,7 @@ func (k *checker) objective(m Metric, rows [][]int32) (plan.Objective, error) {
 		o.Eval = func(row, _ int, x []float32, grad func(int, float64)) float64 {
 			return logProb(x, answer(row), grad, 1)
 		}
+		o.Soft = &plan.Soft{Token: func(row, _ int) int32 { return answer(row) }, Factor: 1}
 	case KindProb:
 		o.Eval = func(row, _ int, x []float32, grad func(int, float64)) float64 {
 			p := math.Exp(logProb(x, answer(row), nil, 0))
@@ -177,9 +178,11 @@ func (k *checker) nll(m Metric, o plan.Objective, rows [][]int32) (plan.Objectiv
 		}
 	}
 	o.At = func(row int) []int { return at[row] }
+	next := func(row, i int) int32 { return rows[row][at[row][i]+1] }
 	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 {
-		return -logProb(x, rows[row][at[row][i]+1], grad, -1)
+		return -logProb(x, next(row, i), grad, -1)
 	}
+	o.Soft = &plan.Soft{Token: next, Factor: -1}
 	return o, nil
 }
 
@@ -195,11 +198,11 @@ func (k *checker) kl(m Metric, o plan.Objective) (plan.Objective, error) {
 	if got := m.Reference.Shape(); !slices.Equal(got, want) {
 		return o, fmt.Errorf("metric KL: reference has shape %v; [batch, pos, vocab] is %v here", got, want)
 	}
-	ref := m.Reference.Values()
+	ref := func(row, i int) []float32 { return m.Reference.Values()[(row*want[1]+i)*k.Vocab:][:k.Vocab] }
 	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 {
-		at := (row*want[1] + i) * k.Vocab
-		return divergence(ref[at:at+k.Vocab], x, grad)
+		return divergence(ref(row, i), x, grad)
 	}
+	o.Soft = &plan.Soft{Logits: ref, Factor: 1}
 	return o, nil
 }
 

@@ -31,7 +31,12 @@ func OpenContext(ctx context.Context, name string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	return New(r), nil
+	dealt, err := Clustered(ctx, r)
+	if err != nil {
+		r.Close()
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	return New(dealt), nil
 }
 
 // OpenCached is [Open] that never downloads: it fails if the model is neither

@@ -39,6 +39,11 @@ type Plan struct {
 	Base   int64 // FLOPs of the base and source runs
 	Naive  int64 // FLOPs of one full pass per variant, with the logits that the metrics read
 	Memory int64 // bytes at the peak, beside the weights
+
+	// Of a sweep that is dealt to a cluster: the pieces in which it goes, and about
+	// how many bytes travel, of what is asked and of results.
+	Messages int   `json:",omitempty"`
+	Bytes    int64 `json:",omitempty"`
 }
 
 // A PlanGroup is the rows of a sweep that start at the same layer and position.
@@ -74,5 +79,8 @@ func (p Plan) String() string {
 	_ = w.Flush() // a strings.Builder takes everything
 	fmt.Fprintf(&b, "%.4g GFLOP with %.4g of the base, %.1f%% of %.4g for a full pass per variant; %.1f MB at the peak",
 		float64(p.FLOPs+p.Base)/1e9, float64(p.Base)/1e9, 100*p.Share(), float64(p.Naive)/1e9, float64(p.Memory)/1e6)
+	if p.Messages > 0 {
+		fmt.Fprintf(&b, "\ndealt in %d messages; about %.1f MB travel", p.Messages, float64(p.Bytes)/1e6)
+	}
 	return b.String()
 }

@@ -17,6 +17,7 @@ type Download struct {
 var (
 	progress  atomic.Pointer[Progress]
 	downloads atomic.Pointer[func(Download)]
+	notes     atomic.Pointer[func(string)]
 )
 
 // OnProgress sets who is told of the progress of runs in this process, also
@@ -39,9 +40,20 @@ func OnDownload(told func(Download)) {
 	downloads.Store(&told)
 }
 
+// OnNote sets who is told what runs in this process say of how they are going, such as
+// the loss of a fit, also when a model host does the work. Nil means nobody.
+func OnNote(told func(string)) {
+	if told == nil {
+		notes.Store(nil)
+		return
+	}
+	notes.Store(&told)
+}
+
 type (
 	progressKey struct{}
 	downloadKey struct{}
+	noteKey     struct{}
 )
 
 // WithProgress is a context whose runs tell p of their progress, instead of
@@ -54,6 +66,12 @@ func WithProgress(ctx context.Context, p Progress) context.Context {
 // instead of whom OnDownload has set.
 func WithDownload(ctx context.Context, told func(Download)) context.Context {
 	return context.WithValue(ctx, downloadKey{}, told)
+}
+
+// WithNote is a context whose runs tell told how they are going, instead of whom
+// OnNote has set.
+func WithNote(ctx context.Context, told func(string)) context.Context {
+	return context.WithValue(ctx, noteKey{}, told)
 }
 
 // Report tells whoever is told of the progress of runs; for work that is made of many.
@@ -72,5 +90,13 @@ func reportDownload(ctx context.Context, d Download) {
 		told(d)
 	} else if told := downloads.Load(); told != nil {
 		(*told)(d)
+	}
+}
+
+func note(ctx context.Context, text string) {
+	if told, ok := ctx.Value(noteKey{}).(func(string)); ok {
+		told(text)
+	} else if told := notes.Load(); told != nil {
+		(*told)(text)
 	}
 }

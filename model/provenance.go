@@ -1,6 +1,10 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Provenance says how a result came about.
 type Provenance struct {
@@ -12,6 +16,9 @@ type Provenance struct {
 	Version    string     // of golens
 	Request    string     // hash of what was asked, if it was a run
 
+	// Computed says which workers of a cluster computed what of it.
+	Computed []Share `json:",omitempty"`
+
 	// Warnings are what the model's files say and golens does not heed.
 	Warnings []string `json:",omitempty"`
 }
@@ -22,11 +29,30 @@ func (p Provenance) String() string {
 	if p.Request != "" {
 		s += fmt.Sprintf(", request %.12s", p.Request)
 	}
+	if n := len(p.Computed); n > 0 {
+		s += fmt.Sprintf(", by %d workers (%s)", n, strings.Join(p.engines(), "; "))
+	}
 	if n := len(p.Warnings); n > 0 {
 		s += fmt.Sprintf(", %d warnings", n)
 	}
 	return s
 }
+
+// engines are those of the workers that computed it, with the pieces of each.
+func (p Provenance) engines() (all []string) {
+	pieces := map[string]int{}
+	for _, c := range p.Computed {
+		pieces[c.Backend] += c.Pieces
+	}
+	for backend, n := range pieces {
+		all = append(all, fmt.Sprintf("%d pieces on %s", n, backend))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// own is the provenance that an answer embeds.
+func (p *Provenance) own() *Provenance { return p }
 
 func named(model, folder string) string {
 	if folder != "" {

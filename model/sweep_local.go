@@ -42,17 +42,27 @@ func (l *local) sweep(ctx context.Context, s Sweep, hash string) (*SweepResult, 
 		}
 		return nil, err
 	}
-	res := &SweepResult{Provenance: l.info.Provenance(), Plan: planOf(s, out.Plan)}
-	res.Request = hash
-	if res.Base, err = l.result(s.Base, job.Base, left, out.Base, hash); err != nil {
+	base, source, err := l.baseResults(s, job, left, out.Base, out.Source, hash)
+	if err != nil {
 		return nil, err
 	}
-	if job.Source != nil {
-		_, sourceLeft, _ := strip(s.Source) // checked with the job
-		if res.Source, err = l.result(s.Source, *job.Source, sourceLeft, out.Source, hash); err != nil {
-			return nil, err
-		}
+	return l.sweepResult(s, left, base, source, out, hash), nil
+}
+
+// baseResults are what the base and the source run of a sweep gave.
+func (l *local) baseResults(s Sweep, job plan.Sweep, left []int, base, source *exec.Outcome, hash string) (b, from *Result, err error) {
+	if b, err = l.result(s.Base, job.Base, left, base, hash); err != nil || job.Source == nil {
+		return b, nil, err
 	}
+	_, sourceLeft, _ := strip(s.Source) // checked with the job
+	from, err = l.result(s.Source, *job.Source, sourceLeft, source, hash)
+	return b, from, err
+}
+
+// sweepResult gives the arrays of a sweep their axes.
+func (l *local) sweepResult(s Sweep, left []int, base, source *Result, out *exec.SweepOutcome, hash string) *SweepResult {
+	res := &SweepResult{Base: base, Source: source, Provenance: l.info.Provenance(), Plan: planOf(s, out.Plan)}
+	res.Request = hash
 	axis := array.Dim(hook.Variant, len(s.Variants))
 	names := make([]string, len(s.Variants))
 	for i, v := range s.Variants {
@@ -67,7 +77,7 @@ func (l *local) sweep(ctx context.Context, s Sweep, hash string) (*SweepResult, 
 				values = append(values, float32(v))
 			}
 		}
-		res.Metrics = append(res.Metrics, array.Of(values, axis, array.Dim(hook.Batch, len(job.Base.Tokens))).Named(m.String(), m.Unit()))
+		res.Metrics = append(res.Metrics, array.Of(values, axis, array.Dim(hook.Batch, len(s.Base.Rows))).Named(m.String(), m.Unit()))
 	}
 	for i, p := range s.Captures {
 		a := shiftEach(out.Captures[i], p, left, s.Base)
@@ -76,7 +86,7 @@ func (l *local) sweep(ctx context.Context, s Sweep, hash string) (*SweepResult, 
 		}
 		res.Captures = append(res.Captures, Captured{Point: p, Array: a})
 	}
-	return res, nil
+	return res
 }
 
 // shiftEach is shift for every variant of an array [variant, batch, ...].

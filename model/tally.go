@@ -185,6 +185,9 @@ func (t Tally) groups(c config.Config, r tally.Reducer) int {
 	case tally.ByPosition:
 		return max(t.Positions, longest(t.Rows))
 	case tally.ByToken:
+		if r.Tokens != nil {
+			return len(r.Tokens)
+		}
 		return c.Vocab
 	case tally.ByLabel:
 		if n := len(t.Labels); n > 0 {
@@ -215,6 +218,13 @@ func (t Tally) job(c config.Config) (job plan.Job, err error) {
 	for _, reducer := range t.Reducers {
 		if err := reducer.Check(); err != nil {
 			return job, err
+		}
+		seen := make(map[int32]bool, len(reducer.Tokens))
+		for _, id := range reducer.Tokens {
+			if id < 0 || int(id) >= c.Vocab || seen[id] {
+				return job, fmt.Errorf("tally: %s: token %d is outside of the vocabulary of %d, or named twice", reducer, id, c.Vocab)
+			}
+			seen[id] = true
 		}
 		if p := reducer.Point; len(p.Pos.Rows) > 1 {
 			return job, fmt.Errorf("tally: %s: positions of its own for each row; select the same in all", reducer)

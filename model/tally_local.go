@@ -4,96 +4,102 @@ package model
 
 import (
 	"context"
-	"runtime"
 	"sync"
 
+	"github.com/golens/golens/model/internal/exec"
 	"github.com/golens/golens/model/internal/plan"
 	"github.com/golens/golens/model/tally"
 )
 
 func init() { executes("tally", (*local).tally) }
 
-// tally reduces activations in this process. Each processor has states of its own,
-// which are merged in the end.
+// tally reduces activations in this process.
 func (l *local) tally(ctx context.Context, t Tally, hash string) (*TallyResult, error) {
 	job, err := t.job(l.config)
 	if err != nil {
 		return nil, err
 	}
+	return l.tallyChunks(ctx, t, job, 0, exec.AllChunks, hash)
+}
+
+// tallyChunks reduces activations of some chunks of the rows, whichever chunk they come
+// from into one state for each reducer.
+func (l *local) tallyChunks(ctx context.Context, t Tally, job plan.Job, from, until int, hash string) (*TallyResult, error) {
 	done := 0
 	job.Done = func(rows int) {
 		done += rows
 		report(ctx, done, len(job.Tokens))
 	}
-	free := make(chan []*tally.State, runtime.GOMAXPROCS(0))
-	var all [][]*tally.State
-	var mu sync.Mutex
-	states := func() []*tally.State {
-		select {
-		case s := <-free:
-			return s
-		default:
-		}
-		mu.Lock()
-		if len(all) == cap(free) {
-			mu.Unlock()
-			return <-free
-		}
-		defer mu.Unlock()
-		s := make([]*tally.State, len(t.Reducers))
-		for i, r := range t.Reducers {
-			s[i] = r.New(t.units(l.config, r), t.groups(l.config, r))
-		}
-		all = append(all, s)
-		return s
+	states := make([]*tally.State, len(t.Reducers))
+	groups := make([]func(row int, tokens []int32, at []int) []int, len(t.Reducers))
+	locks := make([]sync.Mutex, len(t.Reducers))
+	for i, r := range t.Reducers {
+		states[i], groups[i] = r.New(t.units(l.config, r), t.groups(l.config, r)), t.groupsOf(r)
 	}
-	err = l.engine.Tally(ctx, job, func(i int, row plan.Row, values []float32) {
-		s := states()
-		defer func() { free <- s }()
+	err := l.engine.Tally(ctx, job, from, until, func(i int, row plan.Row, values []float32) {
 		tokens := job.Tokens[row.Index]
 		at := job.Captures[i].Pos.Of(row.Index, len(tokens))
 		for k, r := range t.Reducers {
-			if r.Point.Equal(job.Captures[i]) {
-				r.Add(s[k], t.groupsOf(r, row.Index, tokens, at), values[:len(at)*s[k].Units], t.First+int64(row.Index), at)
+			if !r.Point.Equal(job.Captures[i]) {
+				continue
 			}
+			into := groups[k](row.Index, tokens, at)
+			locks[k].Lock()
+			r.Add(states[k], into, values, t.First+int64(row.Index), at)
+			locks[k].Unlock()
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	res := &TallyResult{Reducers: t.Reducers, States: all[0], Rows: int64(len(t.Rows)), Provenance: l.info.Provenance()}
+	return l.tallyResult(t, states, hash), nil
+}
+
+// tallyResult is the result that has states.
+func (l *local) tallyResult(t Tally, states []*tally.State, hash string) *TallyResult {
+	res := &TallyResult{Reducers: t.Reducers, States: states, Rows: int64(len(t.Rows)), Provenance: l.info.Provenance()}
 	res.Request = hash
 	for _, row := range t.Rows {
 		res.Tokens += int64(len(row))
 	}
-	for _, s := range all[1:] {
-		for i, r := range t.Reducers {
-			if err := r.Merge(res.States[i], s[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return res, nil
+	return res
 }
 
-// groupsOf are the groups of positions of a row.
-func (t Tally) groupsOf(r tally.Reducer, row int, tokens []int32, at []int) []int {
-	groups := make([]int, len(at))
-	for i, pos := range at {
-		if r.Kind == tally.Grams {
-			if groups[i] = -1; pos+1 >= r.N {
-				groups[i] = int(tally.KeyOf(tokens[pos+1-r.N : pos+1]...))
+// groupsOf gives the groups of positions of a row for a reducer, below 0 for those that
+// are left out.
+func (t Tally) groupsOf(r tally.Reducer) func(row int, tokens []int32, at []int) []int {
+	of := func(row int, tokens []int32, pos int) int { return 0 }
+	switch {
+	case r.Kind == tally.Grams:
+		of = func(_ int, tokens []int32, pos int) int {
+			if pos+1 < r.N {
+				return -1
 			}
-			continue
+			return int(tally.KeyOf(tokens[pos+1-r.N : pos+1]...))
 		}
-		switch r.By {
-		case tally.ByPosition:
-			groups[i] = pos
-		case tally.ByToken:
-			groups[i] = int(tokens[pos])
-		case tally.ByLabel:
-			groups[i] = t.Labels[row]
+	case r.By == tally.ByPosition:
+		of = func(_ int, _ []int32, pos int) int { return pos }
+	case r.By == tally.ByToken && r.Tokens != nil:
+		rank := make(map[int32]int, len(r.Tokens))
+		for i, id := range r.Tokens {
+			rank[id] = i
 		}
+		of = func(_ int, tokens []int32, pos int) int {
+			if i, ok := rank[tokens[pos]]; ok {
+				return i
+			}
+			return -1
+		}
+	case r.By == tally.ByToken:
+		of = func(_ int, tokens []int32, pos int) int { return int(tokens[pos]) }
+	case r.By == tally.ByLabel:
+		of = func(row int, _ []int32, _ int) int { return t.Labels[row] }
 	}
-	return groups
+	return func(row int, tokens []int32, at []int) []int {
+		groups := make([]int, len(at))
+		for i, pos := range at {
+			groups[i] = of(row, tokens, pos)
+		}
+		return groups
+	}
 }

@@ -163,6 +163,42 @@ func TestTallyIsWhatCapturesGive(t *testing.T) {
 	}
 }
 
+// Counts of every neuron, in all and by some of the tokens, are those of captures, to the
+// last one; and what is counted by token adds up to what is counted in all.
+func TestFiringIsCountedExactly(t *testing.T) {
+	m, err := model.Open(modeltest.Random(t, modeltest.Shape{Name: "wide", Layers: 2, Heads: 2, DModel: 16, DMLP: 600, Vocab: ids + 20, Context: 64}, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := randomRows(8, 64, 3) // of one length, so that both sides run the same products
+	want := naiveFiring(t, m, rows)
+	ask := firing(2, true)
+	ask.Rows = rows
+	got, err := m.Tally(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range ask.Reducers {
+		count := got.States[i].Count
+		from := want[r.Point.Layer][:ids*600]
+		if r.By == tally.All {
+			from = want[r.Point.Layer][ids*600:]
+		}
+		if !slices.Equal(count, from) {
+			t.Errorf("%s: the counts differ", r)
+		}
+	}
+	few := model.Tally{Rows: rows, Reducers: []tally.Reducer{{Point: hook.MLPPost(1), Kind: tally.Above, By: tally.ByToken, Tokens: []int32{7, 3}}}}
+	if got, err = m.Tally(few); err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range few.Reducers[0].Tokens {
+		if !slices.Equal(got.States[0].Count[i*600:][:600], want[1][int(id)*600:][:600]) {
+			t.Errorf("token %d of two: the counts differ", id)
+		}
+	}
+}
+
 func TestTalliesThatAreWrong(t *testing.T) {
 	m := open(t)
 	rows := [][]int32{{1, 2, 3}, {4, 5}}
@@ -176,6 +212,9 @@ func TestTalliesThatAreWrong(t *testing.T) {
 		"a row of 3 tokens":   {Rows: rows, Positions: 2, Reducers: moments(hook.Z(0))},
 		"the budget is":       {Rows: rows, Budget: 10, Reducers: moments(hook.Z(0))},
 		"position 2 does not": {Rows: rows, Reducers: moments(hook.Z(0).At(2))},
+		"named twice":         {Rows: rows, Reducers: []tally.Reducer{{Point: hook.Z(0), Kind: tally.Above, By: tally.ByToken, Tokens: []int32{3, 3}}}},
+		"token 9999 is":       {Rows: rows, Reducers: []tally.Reducer{{Point: hook.Z(0), Kind: tally.Above, By: tally.ByToken, Tokens: []int32{9999}}}},
+		"not kept apart by t": {Rows: rows, Reducers: []tally.Reducer{{Point: hook.Z(0), Kind: tally.Above, Tokens: []int32{3}}}},
 		"of its own for each": {Rows: rows, Reducers: moments(hook.Z(0).In(hook.Each([]int{0, 1})))},
 	} {
 		if _, err := m.Tally(ask); err == nil || !strings.Contains(err.Error(), want) {

@@ -15,7 +15,12 @@
 //	12-origins          how circuits come about, and what they are good for
 //	13-real-model       all of it in a published model: SmolLM2-135M
 //
-// README.md maps them by what they answer. They are kept without outputs. To read one with its figures:
+// README.md maps them by what they answer. They carry their outputs, with figures as
+// SVG. To read one with figures that answer to the pointer:
 //
 //	go run ./kernel/cmd/golens render notebooks/01-induction-heads.ipynb
+//
+// To run one and keep what it shows, after a change of its code:
+//
+//	GOLENS_SLOW=1 go test ./notebooks -run Render/01 -regen
 package notebooks

@@ -69,6 +69,8 @@ type Found struct {
 
 	Scores *Scores       // "found", and the controls
 	Fit    *model.Fitted // its tensors and the course of the loss
+
+	method string
 }
 
 // Names of the ways in [Found.Scores].
@@ -128,9 +130,7 @@ func (f DAS) find(ctx context.Context, m *model.Model, d *Data, variable string,
 		}
 		ways = append(ways, controls...)
 	}
-	method := fmt.Sprintf("distributed alignment search, %s, %d steps of %d pairs, %d pairs to find on, %d held out",
-		s.what(), s.Steps, s.Batch, len(s.pairs[0]), len(s.pairs[1]))
-	if found.Scores, err = d.score(ways, s.pairs, method, "Geiger et al. 2023"); err != nil {
+	if found.Scores, err = d.score(ways, s.pairs, s.method(), "Geiger et al. 2023"); err != nil {
 		return nil, err
 	}
 	return found, nil
@@ -191,6 +191,11 @@ func (f DAS) start(m *model.Model, d *Data, variable string, at Site) (*search, 
 		}
 	}
 	return s, nil
+}
+
+func (s *search) method() string {
+	return fmt.Sprintf("distributed alignment search, %s, %d steps of %d pairs, %d pairs to find on, %d held out",
+		s.what(), s.Steps, s.Batch, len(s.pairs[0]), len(s.pairs[1]))
 }
 
 func (s *search) what() string {

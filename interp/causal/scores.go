@@ -31,16 +31,25 @@ type way struct {
 
 // score tests ways on the pairs of a split.
 func (d *Data) score(ways []way, pairs [2][]Pair, method, source string) (*Scores, error) {
-	names := make([]string, len(ways))
-	for i, w := range ways {
-		names[i] = w.name
+	t, err := d.try(ways, pairs)
+	if err != nil {
+		return nil, err
 	}
-	axis := array.Labels("way", names)
-	out := array.New(axis, array.Labels("pairs", sides))
-	held := array.New(array.Dim("sample", len(pairs[1])), axis)
-	var info model.Provenance
+	return t.scores(0, len(ways), method, source)
+}
+
+// tried are the pairs in which ways give the answers that they are held to.
+type tried struct {
+	ways  []way
+	pairs [2][]Pair
+	hits  [2][][]bool // [side][way][pair]
+	model.Provenance
+}
+
+// try tests ways: those of one model that lie together run as one sweep.
+func (d *Data) try(ways []way, pairs [2][]Pair) (*tried, error) {
+	t := &tried{ways: ways, pairs: pairs}
 	for first := 0; first < len(ways); {
-		// Ways of one model that lie together run as one sweep.
 		n := 1
 		for first+n < len(ways) && ways[first+n].m == ways[first].m {
 			n++
@@ -55,22 +64,45 @@ func (d *Data) score(ways []way, pairs [2][]Pair, method, source string) (*Score
 				return nil, err
 			}
 			for i, w := range ways[first : first+n] {
-				hits := 0
+				hits := make([]bool, len(pairs[side]))
 				for p, answer := range got.of[i] {
-					if answer == w.labels[side][p] {
-						hits++
-						if side == 1 {
-							held.Set(1, p, first+i)
-						}
-					}
+					hits[p] = answer == w.labels[side][p]
 				}
-				out.Set(float64(hits)/float64(len(pairs[side])), first+i, side)
+				t.hits[side] = append(t.hits[side], hits)
 			}
 			if first == 0 {
-				info = got.Provenance
+				t.Provenance = got.Provenance
 			}
 		}
 		first += n
+	}
+	return t, nil
+}
+
+// scores are those of n ways, from the first on.
+func (t *tried) scores(first, n int, method, source string) (*Scores, error) {
+	pairs, info := t.pairs, t.Provenance
+	var names []string
+	for _, w := range t.ways[first : first+n] {
+		names = append(names, w.name)
+	}
+	axis := array.Labels("way", names)
+	out := array.New(axis, array.Labels("pairs", sides))
+	held := array.New(array.Dim("sample", len(pairs[1])), axis)
+	for side := range pairs {
+		for i := range names {
+			sum := 0
+			for p, hit := range t.hits[side][first+i] {
+				if !hit {
+					continue
+				}
+				sum++
+				if side == 1 {
+					held.Set(1, p, i)
+				}
+			}
+			out.Set(float64(sum)/float64(len(pairs[side])), i, side)
+		}
 	}
 	s := &Scores{Result: &interp.Result{
 		Array: out.Named("interchange intervention accuracy", ""), Method: method, Source: source, Provenance: info,

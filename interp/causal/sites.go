@@ -47,14 +47,17 @@ func (f DAS) SitesContext(ctx context.Context, m *model.Model, d *Data, variable
 	held := array.New(array.Labels("layer", rows), array.Labels("place", names))
 	train, profile := array.New(held.Axes()...), array.New(array.Labels("layer", rows))
 	out := &Map{Found: make([][]*Found, len(rows))}
-	alone := f
-	alone.NoControls = true
+	all, tried, err := f.everywhere(ctx, m, d, variable, at, places)
+	if err != nil {
+		return nil, err
+	}
 	best := [2]int{}
 	for l := range rows {
-		for p, place := range places {
-			found, err := alone.FindContext(ctx, m, d, variable, Site{Point: at(l), At: place.Positions})
-			if err != nil {
-				return nil, fmt.Errorf("layer %d, %s: %w", l, place.Name, err)
+		for p := range places {
+			i := l*len(places) + p
+			found := all[i]
+			if found.Scores, err = tried.scores(i, 1, found.method, "Geiger et al. 2023"); err != nil {
+				return nil, err
 			}
 			out.Found[l] = append(out.Found[l], found)
 			a, b := found.Scores.Of(WayFound)
@@ -80,6 +83,36 @@ func (f DAS) SitesContext(ctx context.Context, m *model.Model, d *Data, variable
 		out.Best = again
 	}
 	return out, nil
+}
+
+// everywhere are the searches at all places of each layer: states of inputs are computed
+// once for those that follow each other, each is fitted from its site on, and all are
+// tested as one sweep.
+func (f DAS) everywhere(ctx context.Context, m *model.Model, d *Data, variable string, at func(layer int) hook.Point, places []interp.Place) (all []*Found, t *tried, err error) {
+	var ways []way
+	var pairs [2][]Pair
+	for l := range m.Config().Layers {
+		for _, place := range places {
+			site := Site{Point: at(l), At: place.Positions}
+			fail := func(err error) ([]*Found, *tried, error) {
+				return nil, nil, fmt.Errorf("DAS of %s at %s, %s: %w", variable, site.Point, place.Name, err)
+			}
+			s, err := f.start(m, d, variable, site)
+			if err != nil {
+				return fail(err)
+			}
+			found, err := s.fit(ctx, m, s.labels[0])
+			if err != nil {
+				return fail(err)
+			}
+			found.method, pairs = s.method(), s.pairs
+			all, ways = append(all, found), append(ways, way{WayFound, m, found.Site, s.labels})
+		}
+	}
+	if t, err = d.try(ways, pairs); err != nil {
+		return nil, nil, fmt.Errorf("DAS of %s: %w", variable, err)
+	}
+	return all, t, nil
 }
 
 // String is the table and what is best.

@@ -172,15 +172,31 @@ func alone(info *types.Info, call *ast.CallExpr, parent ast.Node) bool {
 		if p.Fun == call || len(p.Args) > 1 {
 			return true
 		}
-		if sig, ok := info.Types[p.Fun].Type.(*types.Signature); ok {
-			return sig.Params().Len() == 1 && !sig.Variadic()
-		}
-		return true
+		sig, ok := info.Types[p.Fun].Type.(*types.Signature)
+		return !ok || sig.TypeParams().Len() == 0 && !takes(sig, resultsOf(info, call))
 	case *ast.SelectorExpr, *ast.IndexExpr, *ast.BinaryExpr, *ast.UnaryExpr, *ast.StarExpr, *ast.KeyValueExpr,
 		*ast.CompositeLit, *ast.TypeAssertExpr, *ast.SliceExpr, *ast.RangeStmt, *ast.SendStmt, *ast.SwitchStmt:
 		return true
 	}
 	return false
+}
+
+// takes tells whether these results may be all arguments of a call, as in f(g()).
+func takes(f *types.Signature, results *types.Tuple) bool {
+	for i := range results.Len() {
+		last := f.Params().Len() - 1
+		if i > last && !f.Variadic() {
+			return false
+		}
+		want := f.Params().At(min(i, last)).Type()
+		if rest, ok := want.(*types.Slice); ok && f.Variadic() && i >= last {
+			want = rest.Elem()
+		}
+		if !types.AssignableTo(results.At(i).Type(), want) {
+			return false
+		}
+	}
+	return true
 }
 
 // must lets an error of the call end the cell.

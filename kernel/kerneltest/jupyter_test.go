@@ -32,8 +32,30 @@ func TestJupyterKernelTest(t *testing.T) {
 	inPython(t, "jupyter_kernel_test", "testdata/kernel_test.py", "jupyter_kernel_test with pip")
 }
 
+// TestPapermill runs a notebook with parameters.
+func TestPapermill(t *testing.T) {
+	inPython(t, "papermill", "testdata/with_papermill.py", "papermill with pip")
+}
+
+// TestJupyterLab drives JupyterLab in a browser: cells, a figure that answers to the
+// pointer, completion, an interrupt, an input box, two notebooks, a restart.
+// GOLENS_SCREENSHOTS names a folder for pictures of them.
+func TestJupyterLab(t *testing.T) {
+	var browser string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil && browser == "" {
+			browser = path
+		}
+	}
+	if browser == "" {
+		t.Skip("no Chromium on the PATH")
+	}
+	inPython(t, "jupyterlab, playwright", "testdata/with_jupyterlab.py", "jupyterlab and playwright with pip",
+		"CHROMIUM="+browser, "SCREENSHOTS="+os.Getenv("GOLENS_SCREENSHOTS"))
+}
+
 // inPython runs a script that finds the kernel among Jupyter's.
-func inPython(t *testing.T, modules, script, install string) {
+func inPython(t *testing.T, modules, script, install string, env ...string) {
 	if testing.Short() {
 		t.Skip("-short: starts Jupyter's client; run without -short")
 	}
@@ -56,7 +78,7 @@ func inPython(t *testing.T, modules, script, install string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(python, script)
-	cmd.Env = append(os.Environ(), "JUPYTER_DATA_DIR="+data, "GOLENS_TEST_GOPLS=1")
+	cmd.Env = append(append(os.Environ(), "JUPYTER_DATA_DIR="+data, "GOLENS_TEST_GOPLS=1"), env...)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

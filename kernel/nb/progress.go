@@ -18,7 +18,8 @@ type Bar struct {
 	label       string
 	unit        unit
 	total, done int
-	before      int // done when the bar began: of an earlier download, say
+	note        string // what the work says of itself, such as its loss
+	before      int    // done when the bar began: of an earlier download, say
 	start, last time.Time
 	id          string
 	drawn       bool
@@ -87,6 +88,9 @@ func (b *Bar) Add(n int) { b.update(func() { b.done += n }) }
 // SetTotal changes the number of steps, for work whose size shows as it goes.
 func (b *Bar) SetTotal(total int) { b.update(func() { b.total = total }) }
 
+// Note says how the work is going, such as its loss.
+func (b *Bar) Note(note string) { b.update(func() { b.note = note }) }
+
 // End draws the bar's last state. Later calls do nothing.
 func (b *Bar) End() {
 	b.mu.Lock()
@@ -137,6 +141,9 @@ func (b *Bar) words(final bool, now time.Time) string {
 	case b.total > 0 && rate > 0:
 		left := time.Duration(float64(b.total-b.done) / rate * float64(time.Second))
 		s += ", " + clock(max(0, left)) + " left"
+	}
+	if b.note != "" {
+		s += ", " + b.note
 	}
 	return s
 }

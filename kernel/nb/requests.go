@@ -11,6 +11,7 @@ func init() {
 	r := &requests{}
 	model.OnProgress(r.tell)
 	model.OnDownload(r.download)
+	model.OnNote(r.note)
 }
 
 // requests draws the progress of a cell's requests to the model, and of the
@@ -24,6 +25,15 @@ type requests struct {
 // tell takes what a request reports of itself. Reports do not say which request
 // they belong to: one that goes back is the beginning of the next.
 func (r *requests) tell(done, total int) { r.show("model", steps, 0, done, total) }
+
+// note takes what a request says of how it is going.
+func (r *requests) note(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bar != nil {
+		r.bar.Note(text)
+	}
+}
 
 // download takes what opening a model reports of its download.
 func (r *requests) download(d model.Download) { r.show(d.Model, megabytes, d.Done, d.Done, d.Total) }
@@ -52,6 +62,6 @@ func (r *requests) show(label string, u unit, before, done, total int) {
 func (b *Bar) again(label string, u unit, before, total int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.label, b.unit, b.before, b.total, b.done, b.ended = label, u, before, total, 0, false
+	b.label, b.unit, b.note, b.before, b.total, b.done, b.ended = label, u, "", before, total, 0, false
 	b.start, b.last = time.Now(), time.Time{}
 }

@@ -161,6 +161,19 @@ func (nb *Notebook) Write() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// Lighten leaves out what a reader of the file sees another form of: HTML beside
+// an SVG. Programs show a foreign notebook's HTML without its scripts, and some
+// not at all, until it has been run.
+func (nb *Notebook) Lighten() {
+	for _, c := range nb.Cells {
+		for _, o := range c.Outputs {
+			if _, ok := o.Data["image/svg+xml"]; ok {
+				delete(o.Data, "text/html")
+			}
+		}
+	}
+}
+
 // Clear removes all outputs and execution counts.
 func (nb *Notebook) Clear() {
 	for _, c := range nb.Cells {

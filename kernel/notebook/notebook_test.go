@@ -175,3 +175,16 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestLighten(t *testing.T) {
+	nb, err := Read([]byte(`{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": "x", "outputs": [
+		{"output_type": "display_data", "data": {"text/html": "<script>", "image/svg+xml": "<svg/>", "text/plain": "x"}},
+		{"output_type": "display_data", "data": {"text/html": "<table>", "text/plain": "x"}}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nb.Lighten()
+	if o := nb.Cells[0].Outputs; len(o[0].Data) != 2 || o[0].Data.Text("text/html") != "" || len(o[1].Data) != 2 {
+		t.Errorf("left are %v and %v", o[0].Data, o[1].Data)
+	}
+}

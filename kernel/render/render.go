@@ -22,6 +22,7 @@ type Config struct {
 	Notebook string        // the .ipynb file to run
 	HTML     string        // where to write the page; "": beside the notebook, as .html; "-": to Stdout
 	Executed string        // where to write the executed notebook; "": nowhere; "-": to Stdout
+	Light    bool          // the executed notebook holds no HTML where it holds an SVG: for a repository
 	Timeout  time.Duration // time limit of each cell; 0: none
 	Kernel   []string      // the kernel's command; "{connection_file}" is replaced
 	Env      []string      // added to the kernel's environment
@@ -157,6 +158,9 @@ func write(cfg Config, nb *notebook.Notebook, facts Provenance, failed *FailedCe
 	}
 	if failed == nil {
 		nb.Stamp()
+	}
+	if cfg.Light {
+		nb.Lighten()
 	}
 	out, err := nb.Write()
 	if err != nil {

@@ -122,5 +122,12 @@ func open(ctx context.Context, name string) (r model.Runner, err error) {
 			err = fmt.Errorf("internal error: %v", p)
 		}
 	}()
-	return model.OpenLocal(ctx, name)
+	if r, err = model.OpenLocal(ctx, name); err != nil {
+		return nil, err
+	}
+	dealt, err := model.Clustered(ctx, r)
+	if err != nil {
+		r.Close()
+	}
+	return dealt, err
 }

@@ -129,6 +129,7 @@ func (h *Host) answer(r *http.Request, verb string, tell func(wire.Frame)) (body
 	h.log.add(i, verb)
 	return h.answers.answer(r.Context(), key, func() ([]byte, error) {
 		ctx := model.WithProgress(r.Context(), func(done, total int) { tell(wire.Frame{Done: done, Total: total}) })
+		ctx = model.WithNote(ctx, func(text string) { tell(wire.Frame{Note: text}) })
 		a, err := runner.Do(ctx, ask)
 		if err != nil {
 			return nil, err

@@ -47,6 +47,10 @@ type Reducer struct {
 	Kind  Kind
 	By    Group `json:",omitempty"`
 
+	// Tokens are those that ByToken keeps apart, in this order; nil for the whole
+	// vocabulary. Positions of other tokens are left out.
+	Tokens []int32 `json:",omitempty"`
+
 	Threshold float32 `json:",omitempty"` // of Above
 	Low       float32 `json:",omitempty"` // of Histogram
 	High      float32 `json:",omitempty"`
@@ -73,6 +77,9 @@ func (r Reducer) Check() error {
 	case All, ByPosition, ByToken, ByLabel:
 	default:
 		return fail("it cannot be kept apart by %q; by position, token or label", r.By)
+	}
+	if r.Tokens != nil && r.By != ByToken {
+		return fail("%d tokens are named, and it is not kept apart by token", len(r.Tokens))
 	}
 	if r.Point.Batch != nil {
 		return fail("rows are not selected by number; leave them out of the corpus")

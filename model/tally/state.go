@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -77,37 +80,74 @@ func (r Reducer) New(units, groups int) *State {
 	return s
 }
 
-// Add takes positions of a row [pos, unit], each into a group; of Grams, each with the
-// key of its tokens in the group's place, below 0 where the row has too few before it.
-// at are their places in the row.
+// Add takes positions of a row [pos, unit], each into a group, or below 0 into none; of
+// Grams, each with the key of its tokens in the group's place. at are their places in
+// the row. Units of many values are shared out among the processors.
 func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []int) {
-	for i, group := range groups {
-		if r.Kind == Grams {
-			if group >= 0 {
-				s.Seen[0]++
-				r.addGram(s, int64(group), values[i*s.Units:][:s.Units])
+	values = values[:len(groups)*s.Units]
+	if r.Kind == Covariance {
+		r.addPairs(s, groups, values, at)
+		return
+	}
+	for _, group := range groups {
+		switch {
+		case group < 0:
+		case r.Kind == Grams:
+			s.Seen[0]++
+		default:
+			s.Seen[group]++
+		}
+	}
+	width := s.Units
+	if n := runtime.GOMAXPROCS(0); len(values) >= manyValues && n > 1 {
+		width = (s.Units/n + line) / line * line
+	}
+	var wg sync.WaitGroup
+	var none atomic.Bool
+	for from := 0; from < s.Units; from += width {
+		to := min(from+width, s.Units)
+		part := func() {
+			for i, group := range groups {
+				if group >= 0 && r.add(s, group, values[i*s.Units:], from, to, Place{Row: row, Pos: int64(at[i])}) {
+					none.Store(true)
+				}
 			}
+		}
+		if to < s.Units {
+			wg.Go(part)
+		} else {
+			part()
+		}
+	}
+	wg.Wait()
+	if none.Load() && r.Kind != Grams {
+		for i, group := range groups {
+			if group >= 0 {
+				s.absent(group, values[i*s.Units:][:s.Units], false)
+			}
+		}
+	}
+}
+
+const (
+	manyValues = 1 << 15 // are worth a goroutine
+	line       = 16      // units whose counts share no line of a cache with others
+)
+
+// addPairs takes positions into a covariance. Those at which any unit has no value are
+// left out.
+func (r Reducer) addPairs(s *State, groups []int, values []float32, at []int) {
+	for i, group := range groups {
+		if group < 0 {
 			continue
 		}
 		s.Seen[group]++
 		own := values[i*s.Units:][:s.Units]
-		if n := s.absent(group, own, r.Kind == Covariance); n > 0 && r.Kind == Covariance {
-			continue
-		}
-		r.add(s, group*s.Units, own, Place{Row: row, Pos: int64(at[i])})
-	}
-	if r.Kind == Covariance {
-		r.products(s, groups, values)
-	}
-}
-
-// addGram counts the units that are above the threshold at a position.
-func (r Reducer) addGram(s *State, key int64, values []float32) {
-	for i, v := range values {
-		if v > r.Threshold && !s.Over[i] {
-			s.count(i, key, 1, r.K)
+		if s.absent(group, own, true) == 0 {
+			r.add(s, group, own, 0, s.Units, Place{Pos: int64(at[i])})
 		}
 	}
+	r.products(s, groups, values)
 }
 
 // count counts a key of a unit, and drops the unit if it has more than k.
@@ -152,15 +192,24 @@ func (s *State) N(i int) int64 {
 	return n
 }
 
-// add takes the values of a position [unit]; the group's units begin at first. NaN is
-// above nothing.
-func (r Reducer) add(s *State, first int, values []float32, p Place) {
+// add takes some units' values of a position [unit] into a group, and tells whether
+// there are values that are none. These are above nothing.
+func (r Reducer) add(s *State, group int, values []float32, from, to int, p Place) (none bool) {
+	first := group*s.Units + from // not of Grams
+	values = values[from:to]
+	if r.Kind == Above {
+		return above(s.Count[first:][:len(values)], values, r.Threshold)
+	}
+	for _, v := range values {
+		if v != v {
+			none = true
+		}
+	}
 	switch r.Kind {
-	case Above:
-		count := s.Count[first:][:len(values)]
+	case Grams:
 		for i, v := range values {
-			if v > r.Threshold {
-				count[i]++
+			if v > r.Threshold && !s.Over[from+i] {
+				s.count(from+i, int64(group), 1, r.K)
 			}
 		}
 	case Histogram:
@@ -196,6 +245,7 @@ func (r Reducer) add(s *State, first int, values []float32, p Place) {
 			s.Min[k], s.Max[k] = min(s.Min[k], v), max(s.Max[k], v)
 		}
 	}
+	return none
 }
 
 // products adds the products of all pairs of units.

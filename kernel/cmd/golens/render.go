@@ -21,6 +21,7 @@ remove-output, remove-cell; and parameters, as papermill has them: the variables
 of the cell with that tag take the values given with -p.`)
 	html := f.String("o", "", "the HTML `file` (default: beside the notebook)")
 	executed := f.String("ipynb", "", "also write the executed notebook to this `file`")
+	light := f.Bool("light", false, "with -ipynb: without the HTML of figures, which has a script for each;\nfor a notebook that is kept in a repository")
 	timeout := f.Duration("timeout", 0, "time limit of each cell, such as 10m (default: none)")
 	verbose := f.Bool("v", false, "show the kernel's log")
 	var values []notebook.Parameter
@@ -33,7 +34,7 @@ of the cell with that tag take the values given with -p.`)
 	if err != nil {
 		return err
 	}
-	cfg := render.Config{Notebook: rest[0], HTML: *html, Executed: *executed, Timeout: *timeout, Parameters: values, Terminal: os.Stderr}
+	cfg := render.Config{Notebook: rest[0], HTML: *html, Executed: *executed, Light: *light, Timeout: *timeout, Parameters: values, Terminal: os.Stderr}
 	if *verbose {
 		cfg.Log = os.Stderr
 	}

@@ -7,12 +7,12 @@ import (
 )
 
 // A Cache is a block's keys and values, as attention uses them, of rows that
-// grow by one position at a time. While a block's graph is built it takes up
+// grow, by a piece or by one position at a time. While a block's graph is built it takes up
 // those of the positions computed, so that afterwards it is what the next call
 // starts from.
 type Cache struct {
 	K, V *Node // [batch, kv_head, pos, d_head]; nil if the rows' first positions are computed
-	Own  *Node // [batch, pos]: true at the one position that is computed; nil likewise
+	Own  *Node // [batch, pos]: true at the one position that is computed; nil if those computed follow on K and V
 
 	// Unrotated keeps keys as they are before positions turn them. Each is turned
 	// where it is read: by Cos and Sin [batch, pos, Dim/2], nil where the rows'
@@ -26,6 +26,10 @@ type Cache struct {
 func (c *Cache) take(k, v *Node) {
 	if c.K == nil {
 		c.K, c.V = k, v
+		return
+	}
+	if c.Own == nil {
+		c.K, c.V = Concatenate([]*Node{c.K, k}, 2), Concatenate([]*Node{c.V, v}, 2)
 		return
 	}
 	d := c.K.Shape().Dimensions

@@ -82,12 +82,12 @@ func (c *chunk) backTaps(t *taps, layer int, kinds []hook.Kind) {
 	for _, k := range kinds {
 		id := hook.ID{Kind: k, Layer: layer}
 		for _, p := range job.Grads {
-			if at := labelOf(p); p.ID == id && !slices.Contains(t.grads, at) {
+			if at := labelOf(p); p.ID == id && t.has(p) && !slices.Contains(t.grads, at) {
 				t.grads = append(t.grads, at)
 			}
 		}
 		for g, m := range job.GradOf {
-			if e := job.Metrics[m].Linear; e != nil && e.ID == id {
+			if e := job.Metrics[m].Linear; e != nil && e.ID == id && t.has(e.Point) {
 				t.linears = append(t.linears, linear{metric: g, at: labelOf(e.Point)})
 			}
 			if pull := c.pulls[id]; pull != nil && pull[g] != nil {
@@ -95,6 +95,12 @@ func (c *chunk) backTaps(t *taps, layer int, kinds []hook.Kind) {
 			}
 		}
 	}
+}
+
+// has tells whether there is what a point reads: a label only where an edit of these
+// rows labels it.
+func (t *taps) has(p hook.Point) bool {
+	return p.Value == "" || slices.ContainsFunc(t.calcs, func(c *calc) bool { return c != nil && c.edit.ID == p.ID && plan.Labels(c.edit, p.Value) })
 }
 
 func kindsOf(ids []hook.ID) (kinds []hook.Kind) {
@@ -106,7 +112,7 @@ func kindsOf(ids []hook.ID) (kinds []hook.Kind) {
 
 // backFinal is the gradients at the last resid_post.
 func (c *chunk) backFinal(to [][]backTo) (gradients, error) {
-	t, fills := c.taps(plan.FinalIDs, always, allByGraph)
+	t, fills := c.taps(c.finalIDs(), atEnd, allByGraph)
 	c.backTaps(t, 0, kindsOf(plan.FinalIDs))
 	f := c.final
 	if count(f.measured) == 0 && len(t.linears) == 0 {
@@ -124,12 +130,18 @@ func (c *chunk) backFinal(to [][]backTo) (gradients, error) {
 			}
 		}
 	}
+	if err := c.softArgs(&args); err != nil {
+		return nil, err
+	}
 	l := c.finalLayout()
-	out, err := c.call(fmt.Sprint(f.name(), " back ", f.measured), t, fills, f.back(c.Engine, t), args, c.names.final, -1, l)
+	out, err := c.call(fmt.Sprint(f.name(), f.softName(), " back ", f.measured), t, fills, f.back(c.Engine, t), args, c.names.final, -1, l)
 	if err != nil {
 		return nil, err
 	}
-	return c.takeGradients(t, f.measured, 0, out, l, to)
+	if err := c.measureSoft(out[:len(f.soft)]); err != nil {
+		return nil, err
+	}
+	return c.takeGradients(t, f.measured, 0, out[len(f.soft):], l, to)
 }
 
 // backBlock is the gradients at a block's resid_pre from those at its resid_post.

@@ -94,11 +94,20 @@ func (c *chunk) farValues(id hook.ID, at hook.Kind, l layout) (*tensors.Tensor, 
 	far := c.far[id]
 	whole := c.Config.Dims(id.Kind, c.Longest)
 	inner := place.Size(whole[1:])
-	n := l.shape(at)[at.PositionAxis()]
-	dims := append([]int{n}, whole[1:]...)
+	shape := l.shape(at)
+	flat := len(shape) < len(at.Axes()) // rows of the unembedding
+	lead := shape[:1]
+	if !flat {
+		lead = []int{c.size, shape[at.PositionAxis()]}
+	}
 	return reuse(c.scratch, func(x []float32) {
 		for i, r := range c.rows {
-			_, _, view := l.row(at, i)
+			start, own, view := l.row(at, i)
+			if flat {
+				start /= place.Size(own[1:])
+			} else {
+				start = i * lead[1]
+			}
 			var kept []float32
 			if a := c.base[id]; a != nil {
 				kept = a.Values()[r.Index*place.Size(whole):]
@@ -108,7 +117,7 @@ func (c *chunk) farValues(id hook.ID, at hook.Kind, l layout) (*tensors.Tensor, 
 				if to < 0 {
 					continue
 				}
-				y := x[(i*n+to)*inner:][:inner]
+				y := x[(start+to)*inner:][:inner]
 				if from := far.at(i, pos); from >= 0 {
 					copy(y, far.values[from:])
 				} else if kept != nil {
@@ -116,7 +125,7 @@ func (c *chunk) farValues(id hook.ID, at hook.Kind, l layout) (*tensors.Tensor, 
 				}
 			}
 		}
-	}, append([]int{c.size}, dims...)...)
+	}, append(slices.Clone(lead), whole[1:]...)...)
 }
 
 // A farValue is an activation as a block computed it, for formulas of later ones.

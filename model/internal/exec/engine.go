@@ -59,6 +59,12 @@ func (e *Engine) machine() plan.Machine {
 	return m
 }
 
+// Cut is how the engine cuts jobs into chunks.
+func (e *Engine) Cut() plan.Cut {
+	m := e.machine()
+	return plan.Cut{Exact: m.Exact, Workers: m.Workers}
+}
+
 // rotaryTables are cosines and sines of at least the first n positions, in the
 // layers that are local, or in the others.
 func (e *Engine) rotaryTables(layer, n int) [2][]float32 {

@@ -21,6 +21,8 @@ type final struct {
 	index  []int32 // [rows]: rows of the flat stream; nil if all are taken as they lie
 	tokens []int32 // [rows, k]: only these are read; nil for the whole vocabulary
 	logits bool    // something reads logits
+	post   bool    // no block ran: edits behind the last are made here
+	soft   []*softTerm
 
 	measured    []bool      // metrics of Job.GradOf that read logits
 	derivatives [][]float32 // theirs by the logits, once measured
@@ -30,13 +32,13 @@ type final struct {
 func (f *final) inputs() int { return 1 + count([]bool{f.index != nil, f.tokens != nil}) }
 
 func (f *final) name() string {
-	return fmt.Sprintf("final whole=%t logits=%t tokens=%t", f.index == nil, f.logits, f.tokens != nil)
+	return fmt.Sprintf("final whole=%t logits=%t tokens=%t post=%t", f.index == nil, f.logits, f.tokens != nil, f.post)
 }
 
 // unembed runs the unembedding on the positions that something reads, and measures
 // the metrics. It gives the stream that it ran on.
 func (c *chunk) unembed(s stream) (stream, error) {
-	t, fills := c.taps(plan.FinalIDs, always, allByGraph)
+	t, fills := c.taps(c.finalIDs(), atEnd, allByGraph)
 	c.final = c.newFinal(t)
 	even := true // every row has equally many positions
 	for _, r := range c.rows {
@@ -59,6 +61,13 @@ func (c *chunk) unembed(s stream) (stream, error) {
 		return s, err
 	}
 	c.final.find(c, s)
+	if c.soften(t); c.final.soft != nil {
+		if len(t.reads) == 0 {
+			return s, nil
+		}
+		c.final.logits = false // until the way back
+		defer func() { c.final.logits = true }()
+	}
 	var args []any
 	defer c.giveBack()
 	if args, err = c.finalArgs(s); err != nil {
@@ -82,9 +91,23 @@ func (c *chunk) unembed(s stream) (stream, error) {
 	return s, cmp.Or(err, bad)
 }
 
+// finalIDs are the activations that the unembedding comes by: where no block ran, what
+// is edited behind the last, too.
+func (c *chunk) finalIDs() []hook.ID {
+	if c.ends() {
+		return append([]hook.ID{hook.ResidPost(c.Config.Layers - 1).ID}, plan.FinalIDs...)
+	}
+	return plan.FinalIDs
+}
+
+func atEnd(k hook.Kind) bool { return plan.Final(k) || k == hook.KindResidPost }
+
+// ends tells whether the run begins behind the last block.
+func (c *chunk) ends() bool { return c.Job.Base.From == c.Config.Layers }
+
 // newFinal tells whether logits are read, and which of them.
 func (c *chunk) newFinal(t *taps) *final {
-	f := &final{logits: c.growth != nil || has(t.reads, hook.KindLogits)}
+	f := &final{post: c.ends(), logits: c.growth != nil || has(t.reads, hook.KindLogits)}
 	touched := slices.ContainsFunc(t.slots, func(s plan.Slot) bool { return s.Kind == hook.KindLogits }) ||
 		slices.ContainsFunc(c.Job.Base.Grads, func(p hook.Point) bool { return p.Kind == hook.KindLogits })
 	for _, m := range c.Job.Base.Metrics {

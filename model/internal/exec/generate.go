@@ -18,6 +18,11 @@ type GenerateOutcome struct {
 	Captures []*array.Array
 }
 
+// ExplainGeneration is what a generation costs that gives back so many bytes.
+func (e *Engine) ExplainGeneration(job plan.Generation, kept int64) plan.PassCost {
+	return plan.NewGrowth(e.machine(), job).Cost(kept)
+}
+
 // Generate does a generation. It stops with the context's error between two
 // blocks.
 func (e *Engine) Generate(ctx context.Context, job plan.Generation) (*GenerateOutcome, error) {
@@ -66,9 +71,11 @@ type generation struct {
 type growth struct {
 	*generation
 	step  int    // tokens chosen so far
+	ahead bool   // a piece of the prompts is computed, and nothing is chosen
+	after bool   // earlier positions are in the cache
 	ended []bool // rows that are done; until they leave they are computed on, and nothing is taken of them
 	cache []cache
-	size  int             // positions of the cache
+	size  int             // positions of the cache, those at work included
 	marks *tensors.Tensor // [batch, pos]: the places in the cache of the positions computed
 	spans []span          // of each row, what a window keeps of it; nil without a window
 }
@@ -102,6 +109,9 @@ func (g *growth) free() {
 // grow adds all tokens.
 func (c *chunk) grow(ctx context.Context) error {
 	g := c.growth
+	if err := c.lookAhead(ctx); err != nil {
+		return err
+	}
 	for g.step < g.New && slices.Contains(g.ended, false) {
 		if g.step > 0 {
 			if err := c.leave(); err != nil {
@@ -115,14 +125,44 @@ func (c *chunk) grow(ctx context.Context) error {
 			r := &c.rows[i]
 			r.Final = g.Unembedded(r.From, g.Lens[r.Index])
 		}
-		if err := c.forward(ctx); err != nil {
+		if err := c.advance(ctx); err != nil {
 			return err
 		}
-		c.dropShared()
-		c.scratch.back(g.marks)
-		g.marks = nil
 	}
 	return nil
+}
+
+// lookAhead computes the keys and values of long prompts a piece at a time, but for the
+// last, at which each row's first token is chosen.
+func (c *chunk) lookAhead(ctx context.Context) error {
+	g := c.growth
+	n := g.Ahead(c.rows)
+	to := func(from, width int) {
+		c.group.Width, g.size = width, from+width
+		for i := range c.rows {
+			c.rows[i].From, c.rows[i].Final = from, nil
+		}
+	}
+	g.ahead = true
+	for from := 0; from < n; from += plan.Piece {
+		to(from, plan.Piece)
+		if err := c.advance(ctx); err != nil {
+			return err
+		}
+	}
+	g.ahead = false
+	to(n, g.Rest(c.rows, n))
+	return nil
+}
+
+// advance computes the positions at which rows are.
+func (c *chunk) advance(ctx context.Context) error {
+	g := c.growth
+	err := c.forward(ctx)
+	c.dropShared()
+	c.scratch.back(g.marks)
+	g.marks, g.after = nil, true
+	return err
 }
 
 // marks marks the places in the cache of the positions computed.
@@ -150,7 +190,7 @@ func (c *chunk) makeRoom() error {
 	}
 	switch {
 	case g.step == 1: // from the prompts' width to one of the sizes that all caches have
-		g.size, c.group.Width = c.group.Width, 1
+		c.group.Width = 1
 	case g.size >= need:
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
 )
 
@@ -78,9 +79,10 @@ type form struct {
 type cacheForm int
 
 const (
-	noCache    cacheForm = iota
-	newCache             // gives those of rows' first positions
-	grownCache           // is given a cache, and gives it with a position more in each row
+	noCache     cacheForm = iota
+	newCache              // gives those of rows' first positions
+	longerCache           // is given those of all positions before, and gives all
+	grownCache            // is given a cache, and gives it with a position more in each row
 )
 
 func (f form) name() string { return fmt.Sprintf("block %+v", f) }
@@ -95,6 +97,9 @@ func (f form) inputs(c config.Config) int {
 	if f.attends {
 		n += 1 + rotary
 		if f.past {
+			n += 2
+		}
+		if f.cache == longerCache {
 			n += 2
 		}
 		if f.cache == grownCache {
@@ -126,8 +131,11 @@ func (f form) around(c config.Config, in []*Node) (a arch.Around) {
 		if f.past {
 			a.PastK, a.PastV = next(), next()
 		}
+		if f.cache == longerCache || f.cache == grownCache {
+			a.Cache.K, a.Cache.V = next(), next()
+		}
 		if f.cache == grownCache {
-			a.Cache.K, a.Cache.V, a.Cache.Own = next(), next(), next()
+			a.Cache.Own = next()
 			if f.window && rotary {
 				a.Cache.Cos, a.Cache.Sin = next(), next()
 			}
@@ -203,6 +211,9 @@ func (f *final) build(e *Engine, w arch.Nodes, t *taps, lead []*Node) *Node {
 	if f.index != nil {
 		rows, lead = Gather(rows, ExpandAxes(lead[0], -1)), lead[1:]
 	}
+	if f.post {
+		rows = t.At(hook.KindResidPost, rows)
+	}
 	switch {
 	case f.tokens != nil:
 		return arch.UnembedTokens(e.Config, w, t, rows, lead[0])
@@ -216,11 +227,18 @@ func (f *final) build(e *Engine, w arch.Nodes, t *taps, lead []*Node) *Node {
 // back is the way back from the metrics' derivatives by the logits.
 func (f *final) back(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
-		n := f.inputs()
-		lead, w, slots, linears := inputs(in, n+count(f.measured), e.names.final, t)
+		n, given := f.inputs(), count(f.measured)
+		if f.soft != nil {
+			given = f.softInputs()
+		}
+		lead, w, slots, linears := inputs(in, n+given, e.names.final, t)
 		t := t.begin(slots)
 		logits := f.build(e, w, t, lead[:n])
-		return t.gradients(losses(logits, f.measured, lead[n:]), linears, lead[0])
+		terms, grads := []*Node(nil), lead[n:]
+		if f.soft != nil {
+			terms, grads = f.softGraph(logits, grads)
+		}
+		return append(terms, t.gradients(losses(logits, f.measured, grads), linears, lead[0])...)
 	}
 }
 

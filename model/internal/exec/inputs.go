@@ -52,7 +52,7 @@ func (c *chunk) aligned() bool {
 }
 
 // cached tells whether keys and values of earlier positions are in a cache.
-func (c *chunk) cached() bool { return c.growth != nil && c.growth.step > 0 }
+func (c *chunk) cached() bool { return c.growth != nil && c.growth.after }
 
 // keys is the length of the key axis: the past and the positions computed, or the
 // cache.
@@ -90,9 +90,11 @@ func (c *chunk) around(i int, f form) (args []any, err error) {
 			add(c.past(hook.ID{Kind: plan.KeyKind(c.Config), Layer: b.Layer}))
 			add(c.past(hook.ID{Kind: hook.KindV, Layer: b.Layer}))
 		}
-		if f.cache == grownCache {
+		if f.cache == longerCache || f.cache == grownCache {
 			kv := c.growth.cache[b.Layer]
 			args = append(args, kv.k, kv.v)
+		}
+		if f.cache == grownCache {
 			keep(&c.growth.marks, c.marks)
 			if f.window && rotates {
 				keep(&s.keyCos, func() (*tensors.Tensor, error) { return c.keyRotation(b.Layer, 0) })

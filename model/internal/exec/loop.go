@@ -278,7 +278,10 @@ func (c *chunk) form(i int) form {
 	f.queries = b.Attends && len(b.Out) != len(b.In)
 	if c.growth != nil {
 		f.cache = newCache
-		if c.growth.step > 0 {
+		switch {
+		case c.cached() && c.growth.step == 0:
+			f.cache = longerCache
+		case c.cached():
 			f.cache = grownCache
 		}
 		f.window = c.growth.Window != nil
@@ -352,31 +355,47 @@ func (c *chunk) taps(ids []hook.ID, meets func(hook.Kind) bool, happens func(hoo
 		if len(slots) == 0 {
 			continue
 		}
-		first := len(fills)
-		t.slots = append(t.slots, slots...)
+		fill := make([][][]hook.Edit, len(slots))
+		for _, r := range c.rows {
+			_, own := plan.Slots(editsOf(r))
+			for k := range slots {
+				fill[k] = append(fill[k], own[k])
+			}
+		}
 		for k, s := range slots {
 			var f *calc
 			if s.Op == hook.OpCompute {
+				if !c.acts(fill[k]) {
+					continue
+				}
 				f = newCalc(edits[k][0], meets)
 				t.reads = append(t.reads, c.labelsRead(f.edit)...)
 			}
-			t.calcs = append(t.calcs, f)
-		}
-		fills = append(fills, make([][][]hook.Edit, len(slots))...)
-		for _, r := range c.rows {
-			_, fill := plan.Slots(editsOf(r))
-			for k := range slots {
-				fills[first+k] = append(fills[first+k], fill[k])
-			}
+			t.slots, t.calcs, fills = append(t.slots, s), append(t.calcs, f), append(fills, fill[k])
 		}
 	}
 	return t, fills
 }
 
+// acts tells whether edits of the rows select any of them.
+func (c *chunk) acts(fill [][]hook.Edit) bool {
+	for i, edits := range fill {
+		for _, e := range edits {
+			if _, ok := e.Selects(c.rows[i].Index); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // isRead tells whether an activation is captured, measured or read by a formula of
 // another block.
 func (c *chunk) isRead(id hook.ID) bool {
-	is := func(p hook.Point) bool { return p.ID == id && p.Value == "" }
+	is := func(p hook.Point) bool {
+		later := c.growth != nil && c.growth.ahead && plan.EachStep(p)
+		return p.ID == id && p.Value == "" && !later
+	}
 	return slices.ContainsFunc(c.captures, is) || c.isFar(id) ||
 		slices.ContainsFunc(c.Job.Base.Metrics, func(m plan.Objective) bool { return m.Linear != nil && is(m.Linear.Point) })
 }

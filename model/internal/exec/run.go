@@ -28,7 +28,7 @@ func (e *Engine) RunGiven(ctx context.Context, job plan.Job, given Given) (*Outc
 		return nil, err
 	}
 	defer held.release()
-	b := plan.NewPass(e.machine(), job)
+	b := plan.NewPass(e.machine().Under(job.Cut), job)
 	out := &Outcome{Metrics: make([][]float64, len(job.Metrics)), Terms: make([][][]float64, len(job.Metrics))}
 	for k := range job.Metrics {
 		out.Metrics[k], out.Terms[k] = make([]float64, len(b.Lens)), make([][]float64, len(b.Lens))
@@ -77,7 +77,7 @@ func (e *Engine) RunGiven(ctx context.Context, job plan.Job, given Given) (*Outc
 	group := b.Pass()
 	weights := make([][][]float64, len(group.Chunks))
 	var done sync.Mutex
-	err = each(ctx, hook.UpTo(len(group.Chunks)), b.Workers, func(ctx context.Context, i int) error {
+	err = each(ctx, hook.UpTo(len(group.Chunks)), e.machine().Workers, func(ctx context.Context, i int) error {
 		rows := group.Chunks[i]
 		c := w.newChunk(group, rows)
 		defer c.close()

@@ -33,23 +33,60 @@ func (e *Engine) Explain(job plan.Sweep) (plan.Cost, error) {
 	return cost, err
 }
 
+// part is a chunk of a sweep's plan.
+type part struct {
+	group *plan.Group
+	rows  plan.Chunk
+	index int // among all chunks
+}
+
+// newSweep plans a sweep.
+func (e *Engine) newSweep(job plan.Sweep) (s *sweep, parts []part, err error) {
+	b := plan.NewBatch(e.machine().Under(job.Base.Cut), job)
+	groups, cost, err := b.Sweep()
+	if err != nil {
+		return nil, nil, err
+	}
+	s = &sweep{work: &work{Engine: e, Batch: b, tokens: job.Base.Tokens, captures: job.Captures, scratch: newScratch(e)}, out: &SweepOutcome{Plan: cost}}
+	s.to, s.metric = s.place, s.measured
+	for _, g := range groups {
+		for _, c := range g.Chunks {
+			parts = append(parts, part{g, c, len(parts)})
+		}
+	}
+	return s, parts, nil
+}
+
+// open brings what chunks need; close gives it back.
+func (s *sweep) open() (err error) {
+	s.held, err = s.hold(s.Edits(), nil)
+	return err
+}
+
+func (s *sweep) close() {
+	s.held.release()
+	s.scratch.close()
+}
+
+// run does a chunk.
+func (s *sweep) run(ctx context.Context, p part) error {
+	c := s.newChunk(p.group, p.rows)
+	defer c.close()
+	return c.forward(ctx)
+}
+
 // Sweep does a sweep. It stops with the context's error between two blocks, and
 // gives what it has. If that is given as before to the same job, it goes on from
 // there.
 func (e *Engine) Sweep(ctx context.Context, job plan.Sweep, before *SweepOutcome) (*SweepOutcome, error) {
-	b := plan.NewBatch(e.machine(), job)
-	groups, cost, err := b.Sweep()
+	s, parts, err := e.newSweep(job)
 	if err != nil {
 		return nil, err
 	}
-	held, err := e.hold(b.Edits(), nil)
-	if err != nil {
+	if err := s.open(); err != nil {
 		return nil, err
 	}
-	defer held.release()
-	s := &sweep{work: &work{held: held, Engine: e, Batch: b, tokens: job.Base.Tokens, captures: job.Captures, scratch: newScratch(e)}, out: &SweepOutcome{Plan: cost}}
-	defer s.scratch.close()
-	s.to, s.metric = s.place, s.measured
+	defer s.close()
 	if err := s.runBase(ctx); err != nil {
 		return before, err
 	}
@@ -58,37 +95,26 @@ func (e *Engine) Sweep(ctx context.Context, job plan.Sweep, before *SweepOutcome
 	if job.Done != nil {
 		done = job.Done
 	}
-	done(cost.Same)
-	type part struct {
-		*chunk
-		index int // among all chunks
-	}
-	var parts []part
-	for _, g := range groups {
-		for _, c := range g.Chunks {
-			parts = append(parts, part{s.newChunk(g, c), len(parts)})
-		}
-	}
+	done(s.out.Plan.Same)
 	s.out.finished = make([]bool, len(parts))
 	if before != nil {
 		s.out.Metrics, s.out.Captures, s.out.finished = before.Metrics, before.Captures, before.finished
 	}
 	parts = slices.DeleteFunc(parts, func(p part) bool {
 		if s.out.finished[p.index] {
-			done(len(p.rows))
+			done(len(p.rows.Rows))
 		}
 		return s.out.finished[p.index]
 	})
 	var mu sync.Mutex
-	return s.out, each(ctx, parts, b.Workers, func(ctx context.Context, p part) error {
-		defer p.close()
-		if err := p.forward(ctx); err != nil {
+	return s.out, each(ctx, parts, s.Workers, func(ctx context.Context, p part) error {
+		if err := s.run(ctx, p); err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		s.out.finished[p.index] = true
-		done(len(p.rows))
+		done(len(p.rows.Rows))
 		return nil
 	})
 }

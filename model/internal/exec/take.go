@@ -26,7 +26,7 @@ func (c *chunk) take(out []*tensors.Tensor, reads []label, layer int, l layout) 
 				c.keepFar(p.ID, x, l)
 			}
 			for i := range c.rows {
-				if len(x) < manyValues {
+				if len(x) < manyValues || c.reduce != nil { // reducing shares out the units
 					c.takeRow(p, x, i, l)
 				} else {
 					wg.Go(func() { c.takeRow(p, x, i, l) })

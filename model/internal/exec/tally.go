@@ -10,21 +10,37 @@ import (
 	"github.com/golens/golens/model/internal/plan"
 )
 
-// Tally runs a job and gives each row of each of its captures [pos, ...] to reduce,
-// which several goroutines call. Nothing is kept. Done is told of rows that have
-// ended; after an error some rows may have been reduced in part.
-func (e *Engine) Tally(ctx context.Context, job plan.Job, reduce func(i int, r plan.Row, values []float32)) error {
+// ExplainTally is what a tally costs, whose states take so many bytes.
+func (e *Engine) ExplainTally(job plan.Job, states int64) plan.PassCost {
+	return plan.NewPass(e.machine().Under(job.Cut), job).TallyCost(states)
+}
+
+// AllChunks, as until, are those to the end.
+const AllChunks = math.MaxInt
+
+// TallyChunks are the chunks of a job that is reduced.
+func (e *Engine) TallyChunks(job plan.Job) []ChunkCost {
+	b := plan.NewPass(e.machine().Under(job.Cut), job)
+	group := b.Pass()
+	return chunkCosts(group.Chunks, b.PassCost().FLOPs)
+}
+
+// Tally runs the chunks from..until-1 of a job and gives each row of each of its
+// captures [pos, ...] to reduce, which several goroutines call. Nothing is kept. Done
+// is told of rows that have ended; after an error some rows may have been reduced in
+// part.
+func (e *Engine) Tally(ctx context.Context, job plan.Job, from, until int, reduce func(i int, r plan.Row, values []float32)) error {
 	held, err := e.hold(job.Edits, nil)
 	if err != nil {
 		return err
 	}
 	defer held.release()
-	b := plan.NewPass(e.machine(), job)
+	b := plan.NewPass(e.machine().Under(job.Cut), job)
 	w := &work{Engine: e, Batch: b, tokens: job.Tokens, captures: job.Captures, scratch: newScratch(e), held: held, reduce: reduce}
 	defer w.scratch.close()
 	group := b.Pass()
 	var done sync.Mutex
-	return each(ctx, group.Chunks, b.Workers, func(ctx context.Context, rows plan.Chunk) error {
+	return each(ctx, group.Chunks[from:min(until, len(group.Chunks))], e.machine().Workers, func(ctx context.Context, rows plan.Chunk) error {
 		c := w.newChunk(group, rows)
 		defer c.close()
 		if err := c.forward(ctx); err != nil {
@@ -51,6 +67,10 @@ func (c *chunk) reduceRow(i int, r plan.Row, x []float32, dims, whole []int, kin
 	}
 	if p.Pos.All() {
 		shape[p.Kind.PositionAxis()] = c.Longest
+	}
+	if values := sel.Plain(x); values != nil {
+		c.reduce(i, r, values)
+		return
 	}
 	values := make([]float32, place.Size(shape))
 	if labelled { // it is there only where it is labelled

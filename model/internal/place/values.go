@@ -75,6 +75,19 @@ func (s Selection) Gather(tensor, array []float32, shape []int) {
 	})
 }
 
+// Plain is the selected values where they lie in the tensor as an array of them would
+// hold them: the first positions, and all on the other axes. Otherwise it is nil.
+func (s Selection) Plain(tensor []float32) []float32 {
+	n := 1
+	for i, local := range s.local {
+		if leading(local) < len(local) || i > 0 && len(local) < s.dims[0][i] {
+			return nil
+		}
+		n *= len(local)
+	}
+	return tensor[:n]
+}
+
 // Sum is the sum of the selected values times the edit's. Those that the tensor
 // does not hold are taken from the row's whole activation in another run, if
 // kept is not nil.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/place"
 )
 
 // Growth is how a generation's rows grow.
@@ -12,13 +13,54 @@ type Growth struct {
 	New    int     // tokens to add to each row
 	Width  int     // positions that a call on the prompts computes
 	Window *Window // of what is kept, or nil
+	ahead  bool    // long prompts are computed a piece at a time
 }
+
+// Piece is how many positions of a long prompt are computed at a time, so that the
+// scores of all queries with all keys are never there at once. Tests make it short.
+var Piece = 512
 
 // NewGrowth is the batch of a generation: one variant, which has its edits.
 func NewGrowth(m Machine, job Generation) Growth {
 	b := NewBatch(m, Sweep{Base: Job{Tokens: job.Tokens}, Captures: job.Captures, Variants: []Variant{{Edits: job.Edits}}})
 	b.whole = true // any token may be chosen
-	return Growth{b, job.New, m.passWidth(b.Longest), job.Window}
+	g := Growth{Batch: b, New: job.New, Width: m.passWidth(b.Longest), Window: job.Window}
+	g.ahead = b.Longest > 2*Piece && g.Window == nil && !g.needsWhole(job)
+	return g
+}
+
+// needsWhole tells whether something needs all positions of the prompts in one call:
+// formulas, attention that is edited or read whole, and what is read behind the blocks.
+func (g Growth) needsWhole(job Generation) bool {
+	keyed := func(p hook.Point) bool { a := p.Kind.Axes(); return a[len(a)-1] == hook.Key }
+	return slices.ContainsFunc(job.Captures, func(p hook.Point) bool { return !EachStep(p) && (keyed(p) || Final(p.Kind)) }) ||
+		slices.ContainsFunc(job.Edits, func(e hook.Edit) bool { return e.Op == hook.OpCompute || keyed(e.Point) })
+}
+
+// Ahead is how many positions of some prompts are computed before the call that comes to
+// their ends, in pieces: as many as all of the rows have.
+func (g Growth) Ahead(rows []Row) int {
+	if !g.ahead {
+		return 0
+	}
+	n := g.Longest
+	for _, r := range rows {
+		n = min(n, g.Lens[r.Index]-1)
+	}
+	return n / Piece * Piece
+}
+
+// Rest is how many positions the call that comes to the ends of prompts computes, after
+// some.
+func (g Growth) Rest(rows []Row, ahead int) int {
+	if ahead == 0 {
+		return g.Width
+	}
+	n := 0
+	for _, r := range rows {
+		n = max(n, g.Lens[r.Index])
+	}
+	return g.passWidth(n - ahead)
 }
 
 // cacheBytes bounds the keys and values that are held at a time.
@@ -51,7 +93,12 @@ func (g Growth) Room(n int) int {
 func (g Growth) Groups() []*Group {
 	n := len(g.Lens)
 	kept := 4 * 2 * g.Layers * g.KVHeads * g.DHead * g.Room(g.Longest+g.New-1) // bytes of a row's cache
-	most := min(tokensPerCall/g.Width, cacheBytes/kept/g.Workers)
+	width := g.Width
+	if g.ahead {
+		width = 2 * Piece
+		kept += 4 * 3 * g.Heads * Piece * g.Longest // scores, and what is made of them
+	}
+	most := min(tokensPerCall/width, cacheBytes/kept/g.Workers)
 	batch := max(RowsPerStep, (n+g.Workers-1)/g.Workers)
 	if !g.Exact {
 		batch = roundRows(n)
@@ -79,4 +126,52 @@ func (g Growth) Unembedded(from, n int) []int {
 		}
 	}
 	return Range(n-1, n)
+}
+
+// Cost is what the generation takes if every row gets all of its tokens.
+func (g Growth) Cost(kept int64) PassCost {
+	c := PassCost{Rows: len(g.Lens), Blocks: g.Layers, Kept: kept}
+	read := func(width, keys int) (n int) { // what a block gives to be read, beside its stream
+		for id := range ids(g.Points) {
+			if !id.Kind.Global() {
+				d := g.Dims(id.Kind, width)
+				if a := id.Kind.Axes(); a[len(a)-1] == hook.Key {
+					d[len(d)-1] = keys
+				}
+				n = max(n, place.Size(d))
+			}
+		}
+		return n
+	}
+	groups := g.Groups()
+	most := 0
+	for _, group := range groups {
+		rows := group.Chunks[0].Rows
+		held := 0
+		call := func(past, width, room int) {
+			c.FLOPs += int64(g.Layers) * blockFlops(g.Config, Block{Attends: true}, group.Batch, width, width, room-width)
+			keys := 2*past*g.KVHeads*g.DHead + 2*room*g.Heads*g.DHead
+			cache := 2 * (g.Layers + 1) * room * g.KVHeads * g.DHead
+			held = max(held, cache+g.blockSize(Block{Attends: true}, width, width, room-width, keys)+read(width, room))
+		}
+		ahead := g.Ahead(rows)
+		for from := 0; from < ahead; from += Piece {
+			call(from, Piece, from+Piece)
+		}
+		rest := g.Rest(rows, ahead)
+		call(ahead, rest, ahead+rest)
+		longest := 0
+		for _, r := range rows {
+			longest = max(longest, g.Lens[r.Index])
+		}
+		for step := 1; step < g.New; step++ {
+			room := g.Room(longest + step)
+			call(room, 1, room)
+		}
+		c.FLOPs += 2 * int64(g.New) * int64(group.Batch*g.DModel) * int64(g.Vocab)
+		c.Chunks++
+		most = max(most, group.Batch*(held+2*g.Vocab))
+	}
+	c.Memory = kept + 4*int64(most)*int64(min(g.Workers, len(groups)))
+	return c
 }

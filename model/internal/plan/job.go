@@ -21,7 +21,10 @@ type Job struct {
 	GradOf   []int        // indices of Metrics
 	Weigh    []string     // tensors of formulas whose gradients are wanted too
 	Most     int          // rows of a chunk; 0 means as many as run well
+	Soft     bool         // metrics that graphs can measure are, in float32, where their gradients are taken
+	Starts   []int        // first position to run of each row, nil for all; Base has keys and values before it
 	Done     func(rows int)
+	Cut      Cut // how rows are cut into chunks; zero is as suits the engine
 
 	// Base and Source are what formulas read of other runs, Below of blocks before
 	// From.
@@ -57,9 +60,21 @@ type Objective struct {
 	// metric of a row is the mean over its positions.
 	Eval func(row, i int, logits []float32, grad func(j int, d float64)) float64
 
+	// Soft, if set, is what a graph needs to measure the metric by itself.
+	Soft *Soft
+
 	// Linear, if set, takes the place of the above: the sum of the point's
 	// values times the edit's, broadcast as for adding.
 	Linear *hook.Edit
+}
+
+// Soft is a metric of the softmax over the vocabulary, at the i-th position of At: the
+// log probability of a token, or, if Logits is set, the divergence of the softmax from
+// that of those logits; times Factor.
+type Soft struct {
+	Token  func(row, i int) int32
+	Logits func(row, i int) []float32
+	Factor float32
 }
 
 // A Sweep is a checked sweep.

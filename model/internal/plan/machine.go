@@ -9,6 +9,22 @@ type Machine struct {
 	Workers int  // chunks that run side by side
 }
 
+// A Cut is what decides into which chunks a job is cut. Equal jobs under equal cuts
+// have equal chunks on any machine, so that what several processes compute of a job
+// fits together and is, on one engine, the same to the last bit.
+type Cut struct {
+	Exact   bool
+	Workers int
+}
+
+// Under is the machine with the chunks of a cut, if it is not zero.
+func (m Machine) Under(c Cut) Machine {
+	if c != (Cut{}) {
+		m.Exact, m.Workers = c.Exact, c.Workers
+	}
+	return m
+}
+
 // Tokens of one call of a graph: large enough for the matrix products to reach
 // their speed, small enough to stay in fast memory. Beyond about 2,000 XLA's CPU
 // engine slows down (480x16 rows in one call ran at 0.8 of the best rate).

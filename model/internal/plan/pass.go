@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/golens/golens/model/hook"
@@ -26,13 +28,37 @@ func NewPass(m Machine, job Job) *Batch {
 func (b *Batch) Pass() *Group {
 	job := b.Job.Base
 	blocks := attending(job.From, job.Until)
-	g := &Group{Width: b.passWidth(b.Longest), Lane: 1}
+	g := &Group{Lane: 1}
+	starts := make([]int, len(b.Lens))
+	copy(starts, job.Starts)
+	for i, n := range b.Lens {
+		g.Width = max(g.Width, b.passWidth(n-starts[i]))
+	}
 	g.Batch = b.passRows(len(b.Lens), g.Width, job.Most)
 	for i, n := range b.Lens {
-		g.Rows = append(g.Rows, Row{Index: i, Embeds: job.From == 0, Blocks: blocks, Final: b.readOfFinal(i), End: n})
+		from := min(starts[i], max(0, n-g.Width)) // earlier, to fill the width
+		g.Past = max(g.Past, from)
+		g.Rows = append(g.Rows, Row{Index: i, Embeds: job.From == 0, Blocks: blocks, Final: b.readOfFinal(i), From: from, End: n})
 	}
+	b.sortByEdits(g)
 	g.cut(b.Machine)
 	return g
+}
+
+// sortByEdits puts rows side by side that the same formulas change, where gradients of
+// their tensors are wanted: a formula costs all rows of a chunk.
+func (b *Batch) sortByEdits(g *Group) {
+	if len(b.Job.Base.Weigh) == 0 {
+		return
+	}
+	for i := range g.Rows {
+		for e, edit := range b.Edits() {
+			if _, ok := edit.Selects(i); edit.Op == hook.OpCompute && edit.Batch != nil && ok {
+				g.Rows[i].key += fmt.Sprint(e, " ")
+			}
+		}
+	}
+	slices.SortStableFunc(g.Rows, func(x, y Row) int { return cmp.Compare(x.key, y.key) })
 }
 
 // A PassCost is what a run takes.
@@ -73,6 +99,16 @@ func (b *Batch) PassCost() PassCost {
 	return c
 }
 
+// TallyCost is what it takes to reduce the captures of a job, of which nothing is kept
+// but states of so many bytes.
+func (b *Batch) TallyCost(states int64) PassCost {
+	c, g := b.PassCost(), b.Pass()
+	block := b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0) // what is reduced is read where it lies
+	c.Kept = states
+	c.Memory = states + 4*int64(block*min(g.Batch, len(g.Rows))*min(b.Workers, len(g.Chunks)))
+	return c
+}
+
 // attending are blocks that compute attention for all positions.
 func attending(from, until int) []Block {
 	blocks := make([]Block, 0, max(0, until-from))
@@ -84,12 +120,16 @@ func attending(from, until int) []Block {
 
 // cut makes chunks of neighbouring rows.
 func (g *Group) cut(m Machine) {
-	for rows := range slices.Chunk(g.Rows, g.Batch) {
-		size := g.Batch
-		if m.Exact {
-			size = len(rows)
+	for rest := g.Rows; len(rest) > 0; {
+		n := min(g.Batch, len(rest))
+		if k := slices.IndexFunc(rest[:n], func(r Row) bool { return r.key != rest[0].key }); k > 0 {
+			n = k
 		}
-		g.Chunks = append(g.Chunks, Chunk{rows, size})
+		size := g.Batch
+		if m.Exact || n < g.Batch && n < len(rest) {
+			size = m.Padded(n)
+		}
+		g.Chunks, rest = append(g.Chunks, Chunk{rest[:n], size}), rest[n:]
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 type Frame struct {
 	Done, Total int    // progress: rows or, of a download, bytes
 	Download    string // model that is being downloaded
+	Note        string // how the work is going
 	Err         string
 	Want        []content.Name // tensors that are missing
 	Body        []byte         // content of the answer
@@ -71,17 +72,35 @@ func Body(call []byte, tensors map[content.Name][]float32) (body io.Reader, leng
 	return io.MultiReader(parts...), length
 }
 
+// Bytes is [Body] in memory.
+func Bytes(call []byte, tensors map[content.Name][]float32) []byte {
+	body, length := Body(call, tensors)
+	b := bytes.NewBuffer(make([]byte, 0, length))
+	_, _ = b.ReadFrom(body) // memory gives no errors
+	return b.Bytes()
+}
+
+// ReadBytes reads what [Bytes] gives. Lengths are held to what is there.
+func ReadBytes(data []byte) (call []byte, tensors map[content.Name][]float32, err error) {
+	return readBody(bytes.NewReader(data), len(data))
+}
+
 // largest bounds a part of a call, in bytes: more than edits and references of a
 // large batch are, less than would end the host.
 const largest = 16 << 30
 
 // ReadBody reads what [Body] gives. A tensor must be what its name says.
 func ReadBody(r io.Reader) (call []byte, tensors map[content.Name][]float32, err error) {
+	return readBody(r, largest)
+}
+
+// readBody reads a body none of whose parts is longer than largest.
+func readBody(r io.Reader, largest int) (call []byte, tensors map[content.Name][]float32, err error) {
 	size := func() (int, error) {
 		var b [8]byte
 		_, err := io.ReadFull(r, b[:])
 		n := binary.LittleEndian.Uint64(b[:])
-		if err == nil && n > largest {
+		if err == nil && n > uint64(largest) {
 			err = fmt.Errorf("a part of %d bytes", n)
 		}
 		return int(n), err

@@ -1,0 +1,171 @@
+package queue
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Where says where a cluster's server is and what opens it.
+type Where struct {
+	URL      string `json:"url"`             // of one server, or several between commas
+	Token    string `json:"token,omitempty"` // shared by all
+	CA       string `json:"ca,omitempty"`    // certificates that the server's must come from, as PEM
+	creds    string // credentials file of NATS
+	certFile string // of the client, for servers that ask for one
+	keyFile  string
+	caFile   string
+	replicas int
+}
+
+// String is the address without secrets.
+func (w Where) String() string {
+	var shown []string
+	for _, one := range strings.Split(w.URL, ",") {
+		if u, err := url.Parse(one); err == nil {
+			u.User = nil
+			one = u.String()
+		} else {
+			one = "an address that cannot be read"
+		}
+		shown = append(shown, one)
+	}
+	return strings.Join(shown, ",")
+}
+
+// Find reads where a cluster is. With "://" in it, it is the address of a NATS server,
+// such as tls://host:4222?creds=FILE, whose options are creds, ca, cert, key and token,
+// all files, and replicas. Else it is the file that `golens cluster` has written.
+func Find(where string) (w Where, err error) {
+	if !strings.Contains(where, "://") {
+		return readJoin(where)
+	}
+	first, rest, _ := strings.Cut(where, ",") // options are those of the first
+	u, err := url.Parse(first)
+	if err != nil {
+		return w, errors.New("GOLENS_CLUSTER: its address cannot be read; it is nats://HOST:PORT or tls://HOST:PORT") // without what it holds
+	}
+	for key, values := range u.Query() {
+		v := values[len(values)-1]
+		switch key {
+		case "creds":
+			w.creds = v
+		case "ca":
+			w.caFile = v
+		case "cert":
+			w.certFile = v
+		case "key":
+			w.keyFile = v
+		case "token":
+			data, err := os.ReadFile(v)
+			if err != nil {
+				return w, fmt.Errorf("GOLENS_CLUSTER: token: it is read from a file: %w", err)
+			}
+			w.Token = strings.TrimSpace(string(data))
+		case "replicas":
+			if w.replicas, err = strconv.Atoi(v); err != nil || w.replicas < 1 || w.replicas > 5 {
+				return w, fmt.Errorf("GOLENS_CLUSTER: replicas=%s; a number from 1 to 5", v)
+			}
+		default:
+			return w, fmt.Errorf("GOLENS_CLUSTER: no option %s; there are creds, ca, cert, key, token and replicas", key)
+		}
+	}
+	u.RawQuery = ""
+	w.URL = u.String()
+	if rest != "" {
+		w.URL += "," + rest
+	}
+	return w, nil
+}
+
+// readJoin reads the file by which clients and workers join.
+func readJoin(path string) (w Where, err error) {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		path = filepath.Join(path, JoinFile)
+		info, err = os.Stat(path)
+	}
+	if err != nil {
+		return w, fmt.Errorf("GOLENS_CLUSTER: neither the address of a server nor the file that `golens cluster` writes: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return w, fmt.Errorf("GOLENS_CLUSTER: %s can be read by others (mode %04o): it opens the cluster; chmod 600 it, and consider a new token", path, info.Mode().Perm())
+	}
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &w)
+	}
+	if err != nil || w.URL == "" {
+		return w, fmt.Errorf("GOLENS_CLUSTER: %s is not a file that `golens cluster` writes", path)
+	}
+	return w, nil
+}
+
+// JoinFile is the name of the file by which clients and workers join.
+const JoinFile = "join.json"
+
+// loopback tells whether all servers are on this machine.
+func (w Where) loopback() bool {
+	for _, one := range strings.Split(w.URL, ",") {
+		u, err := url.Parse(one)
+		if err != nil {
+			return false
+		}
+		if host := u.Hostname(); host != "localhost" && !net.ParseIP(host).IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// options are how to connect. What goes over a network is encrypted.
+func (w Where) options() ([]nats.Option, error) {
+	var opts []nats.Option
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	pem := []byte(w.CA)
+	if w.caFile != "" {
+		var err error
+		if pem, err = os.ReadFile(w.caFile); err != nil {
+			return nil, fmt.Errorf("GOLENS_CLUSTER: ca: %w", err)
+		}
+	}
+	if len(pem) > 0 {
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("GOLENS_CLUSTER: ca: no certificate in it")
+		}
+	}
+	if (w.certFile == "") != (w.keyFile == "") {
+		return nil, errors.New("GOLENS_CLUSTER: cert and key go together")
+	}
+	if w.certFile != "" {
+		pair, err := tls.LoadX509KeyPair(w.certFile, w.keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("GOLENS_CLUSTER: cert: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	if !w.loopback() || len(pem) > 0 || w.certFile != "" {
+		opts = append(opts, nats.Secure(conf))
+	}
+	if w.Token != "" {
+		opts = append(opts, nats.Token(w.Token))
+	}
+	if w.creds != "" {
+		if _, err := os.Stat(w.creds); err != nil {
+			return nil, fmt.Errorf("GOLENS_CLUSTER: creds: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(w.creds))
+	}
+	return opts, nil
+}

@@ -1,0 +1,85 @@
+//go:build !golens_cell
+
+package model_test
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/modeltest"
+)
+
+// spent is the processor time of this process.
+func spent() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
+
+// streamed reads a row of n tokens in one stream and gives the clock after each, and the
+// processor time.
+func streamed(t testing.TB, m *model.Model, n int, w model.Window) (clock, processor []float64) {
+	t.Helper()
+	row := make([]int32, n+1)
+	for i := range row {
+		row[i] = int32(3 + i*7%(m.Config().Vocab-3))
+	}
+	began := time.Now()
+	ctx := model.WithProgress(context.Background(), func(int, int) {
+		clock, processor = append(clock, time.Since(began).Seconds()), append(processor, spent())
+	})
+	got, err := m.CompleteContext(ctx, m.Rows([][]int32{row[:1]}).Complete(1).After(row[1:]).Stream(w))
+	if err != nil || len(got.LogProbs[0]) != n || len(clock) < n {
+		t.Fatalf("%d of %d tokens are read, %d told (%v)", len(clock), n, len(clock), err)
+	}
+	return clock, processor
+}
+
+// between is the time of the tokens between two.
+func between(at []float64, from, to int) float64 { return at[to-1] - at[from] }
+
+// However long the text, a token takes as long as the ones before it, and nothing is held
+// but the window.
+func TestStreamsStayFlat(t *testing.T) {
+	m, err := model.Open(modeltest.Families(t)["llama"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := model.Window{Start: 4, Recent: 28}
+	_, at := streamed(t, m, 1200, w)
+	if r := between(at, 900, 1200) / between(at, 100, 400); r > 1.6 { // other work on the machine is not ours
+		t.Errorf("the last tokens take %.2f times the processor time of the first", r)
+	}
+	if m.Info().Backend[:2] != "go" {
+		return
+	}
+	short, long := heldBy(func() { streamed(t, m, 150, w) }), heldBy(func() { streamed(t, m, 600, w) })
+	if long > short+short/2+1<<20 {
+		t.Errorf("600 tokens hold %d bytes, 150 hold %d", long, short)
+	}
+}
+
+// BenchmarkStream reads 20,000 tokens with a window of 4 and 250: microseconds of each of
+// the first and of the last thousand, and their ratio (behind the first 300, in which the window fills).
+func BenchmarkStream(b *testing.B) {
+	m, err := model.Open("zoo:bilingual-3l")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	w := model.Window{Start: 4, Recent: 250}
+	streamed(b, m, 300, w) // compiles
+	for b.Loop() {
+		at, _ := streamed(b, m, 20000, w)
+		first, last := between(at, 1000, 2000), between(at, 19000, 20000)
+		b.ReportMetric(1e3*first, "µs/token_2nd_1000")
+		b.ReportMetric(1e3*last, "µs/token_last_1000")
+		b.ReportMetric(last/first, "last_of_2nd")
+		b.ReportMetric(between(at, 300, 1000)/0.7*1e3, "µs/token_first_1000")
+	}
+}
