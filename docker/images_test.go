@@ -44,6 +44,37 @@ func TestImages(t *testing.T) {
 	}
 }
 
+// Recipes of workers: shell that parses, commands and flags that there are, nothing
+// published on every address.
+func TestClusterRecipes(t *testing.T) {
+	if out, err := exec.Command("bash", "-n", "cluster/slurm.sbatch").CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	front := read(t, "../kernel/cmd/golens/cluster.go")
+	for _, file := range []string{"cluster/compose.yaml", "cluster/kubernetes.yaml"} {
+		text := read(t, file)
+		if out, err := exec.Command("python3", "-c", "import sys, yaml; assert all(yaml.safe_load_all(open(sys.argv[1])))", file).CombinedOutput(); err != nil && !strings.Contains(string(out), "No module named") {
+			t.Errorf("%s: %v: %s", file, err, out)
+		}
+		commands := regexp.MustCompile(`command: \["golens", "(cluster|worker)"(.*)\]`).FindAllStringSubmatch(text, -1)
+		if len(commands) < 2 {
+			t.Errorf("%s starts %d workers and servers", file, len(commands))
+		}
+		for _, c := range commands {
+			for _, f := range regexp.MustCompile(`"-(\w+)"`).FindAllStringSubmatch(c[2], -1) {
+				if !strings.Contains(front, `("`+f[1]+`",`) {
+					t.Errorf("%s: golens %s has no flag -%s", file, c[1], f[1])
+				}
+			}
+		}
+		for _, p := range regexp.MustCompile(`ports: \["([^"]*)`).FindAllStringSubmatch(text, -1) {
+			if !strings.HasPrefix(p[1], "127.0.0.1:") {
+				t.Errorf("%s publishes a port on every address", file)
+			}
+		}
+	}
+}
+
 // An empty element of LD_LIBRARY_PATH is the working directory: whoever may
 // write there would choose the libraries.
 func TestNoLibraryOfTheWorkingDirectory(t *testing.T) {

@@ -38,13 +38,13 @@ type ClusterStatus struct {
 	Server  string
 	Workers []ClusterWorker
 	Jobs    []ClusterJob
-	Taken   time.Time
+	At      int64 // when it was asked, in seconds of Unix time
 }
 
 // A ClusterWorker is a worker that is there.
 type ClusterWorker struct {
 	Name, Host, Model, Weights, Processing, Backend, Version string
-	Since                                                    time.Time
+	Up                                                       time.Duration
 	Done                                                     int     // pieces
 	Rate                                                     float64 // FLOP per second while it works
 }
@@ -53,7 +53,7 @@ type ClusterWorker struct {
 type ClusterJob struct {
 	Model, From    string
 	Hash           string // of what is asked
-	Begun          time.Time
+	Age            time.Duration
 	Pieces, Queued int
 	Workers        int           // that can do it
 	Left           time.Duration // at the rate of its workers; 0 if that is not known
@@ -68,7 +68,7 @@ func (s ClusterStatus) String() string {
 		fmt.Fprintln(w, "worker\tmodel\tweights\tprocessing\tbackend\tgolens\tup\tpieces\tGFLOP/s")
 	}
 	for _, k := range s.Workers {
-		fmt.Fprintf(w, "%s\t%s\t%.12s\t%s\t%s\t%s\t%s\t%d\t%.3g\n", k.Name, k.Model, k.Weights, k.Processing, k.Backend, k.Version, s.Taken.Sub(k.Since).Round(time.Second), k.Done, k.Rate/1e9)
+		fmt.Fprintf(w, "%s\t%s\t%.12s\t%s\t%s\t%s\t%s\t%d\t%.3g\n", k.Name, k.Model, k.Weights, k.Processing, k.Backend, k.Version, k.Up.Round(time.Second), k.Done, k.Rate/1e9)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	if len(s.Jobs) > 0 {

@@ -271,13 +271,13 @@ func ReadClusterStatus(ctx context.Context, where string) (*ClusterStatus, error
 }
 
 func statusOf(s *queue.Status) *ClusterStatus {
-	out := &ClusterStatus{Server: s.Server, Taken: time.Now()}
+	out := &ClusterStatus{Server: s.Server, At: time.Now().Unix()}
 	for _, l := range s.Workers {
 		out.Workers = append(out.Workers, ClusterWorker{Name: l.Worker, Host: l.Host, Model: l.Model, Weights: l.Weights, Processing: l.Processing,
-			Backend: l.Backend, Version: l.Version, Since: l.Since, Done: l.Done, Rate: l.Rate()})
+			Backend: l.Backend, Version: l.Version, Up: time.Since(l.Since), Done: l.Done, Rate: l.Rate()})
 	}
 	for _, j := range s.Jobs {
-		out.Jobs = append(out.Jobs, ClusterJob(j))
+		out.Jobs = append(out.Jobs, ClusterJob{Model: j.Model, From: j.From, Hash: j.Hash, Age: time.Since(j.Begun), Pieces: j.Pieces, Queued: j.Queued, Workers: j.Workers, Left: j.Left})
 	}
 	return out
 }

@@ -363,16 +363,15 @@ func (b *below) joined(rows []belowRow, key string, kind hook.Kind, lens []int) 
 	return a
 }
 
-// step is the request of a step on some rows, and the job's parts that are no part
-// of requests.
-func (b *below) step(ctx context.Context, rows []int) (r Request, left plan.Job, err error) {
+// step is the request of a step on some rows, the job's parts that are no part of
+// requests, and what the rows have.
+func (b *below) step(ctx context.Context, rows []int) (r Request, left plan.Job, have []belowRow, err error) {
 	r = b.Base.pick(rows)
 	if len(b.wants) == 0 {
-		return r, left, nil
+		return r, left, nil, nil
 	}
-	have, err := b.take(ctx, rows)
-	if err != nil {
-		return r, left, err
+	if have, err = b.take(ctx, rows); err != nil {
+		return r, left, nil, err
 	}
 	lens, sources := lengths(r.Rows), []int(nil)
 	if b.lowest > 0 {
@@ -398,13 +397,15 @@ func (b *below) step(ctx context.Context, rows []int) (r Request, left plan.Job,
 		}
 		left.Source = leave("source", b.ofSource, sources)
 	}
-	for i, m := range b.own {
-		n := len(have[0][key("own", i)])
-		ref := array.New(array.Dim(hook.Batch, len(rows)), array.Dim(hook.Pos, n/b.config.Vocab), array.Dim("vocab", b.config.Vocab))
-		for k, row := range have {
-			copy(ref.Values()[k*n:], row[key("own", i)])
-		}
-		r.Metrics[m].Reference = ref
+	return r, left, have, nil
+}
+
+// reference is what a KL without a reference of its own is from, as an array.
+func (b *below) reference(have []belowRow, i int) *array.Array {
+	n := len(have[0][key("own", i)])
+	ref := array.New(array.Dim(hook.Batch, len(have)), array.Dim(hook.Pos, n/b.config.Vocab), array.Dim("vocab", b.config.Vocab))
+	for k, row := range have {
+		copy(ref.Values()[k*n:], row[key("own", i)])
 	}
-	return r, left, nil
+	return ref
 }

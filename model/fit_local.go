@@ -311,7 +311,7 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 			}
 		}
 	}
-	r, left, err := s.below.step(ctx, rows)
+	r, left, have, err := s.below.step(ctx, rows)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -348,6 +348,9 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 		return terms, grads, nil
 	}
 	if s.Edges != nil {
+		if slices.Contains(s.own, s.Loss[reads[0].term].Metric) {
+			r.Metrics[0].Reference = s.below.reference(have, slices.Index(s.own, s.Loss[reads[0].term].Metric))
+		}
 		value, by, err := s.cutEdges(ctx, r, rows)
 		if err == nil {
 			add(reads[0].term, 1, value, func(tensor int) []float64 { return by[tensor] })
@@ -361,12 +364,20 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 			r.Weigh = append(r.Weigh, name)
 		}
 	}
-	job, _, err := r.jobWith(s.config, s.encode, allowed{base: true, source: left.Source != nil, donors: sources(left.Source), free: true})
+	job, _, err := r.jobWith(s.config, s.encode, allowed{base: true, source: left.Source != nil, donors: sources(left.Source), free: true, own: true})
 	if err != nil {
 		return nil, nil, err
 	}
 	job.Base, job.Source, job.Below, job.Starts = left.Base, left.Source, left.Below, left.Starts
 	job.Soft = true
+	for m, at := range reads {
+		l := s.Loss[at.term]
+		if slices.Contains(s.own, l.Metric) && l.Value.Kind == "" {
+			job.Metrics[m] = divergenceFrom(job.Metrics[m], func(row, i int) []float32 {
+				return have[row][s.ownKey(l.Metric)][i*s.config.Vocab:][:s.config.Vocab]
+			})
+		}
+	}
 	out, err := s.engine.RunGiven(ctx, job, s.given)
 	if err != nil {
 		return nil, nil, err
@@ -385,6 +396,9 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 	}
 	return terms, grads, nil
 }
+
+// ownKey names the logits that a KL without a reference is from.
+func (t *fitting) ownKey(metric int) string { return key("own", slices.Index(t.own, metric)) }
 
 func sources(left *plan.Left) []int {
 	if left == nil {

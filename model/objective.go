@@ -198,12 +198,16 @@ func (k *checker) kl(m Metric, o plan.Objective) (plan.Objective, error) {
 	if got := m.Reference.Shape(); !slices.Equal(got, want) {
 		return o, fmt.Errorf("metric KL: reference has shape %v; [batch, pos, vocab] is %v here", got, want)
 	}
-	ref := func(row, i int) []float32 { return m.Reference.Values()[(row*want[1]+i)*k.Vocab:][:k.Vocab] }
+	return divergenceFrom(o, func(row, i int) []float32 { return m.Reference.Values()[(row*want[1]+i)*k.Vocab:][:k.Vocab] }), nil
+}
+
+// divergenceFrom is the divergence from the logits that row has at its i-th position.
+func divergenceFrom(o plan.Objective, ref func(row, i int) []float32) plan.Objective {
 	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 {
 		return divergence(ref(row, i), x, grad)
 	}
 	o.Soft = &plan.Soft{Logits: ref, Factor: 1}
-	return o, nil
+	return o
 }
 
 // divergence is KL(softmax(ref) || softmax(x)) and its derivative by x.

@@ -59,6 +59,29 @@ func FactoredFor(c config.Config) Processing {
 	return p
 }
 
+// ReadProcessing reads what a command line says of processing for a model: raw,
+// standard ([StandardFor]), factored ([FactoredFor]), or names of fields between commas.
+func ReadProcessing(text string, c config.Config) (p Processing, err error) {
+	switch text {
+	case "", "raw":
+		return p, nil
+	case "standard":
+		return StandardFor(c), nil
+	case "factored":
+		return FactoredFor(c), nil
+	}
+	steps := map[string]*bool{"FoldNorm": &p.FoldNorm, "CenterWriting": &p.CenterWriting, "CenterUnembed": &p.CenterUnembed,
+		"FoldValues": &p.FoldValues, "RefactorQK": &p.RefactorQK, "RefactorOV": &p.RefactorOV}
+	for _, name := range strings.Split(text, ",") {
+		step := steps[strings.TrimSpace(name)]
+		if step == nil {
+			return p, fmt.Errorf("processing %q: there are raw, standard, factored, and FoldNorm, CenterWriting, CenterUnembed, FoldValues, RefactorQK and RefactorOV between commas", name)
+		}
+		*step = true
+	}
+	return p, nil
+}
+
 // String lists the steps, or says raw.
 func (p Processing) String() string {
 	var steps []string

@@ -21,9 +21,10 @@ import (
 type WorkOptions struct {
 	Cluster string // as in [ClusterEnv]
 	Model   string
-	Processing
-	Silence time.Duration // after which another worker gets its work; 0 means 30 s
-	Log     func(format string, args ...any)
+	// Processing of its weights, as [ReadProcessing] reads it.
+	Processing string
+	Silence    time.Duration // after which another worker gets its work; 0 means 30 s
+	Log        func(format string, args ...any)
 }
 
 // keptJobs are jobs whose base run a worker keeps, for pieces to come.
@@ -36,7 +37,11 @@ func Work(ctx context.Context, o WorkOptions) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", o.Model, err)
 	}
-	if r, err = r.Process(ctx, o.Processing); err != nil {
+	p, err := ReadProcessing(o.Processing, r.Info().Config)
+	if err != nil {
+		return err
+	}
+	if r, err = r.Process(ctx, p); err != nil {
 		return err
 	}
 	q, err := queue.Open(ctx, o.Cluster)

@@ -24,7 +24,7 @@ const (
 // activation; k principal components of the training inputs; k right singular vectors
 // of the differences of training pairs; and what the means of the variable's values
 // span, at most k directions of it. Their pairs are those of [DAS.Find] with the same
-// Split. A dictionary's features are compared by a Site of their own ([Site.By]).
+// Split. A dictionary's features are compared by a search of their own ([DAS.Code]).
 // Source: Mueller et al. 2025 (MIB, causal variable localisation).
 func Baselines(m *model.Model, d *Data, variable string, at Site, k int, split Split) (*Scores, map[string]*steer.Subspace, error) {
 	fail := func(err error) (*Scores, map[string]*steer.Subspace, error) {

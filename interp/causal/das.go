@@ -38,6 +38,10 @@ type DAS struct {
 	Kind Kind
 	K    int // directions of a Rotation; 0 means 1
 
+	// Code, of a Mask, makes the coordinates a dictionary's features, with its error kept:
+	// which of them hold the variable. Its width is the activation's.
+	Code Code
+
 	// LogitDifference makes the logit of the right answer larger than the mean of the
 	// other options'; otherwise its log probability is made large.
 	LogitDifference bool
@@ -59,12 +63,18 @@ type DAS struct {
 	NoControls bool
 }
 
+// A Code is a dictionary of features of an activation, such as a sae.Dictionary.
+type Code interface {
+	FeaturesOf(activation formula.Expr) formula.Expr
+	WrittenBy(features formula.Expr) (formula.Expr, error)
+}
+
 // Found is what a search found.
 type Found struct {
 	Variable string
 	Site     Site            // with what was found: to be used in an Alignment
 	Subspace *steer.Subspace // nil for a Mask
-	Coords   []int           // of a Mask: the coordinates that it takes
+	Coords   []int           // of a Mask: the coordinates, or features, that it takes
 	Boundary float64         // of Boundless: the share of coordinates before it
 
 	Scores *Scores       // "found", and the controls
@@ -158,6 +168,20 @@ func (f DAS) start(m *model.Model, d *Data, variable string, at Site) (*search, 
 	switch {
 	case at.Subspace != nil || at.By != nil || at.Point.Coords != nil:
 		return nil, errors.New("the site selects a subspace or coordinates already")
+	case f.Code != nil:
+		if f.Kind != Mask {
+			return nil, errors.New("a dictionary's features are chosen by a Mask")
+		}
+		features, err := f.Code.FeaturesOf(formula.Here()).Check(formula.Shapes{Here: dims[1:]})
+		if err != nil {
+			return nil, fmt.Errorf("the dictionary's features: %w", err)
+		}
+		if s.width = features[0]; len(features) != 1 {
+			return nil, fmt.Errorf("the dictionary gives %v; features are a list", formula.Dims(features))
+		}
+		if _, err := f.Code.WrittenBy(f.Code.FeaturesOf(formula.Here())); err != nil {
+			return nil, err
+		}
 	case at.Point.Kind.HeadAxis() >= 0 && at.Point.Heads == nil:
 		return nil, errors.New("the activation has heads; select which")
 	case at.Point.Kind.HeadAxis() >= 0:
@@ -203,6 +227,9 @@ func (s *search) what() string {
 	case Boundless:
 		return "boundless"
 	case Mask:
+		if s.Code != nil {
+			return "a mask of features"
+		}
 		return "a mask of coordinates"
 	}
 	return fmt.Sprintf("%d directions of %d", s.K, s.width)
@@ -218,20 +245,30 @@ const (
 
 // exchange is the activation after a soft exchange; tensors are free.
 func (s *search) exchange(source formula.Expr) formula.Expr {
-	x, from := s.flat(formula.Here()), s.flat(source)
 	temperature := formula.Free(temperatureTensor, 1)
-	diff := from.Sub(x)
+	if s.Kind == Mask {
+		return s.masked(source, formula.Free(maskTensor, s.width).Div(temperature).Sigmoid())
+	}
+	diff := s.flat(source).Sub(s.flat(formula.Here()))
 	switch s.Kind {
 	case Boundless:
 		R := formula.Free(rotationTensor, s.width, s.width)
 		diff = diff.Dot(R).Mul(boundaryMask(s.width, formula.Free(boundaryTensor, 1), temperature)).Dot(R.Transpose())
-	case Mask:
-		diff = diff.Mul(formula.Free(maskTensor, s.width).Div(temperature).Sigmoid())
 	default:
 		R := formula.Free(rotationTensor, s.width, s.K)
 		diff = diff.Dot(R).Dot(R.Transpose())
 	}
 	return formula.Here().Add(s.shaped(diff))
+}
+
+// masked is the activation with the source's coordinates, or features, as far as a mask
+// takes them.
+func (s *search) masked(source, mask formula.Expr) formula.Expr {
+	if s.Code == nil {
+		return formula.Here().Add(s.shaped(s.flat(source).Sub(s.flat(formula.Here())).Mul(mask)))
+	}
+	gained, _ := s.Code.WrittenBy(s.Code.FeaturesOf(source).Sub(s.Code.FeaturesOf(formula.Here())).Mul(mask)) // it was tried
+	return formula.Here().Add(gained)
 }
 
 // boundaryMask is 1 for coordinates before a share of them, and 0 behind it, softly:
@@ -354,9 +391,7 @@ func (s *search) found(fit *model.Fitted) (*Found, error) {
 			}
 		}
 		mask := formula.Tensor("taken", array.Of(values, array.Dim("coordinate", s.width)))
-		out.Site.By = func(source formula.Expr) formula.Expr {
-			return formula.Here().Add(s.shaped(s.flat(source).Sub(s.flat(formula.Here())).Mul(mask)))
-		}
+		out.Site.By = func(source formula.Expr) formula.Expr { return s.masked(source, mask) }
 		return out, nil
 	case Boundless:
 		out.Boundary = min(1, max(1e-3, float64(fit.Tensor(boundaryTensor).Values()[0])))

@@ -2,7 +2,6 @@ package causal_test
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -133,9 +132,6 @@ func TestBaselines(t *testing.T) {
 
 // Over all sites the variable is found where it is, and there alone.
 func TestSites(t *testing.T) {
-	if os.Getenv("GOLENS_SLOW") == "" {
-		t.Skip("searches four sites; set GOLENS_SLOW=1 to run it, as CI does")
-	}
 	m, d := equality(t, "zoo:equality-rotated", 120)
 	places := d.Table[3:] // d, and the end
 	got, err := causal.DAS{K: 4, Steps: 100, Rate: .05, Split: causal.Split{Seed: 2, Pairs: 384}, NoControls: true}.Sites(m, d, "first pair", hook.ResidPost, places)

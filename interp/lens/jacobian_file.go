@@ -35,16 +35,21 @@ func OpenJacobian(path string, layers int) (*Jacobian, error) {
 }
 
 func openJacobian(path string, layers int) (*Jacobian, error) {
+	j := &Jacobian{J: make([]*array.Array, layers)}
 	open := weights.Open
 	if filepath.Ext(path) == ".pt" {
 		open = weights.OpenTorch
+		numbers, err := weights.TorchNumbers(path)
+		if err != nil {
+			return nil, err
+		}
+		j.Prompts = int(numbers["n_prompts"])
 	}
 	store, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	j := &Jacobian{J: make([]*array.Array, layers)}
 	for _, name := range store.Names() {
 		shape, values, err := store.Float32(name)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,25 +21,48 @@ import (
 	"github.com/golens/golens/model/tally"
 )
 
-// TestMain makes this program a worker, too: work is dealt to processes, as it is
-// among machines.
+// TestMain makes this program a worker, a server and a client, too: work is dealt
+// between processes, as it is among machines.
 func TestMain(m *testing.M) {
-	if os.Getenv("GOLENS_TEST_WORKER") == "" {
-		os.Setenv("GOLENS_CLUSTER_PIECE", "1") // of a FLOP: the tiny model's work is dealt, too
-		os.Exit(m.Run())
+	os.Setenv("GOLENS_CLUSTER_PIECE", "1") // of a FLOP: the tiny model's work is dealt, too
+	if os.Getenv("GOLENS_CLUSTER_WAIT") == "" {
+		os.Setenv("GOLENS_CLUSTER_WAIT", "40s")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	silence, _ := time.ParseDuration(os.Getenv("GOLENS_TEST_SILENCE"))
-	err := model.Work(ctx, model.WorkOptions{Cluster: os.Getenv(model.ClusterEnv), Model: modeltest.Dir(), Silence: silence,
-		Log: func(f string, args ...any) { fmt.Printf(f+"\n", args...) }})
+	var err error
+	switch os.Getenv("GOLENS_TEST_ROLE") {
+	case "worker":
+		name := os.Getenv("GOLENS_TEST_MODEL")
+		if name == "" {
+			name = modeltest.Dir()
+		}
+		err = model.Work(ctx, model.WorkOptions{Cluster: os.Getenv(model.ClusterEnv), Model: name, Processing: os.Getenv("GOLENS_TEST_PROCESSING"),
+			Silence: time.Second, Log: func(f string, args ...any) { fmt.Printf(f+"\n", args...) }})
+	case "server":
+		var s *cluster.Server
+		if s, err = cluster.Start(cluster.Options{Folder: os.Getenv("GOLENS_TEST_FOLDER"), Listen: os.Getenv("GOLENS_TEST_LISTEN"), Log: func(f string, args ...any) { fmt.Printf(f+"\n", args...) }}); err == nil {
+			fmt.Println("listens")
+			<-ctx.Done()
+			err = s.Close()
+		}
+	case "client":
+		var m *model.Model
+		if m, err = model.Open(modeltest.Dir()); err == nil {
+			seed, _ := strconv.ParseUint(os.Getenv("GOLENS_TEST_SEED"), 10, 64)
+			fmt.Println("asks")
+			_, err = m.Sweep(heads(m, 24, seed))
+		}
+	default:
+		os.Exit(m.Run())
+	}
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 }
 
-func serve(t testing.TB, o cluster.Options) *cluster.Server {
+func startServer(t testing.TB, o cluster.Options) *cluster.Server {
 	t.Helper()
 	if o.Folder == "" {
 		o.Folder = t.TempDir()
@@ -76,23 +100,44 @@ func (p *process) said() string {
 	return p.out.String()
 }
 
-func startWorker(t testing.TB, join string, wrap ...string) *process {
+// start starts this program in a role, with more of an environment.
+func start(t testing.TB, role string, env []string, wrap ...string) *process {
 	t.Helper()
 	args := append(wrap, os.Args[0])
 	p := &process{Cmd: exec.Command(args[0], args[1:]...)}
-	p.Env = append(os.Environ(), "GOLENS_TEST_WORKER=1", "GOLENS_TEST_SILENCE=1s", model.ClusterEnv+"="+join)
+	p.Env = append(append(os.Environ(), "GOLENS_TEST_ROLE="+role), env...)
 	p.Stdout, p.Stderr = p, p
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = p.Process.Kill()
-		_ = p.Wait()
+		p.kill()
 		if t.Failed() {
-			t.Logf("worker %d said:\n%s", p.Process.Pid, p.said())
+			t.Logf("%s %d said:\n%s", role, p.Process.Pid, p.said())
 		}
 	})
 	return p
+}
+
+// kill ends a process as a crash does.
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	_ = p.Wait()
+}
+
+// until waits until a process has said something.
+func (p *process) until(t testing.TB, said string) {
+	t.Helper()
+	for began := time.Now(); !strings.Contains(p.said(), said); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("it does not say %q: %s", said, p.said())
+		}
+	}
+}
+
+func startWorker(t testing.TB, join string, env ...string) *process {
+	t.Helper()
+	return start(t, "worker", append(env, model.ClusterEnv+"="+join))
 }
 
 // dealer opens the tiny model with its work dealt.
@@ -138,7 +183,7 @@ func heads(m *model.Model, prompts int, seed uint64) model.Sweep {
 
 // Three processes do a sweep and a tally as one does, to the last bit.
 func TestThreeWorkersEqualOneProcess(t *testing.T) {
-	s := serve(t, cluster.Options{})
+	s := startServer(t, cluster.Options{})
 	for range 3 {
 		startWorker(t, s.Join)
 	}
@@ -210,3 +255,5 @@ func emptied(t testing.TB, m *model.Model) *model.ClusterStatus {
 		}
 	}
 }
+
+func clusterOn(listen string) cluster.Options { return cluster.Options{Listen: listen} }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -27,9 +28,16 @@ type Options struct {
 
 // A Server is a running server.
 type Server struct {
-	Join string // file by which clients and workers join
-	nats *server.Server
-	lock interface{ Unlock() error }
+	Address string
+	Join    string // file by which clients and workers join
+	nats    *server.Server
+	options *server.Options
+	folder  string
+	log     func(format string, args ...any)
+	full    chan struct{} // told when NATS cannot write
+	quit    chan struct{} // closed to end
+	ended   chan struct{}
+	lock    interface{ Unlock() error }
 }
 
 // startPatience bounds the start, which reads what an earlier one has left.
@@ -85,51 +93,124 @@ func Start(o Options) (s *Server, err error) {
 		opts.Authorization = id.token
 		join.Token, join.CA = id.token, id.pem
 	}
-	ns, err := server.NewServer(opts)
-	if err != nil {
+	s = &Server{Join: join.path, options: opts, folder: o.Folder, log: o.Log, lock: lock, full: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{})}
+	if s.log == nil {
+		s.log = func(string, ...any) {}
+	}
+	if err := s.run(); err != nil {
+		return nil, err
+	}
+	addr, ok := s.nats.Addr().(*net.TCPAddr)
+	if !ok {
+		s.nats.Shutdown()
+		return nil, errors.New("cluster: the server has no address")
+	}
+	opts.Port = addr.Port // also if it starts again
+	join.URL = join.address(host, addr.Port, o.Names)
+	s.Address = join.URL
+	if err := join.write(); err != nil {
+		s.nats.Shutdown()
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	if o.Log != nil {
-		ns.SetLoggerV2(&serverLog{o.Log}, false, false, false)
+	go s.mend()
+	return s, nil
+}
+
+// run starts NATS on the folder.
+func (s *Server) run() error {
+	ns, err := server.NewServer(s.options.Clone())
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
 	}
+	ns.SetLoggerV2(&serverLog{s.log, s.full}, false, false, false)
 	go ns.Start()
 	if !ns.ReadyForConnections(startPatience) {
 		ns.Shutdown()
-		return nil, fmt.Errorf("cluster: the server does not start on %s; is the port in use?", o.Listen)
+		return fmt.Errorf("cluster: the server does not start on port %d of %s; is it in use?", s.options.Port, s.options.Host)
 	}
 	if !ns.JetStreamEnabled() {
 		ns.Shutdown()
-		return nil, fmt.Errorf("cluster: the server cannot keep its work in %s", o.Folder)
+		return fmt.Errorf("cluster: the server cannot keep its work in %s", s.folder)
 	}
-	addr, ok := ns.Addr().(*net.TCPAddr)
-	if !ok {
-		ns.Shutdown()
-		return nil, errors.New("cluster: the server has no address")
+	s.nats = ns
+	return nil
+}
+
+// room is what must fit on the disk before a server that could not write starts again.
+const room = 4 << 20
+
+// mend starts NATS again where it could not write, once there is room: it takes
+// nothing more until then. Clients and workers wait, and come again.
+func (s *Server) mend() {
+	defer close(s.ended)
+	for {
+		select {
+		case <-s.full:
+		case <-s.quit:
+			return
+		}
+		s.log("the folder %s cannot be written; the server starts again when there is room", s.folder)
+		for again := time.NewTicker(time.Second); ; {
+			select {
+			case <-again.C:
+			case <-s.quit:
+				return
+			}
+			probe := filepath.Join(s.folder, "room")
+			err := os.WriteFile(probe, make([]byte, room), 0o600)
+			os.Remove(probe)
+			if err != nil {
+				continue
+			}
+			again.Stop()
+			break
+		}
+		s.nats.Shutdown()
+		s.nats.WaitForShutdown()
+		select { // what it said on its way
+		case <-s.full:
+		default:
+		}
+		for err := s.run(); err != nil; err = s.run() {
+			s.log("%v", err)
+			select {
+			case <-time.After(time.Second):
+			case <-s.quit:
+				return
+			}
+		}
 	}
-	join.URL = join.address(host, addr.Port, o.Names)
-	if err := join.write(); err != nil {
-		ns.Shutdown()
-		return nil, fmt.Errorf("cluster: %w", err)
-	}
-	return &Server{join.path, ns, lock}, nil
 }
 
 // Close ends the server in order; the folder stays.
 func (s *Server) Close() error {
+	close(s.quit)
+	<-s.ended
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
 	return s.lock.Unlock()
 }
 
-// serverLog hands on what NATS warns of. It logs no secrets: neither tokens nor what
-// messages hold are among warnings and errors.
+// serverLog hands on what NATS warns of, and notes when it cannot write. It logs no
+// secrets: neither tokens nor what messages hold are among warnings and errors.
 type serverLog struct {
-	log func(format string, args ...any)
+	log  func(format string, args ...any)
+	full chan struct{}
 }
 
 func (l *serverLog) Noticef(string, ...any)       {}
 func (l *serverLog) Debugf(string, ...any)        {}
 func (l *serverLog) Tracef(string, ...any)        {}
 func (l *serverLog) Warnf(f string, args ...any)  { l.log("warning: "+f, args...) }
-func (l *serverLog) Errorf(f string, args ...any) { l.log("error: "+f, args...) }
 func (l *serverLog) Fatalf(f string, args ...any) { l.log("fatal: "+f, args...) }
+
+func (l *serverLog) Errorf(f string, args ...any) {
+	s := fmt.Sprintf(f, args...)
+	l.log("error: %s", s)
+	if strings.Contains(s, "ritical write error") || strings.Contains(s, "no space left") || strings.Contains(s, "out of resources") {
+		select {
+		case l.full <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (t *Toolchain) stamp(program string) (string, error) {
 		}
 		h.Write(data)
 	}
-	if (program == Host || program == Cells) && t.Source.Version == "" {
+	if (program == Host || program == Cluster || program == Cells) && t.Source.Version == "" {
 		err := filepath.WalkDir(t.Source.Dir, func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil:

@@ -92,6 +92,7 @@ const (
 	Goimports = "goimports"
 	Gopls     = "gopls"
 	Host      = "golens-host"
+	Cluster   = "golens-cluster"
 )
 
 // ForCells is what a kernel needs to run cells.
@@ -106,6 +107,7 @@ var packages = map[string]string{
 	Goimports: "golang.org/x/tools/cmd/goimports",
 	Gopls:     "golang.org/x/tools/gopls",
 	Host:      Module + "/kernel/cmd/golens-host",
+	Cluster:   Module + "/kernel/cmd/golens-cluster",
 }
 
 // Path returns where Build puts a program.

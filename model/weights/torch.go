@@ -75,12 +75,7 @@ func ReadTorch(name string, data []byte) ([]Tensor, error) {
 	if err != nil {
 		return fail(fmt.Errorf("it is not the zip that torch.save writes since PyTorch 1.6 (save it anew, or as safetensors): %w: %w", ErrPickle, err))
 	}
-	t := &torch{files: map[string]*zip.File{}, left: 4*len(data) + 1<<12}
-	for _, f := range z.File {
-		if _, rest, ok := strings.Cut(f.Name, "/"); ok {
-			t.files[rest] = f
-		}
-	}
+	t := newTorch(z, 4*len(data)+1<<12)
 	if order, err := t.bytes("byteorder"); err == nil && string(order) != "little" {
 		return fail(fmt.Errorf("byte order %q; only little is read", order))
 	}
@@ -99,6 +94,50 @@ func ReadTorch(name string, data []byte) ([]Tensor, error) {
 		return fail(fmt.Errorf("no tensors in it: %w", ErrPickle))
 	}
 	return t.out, nil
+}
+
+// TorchNumbers are the numbers beside the tensors in the dictionary of a .pt file.
+func TorchNumbers(path string) (map[string]float64, error) {
+	fail := func(err error) (map[string]float64, error) { return nil, fmt.Errorf("%s: %w", path, err) }
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return fail(err)
+	}
+	defer z.Close()
+	t := newTorch(&z.Reader, 1<<20)
+	program, err := t.bytes("data.pkl")
+	if err != nil {
+		return fail(fmt.Errorf("%w: %w", ErrPickle, err))
+	}
+	value, err := t.run(program)
+	if err != nil {
+		return fail(err)
+	}
+	numbers := map[string]float64{}
+	if d, is := value.(*dict); is {
+		for i, k := range d.keys {
+			switch v := d.values[i].(type) {
+			case int:
+				numbers[fmt.Sprint(k)] = float64(v)
+			case int64:
+				numbers[fmt.Sprint(k)] = float64(v)
+			case float64:
+				numbers[fmt.Sprint(k)] = v
+			}
+		}
+	}
+	return numbers, nil
+}
+
+// newTorch reads the files of a .pt file.
+func newTorch(z *zip.Reader, left int) *torch {
+	t := &torch{files: map[string]*zip.File{}, left: left}
+	for _, f := range z.File {
+		if _, rest, ok := strings.Cut(f.Name, "/"); ok {
+			t.files[rest] = f
+		}
+	}
+	return t
 }
 
 type torch struct {

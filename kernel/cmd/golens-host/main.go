@@ -49,6 +49,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && (os.Args[1] == "worker" || os.Args[1] == "cluster") {
+		if err := clusterPart(os.Stdout, os.Args[1:]); err != nil {
+			fmt.Fprintf(os.Stderr, "golens: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) > 2 && os.Args[1] == "bench" {
 		if err := benchAnalysis(os.Stdout, os.Stderr, os.Args[2:]); err != nil {
 			fmt.Fprintf(os.Stderr, "golens: %v\n", err)

@@ -33,14 +33,19 @@ func hostCommand(ctx context.Context, args []string) error {
 
 // becomeHost replaces this process by golens-host, which is built if needed.
 func becomeHost(ctx context.Context, args []string) error {
+	return become(ctx, toolchain.Host, args)
+}
+
+// become replaces this process by a program of golens, which is built if needed.
+func become(ctx context.Context, program string, args []string) error {
 	tools, err := toolchain.Find(ctx)
 	if err != nil {
 		return err
 	}
-	if err := tools.Build(ctx, say, toolchain.Host); err != nil {
+	if err := tools.Build(ctx, say, program); err != nil {
 		return err
 	}
-	path := tools.Path(toolchain.Host)
+	path := tools.Path(program)
 	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, append([]string{path}, args...), host.Env(os.Environ()))}
 }
 

@@ -47,6 +47,8 @@ func commands() []command {
 		{"config", "[FAMILY]", "say what is read from a config.json", configCommand},
 		{"verify", "MODEL", "hold a model's numbers against an oracle", verifyCommand},
 		{"bench", "ioi", "say what a whole analysis costs on this machine", benchCommand},
+		{"cluster", "[status]", "run the server of a cluster, or say how one is", clusterCommand},
+		{"worker", "MODEL", "do the work that a cluster deals", workerCommand},
 		{"kernel", "FILE", "run a kernel (Jupyter does this)", kernelCommand},
 		{"host", "", "run a model host (a kernel does this)", hostCommand},
 		{"version", "", "say which golens this is", versionCommand},

@@ -43,6 +43,7 @@ func (e *Engine) PlanEdges(job plan.EdgeJob) (*plan.Edges, plan.EdgeCost, error)
 // newEdges is the work, with the reference if all rows share it.
 func (e *Engine) newEdges(ctx context.Context, p *plan.Edges) (*edges, error) {
 	s := &edges{Engine: e, Edges: p, scratch: newScratch(e)}
+	s.scratch.keep = e.Backend.HasSharedBuffers() // a call ends before it gives its outputs
 	if !p.Mean {
 		return s, nil
 	}

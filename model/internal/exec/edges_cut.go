@@ -25,6 +25,14 @@ type cutting struct {
 	base  *traced
 	own   []*tensors.Tensor // groups that these variants wrote, nil where nothing reads them
 	free  []*tensors.Tensor // inputs of the block at work
+	side  [2]stack          // groups side by side: the base run's, and these variants' own
+}
+
+// A stack is groups of senders side by side in one tensor, for which a layer keeps
+// what the one below put there.
+type stack struct {
+	t      *tensors.Tensor
+	groups []*tensors.Tensor
 }
 
 // cut measures variants of a chunk of rows; the metrics' rows name a variant by
@@ -48,7 +56,10 @@ func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *trac
 	}
 	w.chunk = s.chunkOf(s.Batch, s.EdgeJob.Base.Tokens, wide, metric)
 	defer w.chunk.close()
-	defer func() { free(w.own...) }()
+	defer func() {
+		free(w.own...)
+		w.scratch.back(w.side[0].t, w.side[1].t)
+	}()
 	x, err := s.one(fmt.Sprint("repeat ", w.n), repeatGraph(w.n), []any{base.resid[w.start]})
 	defer func() { free(x) }()
 	for l := w.start; l < s.Layers && err == nil; l++ {
@@ -137,7 +148,7 @@ func (w *cutting) reading(f *cutForm, sections []int, layer, first, n int) (args
 		if list == nil {
 			continue
 		}
-		stack, err := w.stack(groups[i], len(list))
+		stack, err := w.stack(&w.side[i], groups[i], len(list))
 		if err != nil {
 			return nil, err
 		}
@@ -146,14 +157,11 @@ func (w *cutting) reading(f *cutForm, sections []int, layer, first, n int) (args
 			return nil, err
 		}
 	}
-	for _, s := range sections {
-		switch {
-		case !w.uses.Rest[s]:
-		case s%2 == 1 && !w.Parallel:
-			f.mid = true
-		default:
-			f.rest = true
-		}
+	rest := slices.ContainsFunc(sections, func(s int) bool { return w.uses.Rest[s] })
+	for _, s := range sections { // all that read or none, so that fewer graphs are compiled
+		mid := s%2 == 1 && !w.Parallel
+		f.rest = f.rest || rest && !mid && w.uses.Any(s)
+		f.mid = f.mid || rest && mid && w.uses.Any(s)
 	}
 	if f.rest {
 		args = append(args, w.base.reference.resid[layer])
@@ -186,33 +194,53 @@ func (w *cutting) live(first, n int) (*tensors.Tensor, error) {
 
 // stack is groups of so many senders side by side, rounded up where graphs take
 // long to compile.
-func (w *cutting) stack(groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
+func (w *cutting) stack(s *stack, groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
 	size := n
 	if quarter := (len(w.Graph.Senders) + 3) / 4; !w.Exact && n > 1 {
 		size = min((n+quarter-1)/quarter*quarter, len(w.Graph.Senders))
 	}
-	t, err := w.sideBySide(groups, size)
-	w.free = append(w.free, t)
+	if !w.scratch.keep || s.t == nil || s.t.Shape().Dimensions[0] != size || len(groups) < len(s.groups) || !slices.Equal(s.groups, groups[:len(s.groups)]) {
+		w.scratch.back(s.t)
+		*s = stack{}
+	}
+	t, err := w.sideBySide(*s, groups, size)
+	*s = stack{t, groups}
 	return t, err
 }
 
-// sideBySide is groups in one tensor of so many senders, zeros at its end.
-func (s *edges) sideBySide(groups []*tensors.Tensor, size int) (*tensors.Tensor, error) {
+// sideBySide is groups in one tensor of so many senders, zeros at its end; what a
+// stack holds of them already is left there.
+func (s *edges) sideBySide(has stack, groups []*tensors.Tensor, size int) (t *tensors.Tensor, err error) {
 	shape := groups[0].Shape().Dimensions
-	var err error
-	t, bad := reuse(s.scratch, func(to []float32) {
-		for _, g := range groups {
+	write := func(to []float32) {
+		for i, g := range groups {
 			err = cmp.Or(err, tensors.ConstFlatData(g, func(from []float32) {
-				half := len(from) / 2
-				var wg sync.WaitGroup // memory is faster than one processor
-				wg.Go(func() { copy(to, from[:half]) })
-				copy(to[half:], from[half:])
-				wg.Wait()
+				if i >= len(has.groups) {
+					twoCopy(to, from)
+				}
 				to = to[len(from):]
 			}))
 		}
-	}, size, shape[1], shape[2], shape[3])
+		if has.t == nil {
+			clear(to)
+		}
+	}
+	if t = has.t; t == nil {
+		var bad error
+		t, bad = over(s.scratch, write, size, shape[1], shape[2], shape[3])
+		return t, cmp.Or(bad, err)
+	}
+	bad := tensors.MutableFlatData(t, write)
 	return t, cmp.Or(bad, err)
+}
+
+// twoCopy is copy by two threads: memory is faster than one processor.
+func twoCopy(to, from []float32) {
+	half := len(from) / 2
+	var wg sync.WaitGroup
+	wg.Go(func() { copy(to, from[:half]) })
+	copy(to[half:], from[half:])
+	wg.Wait()
 }
 
 // places tells whether a variant's masks differ between positions.

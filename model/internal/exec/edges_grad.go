@@ -285,7 +285,7 @@ func (m *masking) stack(layer int) (*tensors.Tensor, error) {
 	if !m.Exact {
 		width = len(m.Graph.Senders)
 	}
-	t, err := m.sideBySide(m.run.groups[:layer+1], width)
+	t, err := m.sideBySide(stack{}, m.run.groups[:layer+1], width)
 	m.used = append(m.used, t)
 	return t, err
 }

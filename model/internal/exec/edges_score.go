@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
@@ -71,6 +72,11 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		if err != nil {
 			return err
 		}
+		groups, err := s.byRow(r.groups)
+		defer free(groups...)
+		if err != nil {
+			return err
+		}
 		for i, edits := range job.Runs {
 			c := r.chunk
 			resid := r.resid
@@ -79,7 +85,7 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 				resid, err = s.again(ctx, c, edits, r)
 			}
 			if err == nil {
-				err = s.run(ctx, c, resid, r.groups)
+				err = s.run(ctx, c, resid, groups)
 			}
 			if len(edits) > 0 {
 				c.close()
@@ -160,6 +166,33 @@ func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *
 	return resid, err
 }
 
+// byRow are groups of senders, or the gradients of one receiver, with rows in front, as
+// products for each row want them.
+func (s *scoring) byRow(groups []*tensors.Tensor) (all []*tensors.Tensor, err error) {
+	for _, g := range groups {
+		t, err := s.one(fmt.Sprint("by row, by position=", s.job.ByPosition), func(in []*Node) []*Node {
+			x := in[0]
+			if x.Rank() == 3 { // of one sender or receiver
+				x = ExpandAxes(x, 0)
+			}
+			return []*Node{rowFirst(x, s.job.ByPosition)}
+		}, []any{g})
+		if all = append(all, t); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// rowFirst is x [sender or receiver, row, pos, d_model] with the row in front, or row
+// and position.
+func rowFirst(x *Node, byPosition bool) *Node {
+	if byPosition {
+		return TransposeAllAxes(x, 1, 2, 0, 3)
+	}
+	return TransposeAllAxes(x, 1, 0, 2, 3)
+}
+
 // run adds the scores by the gradients of a run that was measured.
 func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Tensor) error {
 	c.saved = []stream{{resid[s.Layers], c.whole, func(...*tensors.Tensor) {}}}
@@ -169,11 +202,11 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 	if err != nil || above[0] == nil {
 		return err
 	}
-	last, err := s.one("repeat of 1", lessGraph(false), []any{above[0]})
+	last, err := s.byRow(above[:1])
 	if err != nil {
 		return err
 	}
-	if err := s.contract(c, last, groups, len(s.Graph.Receivers)-1, 1); err != nil {
+	if err := s.contract(c, last[0], groups, len(s.Graph.Receivers)-1, 1); err != nil {
 		return err
 	}
 	f := form{attends: true}
@@ -188,7 +221,7 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 		t, fills := c.blockTaps(l)
 		t.back, t.reads = true, nil
 		args = append([]any{resid[l], above[0]}, args...)
-		out, err := c.call(f.name()+" scores", t, fills, f.scores(s.Engine, t), args, c.names.block, l, c.layout(c.whole, c.whole))
+		out, err := c.call(fmt.Sprint(f.name(), " scores by position=", s.job.ByPosition), t, fills, f.scores(s.Engine, t, s.job.ByPosition), args, c.names.block, l, c.layout(c.whole, c.whole))
 		c.giveBack()
 		if err != nil {
 			return fmt.Errorf("block %d, gradient: %w", l, err)
@@ -197,7 +230,10 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 		above = gradients{out[0]}
 		receiver, senders := l*s.Graph.Reads(), groups[:l+1]
 		for _, g := range out[1:] {
-			n := g.Shape().Dimensions[0]
+			n := 1
+			if receiver == l*s.Graph.Reads() {
+				n = s.Heads + 2*s.KVHeads
+			}
 			if err == nil {
 				err = s.contract(c, g, senders, receiver, n)
 			}
@@ -213,8 +249,8 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 	return nil
 }
 
-// contract adds to the scores of n receivers the products of their gradients
-// [receiver, row, pos, d_model], which it frees, with what the groups' senders wrote.
+// contract adds to the scores of n receivers the products of their gradients, which
+// it frees, with what the groups' senders wrote; rows are in front in both.
 func (s *scoring) contract(c *chunk, gradient *tensors.Tensor, groups []*tensors.Tensor, receiver, n int) error {
 	defer free(gradient)
 	args := []any{gradient}
@@ -253,10 +289,33 @@ func (s *scoring) contract(c *chunk, gradient *tensors.Tensor, groups []*tensors
 // scoreTap gives each receiver of a block a copy of what it reads.
 type scoreTap struct {
 	*taps
-	copies map[hook.Kind]*Node // [head, batch, pos, d_model], or as they lie at their points
+	projects bool                // copies are those of queries, keys and values themselves
+	copies   map[hook.Kind]*Node // [head, batch, pos, d_model], or as they lie at their points
+	entered  *Node               // resid_pre, edits included
 }
 
-var receiving = []hook.Kind{hook.KindQInput, hook.KindKInput, hook.KindVInput, hook.KindMLPIn}
+var (
+	receiving = []hook.Kind{hook.KindQInput, hook.KindKInput, hook.KindVInput, hook.KindMLPIn}
+	projected = []hook.Kind{hook.KindQ, hook.KindK, hook.KindV, hook.KindMLPIn}
+)
+
+// newScoreTap chooses. Where all heads share the norm and nothing changes what single
+// heads read, the gradients at queries, keys and values say those at what they read.
+func newScoreTap(c config.Config, t *taps) *scoreTap {
+	s := &scoreTap{taps: t, projects: c.Clip == 0, copies: map[hook.Kind]*Node{}}
+	for _, k := range receiving[:3] {
+		s.projects = s.projects && t.splits(k)
+	}
+	return s
+}
+
+// copiedKinds are where receivers are copied: attention's, and the MLP's.
+func (t *scoreTap) copiedKinds() []hook.Kind {
+	if t.projects {
+		return projected
+	}
+	return receiving
+}
 
 // copied is a node of its own, so that its gradient is its own.
 func (t *scoreTap) copied(kind hook.Kind, x *Node) *Node {
@@ -266,25 +325,31 @@ func (t *scoreTap) copied(kind hook.Kind, x *Node) *Node {
 
 // At implements arch.Tap.
 func (t *scoreTap) At(kind hook.Kind, x *Node) *Node {
-	if x = t.taps.At(kind, x); slices.Contains(receiving, kind) {
-		return t.copied(kind, x)
+	switch {
+	case kind == hook.KindResidPre:
+		t.entered = t.taps.At(kind, x)
+		return t.entered
+	case !slices.Contains(t.copiedKinds(), kind):
+		return t.taps.At(kind, x)
+	case slices.Contains(receiving, kind):
+		return t.copied(kind, t.taps.At(kind, x))
 	}
-	return x
+	return t.taps.At(kind, t.copied(kind, x)) // as it is projected, before it is edited
 }
 
 // Reads implements arch.Tap.
 func (t *scoreTap) Reads(kind hook.Kind) bool {
-	return t.taps.Reads(kind) || slices.Contains(receiving, kind)
+	return t.taps.Reads(kind) || slices.Contains(t.copiedKinds(), kind)
 }
 
 // Writes implements arch.Tap.
 func (t *scoreTap) Writes(kind hook.Kind) bool {
-	return t.taps.Writes(kind) || slices.Contains(receiving, kind)
+	return t.taps.Writes(kind) || slices.Contains(t.copiedKinds(), kind)
 }
 
 // Split implements arch.HeadFirst.
 func (t *scoreTap) Split(kind hook.Kind, x *Node, heads int) *Node {
-	if !t.splits(kind) {
+	if t.projects || !t.splits(kind) {
 		return nil
 	}
 	d := x.Shape().Dimensions
@@ -295,54 +360,60 @@ func (t *scoreTap) Split(kind hook.Kind, x *Node, heads int) *Node {
 func (t *scoreTap) Wrote(*Node) bool { return false }
 
 // scores is the way back through a block, from resid_pre and the gradient of
-// resid_post, to the gradient of resid_pre and those of its receivers [receiver, batch,
-// pos, d_model]: of attention, and of the MLP if there is one.
-func (f form) scores(e *Engine, t *taps) graphFn {
+// resid_post, to the gradient of resid_pre and those of its receivers, rows in front:
+// of attention, and of the MLP if there is one.
+func (f form) scores(e *Engine, t *taps, byPosition bool) graphFn {
 	return func(in []*Node) []*Node {
 		n := f.inputs(e.Config)
 		lead, w, slots, _ := inputs(in, n+1, e.names.block, t)
-		tap := &scoreTap{t.begin(slots), map[hook.Kind]*Node{}}
+		tap := newScoreTap(e.Config, t.begin(slots))
 		y := arch.Block(e.Config, w, tap, lead[0], f.around(e.Config, lead[2:]))
 		of := []*Node{lead[0]}
-		for _, k := range receiving {
+		for _, k := range tap.copiedKinds() {
 			if x := tap.copies[k]; x != nil {
 				of = append(of, x)
 			}
 		}
 		grads := Gradient(ReduceAllSum(Mul(y, lead[1])), of...)
 		attention := grads[1:4]
-		for i, g := range attention {
-			if !tap.splits(receiving[i]) {
-				attention[i] = inFront(g)
+		var heads *Node
+		if tap.projects {
+			heads = arch.BackToInputs(e.Config, w, tap.entered, attention)
+		} else {
+			for i, g := range attention {
+				if !tap.splits(receiving[i]) {
+					attention[i] = inFront(g)
+				}
 			}
+			heads = Concatenate(attention, 0)
 		}
-		out := []*Node{grads[0], Concatenate(attention, 0)}
+		out := []*Node{grads[0], rowFirst(heads, byPosition)}
 		if len(grads) > 4 {
-			out = append(out, ExpandAxes(grads[4], 0))
+			out = append(out, rowFirst(ExpandAxes(grads[4], 0), byPosition))
 		}
 		return out
 	}
 }
 
-// scoreGraph is the products of gradients [receiver, row, pos, d_model] with groups of
-// senders [row, receiver, sender], or [row, pos, receiver, sender].
+// scoreGraph is the products of gradients with groups of senders, rows in front in
+// both: [row, receiver, sender], or [row, pos, receiver, sender].
 func scoreGraph(byPosition bool) graphFn {
 	return func(in []*Node) []*Node {
-		flatten := func(x *Node) *Node {
+		flatten := func(x *Node) *Node { // [row, receiver or sender, all that is summed]
 			d := x.Shape().Dimensions
 			if byPosition {
-				return Reshape(x, d[0], d[1]*d[2], d[3])
+				return Reshape(x, d[0]*d[1], d[2], d[3])
 			}
 			return Reshape(x, d[0], d[1], d[2]*d[3])
 		}
 		d := in[0].Shape().Dimensions
 		g, products := flatten(in[0]), []*Node(nil)
 		for _, senders := range in[1:] {
-			products = append(products, DotGeneral(g, []int{2}, []int{1}, flatten(senders), []int{2}, []int{1}))
+			products = append(products, DotGeneral(g, []int{2}, []int{0}, flatten(senders), []int{2}, []int{0}))
 		}
 		y := Concatenate(products, 2)
 		if byPosition {
-			y = Reshape(y, d[1], d[2], d[0], y.Shape().Dimensions[2])
+			y = Reshape(y, d[0], d[1], d[2], y.Shape().Dimensions[2])
 		}
 		return []*Node{y}
 	}

@@ -52,9 +52,12 @@ func (e *Engine) findNames() {
 
 // machine is what plans know of the engine.
 func (e *Engine) machine() plan.Machine {
-	m := plan.Machine{Config: e.Config, Exact: e.Backend.Go(), Workers: 1} // XLA has threads of its own
+	m := plan.Machine{Config: e.Config, Exact: e.Backend.Go(), Workers: 1, Cores: 1} // XLA has threads of its own
+	if e.Backend.HasSharedBuffers() {
+		m.Cores = runtime.GOMAXPROCS(0) // but wakes them for large products only
+	}
 	if m.Exact {
-		m.Workers = runtime.GOMAXPROCS(0)
+		m.Workers = m.Cores
 	}
 	return m
 }

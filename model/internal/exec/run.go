@@ -67,6 +67,7 @@ func (e *Engine) RunGiven(ctx context.Context, job plan.Job, given Given) (*Outc
 		},
 	}
 	defer w.scratch.close()
+	defer w.soft.close()
 	if job.From > 0 {
 		into := hook.ResidPre(job.From)
 		if job.From == e.Config.Layers {

@@ -35,15 +35,19 @@ func fill[T element](e *Engine, write func(x []T), dims ...int) (*tensors.Tensor
 
 // A scratch is the inputs that chunks fill. On the Go backend what is freed would
 // wait for the collector, so tensors are kept for the next input of their shape;
-// elsewhere freeing is at once.
+// elsewhere freeing is at once, unless they are so large that fresh pages cost more
+// than what fills them.
 type scratch struct {
 	*Engine
+	keep bool
 	mu   sync.Mutex
 	of   *plan.Group                  // whose chunks used them last
 	kept map[string][]*tensors.Tensor // by shape
 }
 
-func newScratch(e *Engine) *scratch { return &scratch{Engine: e, kept: map[string][]*tensors.Tensor{}} }
+func newScratch(e *Engine) *scratch {
+	return &scratch{Engine: e, keep: e.Backend.Go(), kept: map[string][]*tensors.Tensor{}}
+}
 
 // serve forgets the inputs of other groups, whose shapes differ.
 func (s *scratch) serve(g *plan.Group) {
@@ -58,6 +62,11 @@ func (s *scratch) serve(g *plan.Group) {
 
 // reuse is [fill], in a tensor that was given back if there is one.
 func reuse[T element](s *scratch, write func(x []T), dims ...int) (*tensors.Tensor, error) {
+	return over(s, func(x []T) { clear(x); write(x) }, dims...)
+}
+
+// over is reuse whose function finds what the tensor held before.
+func over[T element](s *scratch, write func(x []T), dims ...int) (*tensors.Tensor, error) {
 	shape := shapes.Make(dtypes.FromGenericsType[T](), dims...)
 	s.mu.Lock()
 	list := s.kept[shape.String()]
@@ -69,7 +78,7 @@ func reuse[T element](s *scratch, write func(x []T), dims ...int) (*tensors.Tens
 	if t == nil {
 		return fill(s.Engine, write, dims...)
 	}
-	if err := tensors.MutableFlatData(t, func(x []T) { clear(x); write(x) }); err != nil {
+	if err := tensors.MutableFlatData(t, write); err != nil {
 		free(t)
 		return nil, err
 	}
@@ -92,7 +101,7 @@ func fillBoth[T, U element](s *scratch, write func(x []T, y []U), xDims, yDims [
 
 // back gives tensors back that no call reads any more.
 func (s *scratch) back(ts ...*tensors.Tensor) {
-	if !s.Backend.Go() { // calls may still be at work
+	if !s.keep {
 		free(ts...)
 		return
 	}

@@ -2,6 +2,8 @@ package exec
 
 import (
 	"fmt"
+	"strings"
+	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -18,6 +20,55 @@ type softTerm struct {
 	tokens []int32   // whose log probability it is; nil if it is a divergence
 	refs   [][]float32
 	which  []int32 // of refs, at each row
+	plain  bool    // each row has the ref at its own place
+}
+
+// softRefs are the log probabilities of refs that chunks share, such as a text's for
+// every layer's lens.
+type softRefs struct {
+	mu sync.Mutex
+	of map[string]*tensors.Tensor
+}
+
+func (s *softRefs) close() {
+	for _, t := range s.of {
+		free(t)
+	}
+}
+
+// logProbs are those of some logits [ref, vocab].
+func (c *chunk) logProbs(refs [][]float32) (*tensors.Tensor, error) {
+	var key strings.Builder
+	for _, ref := range refs {
+		fmt.Fprintf(&key, "%p ", &ref[0])
+	}
+	c.soft.mu.Lock()
+	defer c.soft.mu.Unlock()
+	if t := c.soft.of[key.String()]; t != nil {
+		return t, nil
+	}
+	x, err := reuse(c.scratch, func(x []float32) {
+		for i, ref := range refs {
+			copy(x[i*len(ref):], ref)
+		}
+	}, c.Padded(len(refs)), c.Config.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	defer free(x)
+	p, err := c.program("log softmax", func(in []*Node) []*Node { return []*Node{logSoftmax(in[0])} })
+	if err != nil {
+		return nil, err
+	}
+	out, err := call("log softmax", p, []any{x})
+	if err != nil {
+		return nil, err
+	}
+	if c.soft.of == nil {
+		c.soft.of = map[string]*tensors.Tensor{}
+	}
+	c.soft.of[key.String()] = out[0]
+	return out[0], nil
 }
 
 // soften finds what the graph needs to measure every metric that reads logits by
@@ -85,6 +136,10 @@ func (c *chunk) softTerm(k int) (*softTerm, bool) {
 		}
 		s.which[at] = w
 	})
+	s.plain = s.tokens == nil && c.Padded(len(s.refs)) == f.rows
+	for i, w := range s.which[:len(s.refs)] {
+		s.plain = s.plain && int(w) == i
+	}
 	return s, ok && (s.tokens != nil || len(s.refs) > 0)
 }
 
@@ -118,18 +173,16 @@ func (c *chunk) softArgs(args *[]any) error {
 			}
 			continue
 		}
-		if err := c.add(args)(c.tensor(s.which, f.rows)); err != nil {
-			return err
-		}
-		n := c.Padded(len(s.refs))
-		err := c.add(args)(reuse(c.scratch, func(x []float32) {
-			for i, ref := range s.refs {
-				copy(x[i*len(ref):], ref)
+		if !s.plain {
+			if err := c.add(args)(c.tensor(s.which, f.rows)); err != nil {
+				return err
 			}
-		}, n, c.Config.Vocab))
+		}
+		t, err := c.logProbs(s.refs)
 		if err != nil {
 			return err
 		}
+		*args = append(*args, t) // stays
 	}
 	return nil
 }
@@ -138,7 +191,7 @@ func (c *chunk) softArgs(args *[]any) error {
 func (f *final) softInputs() (n int) {
 	for _, s := range f.soft {
 		n += 2
-		if s.tokens == nil {
+		if s.tokens == nil && !s.plain {
 			n++
 		}
 	}
@@ -148,7 +201,7 @@ func (f *final) softInputs() (n int) {
 func (f *final) softName() string {
 	name := ""
 	for _, s := range f.soft {
-		name += fmt.Sprint(" soft token=", s.tokens != nil)
+		name += fmt.Sprint(" soft token=", s.tokens != nil, " plain=", s.plain)
 	}
 	return name
 }
@@ -168,10 +221,13 @@ func (f *final) softGraph(logits *Node, in []*Node) (terms, derivatives []*Node)
 			target = ConvertDType(target, own.DType())
 			in = in[2:]
 		} else {
-			ref := Gather(logSoftmax(in[2]), ExpandAxes(in[1], -1))
+			ref := in[1]
+			if !s.plain {
+				ref, in = Gather(in[2], ExpandAxes(in[1], -1)), in[1:]
+			}
 			target = Exp(ref)
 			term = sum64(Where(GreaterThan(target, ZerosLike(target)), Mul(target, Sub(ref, own)), ZerosLike(own)))
-			in = in[3:]
+			in = in[2:]
 		}
 		d := Sub(p, target) // of the divergence
 		if s.tokens != nil {

@@ -45,6 +45,7 @@ type work struct {
 	metric func(k int, r plan.Row, value float64, terms []float64)
 
 	scratch *scratch
+	soft    softRefs
 }
 
 // answer is the empty array of a capture of a whole job, whose longest row has so

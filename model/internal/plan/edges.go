@@ -123,7 +123,11 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	if budget == 0 {
 		budget = defaultBudget
 	}
-	bytes := func() int64 { return int64(m.Workers) * edgeBytes(m, job.Graph, rows, p.Most, pos) }
+	workers := max(m.Workers, m.Cores)
+	bytes := func() int64 { return int64(workers) * edgeBytes(m, job.Graph, rows, p.Most, pos) }
+	for bytes() > budget && workers > m.Workers {
+		workers--
+	}
 	for bytes() > budget && p.Most > 1 {
 		p.Most = (p.Most + 1) / 2
 	}
@@ -140,8 +144,8 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	for _, list := range byStart {
 		p.Lists = append(p.Lists, slices.Collect(slices.Chunk(list, p.Most))...)
 	}
-	p.Outer = min(m.Workers, len(p.Rows.Chunks))
-	p.Inner = max(1, m.Workers/p.Outer)
+	p.Outer = min(workers, len(p.Rows.Chunks))
+	p.Inner = max(1, workers/p.Outer)
 	p.count(&cost)
 	cost.Memory = bytes()
 	return p, cost, nil

@@ -7,6 +7,7 @@ type Machine struct {
 	config.Config
 	Exact   bool // graphs compile at once, for every size; else few sizes are used
 	Workers int  // chunks that run side by side
+	Cores   int  // the same of chunks whose products are too small to be spread
 }
 
 // A Cut is what decides into which chunks a job is cut. Equal jobs under equal cuts

@@ -81,6 +81,7 @@ type dealing struct {
 	missing map[int]bool
 	asked   map[int]bool // that are being fetched
 	arrived chan arrival
+	begun   bool      // all that nobody had done is queued
 	lonely  time.Time // since when nobody is there to do it
 }
 
@@ -114,8 +115,8 @@ func (q *Queue) Deal(ctx context.Context, job Job, got func(i int, r *Result) er
 			d.takeBack()
 		}
 	}()
-	if err := d.begin(ctx); err != nil {
-		return d.failed(err)
+	if err := d.look(ctx); err != nil {
+		return err
 	}
 	look := time.NewTicker(pace)
 	defer look.Stop()
@@ -257,8 +258,8 @@ func (q *Queue) result(ctx context.Context, name string) (*Result, error) {
 	return r, nil
 }
 
-// errQueued is the server's code for a message that is queued already.
-const errQueued jetstream.ErrorCode = 10077
+// errStore is the server's code for a message that it does not store.
+const errStore jetstream.ErrorCode = 10077
 
 // publish queues pieces, of which some may be queued.
 func (d *dealing) publish(ctx context.Context, pieces []int) error {
@@ -281,7 +282,7 @@ func (d *dealing) publish(ctx context.Context, pieces []int) error {
 		case <-f.Ok():
 		case err := <-f.Err():
 			var api *jetstream.APIError
-			if !errors.As(err, &api) || api.ErrorCode != errQueued {
+			if !errors.As(err, &api) || api.ErrorCode != errStore || api.Description != "maximum messages per subject exceeded" {
 				return fmt.Errorf("work cannot be queued: %w", err)
 			}
 		case <-ctx.Done():
@@ -298,11 +299,21 @@ func (d *dealing) look(ctx context.Context) error {
 	if !d.conn.IsConnected() {
 		return d.wait("the server has been away for %s", nil)
 	}
+	if !d.begun {
+		err := d.begin(ctx)
+		var api *jetstream.APIError
+		if errors.As(err, &api) && api.Code < 500 { // it will not go away by itself
+			return d.failed(err)
+		}
+		if d.begun = err == nil; !d.begun {
+			return d.wait("for %s: %w", explain(err))
+		}
+	}
 	inner, cancel := context.WithTimeout(ctx, operation)
 	defer cancel()
 	info, err := d.work.Info(inner, jetstream.WithSubjectFilter(d.prefix+"*"))
 	if err != nil {
-		return d.wait("the server has not answered for %s: %v", err)
+		return d.wait("the server has not answered for %s: %w", explain(err))
 	}
 	var lost []int
 	for i := range d.missing {
@@ -311,7 +322,7 @@ func (d *dealing) look(ctx context.Context) error {
 		}
 	}
 	if lost, err = d.absent(ctx, lost); err != nil {
-		return d.wait("the server has not answered for %s: %v", err)
+		return d.wait("the server has not answered for %s: %w", explain(err))
 	}
 	for _, i := range lost {
 		if err := d.failure(ctx, i); err != nil {
@@ -319,11 +330,11 @@ func (d *dealing) look(ctx context.Context) error {
 		}
 	}
 	if err := d.publish(ctx, lost); err != nil {
-		return d.wait("for %s: %v", err)
+		return d.wait("for %s: %w", explain(err))
 	}
 	lives, err := values[Life](inner, d.workers)
 	if err != nil {
-		return d.wait("the server has not answered for %s: %v", err)
+		return d.wait("the server has not answered for %s: %w", explain(err))
 	}
 	for _, l := range lives {
 		if l.Kind == d.Kind {
@@ -331,7 +342,7 @@ func (d *dealing) look(ctx context.Context) error {
 			return nil
 		}
 	}
-	return d.wait("no worker has been there for %s that can do this: %v", d.nobody(lives))
+	return d.wait("no worker has been there for %s that can do this: %w", d.nobody(lives))
 }
 
 // wait is an error once there was no progress for as long as the caller has patience.

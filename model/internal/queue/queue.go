@@ -28,7 +28,7 @@ const (
 	failureAge = time.Hour
 	lifeAge    = 45 * time.Second // of a worker that says nothing
 	lifePace   = lifeAge / 4
-	operation  = 20 * time.Second // of one exchange with the server
+	operation  = 10 * time.Second // of one exchange with the server
 )
 
 // A Queue is a connection to a cluster's server.
@@ -87,6 +87,8 @@ func (q *Queue) String() string { return q.where.String() }
 func explain(err error) error {
 	s := err.Error()
 	switch {
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout):
+		return fmt.Errorf("the server does not answer; its disk may be full, which its log says: %w", err)
 	case errors.Is(err, nats.ErrAuthorization) || strings.Contains(s, "Authorization Violation"):
 		return fmt.Errorf("the server refuses the token or credentials: %w", err)
 	case errors.Is(err, nats.ErrSecureConnWanted):

@@ -32,13 +32,11 @@ type Where struct {
 func (w Where) String() string {
 	var shown []string
 	for _, one := range strings.Split(w.URL, ",") {
-		if u, err := url.Parse(one); err == nil {
-			u.User = nil
-			one = u.String()
+		if u, err := url.Parse(one); err == nil && known(u) { // what is not understood may hold a secret
+			shown = append(shown, u.Scheme+"://"+u.Host)
 		} else {
-			one = "an address that cannot be read"
+			shown = append(shown, "an address that cannot be read")
 		}
-		shown = append(shown, one)
 	}
 	return strings.Join(shown, ",")
 }
@@ -52,7 +50,7 @@ func Find(where string) (w Where, err error) {
 	}
 	first, rest, _ := strings.Cut(where, ",") // options are those of the first
 	u, err := url.Parse(first)
-	if err != nil {
+	if err != nil || !known(u) {
 		return w, errors.New("GOLENS_CLUSTER: its address cannot be read; it is nats://HOST:PORT or tls://HOST:PORT") // without what it holds
 	}
 	for key, values := range u.Query() {
@@ -86,6 +84,11 @@ func Find(where string) (w Where, err error) {
 		w.URL += "," + rest
 	}
 	return w, nil
+}
+
+// known tells whether an address is one of a NATS server.
+func known(u *url.URL) bool {
+	return u.Host != "" && (u.Scheme == "nats" || u.Scheme == "tls" || u.Scheme == "ws" || u.Scheme == "wss")
 }
 
 // readJoin reads the file by which clients and workers join.
