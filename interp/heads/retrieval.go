@@ -69,13 +69,7 @@ type strawRun struct {
 // stemmer; a score counts a token that stands twice each time that it is said, as the
 // authors' program does.
 func (s Haystack) Retrieve(ctx context.Context, m *model.Model, edits ...hook.Edit) (*Retrieval, error) {
-	s.Recall = cmp.Or(s.Recall, 0.5)
-	s.Memory = cmp.Or(s.Memory, 512<<20)
-	if s.Depths == nil {
-		for i := range 11 {
-			s.Depths = append(s.Depths, float64(i)/10)
-		}
-	}
+	s = s.full()
 	runs, err := s.runs(m)
 	if err != nil {
 		return nil, fmt.Errorf("needle in a haystack: %w", err)
@@ -88,15 +82,9 @@ func (s Haystack) Retrieve(ctx context.Context, m *model.Model, edits ...hook.Ed
 	out := &Retrieval{Runs: len(runs), Frequency: frequency}
 	var provenance model.Provenance
 	for len(runs) > 0 {
-		part, size := 0, int64(0)
-		for part < len(runs) && (part == 0 || size < s.Memory) {
-			r := runs[part]
-			size += 4 * int64(c.Layers*c.Heads) * int64(s.new(m, r)*(len(r.prompt)+s.new(m, r)))
-			part++
-		}
-		now := runs[:part]
-		runs = runs[part:]
-		g, err := s.generate(ctx, m, now, edits)
+		now := s.part(m, runs)
+		runs = runs[len(now):]
+		g, err := m.CompleteContext(ctx, s.generation(m, now, edits))
 		if err != nil {
 			return nil, fmt.Errorf("needle in a haystack: %w", err)
 		}
@@ -139,6 +127,53 @@ func (s Haystack) Retrieve(ctx context.Context, m *model.Model, edits ...hook.Ed
 	out.Result = &interp.Result{Array: score.Named("retrieval score", ""), Samples: each, Method: method, Source: source, Provenance: provenance}
 	out.Map = &interp.Result{Array: found, Method: fmt.Sprintf("needle in a haystack, %d needles", len(s.Needles)), Source: source, Provenance: provenance}
 	return out, nil
+}
+
+// Explain is what the haystack costs, without running it: operations of all runs, and the
+// memory of the largest of its generations.
+func (s Haystack) Explain(m *model.Model) (*model.Cost, error) {
+	s = s.full()
+	runs, err := s.runs(m)
+	if err != nil {
+		return nil, fmt.Errorf("needle in a haystack: %w", err)
+	}
+	total := &model.Cost{Rows: len(runs)}
+	for len(runs) > 0 {
+		now := s.part(m, runs)
+		runs = runs[len(now):]
+		c, err := m.ExplainGeneration(s.generation(m, now, nil))
+		if err != nil {
+			return nil, fmt.Errorf("needle in a haystack: %w", err)
+		}
+		total.Chunks, total.FLOPs = total.Chunks+c.Chunks, total.FLOPs+c.FLOPs
+		total.Blocks, total.Weights = c.Blocks, c.Weights
+		total.Kept, total.Memory = max(total.Kept, c.Kept), max(total.Memory, c.Memory)
+	}
+	return total, nil
+}
+
+// full has the settings that are left out.
+func (s Haystack) full() Haystack {
+	s.Recall = cmp.Or(s.Recall, 0.5)
+	s.Memory = cmp.Or(s.Memory, 512<<20)
+	if s.Depths == nil {
+		for i := range 11 {
+			s.Depths = append(s.Depths, float64(i)/10)
+		}
+	}
+	return s
+}
+
+// part is the runs that are done next, as many as the memory lets.
+func (s Haystack) part(m *model.Model, runs []strawRun) []strawRun {
+	c := m.Config()
+	n, size := 0, int64(0)
+	for n < len(runs) && (n == 0 || size < s.Memory) {
+		r := runs[n]
+		size += 4 * int64(c.Layers*c.Heads) * int64(s.new(m, r)*(len(r.prompt)+s.new(m, r)))
+		n++
+	}
+	return runs[:n]
 }
 
 // new is how many tokens a run may say.
@@ -196,7 +231,8 @@ func (s Haystack) runs(m *model.Model) (all []strawRun, err error) {
 	return all, nil
 }
 
-func (s Haystack) generate(ctx context.Context, m *model.Model, runs []strawRun, edits []hook.Edit) (*model.Generated, error) {
+// generation has runs go on, and reads where their last queries attend.
+func (s Haystack) generation(m *model.Model, runs []strawRun, edits []hook.Edit) model.Generation {
 	var rows [][]int32
 	most := 0
 	for _, r := range runs {
@@ -206,7 +242,7 @@ func (s Haystack) generate(ctx context.Context, m *model.Model, runs []strawRun,
 	for l := range m.Config().Layers {
 		g = g.Capture(hook.Pattern(l).At(-1))
 	}
-	return m.CompleteContext(ctx, g)
+	return g
 }
 
 // most is the key that the last query of a step attends to most.

@@ -266,6 +266,10 @@ func TestPages(t *testing.T) {
 	if len(p.Suppresses) == 0 || p.Suppresses[0].Value > -1.5 || !strings.Contains(p.Suppresses[0].Label, "5") {
 		t.Errorf("it suppresses %v", p.Suppresses)
 	}
+	// What writes nothing in common has a cosine of 0; ofA writes 3 to nine tokens, 5 among them.
+	if n := len(p.Nearest); n != neurons-1 || p.Nearest[n-1].Neuron != ofA || math.Abs(p.Nearest[n-1].Cosine+1./3) > near || math.Abs(p.Nearest[0].Cosine) > near {
+		t.Errorf("neurons that write alike: %v", p.Nearest)
+	}
 	if q := pages[1]; q.Positive != 0 || len(q.Top) != 0 || len(q.Parts) != 0 {
 		t.Errorf("the dead neuron's page is %v", q)
 	}
