@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -272,18 +273,32 @@ func TestSocketsAreTheUsersAlone(t *testing.T) {
 
 func TestWarmCellStartsQuickly(t *testing.T) {
 	s := kerneltest.Start(t)
-	mustRun(t, s, openModel(t), "3")
-	best := time.Hour
-	for i := range 5 {
-		start := time.Now()
-		mustRun(t, s, "%%\nfmt.Println(m.Config().Heads)\n//"+strings.Repeat("x", i), "4")
-		best = min(best, time.Since(start))
+	n := 5
+	if os.Getenv("GOLENS_SLOW") != "" {
+		n = 20
 	}
-	t.Logf("a cell that asks an open model: %v from request to idle (goimports, compile, link, run)", best.Round(time.Millisecond))
-	// 0.6 s is what a reader may wait; on a machine busy with other tests the
-	// best of five is allowed three times that.
-	if best > 1800*time.Millisecond {
-		t.Errorf("a warm cell takes %v", best)
+	for i := range n { // what was declared before slows no cell
+		mustRun(t, s, fmt.Sprintf("v%d := make([]float64, 100_000)\nfunc f%d() int { return %d }", i, i, i), "")
+	}
+	median := func(code, want string) time.Duration {
+		var took []time.Duration
+		for i := range n {
+			start := time.Now()
+			mustRun(t, s, fmt.Sprintf("%s // %d", code, i), want)
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		return took[n/2]
+	}
+	light := median("fmt.Println(f1())", "1")
+	mustRun(t, s, openModel(t), "3")
+	warm := median("fmt.Println(m.Config().Heads)", "4")
+	t.Logf("from request to idle, median of %d: a light cell %v, one that asks an open model %v",
+		n, light.Round(time.Millisecond), warm.Round(time.Millisecond))
+	// 0.3 and 0.45 s are what a reader may wait; a machine busy with other tests is
+	// allowed four times that.
+	if light > 1200*time.Millisecond || warm > 1800*time.Millisecond {
+		t.Errorf("a light cell takes %v, one with a model %v", light, warm)
 	}
 }
 

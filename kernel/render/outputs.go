@@ -29,7 +29,7 @@ func (p *page) outputHTML(o notebook.Output) (template.HTML, error) {
 		if o.Name == "stderr" {
 			class = "out err"
 		}
-		return template.HTML(`<pre class="` + class + `">` + ansiHTML(text) + "</pre>"), nil
+		return template.HTML(folded(class, text)), nil
 	case notebook.Error:
 		text := strings.Join(o.Traceback, "\n")
 		if strings.TrimSpace(text) == "" {
@@ -103,5 +103,21 @@ func (p *page) form(mime string, b notebook.Bundle) (string, error) {
 		}
 		return `<pre class="out">` + tokens(string(data), jsonLexer) + "</pre>", nil
 	}
-	return `<pre class="out">` + ansiHTML(strings.TrimRight(text, "\n")) + "</pre>", nil
+	return folded("out", strings.TrimRight(text, "\n")), nil
+}
+
+// A text of more lines than foldAbove shows foldShown of them; a browser lays out the
+// rest when it is asked for, which of a long text takes it seconds.
+const foldAbove, foldShown = 200, 100
+
+// folded is a text as HTML, with a fold if it is long.
+func folded(class, text string) string {
+	open := func(text string) string { return `<pre class="` + class + `">` + ansiHTML(text) + "</pre>" }
+	lines := strings.Count(text, "\n") + 1
+	if lines <= foldAbove {
+		return open(text)
+	}
+	first := strings.Join(strings.SplitAfterN(text, "\n", foldShown+1)[:foldShown], "")
+	return open(strings.TrimSuffix(first, "\n")) +
+		fmt.Sprintf("<details><summary>%d more lines</summary>", lines-foldShown) + open(text[len(first):]) + "</details>"
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -128,5 +129,19 @@ func TestProgressIsNotShown(t *testing.T) {
 		Data: notebook.Bundle{"text/plain": "[###...]"}, Metadata: map[string]any{"golens_progress": true}})
 	if err != nil || got != "" {
 		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+// A long text is folded whole: its end is in the page, behind a fold.
+func TestLongTextsAreFolded(t *testing.T) {
+	var lines []string
+	for i := range 1000 {
+		lines = append(lines, fmt.Sprint("line ", i))
+	}
+	for n, want := range map[int]string{200: "line 199</pre>", 1000: "line 99</pre><details><summary>900 more lines</summary><pre class=\"out\">line 100\n"} {
+		got := folded("out", strings.Join(lines[:n], "\n"))
+		if !strings.Contains(got, want) || !strings.Contains(got, fmt.Sprintf("line %d</pre>", n-1)) || strings.Count(got, "line ") != n {
+			t.Errorf("%d lines: %d are shown, without %q", n, strings.Count(got, "line "), want)
+		}
 	}
 }
