@@ -58,7 +58,7 @@ func unpad(rows [][]int32) model.Request { return model.Request{Rows: rows} }
 func TestFormulasEqualNaiveTwin(t *testing.T) {
 	for name, m := range models(t) {
 		t.Run(name, func(t *testing.T) {
-			seeds := 25
+			seeds := draws(25)
 			if strings.HasPrefix(m.Info().Backend, "xla") {
 				seeds = 3
 			}

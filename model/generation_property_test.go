@@ -54,7 +54,7 @@ func TestRandomGenerations(t *testing.T) {
 	families := modeltest.Families(t)
 	maps.DeleteFunc(families, func(name, _ string) bool { return encoders[name] })
 	families["attention only"] = "zoo:induction"
-	perFamily := 8
+	perFamily := draws(8)
 	if strings.HasPrefix(open(t).Info().Backend, "xla") { // where each compiles tens of graphs
 		maps.DeleteFunc(families, func(name, _ string) bool { return name != "gpt2" })
 		perFamily = 2

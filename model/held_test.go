@@ -1,6 +1,8 @@
 package model_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -8,6 +10,48 @@ import (
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
 )
+
+// What says how weights are held is understood, or refused.
+func TestHeldIsSaid(t *testing.T) {
+	for env, held := range map[string]bool{"published": true, "published:3MB": true, "float32": false, "": false} {
+		t.Setenv(model.WeightsEnv, env)
+		m, err := model.Open(modeltest.Dir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (m.Info().Held != "") != held {
+			t.Errorf("%s=%s: held %q", model.WeightsEnv, env, m.Info().Held)
+		}
+	}
+	for _, env := range []string{"f16", "published:many", "float32:3MB"} {
+		t.Setenv(model.WeightsEnv, env)
+		if _, err := model.Open(modeltest.Dir()); err == nil || !strings.Contains(err.Error(), env) {
+			t.Errorf("%s=%s: %v", model.WeightsEnv, env, err)
+		}
+	}
+}
+
+// A processed view reads only what it changes: with norms of RMS folded, the rest is
+// the raw view's, and closing the model gives back both.
+func TestViewsShareWeights(t *testing.T) {
+	m, err := model.Open(modeltest.Families(t)["llama"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := m.Process(model.Processing{FoldNorm: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := m.Rows([][]int32{{5, 9, 11}}).Metric(model.NLL())
+	for range 2 { // the raw view is whole after the other was made and used
+		for _, m := range []*model.Model{m, view} {
+			run(t, m, request)
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Weights held as published give the same numbers, to the last bit, in everything
 // that a model can be asked.
@@ -27,6 +71,7 @@ func TestHeldWeightsAreTheSame(t *testing.T) {
 		if plain.Info().Held != "" || held.Info().Held == "" {
 			t.Errorf("%s: weights are held %q and %q", name, plain.Info().Held, held.Info().Held)
 		}
+		sameViews(t, name, plain, held)
 		ids := [][]int32{{5, 9, 11, 4, 8}, {7, 7, 2, 1, 3}}
 		metric := model.LogitDiff(model.IDs(3), model.IDs(8))
 		same := func(what string, ask func(m *model.Model) ([]float32, error)) {
@@ -100,5 +145,25 @@ func TestHeldWeightsAreTheSame(t *testing.T) {
 			}
 			return p[0].Values(), nil
 		})
+	}
+}
+
+// sameViews holds processed views of both against each other.
+func sameViews(t *testing.T, name string, plain, held *model.Model) {
+	t.Helper()
+	var losses [2][]float32
+	for i, m := range []*model.Model{plain, held} {
+		p := model.StandardFor(m.Config())
+		view, err := m.Process(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 && view.Info().Held == "" {
+			t.Errorf("%s: with %s nothing is held as published", name, p)
+		}
+		losses[i] = run(t, view, m.Rows([][]int32{{5, 9, 11, 4, 8}}).Metric(model.NLL())).Metrics[0].Values()
+	}
+	if !slices.Equal(losses[0], losses[1]) {
+		t.Errorf("%s: processed, the losses are %v and %v", name, losses[0], losses[1])
 	}
 }

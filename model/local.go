@@ -5,6 +5,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 
@@ -52,8 +53,21 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	held := s.held(p)
-	engine, err := exec.New(s.config, plan, b, exec.Held{AsPublished: held != ""})
+	if raw == nil {
+		s.heldAs = os.Getenv(WeightsEnv)
+	}
+	held, words, err := s.held(p)
+	if err != nil {
+		return nil, err
+	}
+	var other *exec.Engine
+	if raw != nil {
+		other = raw.engine
+		for _, view := range raw.views {
+			view.engine.Rest()
+		}
+	}
+	engine, err := exec.New(s.config, plan, b, held, other)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +79,7 @@ func newLocal(s *source, p Processing, raw *local) (*local, error) {
 	}
 	l := &local{source: s, engine: engine, raw: raw, info: Info{
 		Name: s.name, Folder: s.folder, Config: s.config, Weights: s.hash, Processing: p, Backend: b.Describe(), Version: Version(),
-		Checkpoints: s.checkpoints, Held: held,
+		Checkpoints: s.checkpoints, Held: words,
 	}}
 	l.info.Begin, l.info.End = s.around()
 	if s.tokens != nil {
@@ -101,7 +115,17 @@ func (l *local) Process(_ context.Context, p Processing) (Runner, error) {
 	return view, nil
 }
 
+// Close gives the weights back; with the raw weights, those of all views of them.
 func (l *local) Close() error {
+	if l == l.raw {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, view := range l.views {
+			if view != l {
+				view.engine.Close()
+			}
+		}
+	}
 	l.engine.Close()
 	return nil
 }

@@ -64,8 +64,9 @@ const SocketEnv = "GOLENS_SOCKET"
 
 // WeightsEnv names the environment variable that says how weights lie in memory:
 // "published" leaves the matrices of blocks as they are on disk, in mapped memory,
-// and makes a block's float32 when it runs, for as long as there is work and room;
+// and makes a block's float32 when it runs, for as long as there is work and room,
+// which is 2 GB, or said: "published:500MB"; two blocks are kept in any case.
 // "float32" makes all of them float32 when the model opens. Without it GGUF files
 // are held as published and others in float32. The numbers are the same to the last
-// bit. Processed weights are always float32.
+// bit. Refactored weights ([Processing]) are always float32.
 const WeightsEnv = "GOLENS_WEIGHTS"

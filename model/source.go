@@ -33,7 +33,8 @@ type source struct {
 	rawConfig   []byte // config.json
 	inFolder    fs.FS  // its files, nil for a model that is one file
 	hash        string
-	oneFile     bool // GGUF, whose weights mostly are quantised
+	oneFile     bool   // GGUF, whose weights mostly are quantised
+	heldAs      string // what WeightsEnv said when the model was opened
 }
 
 const zooPrefix = "zoo:"
@@ -228,55 +229,28 @@ func fits(t *tokenizer.Tokenizer, vocab int) error {
 	return nil
 }
 
-// processed is where the weights come from, processed. Only processing reads them.
-func (s *source) processed(p Processing) (arch.Plan, error) {
-	if p == (Processing{}) {
-		return s.raw, nil
-	}
-	params, err := s.raw.Read()
-	if err != nil {
-		return nil, err
-	}
-	if params, err = process(s.config, params, p); err != nil {
-		return nil, err
-	}
-	return params.Plan(), nil
-}
-
-func process(c config.Config, params arch.Params, p Processing) (arch.Params, error) {
-	var err error
+// processed is where the weights come from, processed as they are read.
+func (s *source) processed(p Processing) (plan arch.Plan, err error) {
+	plan = s.raw
 	if p.Untrained != 0 {
-		params = arch.Untrained(params, p.Untrained)
+		plan = arch.Untrained(plan, p.Untrained)
 	}
-	if p.FoldNorm {
-		if params, err = arch.FoldNorm(c, params); err != nil {
-			return nil, err
+	for _, step := range []struct {
+		wanted bool
+		do     func(config.Config, arch.Plan) (arch.Plan, error)
+	}{
+		{p.FoldNorm, arch.FoldNorm},
+		{p.CenterWriting, arch.CenterWriting},
+		{p.CenterUnembed, arch.CenterUnembed},
+		{p.FoldValues, func(c config.Config, p arch.Plan) (arch.Plan, error) { return arch.FoldValues(c, p), nil }},
+		{p.RefactorQK, arch.RefactorQK},
+		{p.RefactorOV, arch.RefactorOV},
+	} {
+		if step.wanted && err == nil {
+			plan, err = step.do(s.config, plan)
 		}
 	}
-	if p.CenterWriting {
-		if params, err = arch.CenterWriting(c, params); err != nil {
-			return nil, err
-		}
-	}
-	if p.CenterUnembed {
-		if params, err = arch.CenterUnembed(c, params); err != nil {
-			return nil, err
-		}
-	}
-	if p.FoldValues {
-		params = arch.FoldValues(c, params)
-	}
-	if p.RefactorQK {
-		if params, err = arch.RefactorQK(c, params); err != nil {
-			return nil, err
-		}
-	}
-	if p.RefactorOV {
-		if params, err = arch.RefactorOV(c, params); err != nil {
-			return nil, err
-		}
-	}
-	return params, nil
+	return plan, err
 }
 
 func (s *source) encode(text string) ([]int32, error) {

@@ -225,6 +225,15 @@ func (r *random) sweep(base, source model.Request) model.Sweep {
 	return s
 }
 
+// draws is how many random cases of each family a test tries: all with GOLENS_SLOW=1,
+// as CI does, and else a third.
+func draws(all int) int {
+	if os.Getenv("GOLENS_SLOW") != "" {
+		return all
+	}
+	return (all + 2) / 3
+}
+
 // Random sweeps of every family equal one full run for every variant.
 func TestSweepEqualsNaiveTwin(t *testing.T) {
 	dirs := modeltest.Families(t)
@@ -238,7 +247,7 @@ func TestSweepEqualsNaiveTwin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			perFamily := 40
+			perFamily := draws(40)
 			switch {
 			case strings.HasPrefix(m.Info().Backend, "xla"):
 				perFamily = 2

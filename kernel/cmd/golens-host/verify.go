@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,10 @@ func verifyModel(out io.Writer, args []string) error {
 		backends = []string{forced}
 	}
 	os.Unsetenv(model.SocketEnv) // in this process, whose engines we choose
+	if os.Getenv(model.WeightsEnv) == "" {
+		os.Setenv(model.WeightsEnv, "published:1MB") // each block runs but once or twice
+	}
+	debug.SetGCPercent(5) // what a large vocabulary takes is at work all the time
 	var against *verify.Oracle
 	var table *verify.Table
 	for i, backend := range backends {
@@ -62,6 +67,7 @@ func verifyModel(out io.Writer, args []string) error {
 		if err := m.Close(); err != nil {
 			return err
 		}
+		debug.FreeOSMemory() // the next engine has memory of its own
 	}
 	fmt.Fprint(out, table)
 	return table.Err()

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -102,13 +103,7 @@ func (b *builder) gates(in *Node) *Node {
 func (l *loader) experts(c *config.Config, layer int, from func(local string) string) {
 	to := func(local string) string { return LayerName(layer, local) }
 	d, has := c.DModel, c.HasExperts(layer)
-	if c.Mixed() {
-		dense := float32(1)
-		if has {
-			dense = 0
-		}
-		l.plan[to("mlp.dense")] = &Pending{[]int{1}, func(dst []float32) error { dst[0] = dense; return nil }}
-	}
+	l.mixed(c, layer)
 	block, names := "mlp", [3]string{"gate_proj", "up_proj", "down_proj"}
 	if l.has(from("block_sparse_moe.gate.weight")) {
 		block, names = "block_sparse_moe", [3]string{"w1", "w3", "w2"}
@@ -122,17 +117,57 @@ func (l *loader) experts(c *config.Config, layer int, from func(local string) st
 			mlps = append(mlps, from(fmt.Sprintf("%s.experts.%d", block, e)))
 		}
 	} else {
-		l.plan[to("mlp.W_router")] = zeros(d, c.Experts)
-		width = l.width(mlps[0]+"."+names[0]+".weight", d)
+		width = l.width(mlps[0]+"."+names[0]+".weight", d, c.DMLP)
 	}
-	if l.err == nil && len(mlps)*width > c.DMLP {
-		l.err = fmt.Errorf("tensor %s has %d rows; a layer has %d neurons", l.full(mlps[0]+"."+names[0]+".weight"), width, c.DMLP)
+	gate, up := l.each(mlps, names[0], width, d), l.each(mlps, names[1], width, d)
+	l.joinExperts(c, layer, width, gate, up, l.each(mlps, names[2], d, width))
+}
+
+// packedExperts is experts for the layout of GGUF files, where a tensor holds one
+// matrix of all experts, or, in older files, of one.
+func (l *loader) packedExperts(c *config.Config, layer int, from func(local string) string) {
+	d, width, has := c.DModel, c.DExpert, c.HasExperts(layer)
+	l.mixed(c, layer)
+	if has {
+		l.rows(LayerName(layer, "mlp.W_router"), "", from("ffn_gate_inp"), d, c.Experts, 0, c.Experts, straight)
+	} else {
+		width = l.width(from("ffn_gate.weight"), d, c.DMLP)
 	}
-	for i, weight := range []string{"mlp.W_gate", "mlp.W_in"} {
-		parts := l.each(mlps, names[i], width, d)
-		l.join(to(weight), []int{d, c.DMLP}, parts, func(dst []float32, e int, v weights.View) error {
+	var all [3][]weights.View
+	for i, name := range []string{"ffn_gate", "ffn_up", "ffn_down"} {
+		rows, cols := width, d
+		if name == "ffn_down" {
+			rows, cols = d, width
+		}
+		switch {
+		case !has:
+			all[i] = []weights.View{l.tensor(from(name+".weight"), rows, cols)}
+			continue
+		case l.has(from(name + "_exps.weight")):
+			all[i] = slices.Repeat([]weights.View{l.tensor(from(name+"_exps.weight"), c.Experts, rows, cols)}, c.Experts)
+			continue
+		}
+		for e := range c.Experts {
+			all[i] = append(all[i], l.tensor(from(fmt.Sprintf("%s.%d.weight", name, e)), rows, cols))
+		}
+	}
+	l.joinExperts(c, layer, width, all[0], all[1], all[2])
+}
+
+// joinExperts makes a layer's three matrices of those of its experts, or of its one
+// MLP, which have so many neurons each. A view may be of one or of all of them.
+func (l *loader) joinExperts(c *config.Config, layer, width int, gate, up, down []weights.View) {
+	d := c.DModel
+	start := func(v weights.View, e int) int { // of an expert in a tensor
+		if len(v.Shape) == 3 {
+			return e * width * d
+		}
+		return 0
+	}
+	for weight, views := range map[string][]weights.View{"mlp.W_gate": gate, "mlp.W_in": up} {
+		l.join(LayerName(layer, weight), []int{d, c.DMLP}, views, func(dst []float32, e int, v weights.View) error {
 			some := make([]float32, d*width)
-			if err := transpose(some, v, width, d, func(row int) int { return row * d }); err != nil {
+			if err := transpose(some, v, width, d, func(row int) int { return start(v, e) + row*d }); err != nil {
 				return err
 			}
 			for r := range d {
@@ -141,13 +176,26 @@ func (l *loader) experts(c *config.Config, layer int, from func(local string) st
 			return nil
 		})
 	}
-	l.join(to("mlp.W_out"), []int{c.DMLP, d}, l.each(mlps, names[2], d, width), func(dst []float32, e int, v weights.View) error {
-		return transpose(dst[e*width*d:][:width*d], v, d, width, func(row int) int { return row * width })
+	l.join(LayerName(layer, "mlp.W_out"), []int{c.DMLP, d}, down, func(dst []float32, e int, v weights.View) error {
+		return transpose(dst[e*width*d:][:width*d], v, d, width, func(row int) int { return start(v, e) + row*width })
 	})
 }
 
-// width is how many rows a matrix [rows, in] has.
-func (l *loader) width(name string, in int) int {
+// mixed notes whether a layer is one without experts, where there are both kinds.
+func (l *loader) mixed(c *config.Config, layer int) {
+	dense := float32(1)
+	if c.HasExperts(layer) {
+		dense = 0
+	} else {
+		l.plan[LayerName(layer, "mlp.W_router")] = zeros(c.DModel, c.Experts)
+	}
+	if c.Mixed() {
+		l.plan[LayerName(layer, "mlp.dense")] = &Pending{[]int{1}, func(dst []float32) error { dst[0] = dense; return nil }}
+	}
+}
+
+// width is how many rows a matrix [rows, in] has, at most so many.
+func (l *loader) width(name string, in, most int) int {
 	if l.err != nil {
 		return 0
 	}
@@ -160,6 +208,8 @@ func (l *loader) width(name string, in int) int {
 		l.err = err
 	case len(v.Shape) != 2 || v.Shape[1] != in:
 		l.err = fmt.Errorf("tensor %s has shape %v; the config asks for [neurons, %d]", l.full(name), v.Shape, in)
+	case v.Shape[0] > most:
+		l.err = fmt.Errorf("tensor %s has %d rows; a layer has %d neurons", l.full(name), v.Shape[0], most)
 	default:
 		return v.Shape[0]
 	}

@@ -46,11 +46,15 @@ func LoadGGUF(architecture string, c *config.Config, src Source) (Plan, error) {
 			l.rows(to("attn.W_V"), to("attn.b_V"), from("attn_v"), d, kv, 0, kv, straight)
 		}
 		l.rows(to("attn.W_O"), to("attn.b_O"), from("attn_output"), q, d, 0, d, straight)
-		if c.Gated {
-			l.rows(to("mlp.W_gate"), to("mlp.b_gate"), from("ffn_gate"), d, c.DMLP, 0, c.DMLP, straight)
+		if c.Experts > 0 {
+			l.packedExperts(c, i, from)
+		} else {
+			if c.Gated {
+				l.rows(to("mlp.W_gate"), to("mlp.b_gate"), from("ffn_gate"), d, c.DMLP, 0, c.DMLP, straight)
+			}
+			l.rows(to("mlp.W_in"), to("mlp.b_in"), from("ffn_up"), d, c.DMLP, 0, c.DMLP, straight)
+			l.rows(to("mlp.W_out"), to("mlp.b_out"), from("ffn_down"), c.DMLP, d, 0, d, straight)
 		}
-		l.rows(to("mlp.W_in"), to("mlp.b_in"), from("ffn_up"), d, c.DMLP, 0, c.DMLP, straight)
-		l.rows(to("mlp.W_out"), to("mlp.b_out"), from("ffn_down"), c.DMLP, d, 0, d, straight)
 		switch c.QKNorm {
 		case config.QKNormHead:
 			l.take(to("attn.q_norm"), from("attn_q_norm.weight"), c.DHead)

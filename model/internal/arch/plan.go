@@ -26,6 +26,25 @@ func (p *Pending) Size() int {
 	return n
 }
 
+// read is the values; those of an absent weight are nil.
+func (p *Pending) read() ([]float32, error) {
+	if p == nil {
+		return nil, nil
+	}
+	values := make([]float32, p.Size())
+	return values, p.Fill(values)
+}
+
+// then is a weight whose values are changed when they are read.
+func (p *Pending) then(change func(values []float32) error) *Pending {
+	return &Pending{p.Shape, func(dst []float32) error {
+		if err := p.Fill(dst); err != nil {
+			return err
+		}
+		return change(dst)
+	}}
+}
+
 // A Plan is where a model's weights come from, by name. Tied weights are one
 // Pending. Nothing is read until a Fill is called, so that weights can go from
 // the file to where they are used without lying in memory between.
@@ -93,8 +112,8 @@ func (p Plan) Read() (Params, error) {
 	params := Params{}
 	var mu sync.Mutex
 	err := p.Each(func(names []string, w *Pending) error {
-		values := make([]float32, w.Size())
-		if err := w.Fill(values); err != nil {
+		values, err := w.read()
+		if err != nil {
 			return err
 		}
 		mu.Lock()

@@ -1,14 +1,15 @@
 package arch
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/golens/golens/model/config"
 )
 
 // The functions here do algebra on weights that leaves the log-probabilities
-// of a model as they are. Each gives new Params and leaves the old ones alone;
-// unchanged weights are shared.
+// of a model as they are. Each gives a new plan and leaves the old one alone:
+// values are changed as they are read, and unchanged weights are shared.
 
 // reader is a matrix that reads the residual stream through a norm.
 type reader struct{ norm, weight, bias string }
@@ -42,43 +43,69 @@ func readers(c config.Config) []reader {
 // those. Behind a LayerNorm it also takes the mean over d_model out of them,
 // which the norm's centring makes invisible. Norms on a sublayer's output, and
 // those of queries and keys, stay.
-func FoldNorm(c config.Config, p Params) (Params, error) {
+func FoldNorm(c config.Config, p Plan) (Plan, error) {
 	if err := c.CanFoldNorm(); err != nil {
 		return nil, err
 	}
-	p = p.clone()
-	centre := func(w Param) Param { return w }
-	if c.Norm == config.NormLayer {
-		centre = centreColumns
-	}
+	p = maps.Clone(p)
+	centred := c.Norm == config.NormLayer
+	norms := []string{"ln_final"}
 	for _, r := range readers(c) {
-		w, b := fold(p[r.weight], p[r.norm+".w"], p[r.norm+".b"], p[r.bias])
-		p[r.weight] = centre(w)
-		p.put(r.bias, b)
-	}
-	u, b := foldTransposed(p["unembed.W_U"], p["ln_final.w"], p["ln_final.b"], p["unembed.b_U"])
-	if c.Norm == config.NormLayer {
-		u = centreRows(u)
-	}
-	p["unembed.W_U"] = u
-	p.put("unembed.b_U", b)
-	for _, name := range p.Names() {
-		if name == "ln_final.w" || name == "ln_final.b" || slices.ContainsFunc(readers(c), func(r reader) bool {
-			return name == r.norm+".w" || name == r.norm+".b"
-		}) {
-			delete(p, name)
+		w, gain := p[r.weight], p[r.norm+".w"]
+		if shift := p[r.norm+".b"]; shift != nil {
+			p[r.bias] = addThrough(p[r.bias], shift.read, w)
 		}
+		p[r.weight] = w.then(func(values []float32) error {
+			g, err := gain.read()
+			if err != nil {
+				return err
+			}
+			out := w.Shape[1]
+			for i, g := range g {
+				for j := range out {
+					values[i*out+j] *= g
+				}
+			}
+			if centred {
+				centreColumns(values, out)
+			}
+			return nil
+		})
+		norms = append(norms, r.norm)
+	}
+	u, gain := p["unembed.W_U"], p["ln_final.w"]
+	if shift := p["ln_final.b"]; shift != nil {
+		p["unembed.b_U"] = addThroughRows(p["unembed.b_U"], shift, u)
+	}
+	p["unembed.W_U"] = u.then(func(values []float32) error {
+		g, err := gain.read()
+		if err != nil {
+			return err
+		}
+		for at := 0; at < len(values) && len(g) > 0; at += len(g) {
+			for j, g := range g {
+				values[at+j] *= g
+			}
+		}
+		if centred {
+			centreRows(values, u.Shape[1])
+		}
+		return nil
+	})
+	for _, norm := range norms {
+		delete(p, norm+".w")
+		delete(p, norm+".b")
 	}
 	return p, nil
 }
 
 // CenterWriting takes the mean over d_model out of everything that writes to
 // the residual stream; every norm would do so anyway.
-func CenterWriting(c config.Config, p Params) (Params, error) {
+func CenterWriting(c config.Config, p Plan) (Plan, error) {
 	if err := c.CanCenterWriting(); err != nil {
 		return nil, err
 	}
-	p = p.clone()
+	p = maps.Clone(p)
 	names := []string{"embed.W_E", "pos_embed.W_pos"}
 	for l := range c.Layers {
 		for _, local := range []string{"attn.W_O", "attn.b_O", "mlp.W_out", "mlp.b_out"} {
@@ -86,22 +113,22 @@ func CenterWriting(c config.Config, p Params) (Params, error) {
 		}
 	}
 	for _, name := range names {
-		if w, ok := p[name]; ok {
-			p[name] = centreRows(w)
+		if w := p[name]; w != nil {
+			p[name] = w.then(func(values []float32) error { centreRows(values, c.DModel); return nil })
 		}
 	}
 	return p, nil
 }
 
 // CenterUnembed takes the mean over the vocabulary out of the logits.
-func CenterUnembed(c config.Config, p Params) (Params, error) {
+func CenterUnembed(c config.Config, p Plan) (Plan, error) {
 	if err := c.CanCenterUnembed(); err != nil {
 		return nil, err
 	}
-	p = p.clone()
-	p["unembed.W_U"] = centreColumns(p["unembed.W_U"])
-	if b, ok := p["unembed.b_U"]; ok {
-		p["unembed.b_U"] = centreRows(b)
+	p = maps.Clone(p)
+	p["unembed.W_U"] = p["unembed.W_U"].then(func(values []float32) error { centreColumns(values, c.DModel); return nil })
+	if b := p["unembed.b_U"]; b != nil {
+		p["unembed.b_U"] = b.then(func(values []float32) error { centreRows(values, c.Vocab); return nil })
 	}
 	return p, nil
 }
@@ -109,17 +136,24 @@ func CenterUnembed(c config.Config, p Params) (Params, error) {
 // FoldValues moves every value bias through W_O into b_O: a row of attention
 // sums to one, so the bias passes it unchanged. A model without value biases
 // stays as it is.
-func FoldValues(c config.Config, p Params) Params {
-	p = p.clone()
+func FoldValues(c config.Config, p Plan) Plan {
+	p = maps.Clone(p)
 	group := c.Heads / c.KVHeads
 	for l := range c.Layers {
-		bv, ok := p[LayerName(l, "attn.b_V")]
-		if !ok {
+		bv := p[LayerName(l, "attn.b_V")]
+		if bv == nil {
 			continue
 		}
-		perQuery := make([]float32, c.Heads*c.DHead)
-		for h := range c.Heads {
-			copy(perQuery[h*c.DHead:], bv.Data[h/group*c.DHead:][:c.DHead])
+		perQuery := func() ([]float32, error) {
+			values, err := bv.read()
+			if err != nil {
+				return nil, err
+			}
+			each := make([]float32, c.Heads*c.DHead)
+			for h := range c.Heads {
+				copy(each[h*c.DHead:], values[h/group*c.DHead:][:c.DHead])
+			}
+			return each, nil
 		}
 		name := LayerName(l, "attn.b_O")
 		p[name] = addThrough(p[name], perQuery, p[LayerName(l, "attn.W_O")])
@@ -128,124 +162,81 @@ func FoldValues(c config.Config, p Params) Params {
 	return p
 }
 
-// put sets a weight, unless it is empty.
-func (p Params) put(name string, w Param) {
-	if w.Data != nil {
-		p[name] = w
-	}
-}
-
-func (p Params) clone() Params {
-	q := make(Params, len(p))
-	for name, w := range p {
-		q[name] = w
-	}
-	return q
-}
-
-// fold is (x*gain + shift) W + bias rewritten as x W' + bias', for W [in, out].
-func fold(w, gain, shift, bias Param) (Param, Param) {
-	if shift.Data != nil {
-		bias = addThrough(bias, shift.Data, w)
-	}
-	if gain.Data != nil {
-		scaled := Param{w.Shape, make([]float32, len(w.Data))}
-		out := w.Shape[1]
-		for i, g := range gain.Data {
-			to := scaled.Data[i*out:][:out]
-			for j, v := range w.Data[i*out:][:out] {
-				to[j] = v * g
-			}
-		}
-		w = scaled
-	}
-	return w, bias
-}
-
-// foldTransposed is fold for W [out, in].
-func foldTransposed(w, gain, shift, bias Param) (Param, Param) {
-	out, in := w.Shape[0], w.Shape[1]
-	if shift.Data != nil {
-		sum := make([]float32, out)
-		for i := range sum {
-			dot := 0.0
-			for j, v := range w.Data[i*in:][:in] {
-				dot += float64(v) * float64(shift.Data[j])
-			}
-			if bias.Data != nil {
-				dot += float64(bias.Data[i])
-			}
-			sum[i] = float32(dot)
-		}
-		bias = Param{[]int{out}, sum}
-	}
-	if gain.Data != nil {
-		scaled := Param{w.Shape, make([]float32, len(w.Data))}
-		for i := range out {
-			to := scaled.Data[i*in:][:in]
-			for j, v := range w.Data[i*in:][:in] {
-				to[j] = v * gain.Data[j]
-			}
-		}
-		w = scaled
-	}
-	return w, bias
-}
-
 // addThrough is bias + x W, for W [in, out]; bias may be absent.
-func addThrough(bias Param, x []float32, w Param) Param {
+func addThrough(bias *Pending, x func() ([]float32, error), w *Pending) *Pending {
 	out := w.Shape[1]
-	sum := make([]float64, out)
-	for i, v := range bias.Data {
-		sum[i] = float64(v)
-	}
-	for i, v := range x {
-		for j, u := range w.Data[i*out : (i+1)*out] {
-			sum[j] += float64(v) * float64(u)
+	return added(bias, x, w, out, func(sum []float64, x, w []float32) {
+		for i, v := range x {
+			for j, u := range w[i*out:][:out] {
+				sum[j] += float64(v) * float64(u)
+			}
 		}
-	}
-	return Param{[]int{out}, narrow(sum)}
+	})
 }
 
-// centreRows takes its mean out of every row (the last axis).
-func centreRows(w Param) Param {
-	n := w.Shape[len(w.Shape)-1]
-	out := Param{w.Shape, make([]float32, len(w.Data))}
-	for at := 0; at < len(w.Data); at += n {
+// addThroughRows is addThrough for W [out, in].
+func addThroughRows(bias, x, w *Pending) *Pending {
+	out, in := w.Shape[0], w.Shape[1]
+	return added(bias, x.read, w, out, func(sum []float64, x, w []float32) {
+		for i := range sum {
+			for j, v := range w[i*in:][:in] {
+				sum[i] += float64(v) * float64(x[j])
+			}
+		}
+	})
+}
+
+// added is a bias, which may be absent, and what is added to it.
+func added(bias *Pending, x func() ([]float32, error), w *Pending, out int, add func(sum []float64, x, w []float32)) *Pending {
+	return &Pending{[]int{out}, func(dst []float32) error {
+		b, err := bias.read()
+		if err != nil {
+			return err
+		}
+		shift, err := x()
+		if err != nil {
+			return err
+		}
+		matrix, err := w.read()
+		if err != nil {
+			return err
+		}
+		sum := make([]float64, out)
+		for i, v := range b {
+			sum[i] = float64(v)
+		}
+		add(sum, shift, matrix)
+		for i, v := range sum {
+			dst[i] = float32(v)
+		}
+		return nil
+	}}
+}
+
+// centreRows takes its mean out of every row of n values.
+func centreRows(values []float32, n int) {
+	for row := range slices.Chunk(values, n) {
 		mean := 0.0
-		for _, v := range w.Data[at : at+n] {
+		for _, v := range row {
 			mean += float64(v) / float64(n)
 		}
-		for i, v := range w.Data[at : at+n] {
-			out.Data[at+i] = float32(float64(v) - mean)
+		for i, v := range row {
+			row[i] = float32(float64(v) - mean)
 		}
 	}
-	return out
 }
 
-// centreColumns takes its mean out of every column of a matrix.
-func centreColumns(w Param) Param {
-	rows, n := w.Shape[0], w.Shape[1]
-	mean := make([]float64, n)
-	for i := range rows {
-		for j, v := range w.Data[i*n:][:n] {
+// centreColumns takes its mean out of every column of a matrix with n of them.
+func centreColumns(values []float32, n int) {
+	mean, rows := make([]float64, n), len(values)/n
+	for row := range slices.Chunk(values, n) {
+		for j, v := range row {
 			mean[j] += float64(v) / float64(rows)
 		}
 	}
-	out := Param{w.Shape, make([]float32, len(w.Data))}
-	for i := range rows {
-		to := out.Data[i*n:][:n]
-		for j, v := range w.Data[i*n:][:n] {
-			to[j] = float32(float64(v) - mean[j])
+	for row := range slices.Chunk(values, n) {
+		for j, v := range row {
+			row[j] = float32(float64(v) - mean[j])
 		}
 	}
-	return out
-}
-
-func narrow(x []float64) []float32 {
-	out := make([]float32, len(x))
-	for i, v := range x {
-		out[i] = float32(v)
-	}
-	return out
 }

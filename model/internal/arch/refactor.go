@@ -2,7 +2,9 @@ package arch
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -14,29 +16,36 @@ import (
 // columns are orthogonal, and the n-th of both have the same norm. Biases are a
 // further row of both matrices, read by an input that is always 1, so that a
 // column is orthogonal with its bias at its end.
-func RefactorQK(c config.Config, p Params) (Params, error) {
+func RefactorQK(c config.Config, p Plan) (Plan, error) {
 	if err := c.CanRefactorQK(); err != nil {
 		return nil, err
 	}
-	p = p.clone()
+	p = maps.Clone(p)
 	for l := range c.Layers {
 		name := func(local string) string { return LayerName(l, "attn."+local) }
-		q, k := p[name("W_Q")], p[name("W_K")]
-		bq, bk := p[name("b_Q")], p[name("b_K")]
-		biased := bq.Data != nil || bk.Data != nil
+		names := []string{name("W_Q"), name("W_K")}
+		biased := p[name("b_Q")] != nil || p[name("b_K")] != nil
 		if biased {
-			q, k = withRow(q, bq), withRow(k, bk)
+			names = append(names, name("b_Q"), name("b_K"))
 		}
-		q, k, err := refactor(c, q, transposed(k), true)
-		if err != nil {
-			return nil, fmt.Errorf("block %d: W_Q W_Kᵀ: %w", l, err)
-		}
-		k = transposed(k)
-		if biased {
-			q, p[name("b_Q")] = lastRow(q)
-			k, p[name("b_K")] = lastRow(k)
-		}
-		p[name("W_Q")], p[name("W_K")] = q, k
+		width := c.Heads * c.DHead
+		p.together(names, [][]int{{c.DModel, width}, {c.DModel, width}, {width}, {width}}, func(w []Param) ([]Param, error) {
+			q, k := w[0], w[1]
+			if biased {
+				q, k = withRow(q, w[2]), withRow(k, w[3])
+			}
+			q, k, err := refactor(c, q, transposed(k), true)
+			if err != nil {
+				return nil, fmt.Errorf("block %d: W_Q W_Kᵀ: %w", l, err)
+			}
+			k = transposed(k)
+			if !biased {
+				return []Param{q, k}, nil
+			}
+			q, bq := lastRow(q)
+			k, bk := lastRow(k)
+			return []Param{q, k, bq, bk}, nil
+		})
 	}
 	return p, nil
 }
@@ -45,19 +54,52 @@ func RefactorQK(c config.Config, p Params) (Params, error) {
 // decomposition W_V W_O = U S Vᵀ leads to: W_V' = U S and W_O' = Vᵀ. The rows of
 // W_O' are orthonormal, so that z is as long as what the head writes. Value
 // biases are folded first.
-func RefactorOV(c config.Config, p Params) (Params, error) {
+func RefactorOV(c config.Config, p Plan) (Plan, error) {
 	if err := c.CanRefactorOV(); err != nil {
 		return nil, err
 	}
 	p = FoldValues(c, p)
 	for l := range c.Layers {
-		v, o := LayerName(l, "attn.W_V"), LayerName(l, "attn.W_O")
-		var err error
-		if p[v], p[o], err = refactor(c, p[v], p[o], false); err != nil {
-			return nil, fmt.Errorf("block %d: W_V W_O: %w", l, err)
-		}
+		names := []string{LayerName(l, "attn.W_V"), LayerName(l, "attn.W_O")}
+		width := c.Heads * c.DHead
+		p.together(names, [][]int{{c.DModel, width}, {width, c.DModel}}, func(w []Param) ([]Param, error) {
+			v, o, err := refactor(c, w[0], w[1], false)
+			if err != nil {
+				return nil, fmt.Errorf("block %d: W_V W_O: %w", l, err)
+			}
+			return []Param{v, o}, nil
+		})
 	}
 	return p, nil
+}
+
+// together replaces weights by what is made of all of them at once, when the first
+// of them is read. Absent ones are given without values.
+func (p Plan) together(names []string, shapes [][]int, change func([]Param) ([]Param, error)) {
+	from := make([]*Pending, len(names))
+	for i, name := range names {
+		from[i] = p[name]
+	}
+	made := sync.OnceValues(func() ([]Param, error) {
+		params := make([]Param, len(from))
+		for i, w := range from {
+			values, err := w.read()
+			if err != nil {
+				return nil, err
+			}
+			params[i] = Param{shapes[i], values}
+		}
+		return change(params)
+	})
+	for i, name := range names {
+		p[name] = &Pending{shapes[i], func(dst []float32) error {
+			all, err := made()
+			if err == nil {
+				copy(dst, all[i].Data)
+			}
+			return err
+		}}
+	}
 }
 
 // refactor rewrites each head's product of a [in, head*d_head] and b

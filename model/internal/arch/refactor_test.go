@@ -44,6 +44,15 @@ func read(t *testing.T, dir string) (config.Config, arch.Params) {
 	return c, p
 }
 
+// after are the weights after a step.
+func after(c config.Config, p arch.Params, step func(config.Config, arch.Plan) (arch.Plan, error)) (arch.Params, error) {
+	plan, err := step(c, p.Plan())
+	if err != nil {
+		return nil, err
+	}
+	return plan.Read()
+}
+
 // reading is a head's W_Q, W_K or W_V [d_model+1, d_head] with the bias, or
 // zeros, as its last row.
 func reading(c config.Config, p arch.Params, layer int, x string, head int) *mat.Dense {
@@ -96,7 +105,7 @@ func TestRefactor(t *testing.T) {
 	for name, dir := range modeltest.Families(t) {
 		t.Run(name, func(t *testing.T) {
 			c, raw := read(t, dir)
-			qk, err := arch.RefactorQK(c, raw)
+			qk, err := after(c, raw, arch.RefactorQK)
 			if why := c.CanRefactorQK(); why != nil {
 				if err == nil || err.Error() != why.Error() {
 					t.Errorf("got %v, want %v", err, why)
@@ -122,7 +131,7 @@ func TestRefactor(t *testing.T) {
 					}
 				}
 			}
-			ov, err := arch.RefactorOV(c, raw)
+			ov, err := after(c, raw, arch.RefactorOV)
 			if why := c.CanRefactorOV(); why != nil {
 				if err == nil || err.Error() != why.Error() {
 					t.Errorf("got %v, want %v", err, why)
@@ -133,7 +142,10 @@ func TestRefactor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			folded := arch.FoldValues(c, raw)
+			folded, err := arch.FoldValues(c, raw.Plan()).Read()
+			if err != nil {
+				t.Fatal(err)
+			}
 			for l := range c.Layers {
 				for h := range c.Heads {
 					v, o := reading(c, ov, l, "V", h), writing(c, ov, l, h)
@@ -181,16 +193,16 @@ func TestRefactorEqualsTransformerLens(t *testing.T) {
 		p, prefix, err := raw, "raw.", error(nil)
 		if standard {
 			prefix = "standard."
-			for _, step := range []func(config.Config, arch.Params) (arch.Params, error){arch.FoldNorm, arch.CenterWriting, arch.CenterUnembed} {
-				if p, err = step(c, p); err != nil {
+			for _, step := range []func(config.Config, arch.Plan) (arch.Plan, error){arch.FoldNorm, arch.CenterWriting, arch.CenterUnembed} {
+				if p, err = after(c, p, step); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		if p, err = arch.RefactorQK(c, p); err != nil {
+		if p, err = after(c, p, arch.RefactorQK); err != nil {
 			t.Fatal(err)
 		}
-		if p, err = arch.RefactorOV(c, p); err != nil {
+		if p, err = after(c, p, arch.RefactorOV); err != nil {
 			t.Fatal(err)
 		}
 		// Theirs in our layout: heads lie side by side.
@@ -247,7 +259,7 @@ func TestRefactorWideHeads(t *testing.T) {
 		return w
 	}
 	raw := arch.Params{"blocks.0.attn.W_V": fill(2, 4), "blocks.0.attn.W_O": fill(4, 2)}
-	p, err := arch.RefactorOV(c, raw)
+	p, err := after(c, raw, arch.RefactorOV)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +271,7 @@ func TestRefactorWideHeads(t *testing.T) {
 		t.Errorf("W_V is %v", mat.Formatted(v))
 	}
 	raw["blocks.0.attn.W_O"].Data[3] = float32(math.Inf(1))
-	if _, err := arch.RefactorOV(c, raw); err == nil || !strings.Contains(err.Error(), "block 0: W_V W_O: head 0: a value is +Inf") {
+	if _, err := after(c, raw, arch.RefactorOV); err == nil || !strings.Contains(err.Error(), "block 0: W_V W_O: head 0: a value is +Inf") {
 		t.Errorf("an infinite weight: %v", err)
 	}
 }

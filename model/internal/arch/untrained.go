@@ -1,40 +1,41 @@
 package arch
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
-	"unsafe"
+	"slices"
 )
 
 // Untrained draws every matrix anew, from the normal distribution of the mean and the
 // spread that its values had. Matrices that are tied remain so; biases and the weights
 // of norms are left alone.
-func Untrained(p Params, seed uint64) Params {
-	p = p.clone()
-	drawn := map[*float32][]float32{}
-	for i, name := range p.Names() {
+func Untrained(p Plan, seed uint64) Plan {
+	out := maps.Clone(p)
+	drawn := map[*Pending]*Pending{}
+	for i, name := range slices.Sorted(maps.Keys(p)) {
 		w := p[name]
-		if len(w.Shape) < 2 || len(w.Data) == 0 {
+		if len(w.Shape) < 2 {
 			continue
 		}
-		at := unsafe.SliceData(w.Data)
-		if drawn[at] == nil {
-			drawn[at] = redrawn(w.Data, rand.New(rand.NewPCG(seed, uint64(i))))
+		if drawn[w] == nil {
+			drawn[w] = w.then(func(values []float32) error {
+				redraw(values, rand.New(rand.NewPCG(seed, uint64(i))))
+				return nil
+			})
 		}
-		p[name] = Param{Shape: w.Shape, Data: drawn[at]}
+		out[name] = drawn[w]
 	}
-	return p
+	return out
 }
 
-func redrawn(values []float32, rng *rand.Rand) []float32 {
+func redraw(values []float32, rng *rand.Rand) {
 	n, mean, square := float64(len(values)), 0.0, 0.0
 	for _, v := range values {
 		mean, square = mean+float64(v)/n, square+float64(v)*float64(v)/n
 	}
 	spread := math.Sqrt(max(0, square-mean*mean))
-	out := make([]float32, len(values))
-	for i := range out {
-		out[i] = float32(mean + spread*rng.NormFloat64())
+	for i := range values {
+		values[i] = float32(mean + spread*rng.NormFloat64())
 	}
-	return out
 }

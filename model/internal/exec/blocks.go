@@ -101,7 +101,7 @@ func (b *blocks) use(layer int) (map[string]*tensors.Tensor, func(), error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		now.users--
-		b.evict(int(b.held.Most / max(1, b.size)))
+		b.evict(max(2, int(b.held.Most/max(1, b.size))))
 	}
 	if now.err != nil {
 		release()
@@ -118,7 +118,7 @@ func (b *blocks) begin(layer int) *block {
 		x.used = b.clock
 		return x
 	}
-	b.evict(int(b.held.Most/max(1, b.size)) - 1)
+	b.evict(max(2, int(b.held.Most/max(1, b.size))) - 1) // what is at work stays
 	x := &block{ready: make(chan struct{}), weights: map[string]*tensors.Tensor{}, used: b.clock}
 	b.loaded[layer] = x
 	go func() {
@@ -157,9 +157,9 @@ func (b *blocks) load(layer int, x *block) error {
 }
 
 // evict gives blocks back that nothing uses, the longest unused first, until so
-// many are left, or two. The lock is held.
+// many are left. The lock is held.
 func (b *blocks) evict(most int) {
-	for len(b.loaded) > max(2, most) {
+	for len(b.loaded) > most {
 		oldest := -1
 		for l, x := range b.loaded {
 			if x.users == 0 && x.done() && (oldest < 0 || x.used < b.loaded[oldest].used) {

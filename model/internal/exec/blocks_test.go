@@ -34,7 +34,7 @@ func heldEngine(t *testing.T, held Held, fail func(layer int) error) (*Engine, f
 		}}
 	}
 	held.AsPublished = true
-	e, err := New(config.Config{Layers: len(reads)}, plan, b, held)
+	e, err := New(config.Config{Layers: len(reads)}, plan, b, held, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,21 +159,26 @@ func (c *chunk) keepFar(id hook.ID, x []float32, l layout) {
 }
 
 // isFar tells whether a formula of another block reads the activation.
-func (c *chunk) isFar(id hook.ID) bool {
-	reads := func(e hook.Edit) bool {
-		return (id.Kind.Global() || e.Layer != id.Layer) && slices.Contains(plan.Reads(e), id)
-	}
-	if slices.ContainsFunc(c.Job.Base.Edits, reads) {
-		return true
-	}
-	for _, v := range c.Variants {
-		for _, edits := range v.Edits {
-			if slices.ContainsFunc(edits, reads) {
-				return true
+func (w *work) isFar(id hook.ID) bool {
+	w.findFar.Do(func() {
+		w.readFar = map[hook.ID]bool{}
+		note := func(edits []hook.Edit) {
+			for _, e := range edits {
+				for _, id := range plan.Reads(e) {
+					if id.Kind.Global() || e.Layer != id.Layer {
+						w.readFar[id] = true
+					}
+				}
 			}
 		}
-	}
-	return false
+		note(w.Job.Base.Edits)
+		for _, v := range w.Variants {
+			for _, edits := range v.Edits {
+				note(edits)
+			}
+		}
+	})
+	return w.readFar[id]
 }
 
 // weighed are the tensors of the slots whose gradients are wanted, each once.

@@ -25,8 +25,10 @@ type Engine struct {
 	Config  config.Config
 	Backend *backend.Backend
 
-	weights map[string]*tensors.Tensor // all, or all but the matrices of blocks
-	blocks  *blocks                    // these, if they are not all in memory
+	weights map[string]*tensors.Tensor        // all, or all but the matrices of blocks
+	blocks  *blocks                           // these, if they are not all in memory
+	from    map[*arch.Pending]*tensors.Tensor // where weights were read
+	shared  map[*tensors.Tensor]bool          // weights that are another engine's
 	names   names
 	kinds   []hook.Kind // of a block
 
@@ -85,8 +87,11 @@ func (e *Engine) rotaryTables(layer, n int) [2][]float32 {
 }
 
 // New brings the weights to the backend, as far as they are not held as published.
-func New(c config.Config, plan arch.Plan, b *backend.Backend, held Held) (*Engine, error) {
-	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: c.BlockKinds(), programs: map[string]*Exec{}}
+// Weights that come from where those of another engine on the same backend do are
+// that one's own; it is closed last.
+func New(c config.Config, plan arch.Plan, b *backend.Backend, held Held, other *Engine) (*Engine, error) {
+	e := &Engine{Config: c, Backend: b, weights: map[string]*tensors.Tensor{}, kinds: c.BlockKinds(), programs: map[string]*Exec{},
+		from: map[*arch.Pending]*tensors.Tensor{}, shared: map[*tensors.Tensor]bool{}}
 	if held.AsPublished {
 		var pending []map[string]*arch.Pending
 		plan, pending = split(plan, c.Layers)
@@ -94,12 +99,23 @@ func New(c config.Config, plan arch.Plan, b *backend.Backend, held Held) (*Engin
 	}
 	var mu sync.Mutex
 	err := plan.Each(func(names []string, w *arch.Pending) error {
-		t, err := e.upload(w)
-		if err != nil {
-			return fmt.Errorf("weight %s: %w", names[0], err)
+		var t *tensors.Tensor
+		var err error
+		if other != nil && other.Backend == e.Backend {
+			t = other.from[w]
+		}
+		theirs := t != nil
+		if !theirs {
+			if t, err = e.upload(w); err != nil {
+				return fmt.Errorf("weight %s: %w", names[0], err)
+			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		e.from[w] = t
+		if theirs {
+			e.shared[t] = true
+		}
 		for _, name := range names { // tied weights are one tensor
 			e.weights[name] = t
 		}
@@ -198,13 +214,22 @@ func free(ts ...*tensors.Tensor) {
 	}
 }
 
+// Rest gives back what is kept of blocks in float32, unless it is at work.
+func (e *Engine) Rest() {
+	if e.blocks != nil {
+		e.blocks.drop()
+	}
+}
+
 // Close frees the weights.
 func (e *Engine) Close() {
 	if e.blocks != nil {
 		e.blocks.close()
 	}
 	for _, t := range e.weights {
-		free(t)
+		if !e.shared[t] {
+			free(t)
+		}
 	}
 	e.residents.close()
 }

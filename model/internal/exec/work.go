@@ -45,6 +45,9 @@ type work struct {
 	metric func(k int, r plan.Row, value float64, terms []float64)
 
 	scratch *scratch
+
+	findFar sync.Once
+	readFar map[hook.ID]bool // by formulas of other blocks
 	soft    softRefs
 }
 

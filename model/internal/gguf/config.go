@@ -43,8 +43,10 @@ var architectures = map[string]architecture{
 	"gemma2": {"gemma2", append([]key{rms, sliding}, gemmaCaps...), nil},
 	"gemma3": {"gemma3_text", append([]key{rms, sliding}, gemmaCaps[1]), nil},
 	"olmo2":  {"olmo2", []key{rms}, nil},
-	"gpt2":   {"gpt2", []key{{"layer_norm_epsilon", "attention.layer_norm_epsilon"}, {"n_inner", "feed_forward_length"}}, nil},
-	"phi2":   {"phi", []key{{"layer_norm_eps", "attention.layer_norm_epsilon"}}, nil},
+	"qwen3moe": {"qwen3_moe", []key{rms, {"num_experts", "expert_count"}, {"num_experts_per_tok", "expert_used_count"},
+		{"moe_intermediate_size", "expert_feed_forward_length"}}, map[string]any{"norm_topk_prob": true}}, // llama.cpp always does
+	"gpt2": {"gpt2", []key{{"layer_norm_epsilon", "attention.layer_norm_epsilon"}, {"n_inner", "feed_forward_length"}}, nil},
+	"phi2": {"phi", []key{{"layer_norm_eps", "attention.layer_norm_epsilon"}}, nil},
 }
 
 // Config is the config.json of the model, and its architecture's name.
@@ -93,6 +95,19 @@ func (f *File) Config() (raw []byte, arch string, err error) {
 			dHead = width / heads
 		}
 		c["query_pre_attn_scalar"] = dHead
+	case "llama":
+		if experts := f.int("llama.expert_count", 0); experts > 0 { // Mixtral goes by that name too
+			c["model_type"], c["num_local_experts"], c["num_experts_per_tok"] = "mixtral", experts, f.int("llama.expert_used_count", 0)
+		}
+	case "qwen3moe":
+		c["use_sliding_window"] = false
+		var dense []int
+		for l := range min(layers, 1<<12) {
+			if _, there := f.tensor(fmt.Sprintf("blk.%d.ffn_gate_inp.weight", l)); !there {
+				dense = append(dense, l)
+			}
+		}
+		c["mlp_only_layers"] = dense
 	case "qwen2", "qwen3":
 		c["use_sliding_window"] = false
 	case "gpt2":

@@ -20,7 +20,7 @@ import (
 // matrices transposed, in float32.
 func converted(t *testing.T, family, name string) []byte {
 	t.Helper()
-	dir := modeltest.Families(t)[family]
+	dir := modeltest.Families(t)[strings.TrimSuffix(family, packs)]
 	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +63,13 @@ func converted(t *testing.T, family, name string) []byte {
 		real("attention.layer_norm_rms_epsilon", number("rms_norm_eps"))
 		put("attention.key_length", dHead)
 		put("attention.value_length", dHead)
+	}
+	if experts := number("num_local_experts", "num_experts"); experts > 0 {
+		put("expert_count", experts)
+		put("expert_used_count", number("num_experts_per_tok"))
+		if wide := number("moe_intermediate_size"); wide > 0 {
+			put("expert_feed_forward_length", wide)
+		}
 	}
 	if theta := number("rope_theta"); theta > 0 {
 		real("rope.freq_base", theta)
@@ -108,7 +115,45 @@ func converted(t *testing.T, family, name string) []byte {
 		}
 		all = append(all, f32(to, values, shape...))
 	}
-	return encode(pairs, all)
+	return encode(pairs, packed(all, family != "mixtral"))
+}
+
+// packs is what the name of a family ends in whose experts are in one tensor here.
+const packs = "_packed"
+
+// packed joins the matrices of experts, which are named NAME#EXPERT, to one tensor, or
+// leaves them apart as older files have them.
+func packed(all []tensor, together bool) (out []tensor) {
+	at := map[string]int{}
+	for _, t := range all {
+		name, expert := t.name, -1
+		if before, after, is := strings.Cut(t.name, "#"); is {
+			if _, err := fmt.Sscanf(after, "%d", &expert); err != nil {
+				panic(err)
+			}
+			name = before + "_exps.weight"
+			if !together {
+				t.name = fmt.Sprintf("%s.%d.weight", before, expert)
+			}
+		}
+		if expert < 0 || !together {
+			out = append(out, t)
+			continue
+		}
+		i, there := at[name]
+		if !there {
+			i = len(out)
+			at[name] = i
+			out = append(out, tensor{name, append([]int{0}, t.shape...), t.kind, nil})
+		}
+		size := len(t.data)
+		for len(out[i].data) < (expert+1)*size {
+			out[i].data = append(out[i].data, 0)
+		}
+		copy(out[i].data[expert*size:], t.data)
+		out[i].shape[0] = max(out[i].shape[0], expert+1)
+	}
+	return out
 }
 
 func transposed(x []float32, shape []int) ([]float32, []int) {
@@ -150,6 +195,14 @@ func ggufName(n, name string) string {
 			break
 		}
 	}
+	for from, to := range map[string]string{"w1": "ffn_gate", "w3": "ffn_up", "w2": "ffn_down", "gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down"} {
+		var expert int
+		for _, block := range []string{"block_sparse_moe", "mlp"} {
+			if k, _ := fmt.Sscanf(local, block+".experts.%d."+from+".weight", &expert); k == 1 && strings.Contains(local, from) {
+				return fmt.Sprintf("blk.%d.%s#%d", layer, to, expert)
+			}
+		}
+	}
 	behind := "ffn_norm."
 	if name == "gemma2" || name == "gemma3" || name == "olmo2" {
 		behind = "post_attention_norm."
@@ -159,6 +212,7 @@ func ggufName(n, name string) string {
 		{"input_layernorm.", "attn_norm."}, {"post_attention_layernorm.", behind}, {"pre_feedforward_layernorm.", "ffn_norm."}, {"post_feedforward_layernorm.", "post_ffw_norm."},
 		{"self_attn.q_proj.", "attn_q."}, {"self_attn.k_proj.", "attn_k."}, {"self_attn.v_proj.", "attn_v."}, {"self_attn.o_proj.", "attn_output."},
 		{"self_attn.dense.", "attn_output."}, {"self_attn.q_norm.", "attn_q_norm."}, {"self_attn.k_norm.", "attn_k_norm."},
+		{"block_sparse_moe.gate.", "ffn_gate_inp."}, {"mlp.gate.", "ffn_gate_inp."},
 		{"mlp.gate_proj.", "ffn_gate."}, {"mlp.up_proj.", "ffn_up."}, {"mlp.down_proj.", "ffn_down."}, {"mlp.fc1.", "ffn_up."}, {"mlp.fc2.", "ffn_down."},
 	} {
 		if strings.HasPrefix(local, r.from) {
@@ -172,9 +226,11 @@ func ggufName(n, name string) string {
 // Hugging Face's format, to the bit.
 func TestFamiliesEqualTheirOriginals(t *testing.T) {
 	for family, name := range map[string]string{"gpt2": "gpt2", "llama": "llama", "llama_bias": "llama", "mistral_full": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
-		"gemma": "gemma", "gemma2": "gemma2", "gemma3_text": "gemma3", "phi": "phi2", "olmo2": "olmo2"} {
+		"gemma": "gemma", "gemma2": "gemma2", "gemma3_text": "gemma3", "phi": "phi2", "olmo2": "olmo2", "mixtral": "llama",
+		"mixtral_packed": "llama", "qwen3_moe": "qwen3moe"} {
 		t.Run(family, func(t *testing.T) {
-			raw, err := os.ReadFile(filepath.Join(modeltest.Families(t)[family], "config.json"))
+			dir := modeltest.Families(t)[strings.TrimSuffix(family, packs)]
+			raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +238,7 @@ func TestFamiliesEqualTheirOriginals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			store, err := weights.Open(modeltest.Families(t)[family])
+			store, err := weights.Open(dir)
 			if err != nil {
 				t.Fatal(err)
 			}

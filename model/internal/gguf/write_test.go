@@ -1,16 +1,19 @@
 package gguf_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/golens/golens/model/modeltest"
 	lib "github.com/gomlx/go-huggingface/models/gguf"
 )
 
-// pair is a key and a value of a header: a uint32, float32, bool, string or list.
+// pair is a key and a value of a header.
 type pair struct {
 	key   string
 	value any
@@ -35,60 +38,22 @@ func f32(name string, values []float32, shape ...int) tensor {
 
 // encode is the bytes of a file.
 func encode(pairs []pair, tensors []tensor) []byte {
-	le := binary.LittleEndian
-	text := func(b []byte, s string) []byte { return append(le.AppendUint64(b, uint64(len(s))), s...) }
-	b := append([]byte("GGUF"), 3, 0, 0, 0)
-	b = le.AppendUint64(le.AppendUint64(b, uint64(len(tensors))), uint64(len(pairs)))
+	var header []modeltest.GGUFPair
 	for _, p := range pairs {
-		b = text(b, p.key)
-		switch v := p.value.(type) {
-		case uint32:
-			b = le.AppendUint32(le.AppendUint32(b, 4), v)
-		case float32:
-			b = le.AppendUint32(le.AppendUint32(b, 6), math.Float32bits(v))
-		case bool:
-			b = append(le.AppendUint32(b, 7), map[bool]byte{true: 1}[v])
-		case string:
-			b = text(le.AppendUint32(b, 8), v)
-		case []string:
-			b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, 9), 8), uint64(len(v)))
-			for _, s := range v {
-				b = text(b, s)
-			}
-		case []int32:
-			b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, 9), 5), uint64(len(v)))
-			for _, n := range v {
-				b = le.AppendUint32(b, uint32(n))
-			}
-		case []float32:
-			b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, 9), 6), uint64(len(v)))
-			for _, x := range v {
-				b = le.AppendUint32(b, math.Float32bits(x))
-			}
-		default:
-			panic("a value of another type")
-		}
+		header = append(header, modeltest.GGUFPair{Key: p.key, Value: p.value})
 	}
-	at := uint64(0)
+	var all []modeltest.GGUFTensor
 	for _, t := range tensors {
-		b = le.AppendUint32(text(b, t.name), uint32(len(t.shape)))
-		for i := range t.shape {
-			b = le.AppendUint64(b, uint64(t.shape[len(t.shape)-1-i]))
-		}
-		b = le.AppendUint64(le.AppendUint32(b, uint32(t.kind)), at)
-		at += uint64(len(t.data)+31) / 32 * 32
+		all = append(all, modeltest.GGUFTensor{Name: t.name, Shape: t.shape, Kind: uint32(t.kind), Bytes: int64(len(t.data)), Write: func(w io.Writer) error {
+			_, err := w.Write(t.data)
+			return err
+		}})
 	}
-	pad := func() {
-		for len(b)%32 != 0 {
-			b = append(b, 0)
-		}
+	var b bytes.Buffer
+	if err := modeltest.WriteGGUF(&b, header, all); err != nil {
+		panic(err)
 	}
-	pad()
-	for _, t := range tensors {
-		b = append(b, t.data...)
-		pad()
-	}
-	return b
+	return b.Bytes()
 }
 
 // written is a file with these bytes.

@@ -1,7 +1,7 @@
-"""How long Hugging Face takes for what BenchmarkSmolLM2 does: float32, two threads, the best of several runs.
+"""How long Hugging Face takes for what BenchmarkPublished does: float32, two threads, the best of several runs.
 
 Made with transformers 4.57.6, torch 2.15, gguf.
-    python speed.py SmolLM2-135M-Instruct.Q4_1.gguf
+    python speed.py SmolLM2-135M-Instruct.Q4_1.gguf [RUNS]
 """
 import os, sys, time
 import torch
