@@ -6,6 +6,7 @@ import (
 
 	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/circuit"
+	"github.com/golens/golens/interp/feature"
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/ioi"
 	"github.com/golens/golens/model/array"
@@ -54,5 +55,25 @@ func TestBaselinesAreDrawn(t *testing.T) {
 	b := &circuit.Baseline{Result: &interp.Result{Array: scores}, Score: "recovered", Own: 0.4}
 	if f := plotting.Hist(b, 0); f.Err() != nil || !strings.Contains(f.Text(), "the circuit: 0.40 of F(M), above 2 of 3") {
 		t.Errorf("%v\n%s", f.Err(), f)
+	}
+}
+
+// An attribution graph is drawn: tokens as columns, layers from below, its strongest links.
+func TestAttributionGraphsAreDrawn(t *testing.T) {
+	g := &feature.Graph{Tokens: []int32{1, 2}, Labels: []string{"<s>", " cat"}, Layers: 2, Nodes: []feature.Node{
+		{Kind: feature.FeatureNode, Layer: 0, Pos: 1, Feature: 7, Activation: 2, Label: " cat"},
+		{Kind: feature.FeatureNode, Layer: 1, Pos: 1, Feature: 9, Activation: 1, Label: " cat"},
+		{Kind: feature.ErrorNode, Layer: 1, Pos: 1, Label: " cat"},
+		{Kind: feature.TokenNode, Pos: 1, Token: 2, Label: " cat"},
+		{Kind: feature.LogitNode, Layer: 2, Pos: 1, Token: 5, Prob: 0.9, Label: " sat"},
+	}, Rows: [][]feature.Edge{{{Source: 3, Weight: 3}}, {{Source: 0, Weight: 4}, {Source: 2, Weight: 0.1}}, nil, nil, {{Source: 1, Weight: -2}, {Source: 3, Weight: 1}}}}
+	f := plotting.Circuit(g.Prune(0.99, 0.99).Draw(4))
+	if err := f.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"attribution graph", "0.7 → 1.9", "1.9 → sat", "cat → 0.7", "−2"} {
+		if !strings.Contains(f.Text(), want) {
+			t.Errorf("%q is not in\n%s", want, f.Text())
+		}
 	}
 }

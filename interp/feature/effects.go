@@ -523,6 +523,17 @@ func (d *Drawn) Node(i int) (label, class, column string, layer int) {
 	return strings.TrimSpace(n.Label), string(n.Kind), column, d.tops
 }
 
+// LayerName names the layers of the figure: tokens and logits have their own.
+func (d *Drawn) LayerName(layer int) string {
+	switch layer {
+	case 0:
+		return "tokens"
+	case d.tops:
+		return "logits"
+	}
+	return fmt.Sprint("layer ", layer-1)
+}
+
 // Columns are the tokens.
 func (d *Drawn) Columns() []string { return d.names }
 

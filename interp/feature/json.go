@@ -14,6 +14,17 @@ type Naming struct {
 	Scan string // of the transcoders, as circuit-tracer and Neuronpedia name them
 }
 
+// visible is what the front end has for white space.
+var visible = strings.NewReplacer("\n", "⏎", "\t", "→", "\r", "↵")
+
+func shown(tokens []string) []string {
+	out := make([]string, len(tokens))
+	for i, t := range tokens {
+		out[i] = visible.Replace(t)
+	}
+	return out
+}
+
 // JSON is the graph as circuit-tracer's front end and Neuronpedia read it. Errors are
 // numbered so that no id is that of a feature, which circuit-tracer's can be.
 func (p *Pruned) JSON(n Naming) ([]byte, error) {
@@ -46,7 +57,7 @@ func (p *Pruned) JSON(n Naming) ([]byte, error) {
 		Nodes    []node `json:"nodes"`
 		Links    []link `json:"links"`
 	}{
-		Metadata: map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1},
+		Metadata: map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": shown(p.Labels), "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1},
 		Params:   map[string]any{"pinnedIds": []string{}, "supernodes": [][]string{}, "linkType": "both", "clickedId": "", "sg_pos": ""},
 		Nodes:    []node{}, Links: []link{},
 	}
@@ -60,13 +71,13 @@ func (p *Pruned) JSON(n Naming) ([]byte, error) {
 			v.Activation = &p.Nodes[i].Activation
 		case ErrorNode:
 			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("err_%d_%d", x.Layer, x.Pos), fmt.Sprint(x.Layer), "mlp reconstruction error", -1
-			v.Clerp = fmt.Sprintf("Err: mlp %q", x.Label)
+			v.Clerp = fmt.Sprintf("Err: mlp “%s”", visible.Replace(x.Label))
 		case TokenNode:
 			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("E_%d_%d", x.Token, x.Pos), "E", "embedding", x.Pos
-			v.Clerp = fmt.Sprintf("Emb: %q", x.Label)
+			v.Clerp = fmt.Sprintf("Emb: “%s”", visible.Replace(x.Label))
 		case LogitNode:
 			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("%d_%d_%d", p.Layers+1, x.Token, x.Pos), fmt.Sprint(p.Layers+1), "logit", int(x.Token)
-			v.Clerp, v.Influence = fmt.Sprintf("Output %q (p=%.3f)", x.Label, x.Prob), nil
+			v.Clerp, v.Influence = fmt.Sprintf("Output \"%s\" (p=%.3f)", visible.Replace(x.Label), x.Prob), nil
 			v.Target = i == 0 || p.Nodes[i-1].Kind != LogitNode // they stand by probability
 		}
 		v.JS, ids[i] = v.ID+"-0", v.ID
@@ -116,7 +127,7 @@ func (p *Pruned) Save(folder string, n Naming) error {
 			kept = append(kept, g)
 		}
 	}
-	list.Graphs = append(kept, map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": p.Labels, "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1})
+	list.Graphs = append(kept, map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": shown(p.Labels), "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1})
 	text, err := json.Marshal(list)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ type Tracing struct {
 	// the begin token's; 0 means 1, a negative number none.
 	Leave int
 	Batch int // targets that run together; 0 means 64, fewer for long prompts
-	Every int // batches after which the order of features is made anew; 0 means 4
+	Every int // batches after which the order of features is made anew; 0 means after 2,048 features
 	// Keep is the share of a row's absolute sum that is kept, by its largest entries; 0
 	// means all of it.
 	Keep float64
@@ -87,6 +87,7 @@ type tracer struct {
 	byPlace  map[[2]int][]int
 	errs     [][]float32 // errors of each layer [pos, d_model]
 	rest     [][]float32 // what no node stands for: biases of decoders, and positions left out [pos, d_model]
+	given    [][]float32 // outputs of MLPs less skip connections [pos, d_model]
 	embed    []float32
 	pos      []float32
 	frozen   []hook.Edit // norms and patterns, and MLPs without their input
@@ -133,7 +134,6 @@ func newTracer(ctx context.Context, m *model.Model, set sae.Set, prompt model.Pr
 	set0(&o.Logits, 10)
 	set0(&o.Features, 7500)
 	set0(&o.Leave, 1)
-	set0(&o.Every, 4)
 	o.Leave = max(0, o.Leave)
 	if o.Mass == 0 {
 		o.Mass = 0.95
@@ -145,6 +145,7 @@ func newTracer(ctx context.Context, m *model.Model, set sae.Set, prompt model.Pr
 		o.Batch = 64
 	}
 	o.Batch = min(o.Batch, most)
+	set0(&o.Every, max(1, 2048/o.Batch))
 	t := &tracer{Tracing: o, ctx: ctx, m: m, set: set, tokens: prompt.IDs[0], labels: prompt.Labels[0], d: c.DModel, layers: c.Layers, byPlace: map[[2]int][]int{}, rows: map[int]row{}}
 	for _, do := range []func() error{t.base, t.freeze, t.targets} {
 		if err := do(); err != nil {
@@ -197,18 +198,17 @@ func (t *tracer) base() error {
 	for l, d := range t.set {
 		out := got.At(hook.MLPOut(l)).Values()
 		skip := t.skip(d, got.At(d.Read).Values())
-		e, rest := make([]float32, n*t.d), make([]float32, n*t.d)
+		e, rest, given := make([]float32, n*t.d), make([]float32, n*t.d), make([]float32, n*t.d)
 		for i, v := range out {
-			pos := i / t.d
-			b := d.BDec[i%t.d]
-			if pos < t.Leave {
-				rest[i] = v - skip[i]
+			given[i] = v - skip[i]
+			if i/t.d < t.Leave {
+				rest[i] = given[i]
 				continue
 			}
-			rest[i] = b
-			e[i] = v - skip[i] - b - made[l][i]
+			rest[i] = d.BDec[i%t.d]
+			e[i] = given[i] - rest[i] - made[l][i]
 		}
-		t.errs, t.rest = append(t.errs, e), append(t.rest, rest)
+		t.errs, t.rest, t.given = append(t.errs, e), append(t.rest, rest), append(t.given, given)
 	}
 	t.embed = got.At(hook.Embed()).Values()
 	if c.Has(hook.PosEmbed().ID) {
@@ -254,14 +254,15 @@ func (t *tracer) scales() (all []hook.Point) {
 	return all
 }
 
-// freeze makes the replacement model: for gradients, in which what is frozen passes
-// none on, and once with all sources at zero, which gives what biases alone make.
+// freeze makes the replacement model: for gradients, in which what is frozen is given,
+// so that nothing of it is computed, and once with all sources at zero, which gives what
+// biases alone make.
 func (t *tracer) freeze() error {
 	zero := model.Request{Rows: [][]int32{t.tokens}}
 	for _, p := range t.scales() {
-		t.frozen = append(t.frozen, p.Compute(formula.Here().Stop()))
-		zero = zero.Edit(p.Replace(t.read.At(p)))
+		t.frozen = append(t.frozen, p.Replace(t.read.At(p)))
 	}
+	zero = zero.Edit(t.frozen...)
 	zero = zero.Edit(hook.Embed().Zero())
 	if t.pos != nil {
 		zero = zero.Edit(hook.PosEmbed().Zero())
@@ -269,12 +270,13 @@ func (t *tracer) freeze() error {
 	for l, d := range t.set {
 		out := hook.MLPOut(l)
 		if d.WSkip == nil {
-			t.frozen = append(t.frozen, out.Compute(formula.Here().Stop()))
+			t.frozen = append(t.frozen, out.Replace(t.read.At(out)))
 			zero = zero.Edit(out.Zero())
 		} else {
 			w := formula.Tensor(fmt.Sprint("W_skip of layer ", l), array.Of(d.WSkip, array.Dim("out", d.Out), array.Dim("in", d.In)))
 			skip := formula.At(d.Read.ID.String()).Dot(w.Transpose())
-			t.frozen = append(t.frozen, out.Compute(formula.Here().Stop().Add(skip.Sub(skip.Stop()))))
+			given := array.Of(t.given[l], array.Dim("pos", len(t.tokens)), array.Dim("d_model", t.d))
+			t.frozen = append(t.frozen, out.Compute(skip), out.Add(given))
 			zero = zero.Edit(out.Compute(skip))
 		}
 		zero = zero.Capture(d.Read)

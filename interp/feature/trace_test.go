@@ -1,9 +1,15 @@
 package feature_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -125,48 +131,139 @@ func adjacency(t *testing.T, what string, g *feature.Graph, want *array.Array, t
 	}
 }
 
-// written reads the JSON as circuit-tracer's front end does: links name nodes, each id
-// once.
+// written reads the files as circuit-tracer's server and front end do: its schema
+// (frontend/graph_models.py) has these keys of these types and no others, and util-cg.js
+// finds a probability in the label of a logit, a token for every position, and the ends of
+// links by their ids.
 func written(t *testing.T, g *feature.Graph) {
 	t.Helper()
-	data := must[[]byte](t)(g.Prune(0.8, 0.98).JSON(feature.Naming{Slug: "tiny", Scan: "scan"}))
+	dir := t.TempDir()
+	for range 2 { // the second takes the place of the first
+		if err := g.Prune(0.8, 0.98).Save(dir, feature.Naming{Slug: "tiny", Scan: "scan"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type metadata struct {
+		Slug        *string   `json:"slug"`
+		Scan        *string   `json:"scan"`
+		Transcoders *[]string `json:"transcoder_list"`
+		Tokens      *[]string `json:"prompt_tokens"`
+		Prompt      *string   `json:"prompt"`
+		Threshold   *float64  `json:"node_threshold"`
+		Schema      *int      `json:"schema_version"`
+	}
 	var page struct {
-		Metadata struct {
-			Slug   string   `json:"slug"`
-			Tokens []string `json:"prompt_tokens"`
-			Schema int      `json:"schema_version"`
-		} `json:"metadata"`
+		Metadata *metadata `json:"metadata"`
+		Params   *struct {
+			Pinned     *[]string   `json:"pinnedIds"`
+			Supernodes *[][]string `json:"supernodes"`
+			Links      *string     `json:"linkType"`
+			Clicked    *string     `json:"clickedId"`
+			Subgraph   *string     `json:"sg_pos"`
+		} `json:"qParams"`
 		Nodes []struct {
-			ID    string `json:"node_id"`
-			Type  string `json:"feature_type"`
-			Layer string `json:"layer"`
-			Clerp string `json:"clerp"`
+			ID         *string  `json:"node_id"`
+			Feature    *int     `json:"feature"`
+			Layer      *string  `json:"layer"`
+			Pos        *int     `json:"ctx_idx"`
+			Type       *string  `json:"feature_type"`
+			Prob       *float64 `json:"token_prob"`
+			Target     *bool    `json:"is_target_logit"`
+			Run        *int     `json:"run_idx"`
+			Reverse    *int     `json:"reverse_ctx_idx"`
+			JS         *string  `json:"jsNodeId"`
+			Clerp      *string  `json:"clerp"`
+			Influence  *float64 `json:"influence"`
+			Activation *float64 `json:"activation"`
 		} `json:"nodes"`
 		Links []struct {
-			Source, Target string
-			Weight         float64
+			Source, Target *string
+			Weight         *float64
 		} `json:"links"`
 	}
-	if err := json.Unmarshal(data, &page); err != nil {
-		t.Fatal(err)
-	}
-	ids := map[string]bool{}
-	for _, n := range page.Nodes {
-		if ids[n.ID] {
-			t.Errorf("two nodes are %s", n.ID)
+	read := func(name string, to any) {
+		t.Helper()
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
 		}
-		ids[n.ID] = true
-		if n.Type == "logit" && !strings.HasPrefix(n.Clerp, "Output ") {
-			t.Errorf("logit %q", n.Clerp)
+		strict := json.NewDecoder(bytes.NewReader(data))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(to); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	read("tiny.json", &page)
+	var list struct {
+		Graphs []metadata `json:"graphs"`
+	}
+	read("graph-metadata.json", &list)
+	if len(list.Graphs) != 1 || !reflect.DeepEqual(&list.Graphs[0], page.Metadata) {
+		t.Errorf("the list of graphs has %+v, the graph %+v", list.Graphs, page.Metadata)
+	}
+	given := func(v any) { // required keys, which are pointers that were set
+		t.Helper()
+		for s, i := reflect.Indirect(reflect.ValueOf(v)), 0; i < s.NumField(); i++ {
+			name := s.Type().Field(i).Name
+			if s.Field(i).IsNil() && name != "Influence" && name != "Activation" {
+				t.Fatalf("%s is missing in %+v", name, v)
+			}
+		}
+	}
+	given(page.Metadata)
+	given(page.Params)
+	ids, targets := map[string]bool{}, 0
+	for _, n := range page.Nodes {
+		given(n)
+		if ids[*n.ID] {
+			t.Errorf("two nodes are %s", *n.ID)
+		}
+		ids[*n.ID] = true
+		if *n.Pos < 0 || *n.Pos >= len(*page.Metadata.Tokens) {
+			t.Errorf("position %d", *n.Pos)
+		}
+		if _, err := strconv.Atoi(*n.Layer); err != nil && *n.Layer != "E" {
+			t.Errorf("layer %q", *n.Layer)
+		}
+		switch *n.Type {
+		case "logit":
+			_, after, _ := strings.Cut(*n.Clerp, "(p=")
+			number, _, ok := strings.Cut(after, ")")
+			if p, err := strconv.ParseFloat(number, 64); !ok || err != nil || math.Abs(p-*n.Prob) > 1e-3 {
+				t.Errorf("logit %q of probability %g", *n.Clerp, *n.Prob)
+			}
+			if *n.Target {
+				targets++
+			}
+		case "cross layer transcoder":
+			if n.Influence == nil || n.Activation == nil {
+				t.Errorf("feature %s without influence or activation", *n.ID)
+			}
+		case "embedding", "mlp reconstruction error":
+		default:
+			t.Errorf("a node of type %q", *n.Type)
 		}
 	}
 	for _, l := range page.Links {
-		if !ids[l.Source] || !ids[l.Target] || l.Weight == 0 {
-			t.Errorf("link %+v", l)
+		if !ids[*l.Source] || !ids[*l.Target] || *l.Weight == 0 {
+			t.Errorf("link %s to %s of %g", *l.Source, *l.Target, *l.Weight)
 		}
 	}
-	if page.Metadata.Schema != 1 || len(page.Metadata.Tokens) != len(g.Tokens) || len(page.Links) == 0 {
-		t.Errorf("%+v, %d links", page.Metadata, len(page.Links))
+	if *page.Metadata.Schema != 1 || len(*page.Metadata.Tokens) != len(g.Tokens) || len(page.Links) == 0 || targets != 1 {
+		t.Errorf("%+v, %d links, %d logits are the target", page.Metadata, len(page.Links), targets)
+	}
+	python, checkout := os.Getenv("GOLENS_PYTHON"), os.Getenv("GOLENS_CIRCUIT_TRACER")
+	if python == "" || checkout == "" {
+		return // a Python with pydantic and a checkout of circuit-tracer: its own model of the file
+	}
+	out, err := exec.Command(python, "-c", `
+import sys, importlib.util
+spec = importlib.util.spec_from_file_location("m", sys.argv[1] + "/circuit_tracer/frontend/graph_models.py")
+m = importlib.util.module_from_spec(spec); spec.loader.exec_module(m)
+print(len(m.Model.model_validate_json(open(sys.argv[2]).read()).nodes))
+`, checkout, filepath.Join(dir, "tiny.json")).CombinedOutput()
+	if n, e := strconv.Atoi(strings.TrimSpace(string(out))); err != nil || e != nil || n != len(page.Nodes) {
+		t.Errorf("circuit-tracer's model of the file: %v\n%s", err, out)
 	}
 }
 

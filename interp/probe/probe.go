@@ -180,6 +180,27 @@ func (p Probe) On(x *steer.Examples, d Labelled) (*Trained, error) {
 	return t, nil
 }
 
+// Solve is a probe of all examples [example, coordinate], none held out and without a
+// control: weights [coordinate, class] and biases, for those who hold out themselves.
+func (p Probe) Solve(x *mat.Dense, labels []int) (*mat.Dense, []float64, error) {
+	n, classes := len(labels), 0
+	if rows, _ := x.Dims(); rows != n {
+		return nil, nil, fmt.Errorf("probe: %d examples with %d labels", rows, n)
+	}
+	rows := make([]int, n)
+	for i, z := range labels {
+		if z < 0 || z >= n {
+			return nil, nil, fmt.Errorf("probe: label %d; they count from 0", z)
+		}
+		rows[i], classes = i, max(classes, z+1)
+	}
+	if classes < 2 {
+		return nil, nil, errors.New("probe: all labels are the same")
+	}
+	p.Penalty = cmp.Or(p.Penalty, .01)
+	return p.solve(x, labels, rows, classes)
+}
+
 // split are the examples to train on, those of held-out types, and, for the control,
 // examples of the trained types that were kept back; and the control's labels.
 func (p Probe) split(rng *rand.Rand, d Labelled, classes int) (sides [3][]int, control []int) {

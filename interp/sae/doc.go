@@ -19,6 +19,12 @@
 //	Qwen Scope, Goodfire, DeepSeek-R1    a .pt file
 //	circuit-tracer's and mwhanna's       layer_N.safetensors, W_enc_N.safetensors ([OpenTranscoders])
 //
+// The readers are held to small files that SAELens 6.54, dictionary_learning, sparsify
+// and NumPy wrote in these layouts. No published dictionary could be downloaded where
+// golens is built: Gemma Scope 2, Qwen Scope, Goodfire's and DeepSeek-R1's, mwhanna's and
+// the others were never opened from their own files. Look at FVU and recovered loss
+// ([Judge]) before anything else is believed.
+//
 // A .pt file holds a Python pickle, which is a program. It is never run: a reader of
 // the few operations that tensors are written with takes the tensors, and refuses
 // all else.

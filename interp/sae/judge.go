@@ -1,6 +1,7 @@
 package sae
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -23,6 +24,9 @@ type Judging struct {
 	KL int
 	// Dense is the share of tokens from which a feature counts as dense; 0 means 0.1.
 	Dense float64
+	// Probing are texts in classes that features are probed on; without rows there is no
+	// probing.
+	Probing Probing
 }
 
 // A Verdict is how well a dictionary stands for an activation.
@@ -43,6 +47,10 @@ type Verdict struct {
 	Density []float64 // share of tokens at which each feature fires [feature]
 	Dead    float64   // share of features that never fired
 	Dense   float64   // share of features that fire at more than a tenth of tokens, or what was asked
+	// Probed is what probes read of Judging.Probing, the mean over classes, and Classes
+	// each of them; nil if nothing was to be probed.
+	Probed  *Probed
+	Classes []*Probed
 	model.Provenance
 }
 
@@ -89,6 +97,11 @@ func Judge(m *model.Model, d *Dictionary, j Judging) (*Verdict, error) {
 	v.Recovered = (v.Zeroed - v.Spliced) / (v.Zeroed - v.Clean)
 	if err := v.divergence(m, d, j, splice); err != nil {
 		return fail(err)
+	}
+	if len(j.Probing.Rows) > 0 {
+		if v.Probed, v.Classes, err = j.Probing.probed(m, d, j.Leave); err != nil {
+			return fail(err)
+		}
 	}
 	return v, nil
 }
@@ -258,13 +271,29 @@ func Compare(m *model.Model, j Judging, all ...*Dictionary) (Verdicts, error) {
 func (vs Verdicts) String() string {
 	var b strings.Builder
 	width := 10
+	var probed *Probed
 	for _, v := range vs {
 		width = max(width, len(v.Dictionary))
+		probed = cmp.Or(probed, v.Probed)
 	}
-	fmt.Fprintf(&b, "%-*s %7s %7s %7s %8s %8s %8s %9s %7s %6s %6s\n", width, "dictionary", "L0", "FVU", "cosine", "CE", "spliced", "zeroed", "recovered", "KL", "dead", "dense")
+	fmt.Fprintf(&b, "%-*s %7s %7s %7s %8s %8s %8s %9s %7s %6s %6s", width, "dictionary", "L0", "FVU", "cosine", "CE", "spliced", "zeroed", "recovered", "KL", "dead", "dense")
+	if probed != nil {
+		for _, k := range probed.Ks {
+			fmt.Fprintf(&b, " %7s", fmt.Sprint("probe ", k))
+		}
+		fmt.Fprintf(&b, " %7s %8s %6s", "all", "absorbed", "full")
+	}
+	b.WriteString("\n")
 	for _, v := range vs {
-		fmt.Fprintf(&b, "%-*s %7.1f %7.4f %7.4f %8.4f %8.4f %8.4f %8.1f%% %7.4f %5.1f%% %5.1f%%\n", width, v.Dictionary,
+		fmt.Fprintf(&b, "%-*s %7.1f %7.4f %7.4f %8.4f %8.4f %8.4f %8.1f%% %7.4f %5.1f%% %5.1f%%", width, v.Dictionary,
 			v.L0, v.FVU, v.Cosine, v.Clean, v.Spliced, v.Zeroed, 100*v.Recovered, v.KL, 100*v.Dead, 100*v.Dense)
+		if p := v.Probed; p != nil {
+			for _, a := range p.Features {
+				fmt.Fprintf(&b, " %6.1f%%", 100*a)
+			}
+			fmt.Fprintf(&b, " %6.1f%% %7.1f%% %5.1f%%", 100*p.Activation, 100*p.Absorbed, 100*p.Full)
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }

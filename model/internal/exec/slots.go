@@ -81,6 +81,13 @@ func (c *chunk) fillSlot(args *[]any, s plan.Slot, fill [][]hook.Edit, l layout)
 	}
 	add := c.add(args)
 	switch s.Op {
+	case plan.OpWhole:
+		return add(reuse(c.scratch, func(value []float32) {
+			if axes := s.Kind.Axes(); axes[len(axes)-1] == "scale" { // padding is divided by it
+				set(value, 1)
+			}
+			each(func(at int, v float32, _ hook.Edit) { value[at] = v })
+		}, shape...))
 	case hook.OpReplace:
 		mask, value, err := fillBoth(c.scratch, func(mask []bool, value []float32) {
 			each(func(at int, v float32, _ hook.Edit) { mask[at], value[at] = true, v })

@@ -170,7 +170,7 @@ func (t *taps) inputsOf(i int) int {
 	if c := t.calcs[i]; c != nil {
 		return c.inputs()
 	}
-	if op := t.slots[i].Op; op == hook.OpAdd || op == hook.OpScale {
+	if op := t.slots[i].Op; op == hook.OpAdd || op == hook.OpScale || op == plan.OpWhole {
 		return 1
 	}
 	return 2
@@ -179,6 +179,8 @@ func (t *taps) inputsOf(i int) int {
 // apply edits x in the graph.
 func apply(s plan.Slot, x *Node, in []*Node) *Node {
 	switch s.Op {
+	case plan.OpWhole:
+		return in[0]
 	case hook.OpReplace: // where, so that what was there may be infinite
 		return Where(in[0], in[1], x)
 	case hook.OpAdd:

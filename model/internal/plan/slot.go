@@ -17,6 +17,10 @@ type Slot struct {
 	Graph, Tensors string
 }
 
+// OpWhole sets an activation whose every value is given, so that the graph need not
+// compute it.
+const OpWhole hook.Op = "replace all"
+
 // String is equal for slots that the same graph serves.
 func (s Slot) String() string { return fmt.Sprint(s.Kind, " ", s.Op, s.Graph) }
 
@@ -36,6 +40,9 @@ func Slots(edits []hook.Edit) (slots []Slot, fill [][]hook.Edit) {
 		last, op := len(slots)-1, e.Op
 		if e.Sets() {
 			op = hook.OpReplace // wherever the values come from
+			if p := e.Point; p.Pos.All() && p.Heads == nil && p.Coords == nil && p.Batch == nil && p.Value == "" && p.Kind != hook.KindScores {
+				op = OpWhole
+			}
 		}
 		merges := op == hook.OpReplace || op == hook.OpAdd || op == hook.OpScale
 		if last >= 0 && slots[last].Op == op && merges {
