@@ -11,6 +11,9 @@
 //	                    does a network compute what we say it computes?
 //	08-lenses-and-directions
 //	                    what the stream says before the end: lenses, probes, directions
+//	09-neurons-and-languages
+//	                    what neurons fire on, and those of one language
+//	10-long-context     texts beyond the context: windows, sinks, retrieval heads
 //	11-features         dictionaries: trained, read, ablated and steered
 //	12-origins          how circuits come about, and what they are good for
 //	13-real-model       all of it in a published model: SmolLM2-135M
