@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sort"
 	"strconv"
 	"sync"
 	"time"
@@ -81,6 +80,13 @@ func Clustered(ctx context.Context, r Runner) (Runner, error) {
 	return c, nil
 }
 
+// Info implements [Runner].
+func (c *clustered) Info() Info {
+	i := c.local.Info()
+	i.Dealt = true
+	return i
+}
+
 // Process implements [Runner].
 func (c *clustered) Process(ctx context.Context, p Processing) (Runner, error) {
 	r, err := c.local.Process(ctx, p)
@@ -141,15 +147,10 @@ func (c *clustered) deal(ctx context.Context, deal *Deal, ask Ask, data []byte, 
 		total += rows(m)
 	}
 	report(ctx, 0, total)
-	var shares []Share
+	var by Provenance
 	err := c.queue.Deal(ctx, queue.Job{Kind: kindOf(c.info), Model: c.info.Name, Ask: data, Pieces: pieces, Patience: c.wait}, func(i int, r *queue.Result) error {
 		parts[i] = r.Data
-		at := slices.IndexFunc(shares, func(s Share) bool { return s.Worker == r.Worker })
-		if at < 0 {
-			at = len(shares)
-			shares = append(shares, Share{Worker: r.Worker, Backend: r.Backend})
-		}
-		shares[at].Pieces++
+		by.computedBy(Share{Worker: r.Worker, Backend: r.Backend, Pieces: 1})
 		done += rows(pieces[i])
 		report(ctx, done, total)
 		return nil
@@ -159,8 +160,7 @@ func (c *clustered) deal(ctx context.Context, deal *Deal, ask Ask, data []byte, 
 	}
 	answer, err := deal.Join(starts, parts)
 	if p, ok := answer.(interface{ own() *Provenance }); ok && err == nil {
-		sort.Slice(shares, func(i, j int) bool { return shares[i].Worker < shares[j].Worker })
-		p.own().Computed = shares
+		p.own().Computed = by.Computed
 	}
 	return answer, err
 }

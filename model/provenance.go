@@ -51,6 +51,18 @@ func (p Provenance) engines() (all []string) {
 	return all
 }
 
+// computedBy adds what workers did.
+func (p *Provenance) computedBy(shares ...Share) {
+	for _, s := range shares {
+		if i := slices.IndexFunc(p.Computed, func(o Share) bool { return o.Worker == s.Worker }); i >= 0 {
+			p.Computed[i].Pieces += s.Pieces
+		} else {
+			p.Computed = append(p.Computed, s)
+		}
+	}
+	slices.SortFunc(p.Computed, func(x, y Share) int { return strings.Compare(x.Worker, y.Worker) })
+}
+
 // own is the provenance that an answer embeds.
 func (p *Provenance) own() *Provenance { return p }
 

@@ -30,6 +30,7 @@ type Info struct {
 	Processing Processing
 	Backend    string
 	Version    string // of golens
+	Dealt      bool   // sweeps and tallies go to a cluster; see [ClusterEnv]
 	Held       string // how weights lie in memory, "" for all of them in float32; see [WeightsEnv]
 	// Begin and End are the tokens that the tokenizer puts around a text, such
 	// as BERT's [CLS] and [SEP]; most put none, or one before it. The tokenizers of
@@ -53,6 +54,9 @@ func (i Info) String() string {
 	}
 	s := fmt.Sprintf("%s\n%s\nweights %.12s, %s%s\nbackend %s, golens %s",
 		i.named(), i.Config, i.Weights, i.Processing, held, i.Backend, i.Version)
+	if i.Dealt {
+		s += "\nsweeps and tallies are dealt to a cluster"
+	}
 	for _, w := range i.Config.Warnings {
 		s += "\nwarning: " + w
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -63,6 +62,7 @@ func (r *TallyResult) Merge(other *TallyResult) error {
 		}
 	}
 	r.Rows, r.Tokens = r.Rows+other.Rows, r.Tokens+other.Tokens
+	r.computedBy(other.Computed...)
 	return nil
 }
 
@@ -94,66 +94,6 @@ func (m *Model) Tally(t Tally) (*TallyResult, error) { return m.TallyContext(con
 func (m *Model) TallyContext(ctx context.Context, t Tally) (*TallyResult, error) {
 	return do[*TallyResult](ctx, m, t)
 }
-
-// A TallyRow is a row of a corpus.
-type TallyRow struct {
-	Tokens []int32
-	Label  int
-}
-
-// TallyOver walks over a corpus, some rows at a time, and merges what they give.
-// t.Rows are not read; Positions and Groups must be said where a reducer keeps them
-// apart. If the walk or the context ends with an error, the result so far is given
-// with it: pass it as before, with the rows that follow, to go on. Rows counts
-// those that are in.
-func (m *Model) TallyOver(ctx context.Context, t Tally, corpus iter.Seq2[TallyRow, error], before *TallyResult) (*TallyResult, error) {
-	total := before
-	take := func(rows []TallyRow) error {
-		part := t
-		part.Rows, part.Labels, part.First, part.Of = nil, nil, 0, 0
-		if total != nil {
-			part.First = total.Rows
-		}
-		for _, row := range rows {
-			part.Rows, part.Labels = append(part.Rows, row.Tokens), append(part.Labels, row.Label)
-		}
-		inner := ctx
-		if t.Of > 0 {
-			inner = WithProgress(ctx, func(done, _ int) { report(ctx, int(part.First)+done, t.Of) })
-		}
-		got, err := m.TallyContext(inner, part)
-		if err != nil {
-			return err
-		}
-		if total == nil {
-			total = got
-			return nil
-		}
-		return total.Merge(got)
-	}
-	var rows []TallyRow
-	tokens := 0
-	for row, err := range corpus {
-		if err != nil {
-			return total, fmt.Errorf("tally: row %d of the walk: %w", len(rows), err)
-		}
-		rows, tokens = append(rows, row), tokens+len(row.Tokens)
-		if tokens < tokensPerTally {
-			continue
-		}
-		if err := take(rows); err != nil {
-			return total, err
-		}
-		rows, tokens = nil, 0
-	}
-	if len(rows) > 0 {
-		return total, take(rows)
-	}
-	return total, nil
-}
-
-// tokensPerTally are enough for full chunks, and few enough for an end at once.
-const tokensPerTally = 1 << 14
 
 // Bytes is the memory of the states of a model of this config.
 func (t Tally) Bytes(c config.Config) int64 {

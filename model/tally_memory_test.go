@@ -39,8 +39,9 @@ func heldBy(f func()) int {
 }
 
 // A walk over twice the corpus holds as much as one over the half of it, and about as
-// much as was said beforehand: rarely are both workers at the largest part of a block at once.
+// much as was said beforehand. One worker: of two the peaks may fall together or not.
 func TestTallyMemoryIsFlat(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	m, err := model.Open(modeltest.Random(t, modeltest.Shape{Name: "wide", Layers: 1, Heads: 2, DModel: 32, DMLP: 512, Vocab: ids, Context: 128}, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func TestTallyMemoryIsFlat(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("192 rows hold %.1f MB, 384 rows %.1f MB; predicted are %.1f MB, of which states %.1f MB", float64(short)/1e6, float64(long)/1e6, float64(want.Memory)/1e6, float64(want.Kept)/1e6)
-	if r := float64(long) / float64(short); r > 1.4 { // the peaks of two workers may fall together or not
+	if r := float64(long) / float64(short); r > 1.1 {
 		t.Errorf("twice the rows hold %.2f times as much", r)
 	}
 	if r := float64(long) / float64(want.Memory); r < 0.6 || r > 1.1 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -231,6 +232,29 @@ func TestThreeWorkersEqualOneProcess(t *testing.T) {
 	}
 	if err := modeltest.SameTally(wantTally, gotTally); err != nil {
 		t.Error(err)
+	}
+	walk := func(yield func(model.TallyRow, error) bool) {
+		for range 10 { // more than are asked for at once
+			for _, row := range rows {
+				if !yield(model.TallyRow{Tokens: row}, nil) {
+					return
+				}
+			}
+		}
+	}
+	ask.Rows, ask.Of = nil, 10*len(rows)
+	if wantTally, err = here.TallyOver(t.Context(), ask, walk, nil); err != nil {
+		t.Fatal(err)
+	}
+	told = nil
+	if gotTally, err = m.TallyOver(ctx, ask, walk, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := modeltest.SameTally(wantTally, gotTally); err != nil {
+		t.Errorf("a corpus: %v", err)
+	}
+	if !slices.Contains(told, ask.Of) || len(gotTally.Computed) == 0 {
+		t.Errorf("a corpus of %d rows: told of %v, computed by %v", ask.Of, told, gotTally.Computed)
 	}
 	status := emptied(t, m)
 	if len(status.Workers) != 3 {

@@ -42,7 +42,7 @@ func TestFewer(t *testing.T) {
 // Rows that leave the batch change nothing for those that stay: edits,
 // captures, draws and caches go with them, past the cache's first size too.
 func TestRowsLeave(t *testing.T) {
-	exec.LeaveSoon()
+	exec.LeaveSoon(t)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))          // more of them would cut the rows into small chunks, which none leave
 	m, err := model.Open(modeltest.Families(t)["llama_gqa"]) // rotary positions, shared keys
 	if err != nil {
