@@ -52,7 +52,7 @@ func TestCost(t *testing.T) {
 		return s
 	}
 	for name, sweep := range map[string]model.Sweep{
-		"144 heads x 8 prompts": heads(8, func(l, h int) [][]hook.Edit { return [][]hook.Edit{{hook.Z(l).Head(h).Zero()}} }),
+		"144 heads x 32 prompts": heads(32, func(l, h int) [][]hook.Edit { return [][]hook.Edit{{hook.Z(l).Head(h).Zero()}} }),
 		"2,160 cells of a prompt": heads(1, func(l, h int) (all [][]hook.Edit) {
 			for pos := range 15 {
 				all = append(all, []hook.Edit{hook.Z(l).Head(h).At(pos).Zero()})
