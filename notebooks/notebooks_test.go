@@ -84,7 +84,13 @@ func TestNotebooksRender(t *testing.T) {
 				}
 			}
 			if *regen && !t.Failed() {
-				if data, err := is.Write(); err != nil || os.WriteFile(path, data, 0o644) != nil {
+				data, err := is.Write()
+				for _, file := range []string{os.Getenv("GOLENS_SMOLLM2"), os.Getenv("GOLENS_GEMMA3")} { // wherever they lie
+					if file != "" {
+						data = bytes.ReplaceAll(data, []byte(filepath.Dir(file)+"/"), nil)
+					}
+				}
+				if err != nil || os.WriteFile(path, data, 0o644) != nil {
 					t.Errorf("outputs were not kept: %v", err)
 				}
 			}
