@@ -2,9 +2,7 @@ package patch_test
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
-	"github.com/golens/golens/plotting"
 )
 
 func TestEffectsPrintAsTheyAre(t *testing.T) {
@@ -43,46 +40,6 @@ func TestEffectsPrintAsTheyAre(t *testing.T) {
 				t.Errorf("no %q in\n%s", want, c.text)
 			}
 		}
-	}
-}
-
-// A map, its data and the table of its strongest values show one number with one sign.
-func TestMapAndTableAgree(t *testing.T) {
-	m := open(t, "zoo:induction")
-	clean, corrupted := m.Rows([][]int32{{0, 5, 6, 7, 5}}), m.Rows([][]int32{{0, 35, 6, 7, 5}})
-	off := must(patch.KnockOut(m, alone(clean, model.LogProbOf(6)), zero))(t)
-	direct := must(patch.Paths{}.Patch(m, pairs(clean, corrupted, model.LogitDiff(model.IDs(6), model.IDs(35)))))(t)
-	signs := map[bool]int{}
-	for name, e := range map[string]*patch.Effects{
-		"knock-out": off, "knock-out, raw": must(off.In(patch.Raw))(t),
-		"paths": direct, "paths, relative": must(direct.In(patch.Relative))(t),
-	} {
-		data := string(must(plotting.HeadMap(e).CSV())(t))
-		table := must(e.Strongest(len(e.Values()), interp.Bootstrap{}))(t)
-		rows := 0
-		for line := range strings.Lines(table) {
-			var layer, head int
-			var shown float32
-			if _, err := fmt.Sscanf(line, " %d.%d %g", &layer, &head, &shown); err != nil {
-				t.Fatalf("%s: %q: %v", name, line, err)
-			}
-			i := slices.IndexFunc(strings.Split(data, "\n"), func(l string) bool { return strings.HasPrefix(l, fmt.Sprintf("%d,%d,", layer, head)) })
-			if i < 0 {
-				t.Fatalf("%s: no head %d.%d in\n%s", name, layer, head, data)
-			}
-			drawn, err := strconv.ParseFloat(strings.Split(strings.TrimSpace(strings.Split(data, "\n")[i]), ",")[2], 32)
-			if want := e.At(layer, head); err != nil || drawn != float64(want) && float32(drawn) != float32(want) || math.Abs(float64(shown)-float64(want)) > 1e-3*math.Abs(float64(want)) {
-				t.Errorf("%s, head %d.%d: the map has %g, the table %g, the value is %g (%v)", name, layer, head, drawn, shown, want, err)
-			}
-			signs[drawn < 0]++
-			rows++
-		}
-		if rows != len(e.Values()) {
-			t.Errorf("%s: %d rows for %d heads", name, rows, len(e.Values()))
-		}
-	}
-	if signs[true] == 0 || signs[false] == 0 {
-		t.Errorf("of one sign only: %v", signs)
 	}
 }
 

@@ -110,17 +110,17 @@ func TestRequestsShareOneBar(t *testing.T) {
 // A search asks many requests, none of which takes long enough for a bar.
 func TestSearchOfShortRequestsHasABar(t *testing.T) {
 	b, seen := drawn(4, 0)
-	b.label = "discover.ACDC.Find"
+	b.label = "discover.Search.ACDC"
 	r := &requests{bar: b}
 	for i := range 10 {
 		if i == 5 {
 			b.start = b.start.Add(-time.Second) // that the first five took
 		}
 		for done := 1; done <= 4; done++ {
-			r.show("discover.ACDC.Find", steps, 0, done, 4)
+			r.show("discover.Search.ACDC", steps, 0, done, 4)
 		}
 	}
-	if len(*seen) == 0 || !strings.HasPrefix((*seen)[0], "discover.ACDC.Find [####") || !strings.Contains((*seen)[0], " 20/24, ") {
+	if len(*seen) == 0 || !strings.HasPrefix((*seen)[0], "discover.Search.ACDC [####") || !strings.Contains((*seen)[0], " 20/24, ") {
 		t.Errorf("drawn %q", *seen)
 	}
 	if len(*seen) != 2 { // at a pace: once, and that request's end
@@ -137,8 +137,9 @@ func TestWorkIsNamed(t *testing.T) {
 	const at = "github.com/golens/golens/"
 	for _, test := range []struct{ stack, want string }{ // the innermost first
 		{"model.report model.(*client).Do model.(*Model).SweepContext model.(*Model).Sweep", "model.Sweep"},
-		{"model.(*client).Do model.(*Model).Sweep interp/discover.(*acdc).cut interp/discover.ACDC.FindContext interp/discover.ACDC.Find", "discover.ACDC.Find"},
+		{"model.(*client).Do model.(*Model).Sweep interp/discover.(*acdc).cut interp/discover.(*Search).ACDC", "discover.Search.ACDC"},
 		{"model.(*Model).Do interp/ioi.Find.func1 interp/ioi.Find", "ioi.Find"},
+		{"model.(*Model).Do interp/lens.Tune.TuneContext interp/lens.Tune.Tune", "lens.Tune"},
 		{"model.(*Model).Do interp/graph.Over[...]", "graph.Over"},
 		{"model.report model.Report interp/neuron.(*survey).run.func1", "model"},
 		{"model.(*Model).TallyContext model.(*tallyWalk).begin.func2", "model.Tally"},

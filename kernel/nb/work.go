@@ -11,8 +11,9 @@ import (
 var exported = regexp.MustCompile(`^github\.com/golens/golens/(?:interp/|model/)?(\w+)\.(?:\(?\*?([A-Z]\w*)\)?\.)?([A-Z]\w*)(?:\[\.\.\.\])?$`)
 
 // work names what the cell has called that is under way, such as
-// "discover.ACDC.Find" or "model.Sweep": every analysis has a name, and none needs
-// to give itself one.
+// "discover.Search.ACDC" or "model.Sweep": every analysis has a name, and none needs
+// to give itself one. What reports from a goroutine of its own has the name of what
+// that goroutine runs, as a tally over a corpus has.
 func work() string {
 	pcs := make([]uintptr, 64)
 	var stack []string
@@ -31,11 +32,11 @@ func called(stack []string) string {
 		if m == nil || m[0] == report {
 			continue
 		}
-		name := m[1] + "."
-		if m[2] != "" && !strings.EqualFold(m[2], m[1]) {
+		name, method := m[1]+".", strings.TrimSuffix(m[3], "Context")
+		if m[2] != "" && m[2] != method && !strings.EqualFold(m[2], m[1]) { // model.Model.Sweep, lens.Tune.Tune
 			name += m[2] + "."
 		}
-		return name + strings.TrimSuffix(m[3], "Context")
+		return name + method
 	}
 	return "model"
 }

@@ -8,14 +8,18 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/golens/golens/interp/discover"
 	"github.com/golens/golens/interp/heads"
+	"github.com/golens/golens/interp/ioi"
+	"github.com/golens/golens/interp/lens"
+	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/serve"
 )
 
-// The stack of a search whose model is in a host, as a cell's is, is as the names
-// above say.
-func TestWorkOfASearchThatRuns(t *testing.T) {
+// Searches whose model is in a host, as a cell's is, tell of themselves and have their
+// names.
+func TestWorkOfSearchesThatRun(t *testing.T) {
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
 	if err != nil {
 		t.Fatal(err)
@@ -28,13 +32,38 @@ func TestWorkOfASearchThatRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := map[string]bool{}
-	model.OnProgress(func(int, int) { names[work()] = true })
-	defer model.OnProgress(nil)
-	if _, err := heads.Induction(m, heads.Repeated{Len: 4, Times: 2}); err != nil {
+	planted, err := model.Open("zoo:ioi-planted")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(names) != 1 || !names["heads.Induction"] {
-		t.Errorf("named %v", names)
+	prompts, err := task.IOI(planted, task.IOIOptions{N: 4, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &discover.Search{Model: planted, Task: prompts.Task}
+	scores, err := s.Scores(discover.Scoring{Method: discover.InputsIG})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.OnProgress(nil)
+	for want, search := range map[string]func() error{
+		"heads.Induction":       func() error { _, err := heads.Induction(m, heads.Repeated{Len: 4, Times: 2}); return err },
+		"discover.Search.ACDC":  func() error { _, err := s.ACDC(discover.ACDC{Threshold: 5}); return err },
+		"discover.Search.Judge": func() error { _, err := s.Judge(scores, discover.Judgement{}); return err },
+		"discover.Search.Masks": func() error { _, err := s.Masks(discover.Masks{Steps: 2}); return err },
+		"ioi.Find":              func() error { _, err := ioi.Find(planted, prompts, ioi.Options{}); return err },
+		"lens.Tune": func() error {
+			_, err := lens.Tune{Steps: 2, Batch: 2}.Tune(m, m.Rows([][]int32{{1, 2}, {3, 4}}))
+			return err
+		},
+	} {
+		names := map[string]bool{}
+		model.OnProgress(func(int, int) { names[work()] = true })
+		if err := search(); err != nil {
+			t.Errorf("%s: %v", want, err)
+		}
+		if len(names) != 1 || !names[want] {
+			t.Errorf("%s is named %v", want, names)
+		}
 	}
 }
