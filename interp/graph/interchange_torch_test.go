@@ -99,8 +99,11 @@ func TestFileOfEAPIGsProgram(t *testing.T) {
 func TestBadFilesOfEAPIG(t *testing.T) {
 	g, set, scores := numbered(gpt2(1, 2))
 	dir := t.TempDir()
-	for path, want := range map[string]string{"x.csv": "end in .json or .pt", "none.pt": "none.pt"} {
-		if _, _, err := g.OpenEAPIG(filepath.Join(dir, path)); err == nil {
+	if err := os.WriteFile(filepath.Join(dir, "y.csv"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"y.csv": "end in .json or .pt", "none.pt": "none.pt"} {
+		if _, _, err := g.OpenEAPIG(filepath.Join(dir, path)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; it should say %q", path, err, want)
 		}
 	}
