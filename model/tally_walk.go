@@ -20,15 +20,14 @@ type TallyRow struct {
 // those that are in.
 func (m *Model) TallyOver(ctx context.Context, t Tally, corpus iter.Seq2[TallyRow, error], before *TallyResult) (*TallyResult, error) {
 	ctx, stop := context.WithCancel(ctx)
-	w := &tallyWalk{Model: m, ask: t, total: before}
+	w := &tallyWalk{Model: m, ask: t, total: before, most: 1}
 	if before != nil {
 		w.begun, w.done = before.Rows, int(before.Rows)
 	}
 	defer w.drain()
 	defer stop()
-	most := 1
 	if m.Info().Dealt {
-		most = int(min(64, 1+(1<<30)/max(1, t.Bytes(m.Config()))))
+		w.most = int(min(64, 1+(1<<30)/max(1, t.Bytes(m.Config()))))
 	}
 	var rows []TallyRow
 	tokens := 0
@@ -41,7 +40,7 @@ func (m *Model) TallyOver(ctx context.Context, t Tally, corpus iter.Seq2[TallyRo
 			continue
 		}
 		w.begin(ctx, rows)
-		if err := w.await(most - 1); err != nil {
+		if err := w.await(w.most - 1); err != nil {
 			return w.total, err
 		}
 		rows, tokens = nil, 0
@@ -59,7 +58,8 @@ type tallyWalk struct {
 	ask   Tally
 	total *TallyResult
 	begun int64          // rows that are in or under way
-	parts []chan tallied // under way, in their order
+	most  int            // parts under way
+	parts []chan tallied // these, in their order
 
 	mu   sync.Mutex
 	done int // rows, of which progress tells
@@ -91,13 +91,18 @@ func (w *tallyWalk) begin(ctx context.Context, rows []TallyRow) {
 	}
 	ch := make(chan tallied, 1)
 	w.parts = append(w.parts, ch)
-	go func() {
+	ask := func() {
 		got, err := w.TallyContext(inner, part)
 		if err == nil && w.ask.Of > 0 {
 			tell(len(rows), 0) // also of an answer that was there
 		}
 		ch <- tallied{got, err}
-	}()
+	}
+	if w.most == 1 {
+		ask() // its progress bears the caller's name
+	} else {
+		go ask()
+	}
 }
 
 // await merges the first parts until no more than some are under way.

@@ -69,6 +69,49 @@ func TestLinksPassBetweenNodes(t *testing.T) {
 	}
 }
 
+// Circuits of 20 and 200 links: nodes and labels lie inside of the figure, and no node
+// on a node and no label on a label. Those of 2,000 are drawn by layers.
+func TestNodesAndLabelsDoNotOverlap(t *testing.T) {
+	for _, links := range []int{20, 200} {
+		for _, across := range []bool{false, true} {
+			n, err := readGraph(tangled(8, links))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.place()
+			s := n.draw(options{horizontal: across})
+			var nodes, labels []box
+			for _, m := range s.marks {
+				switch m := m.(type) {
+				case pill:
+					if m.tip != "" {
+						nodes = append(nodes, box{x: m.x - m.w/2, y: m.y - m.h/2, w: m.w, h: m.h})
+					}
+				case text:
+					w, capital := measured(m.s, m.size, m.bold), 0.7*m.size
+					left := map[anchor]float64{middle: w / 2, end: w}[m.anchor]
+					labels = append(labels, box{x: m.x - left, y: m.y - capital, w: w, h: capital})
+				}
+			}
+			if len(nodes) != 40 || len(labels) <= 40 {
+				t.Errorf("%d links, across %v: %d nodes, %d labels", links, across, len(nodes), len(labels))
+			}
+			for _, all := range [][]box{nodes, labels} {
+				for i, a := range all {
+					if a.x < 0 || a.y < 0 || a.x+a.w > s.w || a.y+a.h > s.h {
+						t.Errorf("%d links, across %v: %+v lies outside of %g by %g", links, across, a, s.w, s.h)
+					}
+					for _, b := range all[:i] {
+						if a.x < b.x+b.w && b.x < a.x+a.w && a.y < b.y+b.h && b.y < a.y+a.h {
+							t.Errorf("%d links, across %v: %+v and %+v overlap", links, across, a, b)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // walk are points along a spline.
 func walk(c spline) []point {
 	var out []point

@@ -21,7 +21,8 @@ type Flow struct {
 	Euclidean bool
 
 	// Renormalise, if it is above 0, drops edges of at most this weight and gives their
-	// share to the others.
+	// share to the others that lead to the same state. (Meta's tool, for MLPs, divides
+	// by the sum over all positions.)
 	Renormalise float64
 }
 

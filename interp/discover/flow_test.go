@@ -31,10 +31,42 @@ func TestRoutesAreRecorded(t *testing.T) {
 				t.Errorf("%s, %s: %.2g off", name, what, d)
 			}
 		}
+		// routesAre compares the routes from two positions with a recorded tree.
+		routesAre := func(tree string, f *discover.Flowed, tau float64) {
+			t.Helper()
+			for _, pos := range []int{5, 10} {
+				key := fmt.Sprintf("%s.%s.from%d", tag, tree, pos)
+				want, found := graphs[key]
+				if !found {
+					t.Fatalf("no %s", key)
+				}
+				routes, err := f.Routes(pos, tau)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := map[string]float64{}
+				for _, e := range routes.Edges {
+					got[e.From.String()+" "+e.To.String()] = e.Weight
+				}
+				if len(got) != len(want) {
+					t.Errorf("%s %s: %d edges, recorded %d", name, key, len(got), len(want))
+				}
+				for _, e := range want {
+					w, found := got[e[0].(string)+" "+e[1].(string)]
+					if !found || math.Abs(w-e[2].(float64)) > 1e-4 {
+						t.Errorf("%s %s: %v is %.5f, %t", name, key, e, w, found)
+					}
+				}
+			}
+		}
+		var plain []*discover.Flowed
 		for _, f := range []discover.Flow{{}, {Euclidean: true}, {Renormalise: .05}} {
 			flows, err := discover.Flows(m, prompts, f)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if f == (discover.Flow{}) {
+				plain = flows
 			}
 			for row, one := range flows {
 				pick := func(key string) *array.Array {
@@ -48,6 +80,9 @@ func TestRoutesAreRecorded(t *testing.T) {
 				case f.Renormalise > 0:
 					near("renormalised attention", one.Attention, pick(tag+".renormalised_0.05.attention"), 1e-4)
 					near("renormalised stream", one.Residual, pick(tag+".renormalised_0.05.residual_attention"), 1e-4)
+					tools := toolsMLP(one, plain[row])
+					routesAre(fmt.Sprintf("row%d.renormalised_0.05.tau0.0", row), tools, 1e-9)
+					routesAre(fmt.Sprintf("row%d.renormalised_0.05.tau0.04", row), tools, .04)
 					continue
 				case f.Euclidean:
 					near("Euclidean attention", one.Attention, pick(tag+".norm2.attention"), 3e-4) // what the tool gives to parts that have nothing counts more here
@@ -71,30 +106,7 @@ func TestRoutesAreRecorded(t *testing.T) {
 					}
 				}
 				for _, tau := range []float64{.01, .02, .04, .1, .3} {
-					for _, pos := range []int{5, 10} {
-						key := fmt.Sprintf("%s.row%d.full.tau%g.from%d", tag, row, tau, pos)
-						want, found := graphs[key]
-						if !found {
-							t.Fatalf("no %s", key)
-						}
-						routes, err := one.Routes(pos, tau)
-						if err != nil {
-							t.Fatal(err)
-						}
-						got := map[string]float64{}
-						for _, e := range routes.Edges {
-							got[e.From.String()+" "+e.To.String()] = e.Weight
-						}
-						if len(got) != len(want) {
-							t.Errorf("%s %s: %d edges, recorded %d", name, key, len(got), len(want))
-						}
-						for _, e := range want {
-							w, found := got[e[0].(string)+" "+e[1].(string)]
-							if !found || math.Abs(w-e[2].(float64)) > 1e-4 {
-								t.Errorf("%s %s: %v is %.5f, %t", name, key, e, w, found)
-							}
-						}
-					}
+					routesAre(fmt.Sprintf("row%d.full.tau%g", row, tau), one, tau)
 				}
 			}
 		}
@@ -144,6 +156,77 @@ func TestFlowsOfFamilies(t *testing.T) {
 		heads, err := discover.HeadImportance(flows, 0)
 		if err != nil || !strings.Contains(heads.Method, "2 prompts") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// toolsMLP is a renormalised flow with the shares of MLPs as Meta's tool has them:
+// among what is left at all positions together, for its sum over no dimensions is one
+// over all. Ours are among what is left at each.
+func toolsMLP(f, plain *discover.Flowed) *discover.Flowed {
+	tools := *f
+	tools.MLP, tools.ResidualMLP = array.New(f.MLP.Axes()...), array.New(f.MLP.Axes()...)
+	keep := func(x float64) float64 {
+		if x <= f.Settings.Renormalise {
+			return 0
+		}
+		return x
+	}
+	layers, n := f.MLP.Shape()[0], f.MLP.Shape()[1]
+	for l := range layers {
+		all := 0.
+		for pos := range n {
+			all += keep(plain.MLP.At(l, pos))
+		}
+		for pos := range n {
+			rest := keep(plain.ResidualMLP.At(l, pos))
+			tools.MLP.Set(keep(plain.MLP.At(l, pos))/(rest+all), l, pos)
+			tools.ResidualMLP.Set(rest/(rest+all), l, pos)
+		}
+	}
+	return &tools
+}
+
+// A head that looks everywhere alike brings .05 from the first token and .15 from the
+// second to the third, of a stream whose other .8 is its own: without the edge of .05
+// the others have 15 and 80 of 95. The numbers are those of Meta's tests.
+func TestRenormalisedRoutes(t *testing.T) {
+	h := modeltest.ByHand(t, map[string]any{"n_layer": 1, "n_head": 1, "d_head": 2, "n_embd": 5, "vocab_size": 3, "n_positions": 3})
+	for token := range 3 {
+		h.Add("embed.W_E", .8, token, token)
+	}
+	for token, share := range []float32{.05, .15} {
+		h.Head(0, 0, "W_V", token, token, 3*share/.8).Head(0, 0, "W_O", 3+token, token, 1)
+	}
+	m, err := model.Open(h.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		f    discover.Flow
+		tau  float64
+		want map[string]float64
+	}{
+		{discover.Flow{}, .04, map[string]float64{"X0_0 A0_2": .05, "X0_1 A0_2": .15, "X0_2 A0_2": .8, "A0_2 I0_2": 1}},
+		{discover.Flow{}, .155, map[string]float64{"X0_2 A0_2": .8, "A0_2 I0_2": 1}},
+		{discover.Flow{Renormalise: .1}, .155, map[string]float64{"X0_1 A0_2": .157894, "X0_2 A0_2": .842105, "A0_2 I0_2": 1}},
+		{discover.Flow{Renormalise: .2}, 1e-9, map[string]float64{"X0_2 A0_2": 1, "A0_2 I0_2": 1}},
+	} {
+		flows, err := discover.Flows(m, m.Rows([][]int32{{0, 1, 2}}), c.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := flows[0].Routes(2, c.tau)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Edges) != len(c.want) {
+			t.Errorf("%+v, above %g: %v, want %v", c.f, c.tau, r.Edges, c.want)
+		}
+		for _, e := range r.Edges {
+			if want := c.want[e.From.String()+" "+e.To.String()]; math.Abs(e.Weight-want) > 1e-5 {
+				t.Errorf("%+v, above %g: %s → %s is %.6f, want %.6f", c.f, c.tau, e.From, e.To, e.Weight, want)
+			}
 		}
 	}
 }

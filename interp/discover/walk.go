@@ -314,7 +314,8 @@ func (w *Walk) Edges(effects []Effect, share float64) (edges []circuit.Edge) {
 }
 
 // A Step is one stage of a search: the change of the metric for each head
-// [layer, head], in percent of the gap.
+// [layer, head], in percent of the gap, below zero where the metric falls, as Wang
+// et al. draw it. The effect of a [circuit.Edge] is by how much it falls.
 type Step struct {
 	*interp.Result
 	Name  string       // what the paths lead to, such as "END to the queries of name movers"

@@ -45,20 +45,25 @@ func interchangeName(p Part) string {
 
 // interchangeName is an edge as EAP-IG writes it.
 func (e Edge) interchangeName() string {
-	to := interchangeName(e.To.Part)
-	if e.To.Part.IsHead() {
-		to += "<" + string(e.To.Input) + ">"
-	}
-	return interchangeName(e.From) + "->" + to
+	return interchangeName(e.From) + "->" + e.To.interchangeName()
 }
 
-// each are the edges of a graph by EAP-IG's names, in which query heads have keys
+// interchangeName is a receiver as EAP-IG writes it.
+func (r Receiver) interchangeName() string {
+	name := interchangeName(r.Part)
+	if r.Part.IsHead() {
+		name += "<" + string(r.Input) + ">"
+	}
+	return name
+}
+
+// each are the edges of a graph as EAP-IG has them, where query heads have keys
 // and values of their own, with how many share the one that is ours.
-func (g *Graph) each(visit func(name string, sender, receiver, share int)) {
+func (g *Graph) each(visit func(e Edge, sender, receiver, share int)) {
 	for u, v := range g.All().Edges() {
 		parts := g.Sharing(v)
 		for _, p := range parts {
-			visit(Edge{g.Senders[u], Receiver{p, g.Receivers[v].Input}}.interchangeName(), u, v, len(parts))
+			visit(Edge{g.Senders[u], Receiver{p, g.Receivers[v].Input}}, u, v, len(parts))
 		}
 	}
 }
@@ -68,13 +73,8 @@ func (g *Graph) each(visit func(name string, sender, receiver, share int)) {
 // query heads share is one for each of them there: each is in the graph, and has an
 // equal part of the score.
 func (s *Set) EAPIG(scores *array.Array) ([]byte, error) {
-	if s.inside {
-		return nil, errors.New("EAP-IG's files have no edges inside heads; take a set of the graph of Of")
-	}
-	if scores != nil {
-		if _, err := s.every(scores, Signed); err != nil {
-			return nil, fmt.Errorf("EAP-IG's file: %w", err)
-		}
+	if err := s.checkInterchange(scores); err != nil {
+		return nil, err
 	}
 	f := interchange{Nodes: map[string]struct {
 		In bool `json:"in_graph"`
@@ -87,14 +87,27 @@ func (s *Set) EAPIG(scores *array.Array) ([]byte, error) {
 		n.In = in[p] && out[p]
 		f.Nodes[interchangeName(p)] = n
 	}
-	s.each(func(name string, u, v, share int) {
+	s.each(func(e Edge, u, v, share int) {
 		score := 0.
 		if scores != nil {
 			score = scores.At(u, v) / float64(share)
 		}
-		f.Edges[name] = interchangeEdge{&score, s.Has(u, v)}
+		f.Edges[e.interchangeName()] = interchangeEdge{&score, s.Has(u, v)}
 	})
 	return json.MarshalIndent(f, "", " ")
+}
+
+// checkInterchange tells whether a set and scores can stand in EAP-IG's files.
+func (s *Set) checkInterchange(scores *array.Array) error {
+	if s.inside {
+		return errors.New("EAP-IG's files have no edges inside heads; take a set of the graph of Of")
+	}
+	if scores != nil {
+		if _, err := s.every(scores, Signed); err != nil {
+			return fmt.Errorf("EAP-IG's file: %w", err)
+		}
+	}
+	return nil
 }
 
 // ParseEAPIG reads such a file: the edges that are in the graph, and the scores
@@ -113,17 +126,18 @@ func (g *Graph) ParseEAPIG(data []byte) (*Set, *array.Array, error) {
 		return fail("it is of a model of %d layers of %d heads; this one has %d of %d", f.Config.Layers, f.Config.Heads, c.Layers, c.Heads)
 	}
 	set, scores, known := g.None(), g.Scores(), map[string]bool{}
-	g.each(func(name string, u, v, _ int) {
+	g.each(func(e Edge, u, v, _ int) {
+		name := e.interchangeName()
 		known[name] = true
-		e, there := f.Edges[name]
-		if e.In {
+		found, there := f.Edges[name]
+		if found.In {
 			set.Add(u, v)
 		}
-		if !there || e.Score == nil {
+		if !there || found.Score == nil {
 			scores.Set(math.NaN(), u, v)
 			return
 		}
-		scores.Set(scores.At(u, v)+*e.Score, u, v)
+		scores.Set(scores.At(u, v)+*found.Score, u, v)
 	})
 	var extra []string
 	for name := range f.Edges {

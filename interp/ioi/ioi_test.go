@@ -98,6 +98,20 @@ func TestFindFindsThePlantedCircuit(t *testing.T) {
 			t.Errorf("head %d: %g%% of %g, but the logits change by %g and %g", i, change, gap, io, s)
 		}
 	}
+	// The map shows the change, the table by how much it falls, and says so.
+	told := 0
+	for _, e := range c.Edges {
+		if e.To != graph.Logits() || !slices.Contains(c.Steps[0].Found, e.From) {
+			continue
+		}
+		if change := c.Steps[0].At(e.From.Layer, e.From.Index); math.Abs(float64(change)+e.Effect) > 1e-3 {
+			t.Errorf("%s: the map shows %g, the table %g", e, change, e.Effect)
+		}
+		told++
+	}
+	if told != 2 || !strings.Contains(c.String(), "the maps of the steps show its change, -133 where it falls by 133") {
+		t.Errorf("%d edges to the logits; %s", told, c)
+	}
 	after, err := ioi.Find(m, prompts, ioi.Options{BackupsAfter: true})
 	if err != nil {
 		t.Fatal(err)

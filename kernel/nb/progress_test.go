@@ -83,24 +83,75 @@ func TestRequestsShareOneBar(t *testing.T) {
 	b, seen := drawn(4, time.Second)
 	b.label = "model"
 	r := &requests{bar: b}
+	tell := func(done, total int) { r.show("model", steps, 0, done, total) }
 	for _, done := range []int{2, 4} {
-		r.tell(done, 4)
+		tell(done, 4)
 	}
 	if !b.ended || len(*seen) != 2 {
 		t.Fatalf("after the first request: ended %v, drawn %q", b.ended, *seen)
 	}
-	r.tell(1, 8)
+	r.last = r.last.Add(-2 * pause)
+	tell(1, 8)
 	if r.bar != b || b.ended || b.total != 8 || b.done != 1 {
 		t.Errorf("the second request's bar: %+v", b)
 	}
-	r.tell(5, 8)
-	r.tell(1, 8) // the one before was cancelled, this is a third
+	tell(5, 8)
+	r.last = r.last.Add(-2 * pause)
+	tell(1, 8) // the one before was cancelled, this is a third
 	if b.done != 1 || time.Since(b.start) > time.Second {
 		t.Errorf("the third request goes on where the second was: %d", b.done)
 	}
 	r.download(model.Download{Model: "gpt2", Done: 5_300_000, Total: 548_105_171})
 	if b.label != "gpt2" || b.done != 5_300_000 || b.total != 548_105_171 {
 		t.Errorf("a download's bar: %+v", b)
+	}
+}
+
+// A search asks many requests, none of which takes long enough for a bar.
+func TestSearchOfShortRequestsHasABar(t *testing.T) {
+	b, seen := drawn(4, 0)
+	b.label = "discover.Search.ACDC"
+	r := &requests{bar: b}
+	for i := range 10 {
+		if i == 5 {
+			b.start = b.start.Add(-time.Second) // that the first five took
+		}
+		for done := 1; done <= 4; done++ {
+			r.show("discover.Search.ACDC", steps, 0, done, 4)
+		}
+	}
+	if len(*seen) == 0 || !strings.HasPrefix((*seen)[0], "discover.Search.ACDC [####") || !strings.Contains((*seen)[0], " 20/24, ") {
+		t.Errorf("drawn %q", *seen)
+	}
+	if len(*seen) != 2 { // at a pace: once, and that request's end
+		t.Errorf("drawn %d times", len(*seen))
+	}
+	r.show("lens.Tune", steps, 0, 1, 9)
+	if b.label != "lens.Tune" || b.done != 1 || b.total != 9 {
+		t.Errorf("what comes after a search: %+v", b)
+	}
+}
+
+// What a cell calls names its bar: the outermost function that it can have called.
+func TestWorkIsNamed(t *testing.T) {
+	const at = "github.com/golens/golens/"
+	for _, test := range []struct{ stack, want string }{ // the innermost first
+		{"model.report model.(*client).Do model.(*Model).SweepContext model.(*Model).Sweep", "model.Sweep"},
+		{"model.(*client).Do model.(*Model).Sweep interp/discover.(*acdc).cut interp/discover.(*Search).ACDC", "discover.Search.ACDC"},
+		{"model.(*Model).Do interp/ioi.Find.func1 interp/ioi.Find", "ioi.Find"},
+		{"model.(*Model).Do interp/lens.Tune.TuneContext interp/lens.Tune.Tune", "lens.Tune"},
+		{"model.(*Model).Do interp/graph.Over[...]", "graph.Over"},
+		{"model.report model.Report interp/neuron.(*survey).run.func1", "model"},
+		{"model.(*Model).TallyContext model.(*tallyWalk).begin.func2", "model.Tally"},
+		{"", "model"},
+	} {
+		stack := strings.Fields(test.stack)
+		for i := range stack {
+			stack[i] = at + stack[i]
+		}
+		if got := called(append(stack, "main.main", "runtime.main")); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.stack, got, test.want)
+		}
 	}
 }
 

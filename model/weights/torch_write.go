@@ -15,18 +15,25 @@ import (
 
 // WriteTorch writes tensors as torch.save writes a state dictionary of float32 tensors,
 // in the order given: a zip whose files begin at multiples of 64 bytes, and a pickle.
-// The folder in it is the file's name without its end, as torch has it.
-func WriteTorch(path string, tensors []Tensor) error {
+// The folder in it is the file's name without its end, as torch has it. What is beside
+// the tensors in the dictionary follows them.
+func WriteTorch(path string, tensors []Tensor, beside ...Beside) error {
 	root := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	data, err := encodeTorch(root, tensors)
+	data, err := encodeTorch(root, tensors, beside)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return os.WriteFile(path, data, 0o644)
 }
 
-func encodeTorch(root string, tensors []Tensor) ([]byte, error) {
-	program, err := pickled(tensors)
+// Beside is an entry of the dictionary of a .pt file that is no tensor.
+type Beside struct {
+	Name  string
+	Value any // an int from 0 to 2^31-1, a bool, a []string, or a []Beside, which is a dictionary
+}
+
+func encodeTorch(root string, tensors []Tensor, beside []Beside) ([]byte, error) {
+	program, err := pickled(tensors, beside)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +168,7 @@ func (p *pickler) numbers(all []int) {
 }
 
 // pickled is the dictionary as protocol 2 has it.
-func pickled(tensors []Tensor) ([]byte, error) {
+func pickled(tensors []Tensor, beside []Beside) ([]byte, error) {
 	p := &pickler{memo: map[string]int{}}
 	ordered := func() { p.global("collections", "OrderedDict") }
 	p.Write([]byte{0x80, 2})
@@ -202,6 +209,40 @@ func pickled(tensors []Tensor) ([]byte, error) {
 		p.WriteByte('R')
 		p.remember("")
 	}
+	if err := p.entries(beside); err != nil {
+		return nil, err
+	}
 	p.WriteString("u.")
 	return p.Bytes(), nil
+}
+
+// entries are names and values, to be set in a dictionary.
+func (p *pickler) entries(all []Beside) error {
+	for _, e := range all {
+		p.text(e.Name)
+		switch v := e.Value.(type) {
+		case int:
+			if v < 0 || v > math.MaxInt32 {
+				return fmt.Errorf("%s is %d; an int from 0 to %d is written", e.Name, v, math.MaxInt32)
+			}
+			p.number(v)
+		case bool:
+			p.WriteByte(map[bool]byte{true: 0x88, false: 0x89}[v])
+		case []string:
+			p.WriteString("](")
+			for _, s := range v {
+				p.text(s)
+			}
+			p.WriteByte('e')
+		case []Beside:
+			p.WriteString("}(")
+			if err := p.entries(v); err != nil {
+				return err
+			}
+			p.WriteByte('u')
+		default:
+			return fmt.Errorf("%s is a %T, which is not written beside tensors", e.Name, v)
+		}
+	}
+	return nil
 }
