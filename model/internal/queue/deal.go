@@ -311,13 +311,13 @@ func (d *dealing) look(ctx context.Context) error {
 	}
 	inner, cancel := context.WithTimeout(ctx, operation)
 	defer cancel()
-	info, err := d.work.Info(inner, jetstream.WithSubjectFilter(d.prefix+"*"))
+	queued, err := d.queued(inner, d.prefix+"*")
 	if err != nil {
 		return d.wait("the server has not answered for %s: %w", explain(err))
 	}
 	var lost []int
 	for i := range d.missing {
-		if info.State.Subjects[d.prefix+d.Pieces[i].Name(d.Kind)] == 0 && !d.asked[i] {
+		if queued[d.prefix+d.Pieces[i].Name(d.Kind)] == 0 && !d.asked[i] {
 			lost = append(lost, i)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -38,10 +39,22 @@ type Queue struct {
 	js    jetstream.JetStream
 
 	work                    jetstream.Stream
+	looking                 sync.Mutex // its Info is for one goroutine at a time
 	asks, results           jetstream.ObjectStore
 	jobs, workers, failures jetstream.KeyValue
 
 	again chan struct{} // told when the connection is there again
+}
+
+// queued is how many messages are queued under subjects of the work stream.
+func (q *Queue) queued(ctx context.Context, subjects string) (map[string]uint64, error) {
+	q.looking.Lock()
+	defer q.looking.Unlock()
+	info, err := q.work.Info(ctx, jetstream.WithSubjectFilter(subjects))
+	if err != nil {
+		return nil, err
+	}
+	return info.State.Subjects, nil
 }
 
 // Open connects to the server of a cluster; see [Find].

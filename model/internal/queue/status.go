@@ -6,8 +6,6 @@ import (
 	"sort"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Status is how a cluster is.
@@ -52,12 +50,12 @@ func (q *Queue) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", q, explain(err))
 	}
-	info, err := q.work.Info(ctx, jetstream.WithSubjectFilter(workPrefix+">"))
+	subjects, err := q.queued(ctx, workPrefix+">")
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", q, explain(err))
 	}
 	queued := map[string]int{}
-	for subject, n := range info.State.Subjects {
+	for subject, n := range subjects {
 		key, _, _ := cutLast(strings.TrimPrefix(subject, workPrefix))
 		queued[key] += int(n)
 	}
