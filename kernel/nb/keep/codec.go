@@ -324,6 +324,9 @@ func (d *decoder) fill(p *piece, want reflect.Type) {
 	r := &reader{p.body}
 	t := d.typ(r.uint())
 	n := int(r.uint())
+	if t.Size() > 0 && n > len(r.b)/int(least(t)) { // more than the file can hold
+		panic(errShort)
+	}
 	if p.at == nil {
 		p.at = reflect.MakeSlice(reflect.SliceOf(t), n, n).UnsafePointer()
 	} else if t != want || n != 1 {
@@ -340,6 +343,14 @@ func (d *decoder) fill(p *piece, want reflect.Type) {
 			d.value(r, t, unsafe.Add(at, uintptr(i)*t.Size()))
 		}
 	})
+}
+
+// least is how few bytes of a file a value of a type takes that has a size.
+func least(t reflect.Type) uintptr {
+	if plain(t) {
+		return t.Size()
+	}
+	return 1
 }
 
 func (d *decoder) typ(id uint64) reflect.Type {
