@@ -72,10 +72,10 @@ func Find(where string) (w Where, err error) {
 			w.Token = strings.TrimSpace(string(data))
 		case "replicas":
 			if w.replicas, err = strconv.Atoi(v); err != nil || w.replicas < 1 || w.replicas > 5 {
-				return w, fmt.Errorf("GOLENS_CLUSTER: replicas=%s; a number from 1 to 5", v)
+				return w, errors.New("GOLENS_CLUSTER: replicas is a number from 1 to 5")
 			}
 		default:
-			return w, fmt.Errorf("GOLENS_CLUSTER: no option %s; there are creds, ca, cert, key, token and replicas", key)
+			return w, errors.New("GOLENS_CLUSTER: an option that is none; there are creds, ca, cert, key, token and replicas") // without its name, which may be part of a secret
 		}
 	}
 	u.RawQuery = ""
