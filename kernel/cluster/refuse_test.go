@@ -49,7 +49,7 @@ func TestRefusesToJoin(t *testing.T) {
 		{"no TLS", writeJoin(t, strings.Replace(join["url"], "tls", "nats", 1), join["token"], ""), "certificate is not one that is trusted"},
 		{"a file that others can read", open, "can be read by others"},
 		{"no file", filepath.Join(t.TempDir(), "none"), "neither the address of a server nor the file"},
-		{"an option that there is not", "nats://127.0.0.1:1?password=" + secret, "no option password"},
+		{"an option that there is not", "nats://127.0.0.1:1?password=" + secret, "an option that is none"},
 		{"a token's file that is not there", "nats://127.0.0.1:1?token=/none", "it is read from a file"},
 		{"nobody listens", "nats://user:" + secret + "@127.0.0.1:1", "nats://127.0.0.1:1"},
 	} {
