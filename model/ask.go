@@ -68,6 +68,23 @@ func hashOf(ask Ask) string {
 	return hashBytes(ask.Verb(), data)
 }
 
+// unhashed is an ask without its hash.
+func unhashed(ask Ask) Ask {
+	if h, ok := ask.(hashed); ok {
+		return h.Ask
+	}
+	return ask
+}
+
+// askAs is an ask of a verb as the type that does it.
+func askAs[Q Ask](verb string, ask Ask) (Q, error) {
+	q, ok := ask.(Q)
+	if !ok {
+		return q, fmt.Errorf("%s: a %T cannot be asked for; it must be a %T", verb, ask, q)
+	}
+	return q, nil
+}
+
 func hashBytes(verb string, data []byte) string {
 	return content.HashBytes(append([]byte(verb+"\n"), data...))
 }

@@ -96,17 +96,14 @@ func (c *clustered) Process(ctx context.Context, p Processing) (Runner, error) {
 	return &clustered{r.(*local), c.queue, c.grain, c.wait}, nil
 }
 
-// KindOf is what workers must have to do the work of a model.
+// kindOf is what workers must have to do the work of a model.
 func kindOf(i Info) queue.Kind {
 	return queue.Kind{Weights: i.Weights, Processing: i.Processing.String(), Version: i.Version}
 }
 
 // Do implements [Runner].
 func (c *clustered) Do(ctx context.Context, ask Ask) (any, error) {
-	inner := ask
-	if h, ok := ask.(hashed); ok {
-		inner = h.Ask
-	}
+	inner := unhashed(ask)
 	switch q := inner.(type) {
 	case clusterStatus:
 		return c.status(ctx)
@@ -178,9 +175,9 @@ func (c *clustered) pieces(deal *Deal, ask Ask) (all []queue.Message) {
 	for flops/grain > mostPieces {
 		grain *= 4
 	}
-	cut := cutText(CutOf(c.local))
+	job, cut := hashOf(ask), cutText(CutOf(c.local))
 	for from := 0; from < len(deal.Chunks); {
-		m := queue.Message{Job: hashOf(ask), Verb: ask.Verb(), Cut: cut, From: from, Version: c.info.Version}
+		m := queue.Message{Job: job, Verb: ask.Verb(), Cut: cut, From: from, Version: c.info.Version}
 		for m.Until = from; m.Until < len(deal.Chunks) && (m.Until == from || m.FLOPs+deal.Chunks[m.Until].FLOPs <= grain); m.Until++ {
 			m.FLOPs += deal.Chunks[m.Until].FLOPs
 		}

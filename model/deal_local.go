@@ -48,9 +48,9 @@ var dealers = map[string]func(l *local, ask Ask, hash string, cut plan.Cut) (dea
 // deals makes a verb one that can be dealt.
 func deals[Q Ask](verb string, cut func(l *local, ask Q, hash string, cut plan.Cut) (dealt, []DealChunk, error)) {
 	dealers[verb] = func(l *local, ask Ask, hash string, under plan.Cut) (dealt, []DealChunk, error) {
-		q, ok := ask.(Q)
-		if !ok {
-			return nil, nil, fmt.Errorf("%s: a %T cannot be asked for; it must be a %T", verb, ask, q)
+		q, err := askAs[Q](verb, ask)
+		if err != nil {
+			return nil, nil, err
 		}
 		return cut(l, q, hash, under)
 	}
@@ -70,7 +70,7 @@ func CutOf(r Runner) DealCut {
 }
 
 // NewDeal cuts an ask. It needs a model that is open in this process. It is nil for
-// asks that are not dealt: what is small, or a chain in which each step needs the last.
+// verbs that are not dealt, such as a chain in which each step needs the last.
 func NewDeal(r Runner, ask Ask, cut DealCut) (*Deal, error) {
 	l, ok := r.(*local)
 	if !ok {
@@ -80,11 +80,7 @@ func NewDeal(r Runner, ask Ask, cut DealCut) (*Deal, error) {
 	if deal == nil {
 		return nil, nil
 	}
-	hash := hashOf(ask)
-	if h, ok := ask.(hashed); ok {
-		ask = h.Ask
-	}
-	d, chunks, err := deal(l, ask, hash, plan.Cut(cut))
+	d, chunks, err := deal(l, unhashed(ask), hashOf(ask), plan.Cut(cut))
 	if err != nil {
 		return nil, err
 	}
@@ -247,9 +243,9 @@ func (l *local) dealTally(t Tally, hash string, cut plan.Cut) (dealt, []DealChun
 	}
 	job.Cut = cut
 	var chunks []DealChunk
-	row := 0
+	row, states := 0, t.Bytes(l.config)
 	for _, c := range l.engine.TallyChunks(job) {
-		chunks = append(chunks, DealChunk{c.Rows, c.FLOPs, t.Bytes(l.config), fmt.Sprintf("rows %d to %d", row, row+c.Rows-1)})
+		chunks = append(chunks, DealChunk{c.Rows, c.FLOPs, states, fmt.Sprintf("rows %d to %d", row, row+c.Rows-1)})
 		row += c.Rows
 	}
 	return &dealtTally{l, t, hash, job}, chunks, nil
@@ -278,12 +274,8 @@ func (d *dealtTally) join(_ []int, contents [][]byte) (any, error) {
 		}
 		if res == nil {
 			res = d.tallyResult(d.Tally, p.States, d.hash)
-			continue
-		}
-		for i, reducer := range d.Reducers {
-			if err := reducer.Merge(res.States[i], p.States[i]); err != nil {
-				return nil, err
-			}
+		} else if err := res.mergeStates(p.States); err != nil {
+			return nil, err
 		}
 	}
 	return res, nil

@@ -401,11 +401,12 @@ func (b *below) step(ctx context.Context, rows []int) (r Request, left plan.Job,
 }
 
 // reference is what a KL without a reference of its own is from, as an array.
-func (b *below) reference(have []belowRow, i int) *array.Array {
-	n := len(have[0][key("own", i)])
+func (b *below) reference(have []belowRow, metric int) *array.Array {
+	name := b.ownKey(metric)
+	n := len(have[0][name])
 	ref := array.New(array.Dim(hook.Batch, len(have)), array.Dim(hook.Pos, n/b.config.Vocab), array.Dim("vocab", b.config.Vocab))
 	for k, row := range have {
-		copy(ref.Values()[k*n:], row[key("own", i)])
+		copy(ref.Values()[k*n:], row[name])
 	}
 	return ref
 }

@@ -348,8 +348,8 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 		return terms, grads, nil
 	}
 	if s.Edges != nil {
-		if slices.Contains(s.own, s.Loss[reads[0].term].Metric) {
-			r.Metrics[0].Reference = s.below.reference(have, slices.Index(s.own, s.Loss[reads[0].term].Metric))
+		if m := s.Loss[reads[0].term].Metric; slices.Contains(s.own, m) {
+			r.Metrics[0].Reference = s.below.reference(have, m)
 		}
 		value, by, err := s.cutEdges(ctx, r, rows)
 		if err == nil {

@@ -136,9 +136,9 @@ var executors = map[string]func(ctx context.Context, l *local, ask Ask, hash str
 // executes makes do what is done for a verb. hash identifies the ask.
 func executes[Q Ask, A any](verb string, do func(l *local, ctx context.Context, ask Q, hash string) (A, error)) {
 	executors[verb] = func(ctx context.Context, l *local, ask Ask, hash string) (any, error) {
-		q, ok := ask.(Q)
-		if !ok {
-			return nil, fmt.Errorf("%s: a %T cannot be asked for; it must be a %T", verb, ask, q)
+		q, err := askAs[Q](verb, ask)
+		if err != nil {
+			return nil, err
 		}
 		return do(l, ctx, q, hash)
 	}
@@ -151,11 +151,8 @@ func (l *local) Do(ctx context.Context, ask Ask) (answer any, err error) {
 		return nil, fmt.Errorf("%s: nothing does that", ask.Verb())
 	}
 	hash := hashOf(ask)
-	if h, ok := ask.(hashed); ok {
-		ask = h.Ask
-	}
 	err = crew.Catch(func() error {
-		answer, err = execute(ctx, l, ask, hash)
+		answer, err = execute(ctx, l, unhashed(ask), hash)
 		return err
 	})
 	return answer, err

@@ -56,13 +56,21 @@ func (r *TallyResult) Merge(other *TallyResult) error {
 	if len(r.States) != len(other.States) || r.Weights != other.Weights {
 		return errors.New("tally: the results are of different reducers or weights, and do not merge")
 	}
-	for i, state := range r.States {
-		if err := r.Reducers[i].Merge(state, other.States[i]); err != nil {
-			return err
-		}
+	if err := r.mergeStates(other.States); err != nil {
+		return err
 	}
 	r.Rows, r.Tokens = r.Rows+other.Rows, r.Tokens+other.Tokens
 	r.computedBy(other.Computed...)
+	return nil
+}
+
+// mergeStates takes states of the same reducers into those of r.
+func (r *TallyResult) mergeStates(others []*tally.State) error {
+	for i, state := range r.States {
+		if err := r.Reducers[i].Merge(state, others[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -24,18 +24,23 @@ func tangled(layers, links int) fakeGraph {
 	return g
 }
 
+// drawn is a graph and its figure.
+func drawn(t *testing.T, g Graph, across bool) (*network, *scene) {
+	t.Helper()
+	n, err := readGraph(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.place()
+	return n, n.draw(options{horizontal: across})
+}
+
 // TestLinksPassBetweenNodes follows every link: at the height of a node that it
 // passes it must be beside it.
 func TestLinksPassBetweenNodes(t *testing.T) {
 	for _, links := range []int{20, 200} {
 		for _, across := range []bool{false, true} {
-			n, err := readGraph(tangled(8, links))
-			if err != nil {
-				t.Fatal(err)
-			}
-			n.place()
-			o := options{horizontal: across}
-			s := n.draw(o)
+			n, s := drawn(t, tangled(8, links), across)
 			var pills []pill
 			for _, m := range s.marks {
 				if p, ok := m.(pill); ok && p.tip != "" {
@@ -74,12 +79,7 @@ func TestLinksPassBetweenNodes(t *testing.T) {
 func TestNodesAndLabelsDoNotOverlap(t *testing.T) {
 	for _, links := range []int{20, 200} {
 		for _, across := range []bool{false, true} {
-			n, err := readGraph(tangled(8, links))
-			if err != nil {
-				t.Fatal(err)
-			}
-			n.place()
-			s := n.draw(options{horizontal: across})
+			_, s := drawn(t, tangled(8, links), across)
 			var nodes, labels []box
 			for _, m := range s.marks {
 				switch m := m.(type) {

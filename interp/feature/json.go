@@ -57,7 +57,7 @@ func (p *Pruned) JSON(n Naming) ([]byte, error) {
 		Nodes    []node `json:"nodes"`
 		Links    []link `json:"links"`
 	}{
-		Metadata: map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": shown(p.Labels), "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1},
+		Metadata: p.metadata(n),
 		Params:   map[string]any{"pinnedIds": []string{}, "supernodes": [][]string{}, "linkType": "both", "clickedId": "", "sg_pos": ""},
 		Nodes:    []node{}, Links: []link{},
 	}
@@ -91,6 +91,12 @@ func (p *Pruned) JSON(n Naming) ([]byte, error) {
 		}
 	}
 	return json.Marshal(out)
+}
+
+// metadata is what the front end's list of graphs, and each graph, says of it.
+func (p *Pruned) metadata(n Naming) map[string]any {
+	return map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": shown(p.Labels),
+		"prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1}
 }
 
 // Save writes SLUG.json and graph-metadata.json into a folder, from which
@@ -127,7 +133,7 @@ func (p *Pruned) Save(folder string, n Naming) error {
 			kept = append(kept, g)
 		}
 	}
-	list.Graphs = append(kept, map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": shown(p.Labels), "prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1})
+	list.Graphs = append(kept, p.metadata(n))
 	text, err := json.Marshal(list)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/dictionary"
+	"github.com/golens/golens/model/hook"
 )
 
 // A Probing are texts in classes, on which features are probed, each class against all
@@ -262,10 +263,7 @@ func (p Probing) class(e *examples, learn, held labelled, own []int) (*Probed, e
 		}
 	}
 	order := func(size func(float64) float64) []int {
-		all := make([]int, len(gap))
-		for i := range all {
-			all[i] = i
-		}
+		all := slices.Clone(hook.UpTo(len(gap)))
 		slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(size(gap[b]), size(gap[a])) })
 		return all
 	}
@@ -278,11 +276,7 @@ func (p Probing) class(e *examples, learn, held labelled, own []int) (*Probed, e
 		a, _ := l.test(e.f, held)
 		out.Features = append(out.Features, a)
 	}
-	coordinates := make([]int, e.In)
-	for i := range coordinates {
-		coordinates[i] = i
-	}
-	whole, err := train(e.x, learn, coordinates)
+	whole, err := train(e.x, learn, hook.UpTo(e.In))
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ var exported = regexp.MustCompile(`^github\.com/golens/golens/(?:interp/|model/)
 // work names what the cell has called that is under way, such as
 // "discover.Search.ACDC" or "model.Sweep": every analysis has a name, and none needs
 // to give itself one. What reports from a goroutine of its own has the name of what
-// that goroutine runs, as a tally over a corpus has.
+// that goroutine runs, as a tally over a corpus that a cluster computes has.
 func work() string {
 	pcs := make([]uintptr, 64)
 	var stack []string

@@ -263,10 +263,7 @@ func (c *chunk) measureSoft(out []*tensors.Tensor) error {
 				if terms[i] == nil {
 					terms[i] = make([]float64, n)
 				}
-				terms[i][j] = float64(x[at])
-				if factor := job.Metrics[k].Soft.Factor; factor < 0 {
-					terms[i][j] *= float64(factor)
-				}
+				terms[i][j] = float64(job.Metrics[k].Soft.Factor) * float64(x[at])
 			})
 			for i, r := range c.rows {
 				c.metric(k, r, mean(terms[i]), terms[i])

@@ -152,7 +152,7 @@ func (q *Queue) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// put stores an object under the hash of what it is, unless it is there.
+// put stores an object under the hash of what it is.
 func (q *Queue) put(ctx context.Context, store jetstream.ObjectStore, name string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, operation)
 	defer cancel()

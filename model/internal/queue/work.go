@@ -134,7 +134,6 @@ func (k *working) piece(ctx context.Context, msg jetstream.Msg) {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k.begin(m.Job, &cancel)
-	began := time.Now()
 	beaten := make(chan struct{})
 	go func() {
 		defer close(beaten)
@@ -147,7 +146,7 @@ func (k *working) piece(ctx context.Context, msg jetstream.Msg) {
 	stopped := work.Err() != nil && ctx.Err() == nil
 	cancel()
 	<-beaten
-	k.end(m, &cancel, time.Since(began), err == nil)
+	k.end(m, &cancel, err == nil)
 	switch {
 	case err == nil:
 		_ = msg.Ack() // if that is lost the piece comes again, and is found
@@ -277,7 +276,7 @@ func (k *working) begin(job string, cancel *context.CancelFunc) {
 	}
 }
 
-func (k *working) end(m Message, cancel *context.CancelFunc, _ time.Duration, done bool) {
+func (k *working) end(m Message, cancel *context.CancelFunc, done bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if delete(k.jobs[m.Job], cancel); len(k.jobs[m.Job]) == 0 {
