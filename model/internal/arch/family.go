@@ -44,8 +44,7 @@ func Parse(raw []byte) (config.Config, Family, error) {
 	}
 	family, ok := families[head.ModelType]
 	if !ok {
-		return config.Config{}, Family{}, fmt.Errorf("config.json: model_type %q is not known; known: %s",
-			head.ModelType, strings.Join(Families(), ", "))
+		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", unknown(head.ModelType))
 	}
 	f := newFields(raw)
 	c, err := family.Config(f)
