@@ -120,7 +120,7 @@ func (b *blocks) begin(layer int) *block {
 		x.used = b.clock
 		return x
 	}
-	spare := &spares{} // fresh memory would be zeroed, page by page, before it is written
+	spare := &spares{}                           // fresh memory would be zeroed, page by page, before it is written
 	for _, left := range b.evict(b.room() - 1) { // what is at work stays
 		spare.add(b.e, left)
 	}
