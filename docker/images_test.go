@@ -2,6 +2,7 @@
 package docker_test
 
 import (
+	"go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,14 +35,79 @@ func TestImages(t *testing.T) {
 			}
 		}
 	}
-	for line := range strings.Lines(read(t, "cuda-wheels.txt")) {
-		if !strings.HasPrefix(line, "#") && !regexp.MustCompile(`^[a-z0-9-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}\n$`).MatchString(line) {
-			t.Errorf("not pinned: %q", line)
+	for _, file := range []string{"cuda-wheels.txt", "jupyter-wheels.txt"} {
+		for line := range strings.Lines(read(t, file)) {
+			if !strings.HasPrefix(line, "#") && !regexp.MustCompile(`^[a-z0-9-]+==[0-9a-z.]+ --hash=sha256:[0-9a-f]{64}\n$`).MatchString(line) {
+				t.Errorf("%s: not pinned: %q", file, line)
+			}
 		}
 	}
 	if ignored := read(t, "../.dockerignore"); !strings.Contains(ignored, "\n.git\n") {
 		t.Error("the history goes into the image")
 	}
+}
+
+// What the images are built from is in their context: what is copied, and all that
+// the build reads. The compiler is new enough.
+func TestContextIsWhole(t *testing.T) {
+	ignored := ignore(t)
+	files, err := exec.Command("go", "list", "-f", `{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}
+{{end}}`, "../...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := []string{"go.mod", "go.sum", "notebooks/01-induction-heads.ipynb", "docker/smoke.sh"}
+	for _, file := range strings.Fields(string(files)) {
+		needed = append(needed, strings.TrimPrefix(file, root+"/"))
+	}
+	dockerfiles, _ := filepath.Glob("*.Dockerfile")
+	for _, file := range dockerfiles {
+		for _, copied := range regexp.MustCompile(`(?m)^COPY (\S+) `).FindAllStringSubmatch(read(t, file), -1) {
+			needed = append(needed, copied[1])
+		}
+	}
+	if len(needed) < 500 {
+		t.Fatalf("%d files", len(needed))
+	}
+	for _, file := range needed {
+		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+			t.Error(err)
+		}
+		if file != "." && ignored(file) {
+			t.Errorf(".dockerignore leaves %s out of the image", file)
+		}
+	}
+	if !ignored(".git/config") || !ignored("report.html") || !ignored("model/.cache") || ignored("plotting/dashboard.html") {
+		t.Error(".dockerignore is not read as Docker does")
+	}
+	needs := regexp.MustCompile(`(?m)^go (\S+)`).FindStringSubmatch(read(t, "../go.mod"))[1]
+	has := regexp.MustCompile(`(?m)^FROM golang:([0-9.]+)-`).FindStringSubmatch(read(t, "cpu.Dockerfile"))[1]
+	if version.Compare("go"+has, "go"+needs) < 0 {
+		t.Errorf("cpu.Dockerfile has Go %s, go.mod needs %s", has, needs)
+	}
+}
+
+// ignore tells what .dockerignore leaves out, of its patterns without exceptions and
+// classes: what matches, or lies in what matches.
+func ignore(t *testing.T) func(path string) bool {
+	var all []string
+	for line := range strings.Lines(read(t, "../.dockerignore")) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if strings.ContainsAny(line, "![\\") {
+			t.Fatalf(".dockerignore: %s is more than this test reads", line)
+		}
+		p := strings.NewReplacer(`\*\*/`, `(.*/)?`, `\*`, `[^/]*`, `\?`, `[^/]`).Replace(regexp.QuoteMeta(line))
+		all = append(all, p)
+	}
+	return regexp.MustCompile(`^(` + strings.Join(all, "|") + `)(/|$)`).MatchString
 }
 
 // Recipes of workers: shell that parses, commands and flags that there are, nothing

@@ -69,8 +69,13 @@ func (a *axes) begin(o options) *scene {
 		a.h = o.h
 	}
 	a.left = margin + min(widest(tickText(a.yticks), tickSize), labelRoom*2) + tickGap
-	if a.ylabel != "" {
-		a.left += textSize + margin
+	ph := a.h
+	if o.h > 0 {
+		ph = max(40, a.h-titleRoom(o.title)-tickLen-tickSize-textSize-3*margin)
+	}
+	yname := nameLines(a.ylabel, ph)
+	if len(yname) > 0 {
+		a.left += textSize + margin + moreLines(yname)
 	}
 	right := 2 * margin
 	if len(a.legend) > 1 {
@@ -89,8 +94,9 @@ func (a *axes) begin(o options) *scene {
 	if a.upright {
 		below = tickLen + min(widest(tickText(a.xticks), tickSize), labelRoom) + margin
 	}
-	if a.xlabel != "" {
-		below += textSize + tickGap
+	xname := nameLines(a.xlabel, s.w-2*margin)
+	if len(xname) > 0 {
+		below += textSize + tickGap + moreLines(xname)
 	}
 	a.pw = max(40, a.w-a.left-right)
 	a.ph = a.h
@@ -101,12 +107,8 @@ func (a *axes) begin(o options) *scene {
 	a.drawTicks(s)
 	a.drawLegend(s)
 	bottom := a.top + a.ph
-	if a.xlabel != "" {
-		s.add(text{x: a.left + a.pw/2, y: s.h - margin, s: fit(a.xlabel, textSize, a.pw+a.left), size: textSize, fill: ink, anchor: middle})
-	}
-	if a.ylabel != "" {
-		s.add(text{x: margin + textSize, y: a.top + a.ph/2, s: fit(a.ylabel, textSize, max(a.ph, 40)), size: textSize, fill: ink, anchor: middle, up: true})
-	}
+	s.underName(xname, a.left+a.pw/2, s.h-margin)
+	s.upName(yname, a.top, a.ph)
 	s.add(hline(a.left, a.left+a.pw, bottom, line), vline(a.left, a.top, bottom, line))
 	return s
 }

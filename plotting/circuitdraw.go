@@ -67,11 +67,20 @@ func (n *network) draw(o options) *scene {
 	if b.across {
 		b.left = margin
 		if len(n.columns) > 0 {
-			b.left += widest(n.columns, textSize) + 2*tickGap
+			b.left += bolder*widest(n.columns, textSize) + 2*tickGap
+		}
+	}
+	for i := range n.columns { // a name on one line, if the nodes need not stand too far apart for it
+		if !b.across {
+			b.slot = max(b.slot, min(bolder*widest(n.columns[i:i+1], textSize)/n.room[i], 2*b.slot))
 		}
 	}
 	entries := n.legend()
 	key := min(widest(legendText(entries), textSize), legendRoom)
+	keyHeight := legendRow/2 + margin
+	for _, e := range entries {
+		keyHeight += legendRow + moreLines(wrap(e.label, textSize, key))
+	}
 	right := 3*margin + 26 + tickGap + key
 	if len(entries) == 0 {
 		right = margin
@@ -87,7 +96,14 @@ func (n *network) draw(o options) *scene {
 	if len(n.columns) > 0 || b.across {
 		below = textSize + 2*margin
 	}
-	s.h = math.Ceil(b.top + max(b.h+below, (float64(len(entries))+0.5)*legendRow+margin))
+	if !b.across {
+		most := 0.0
+		for i, c := range b.columns {
+			most = max(most, moreLines(b.columnLines(c, b.room[i])))
+		}
+		below += most
+	}
+	s.h = math.Ceil(b.top + max(b.h+below, keyHeight))
 	b.frame(s)
 	b.lines(s)
 	for _, v := range n.nodes {
@@ -96,6 +112,14 @@ func (n *network) draw(o options) *scene {
 	b.key(s, entries, key)
 	s.footer(o.caption)
 	return s
+}
+
+// bolder is how much wider bold type is.
+const bolder = 1.1
+
+// columnLines are the name of a column of so many nodes, in lines.
+func (b *board) columnLines(name string, nodes float64) []string {
+	return wrap(name, textSize, nodes*b.slot/bolder)
 }
 
 func widthOf(label string) float64 { return width(label, tickSize)/slack + 14 }
@@ -117,7 +141,7 @@ func (b *board) fit(o options, places, levels, right float64, entries int) {
 		room = o.w
 	}
 	fits := (room - b.left - right) / nw
-	if len(b.links) > fewLinks && fits > *w { // many links need room between nodes
+	if b.many() && fits > *w { // many links need room between nodes
 		*w = min(fits, 2*(*w))
 	}
 	if fits < *w || o.w > 0 {
@@ -153,12 +177,14 @@ func (b *board) frame(s *scene) {
 			if i%2 == 0 {
 				s.add(box{x: b.left, y: b.top + x, w: b.w, h: w, fill: bandFill})
 			}
-			s.add(text{x: b.left - tickGap, y: mid(b.top+x+w/2, textSize), s: fit(c, textSize, b.left), size: textSize, fill: ink, anchor: end, bold: true})
+			s.add(text{x: b.left - tickGap, y: mid(b.top+x+w/2, textSize), s: c, size: textSize, fill: ink, anchor: end, bold: true})
 		} else {
 			if i%2 == 0 {
 				s.add(box{x: b.left + x, y: b.top, w: w, h: b.h, fill: bandFill})
 			}
-			s.add(text{x: b.left + x + w/2, y: b.top + b.h + textSize + 4, s: fit(c, textSize, w), size: textSize, fill: ink, anchor: middle, bold: true})
+			for k, l := range b.columnLines(c, b.room[i]) {
+				s.add(text{x: b.left + x + w/2, y: b.top + b.h + textSize + 4 + nameLine*float64(k), s: l, size: textSize, fill: ink, anchor: middle, bold: true})
+			}
 		}
 		x += w
 	}
@@ -201,17 +227,25 @@ func opposed(width float64) []float64 { return []float64{max(4, 1.2*width), max(
 // fewLinks are links that leave each other room.
 const fewLinks = 100
 
-// lines draws the links, wide ones first so that none hides another, around the
-// nodes that they pass.
+// opacity is a link's: what lies below it shows, and of many links the weak are
+// faint.
+func (n *network) opacity(effect float64) uint8 {
+	if most := n.most; most > 0 && n.many() {
+		return uint8(45 + 175*math.Sqrt(math.Abs(effect)/most))
+	}
+	return 165
+}
+
+// lines draws the links around the nodes that they pass.
 func (b *board) lines(s *scene) {
-	for _, l := range b.strongest() {
+	for _, l := range b.drawn() {
 		v, w := b.nodes[l.from], b.nodes[l.to]
 		width := b.stroke(l.effect)
 		c := b.colour(v.class)
 		if v.class == "" {
 			c = line
 		}
-		c.A = 165 // what lies below shows
+		c.A = b.opacity(l.effect)
 		end := b.port(w, l.port())
 		from, to := stop{v.u * b.slot, b.level(v.row) + pillHeight/2 - 4}, stop{end.x - b.left, b.top + b.h - end.y}
 		if b.across {
@@ -311,7 +345,10 @@ func (b *board) key(s *scene, entries []entry, room float64) {
 		} else {
 			s.add(pill{x + 13, y, 22, 12, e.fill, white, 1, ""})
 		}
-		s.add(text{x: x + 26 + tickGap, y: mid(y, textSize), s: fit(e.label, textSize, room), size: textSize, fill: ink})
-		y += legendRow
+		lines := wrap(e.label, textSize, room)
+		for k, l := range lines {
+			s.add(text{x: x + 26 + tickGap, y: mid(y, textSize) + nameLine*float64(k), s: l, size: textSize, fill: ink})
+		}
+		y += legendRow + moreLines(lines)
 	}
 }

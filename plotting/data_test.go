@@ -181,3 +181,78 @@ func TestTitlesAreNeverCut(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Names of axes, panels, columns and classes are whole, and inside of the figure,
+// however little there is to name.
+func TestNamesAreNeverCut(t *testing.T) {
+	const along, across, unit = "position of the signal", "token that carries it", "logits of the answer"
+	grid := func(shape ...int) fake {
+		names := []string{along, across}
+		if len(shape) == 3 {
+			names = []string{"panel", along, across}
+		}
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		x := fake{shape: shape, names: names, vals: make([]float32, n), unit: unit}
+		for i := range x.vals {
+			x.vals[i] = float32(i)
+		}
+		if len(shape) == 3 {
+			x.labels = [][]string{{"what the first head says", "what the second head says"}}
+		}
+		return x
+	}
+	lines := grid(2, 3)
+	lines.labels = [][]string{{"a mover of names that come second and of others that come first", "b"}}
+	graph := fakeGraph{columns: []string{"the first of the subjects", "END"}}
+	graph.add("a class of heads that has a very long name", "the first of the subjects", []int{0}, "0.1")
+	graph.add("b", "END", []int{1}, "1.1")
+	for name, c := range map[string]struct {
+		f    *Figure
+		want []string
+	}{
+		"one row":      {Heatmap(grid(1, 1)), []string{along, across}},
+		"two rows":     {Heatmap(grid(2, 3)), []string{along, across}},
+		"one column":   {Heatmap(grid(9, 1)), []string{along, across}},
+		"small":        {Heatmap(grid(2, 3), Size(160, 120)), []string{along, across}},
+		"panels":       {Heatmap(grid(2, 2, 2)), []string{along, across, "what the second head says"}},
+		"small panels": {Heatmap(grid(2, 2, 2), Size(200, 100)), []string{along, across, "what the second head says"}},
+		"lines":        {Lines(lines), []string{across, unit, lines.labels[0][0]}},
+		"low lines":    {Lines(lines, Size(300, 100)), []string{across, unit}},
+		"bars":         {Bars(grid(2)), []string{along, unit}},
+		"low bars":     {Bars(grid(2), Size(200, 100)), []string{along, unit}},
+		"scatter":      {Scatter(grid(3), grid(3), Size(160, 120)), []string{unit}},
+		"graph":        {Circuit(graph), []string{"the first of the subjects", "a class of heads that has a very long name"}},
+		"level graph":  {Circuit(graph, Horizontal()), []string{"the first of the subjects", "a class of heads that has a very long name"}},
+	} {
+		if err := c.f.Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var all []string
+		for _, m := range c.f.scene.marks {
+			l, ok := m.(text)
+			if !ok {
+				continue
+			}
+			all = append(all, l.s)
+			w := measured(l.s, l.size, l.bold)
+			from := map[anchor]float64{middle: -w / 2, end: -w}[l.anchor]
+			x, y, right, bottom := l.x+from, l.y-0.7*l.size, l.x+from+w, l.y
+			if l.up {
+				x, y, right, bottom = l.x-0.7*l.size, l.y-from-w, l.x, l.y-from
+			}
+			if s := c.f.scene; x < 0 || y < 0 || right > s.w || bottom > s.h {
+				t.Errorf("%s: %q from %.0f, %.0f to %.0f, %.0f lies outside of %.0f × %.0f", name, l.s, x, y, right, bottom, s.w, s.h)
+			}
+		}
+		got := strings.Join(all, " ")
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in %q", name, want, got)
+			}
+		}
+	}
+}

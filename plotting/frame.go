@@ -1,6 +1,7 @@
 package plotting
 
 import (
+	"math"
 	"strings"
 )
 
@@ -49,6 +50,46 @@ func (s *scene) footer(caption string) {
 	for _, l := range wrap(caption, textSize, s.w-2*margin) {
 		s.h += textSize + 4
 		s.add(text{x: margin, y: s.h - margin, s: l, size: textSize, fill: soft, length: measured(l, textSize, false)})
+	}
+}
+
+// The names of axes. A word is not broken unless it is longer than wideWord.
+const (
+	nameLine = textSize + 2 // the height of a line
+	wideWord = 200.0
+)
+
+// nameLines breaks the name of an axis into lines of about w pixels: none without a
+// name.
+func nameLines(name string, w float64) []string {
+	if name == "" {
+		return nil
+	}
+	return wrap(name, textSize, max(w, min(widest(strings.Fields(name), textSize), wideWord)))
+}
+
+// moreLines is the room that all lines but the first take.
+func moreLines(lines []string) float64 { return nameLine * float64(max(1, len(lines))-1) }
+
+// upName writes the name of a vertical axis, turned, at the left of what stands
+// between top and top+h. A longer one goes on below, and the scene grows.
+func (s *scene) upName(lines []string, top, h float64) {
+	long := widest(lines, textSize)
+	y := top + max(h, long)/2
+	s.h = max(s.h, math.Ceil(y+long/2+margin))
+	for i, l := range lines {
+		s.add(text{x: margin + textSize + nameLine*float64(i), y: y, s: l, size: textSize, fill: ink, anchor: middle, up: true})
+	}
+}
+
+// underName writes the name of a horizontal axis around the middle of what it
+// names, as far as the sides of the scene allow; y is the last line's.
+func (s *scene) underName(lines []string, x, y float64) {
+	y -= moreLines(lines)
+	for i, l := range lines {
+		half := width(l, textSize) / 2
+		at := max(min(x, s.w-margin-half), margin+half)
+		s.add(text{x: at, y: y + nameLine*float64(i), s: l, size: textSize, fill: ink, anchor: middle})
 	}
 }
 

@@ -53,7 +53,9 @@ type heat struct {
 	upright     bool                 // column labels are turned
 	format      func(float64) string // of printed values
 	values      bool
-	places      []point // of the panels, set by draw
+	name        []string // of the rows, in lines
+	head        float64  // what titles of panels need beyond a line
+	places      []point  // of the panels, set by draw
 }
 
 func (h *heat) val(p panel, r, c int) float64 { return p.vals[r*h.cols.n+c] }
@@ -72,17 +74,40 @@ const (
 	barGap     = 18.0
 )
 
+// across is how many panels stand side by side.
+func (h *heat) across() int { return min(h.perRow, len(h.panels)) }
+
+// blockH is how tall all panels are together.
+func (h *heat) blockH() float64 {
+	down := (len(h.panels) + h.across() - 1) / h.across()
+	return float64(down)*(h.ch*float64(h.rows.n)+h.headRoom()) + float64(down-1)*panelGap
+}
+
+// heading is the title of a panel in lines.
+func (h *heat) heading(p panel) []string {
+	if p.title == "" {
+		return nil
+	}
+	return wrap(p.title, textSize, h.cw*float64(h.cols.n)+panelGap-2)
+}
+
 // draw draws the figure.
 func (h *heat) draw(o options) *scene {
 	h.layout(o)
-	pw, ph := h.cw*float64(h.cols.n), h.ch*float64(h.rows.n)
-	n := min(h.perRow, len(h.panels))
-	down := (len(h.panels) + n - 1) / n
-	blockW := float64(n)*pw + float64(n-1)*panelGap
-	blockH := float64(down)*(ph+h.headRoom()) + float64(down-1)*panelGap
+	if h.name = nameLines(h.rows.name, h.blockH()); len(h.name) > 1 {
+		h.layout(o) // with room for them
+	}
+	pw, ph, n := h.cw*float64(h.cols.n), h.ch*float64(h.rows.n), h.across()
+	for _, p := range h.panels {
+		h.head = max(h.head, moreLines(h.heading(p)))
+	}
+	blockW, blockH := float64(n)*pw+float64(n-1)*panelGap, h.blockH()
 	s := &scene{}
 	s.w = math.Ceil(h.left + blockW + h.barRoom() + margin)
 	s.w = max(s.w, min(width(o.title, titleSize)+2*margin, pageWidth/2))
+	cols := nameLines(h.cols.name, s.w-2*margin)
+	s.w = max(s.w, math.Ceil(widest(cols, textSize)+2*margin))
+	h.below += moreLines(cols)
 	top := s.heading(o.title)
 	if barH := max(blockH-h.headRoom(), 80); width(h.unit, tickSize) > min(barH, 200)+2*margin {
 		top = s.subheading("in "+h.unit, top) // too long to run along the colour bar
@@ -95,8 +120,8 @@ func (h *heat) draw(o options) *scene {
 		x := h.left + float64(i%n)*(pw+panelGap)
 		y := top + float64(i/n)*(ph+h.headRoom()+panelGap) + h.headRoom()
 		h.places = append(h.places, point{x, y})
-		if p.title != "" {
-			s.add(text{x: x, y: y - 5, s: fit(p.title, textSize, pw+panelGap-2), size: textSize, fill: ink})
+		for k, l := range h.heading(p) {
+			s.add(text{x: x, y: y - 5 - h.head + nameLine*float64(k), s: l, size: textSize, fill: ink})
 		}
 		if h.rastered() {
 			h.raster(s, p, x, y)
@@ -110,12 +135,8 @@ func (h *heat) draw(o options) *scene {
 			h.colLabels(s, x, y+ph)
 		}
 	}
-	if h.rows.name != "" {
-		s.add(text{x: margin + textSize, y: top + h.headRoom() + (blockH-h.headRoom())/2, s: fit(h.rows.name, textSize, max(blockH, 40)), size: textSize, fill: ink, anchor: middle, up: true})
-	}
-	if h.cols.name != "" {
-		s.add(text{x: h.left + blockW/2, y: top + blockH + h.below - margin, s: h.cols.name, size: textSize, fill: ink, anchor: middle})
-	}
+	s.upName(h.name, top+h.headRoom(), blockH-h.headRoom())
+	s.underName(cols, h.left+blockW/2, top+blockH+h.below-margin)
 	h.bar(s, h.left+blockW+barGap, top+h.headRoom(), min(barH, 200))
 	s.footer(o.caption)
 	return s

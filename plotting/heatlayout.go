@@ -72,7 +72,7 @@ func (h *heat) rooms() {
 	}
 	h.left = margin + tickGap + min(widest(h.rows.all(), tickSize), h.labelRoom)
 	if h.rows.name != "" {
-		h.left += textSize + margin
+		h.left += textSize + margin + moreLines(h.name)
 	}
 	h.below = tickGap + min(widest(h.cols.all(), tickSize), h.labelRoom) + margin
 	if h.cols.name != "" {
@@ -125,7 +125,7 @@ func (h *heat) headRoom() float64 {
 	if len(h.panels) == 1 && h.panels[0].title == "" {
 		return 0
 	}
-	return panelTitle
+	return panelTitle + h.head
 }
 
 // numeric says whether the axis counts, so that leaving labels out loses

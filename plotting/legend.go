@@ -17,7 +17,7 @@ func legendText(es []entry) []string {
 	return out
 }
 
-// drawLegend writes the legend to the right of the data, as much of it as the
+// drawLegend writes the legend to the right of the data, as many entries as the
 // height holds.
 func (a *axes) drawLegend(s *scene) {
 	if len(a.legend) < 2 {
@@ -25,9 +25,13 @@ func (a *axes) drawLegend(s *scene) {
 	}
 	const row = textSize + 6
 	x, y := a.left+a.pw+2*margin, a.top+row/2
-	fits := max(1, int(a.ph/row))
 	for i, e := range a.legend {
-		if i == fits-1 && len(a.legend) > fits {
+		lines := wrap(e.label, textSize, a.legendRoom)
+		ends := y + row/2 + moreLines(lines)
+		if i < len(a.legend)-1 {
+			ends += row // of the next, or of the sign that there are more
+		}
+		if ends > a.top+a.ph {
 			s.add(text{x: x, y: mid(y, textSize), s: "…", size: textSize, fill: soft})
 			return
 		}
@@ -36,7 +40,9 @@ func (a *axes) drawLegend(s *scene) {
 		} else {
 			s.add(box{x: x + 3, y: y - 6, w: 12, h: 12, fill: e.fill})
 		}
-		s.add(text{x: x + swatch + tickGap, y: mid(y, textSize), s: fit(e.label, textSize, a.legendRoom), size: textSize, fill: ink})
-		y += row
+		for k, l := range lines {
+			s.add(text{x: x + swatch + tickGap, y: mid(y, textSize) + nameLine*float64(k), s: l, size: textSize, fill: ink})
+		}
+		y += row + moreLines(lines)
 	}
 }

@@ -85,7 +85,7 @@ func (r records) draw(o options) *scene {
 	const row, gap = tickSize + 7, 16.0
 	widths := make([]float64, len(head))
 	for k := range head {
-		widths[k] = 1.1 * width(head[k], tickSize) // bold type is wider
+		widths[k] = bolder * width(head[k], tickSize)
 		for _, cells := range rows {
 			widths[k] = max(widths[k], width(cells[k], tickSize))
 		}

@@ -35,10 +35,10 @@
 // prompts, without a further division by their number as in EAP-IG's program, and
 // scores of single prompts are kept.
 //
-// Effects of paths are in percent of the metric. In the map of a [Step] they are
-// changes, as Wang et al. print them: negative where the metric falls when the path
-// is patched. An edge's effect has the other sign: what the path does for the
-// metric.
+// Effects of paths, in the map of a [Step] as of the edges of a circuit, are in
+// percent of the metric and say what the path does for it: above 0 where the metric
+// falls when the path is patched. Wang et al. draw the change, which has the other
+// sign.
 //
 // # Invariants
 //

@@ -188,7 +188,7 @@ func Describe(c *circuit.Circuit, steps []Step) string {
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	if len(c.Edges) > 0 && len(steps) > 0 {
-		b.WriteString("an effect above is by how much the metric falls when the path is patched; the maps of the steps show its change, -133 where it falls by 133\n")
+		b.WriteString("an effect, here and in the maps of the steps, is by how much the metric falls when the path is patched\n")
 	}
 	fmt.Fprintf(&b, "%s (%s)\n", c.Method, c.Source)
 	if len(steps) > 0 {

@@ -313,25 +313,26 @@ func (w *Walk) Edges(effects []Effect, share float64) (edges []circuit.Edge) {
 	return edges
 }
 
-// A Step is one stage of a search: the change of the metric for each head
-// [layer, head], in percent of the gap, below zero where the metric falls, as Wang
-// et al. draw it. The effect of a [circuit.Edge] is by how much it falls.
+// A Step is one stage of a search: the effect of each head's path [layer, head], in
+// percent of the gap. As the effect of a [circuit.Edge] it is what the path does for
+// the metric: above 0 where the metric falls when the path is patched. (Wang et al.
+// draw the change, which has the other sign.)
 type Step struct {
 	*interp.Result
 	Name  string       // what the paths lead to, such as "END to the queries of name movers"
 	Found []graph.Part // what the step added to the circuit, or, beside another step, would have
-	// Answer and Wrong, of paths to the logits, are the parts of the change: that of
-	// the answer's logit and that of the wrong token's [layer, head].
+	// Answer and Wrong, of paths to the logits, are what the path does for the answer's
+	// logit and for the wrong token's [layer, head]. The effect is their difference.
 	Answer, Wrong *interp.Result
 }
 
 // Step is the map of the effects of single heads. Heads without an effect have 0.
 func (w *Walk) Step(name string, effects []Effect) Step {
 	s := Step{Name: name}
-	s.Result = w.headMap(name, w.t.Metric.String(), "%", effects, func(e Effect, row int) float64 { return 100 * e.Change[row] / w.Gap })
+	s.Result = w.headMap(name, w.t.Metric.String(), "%", effects, func(e Effect, row int) float64 { return 0 - 100*e.Change[row]/w.Gap })
 	if len(effects) > 0 && effects[0].Answer != nil {
-		s.Answer = w.headMap(name, "the answer's logit", "logits", effects, func(e Effect, row int) float64 { return e.Answer[row] })
-		s.Wrong = w.headMap(name, "the wrong token's logit", "logits", effects, func(e Effect, row int) float64 { return e.Wrong[row] })
+		s.Answer = w.headMap(name, "the answer's logit", "logits", effects, func(e Effect, row int) float64 { return 0 - e.Answer[row] })
+		s.Wrong = w.headMap(name, "the wrong token's logit", "logits", effects, func(e Effect, row int) float64 { return 0 - e.Wrong[row] })
 	}
 	return s
 }
@@ -345,7 +346,7 @@ func (w *Walk) headMap(name, what, unit string, effects []Effect, of func(e Effe
 		}
 	}
 	return &interp.Result{
-		Array: samples.Mean("sample").Named("change of "+what+", "+name, unit), Samples: samples, Source: wang, Provenance: w.provenance,
+		Array: samples.Mean("sample").Named("effect on "+what+", "+name, unit), Samples: samples, Source: wang, Provenance: w.provenance,
 		Method: fmt.Sprintf("path patching, %s, %d prompts of %s, MLPs and norms recomputed; 100%% is what the clean prompts have above the corrupted ones, %.3g",
 			name, n, w.t.Name, w.Gap),
 	}

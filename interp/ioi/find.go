@@ -212,7 +212,7 @@ func (s *finder) helpers() []graph.Part {
 	}
 	var all []graph.Part
 	for _, p := range s.stages[toLogits] {
-		if s.Steps[0].At(p.Layer, p.Index) < 0 {
+		if s.Steps[0].At(p.Layer, p.Index) > 0 {
 			all = append(all, p)
 		}
 	}

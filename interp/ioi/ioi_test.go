@@ -91,25 +91,27 @@ func TestFindFindsThePlantedCircuit(t *testing.T) {
 	if len(c.Steps) != 6 || !slices.Equal(c.Steps[1].Found, backup) || !slices.Equal(c.Steps[2].Found, backup) {
 		t.Errorf("steps: %s", c)
 	}
-	// The change of the difference is that of IO's logit less that of S's.
-	for i, change := range c.Steps[0].Values() {
+	// The effect on the difference is that on IO's logit less that on S's.
+	for i, effect := range c.Steps[0].Values() {
 		io, s := c.Steps[0].Answer.Values()[i], c.Steps[0].Wrong.Values()[i]
-		if gap := 5.317; math.Abs(float64(change)*gap/100-float64(io-s)) > 0.02 { // corrupted names are at times the clean ones
-			t.Errorf("head %d: %g%% of %g, but the logits change by %g and %g", i, change, gap, io, s)
+		if gap := 5.317; math.Abs(float64(effect)*gap/100-float64(io-s)) > 0.02 { // corrupted names are at times the clean ones
+			t.Errorf("head %d: %g%% of %g, but %g and %g on the logits", i, effect, gap, io, s)
 		}
 	}
-	// The map shows the change, the table by how much it falls, and says so.
+	// The map and the table agree, sign and all: the name mover helps and the
+	// negative one hurts. What an effect is stands beneath.
 	told := 0
 	for _, e := range c.Edges {
 		if e.To != graph.Logits() || !slices.Contains(c.Steps[0].Found, e.From) {
 			continue
 		}
-		if change := c.Steps[0].At(e.From.Layer, e.From.Index); math.Abs(float64(change)+e.Effect) > 1e-3 {
-			t.Errorf("%s: the map shows %g, the table %g", e, change, e.Effect)
+		shown := float64(c.Steps[0].At(e.From.Layer, e.From.Index))
+		if math.Abs(shown-e.Effect) > 1e-3 || (shown > 0) != (e.From == graph.Head(3, 0)) {
+			t.Errorf("%s: the map shows %g, the table %g", e, shown, e.Effect)
 		}
 		told++
 	}
-	if told != 2 || !strings.Contains(c.String(), "the maps of the steps show its change, -133 where it falls by 133") {
+	if told != 2 || !strings.Contains(c.String(), "an effect, here and in the maps of the steps, is by how much the metric falls when the path is patched") {
 		t.Errorf("%d edges to the logits; %s", told, c)
 	}
 	after, err := ioi.Find(m, prompts, ioi.Options{BackupsAfter: true})
@@ -135,8 +137,8 @@ func TestFindOfOneHeadThatWritesAgainstS(t *testing.T) {
 	if len(c.Edges) != 1 || math.Abs(c.Edges[0].Effect-100) > 1e-3 {
 		t.Errorf("edges %v", c.Edges)
 	}
-	if io, s := c.Steps[0].Answer.At(0, 1), c.Steps[0].Wrong.At(0, 1); math.Abs(io) > 1e-4 || math.Abs(s-4) > 1e-4 {
-		t.Errorf("without its path IO changes by %g and S by %g; want 0 and 4", io, s)
+	if io, s := c.Steps[0].Answer.At(0, 1), c.Steps[0].Wrong.At(0, 1); math.Abs(io) > 1e-4 || math.Abs(s+4) > 1e-4 {
+		t.Errorf("its path does %g for IO and %g for S; want 0 and -4", io, s)
 	}
 	f, err := (&circuit.Test{Model: m, Task: prompts.Task, Settings: circuit.Settings{Random: -1, Ablation: ablate.Ablation{Value: ablate.Resample}}}).Faithfulness(c.Circuit)
 	if err != nil {

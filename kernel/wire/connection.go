@@ -50,6 +50,9 @@ func parse(data []byte) (c Connection, err error) {
 	if c.IP == "" && c.Transport == "ipc" {
 		return c, errors.New(`no path for the ipc sockets ("ip")`)
 	}
+	if c.Transport == "ipc" && (c.IP[0] == '@' || c.IP[0] == 0) {
+		return c, fmt.Errorf("the ipc sockets %q lie in no folder: every user of the machine could connect; give a path", c.IP)
+	}
 	if c.IP == "" {
 		c.IP = "127.0.0.1" // a socket without an address would listen on all
 	}

@@ -16,6 +16,7 @@ func TestConnectionFile(t *testing.T) {
 		{"no key on an address of the network", `{"ip":"192.168.1.2",` + ports + `}`, "no key to check messages with"},
 		{"no key on a host", `{"ip":"example.com",` + ports + `}`, "no key to check messages with"},
 		{"no path", `{"transport":"ipc","key":"k",` + ports + `}`, "no path for the ipc sockets"},
+		{"no folder", `{"transport":"ipc","ip":"@x","key":"k",` + ports + `}`, "lie in no folder"},
 		{"plain", `{"ip":"127.0.0.1","key":"k","signature_scheme":"hmac-sha256",` + ports + `}`, ""},
 		{"not json", `{`, "unexpected end"},
 		{"unknown transport", `{"transport":"udp",` + ports + `}`, `"udp" is neither tcp nor ipc`},
@@ -60,13 +61,15 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte(`{"ip":"127.0.0.1","key":"k","signature_scheme":"hmac-sha256","shell_port":1,"control_port":2,"stdin_port":3,"iopub_port":4,"hb_port":5}`))
 	f.Add([]byte(`{"transport":"ipc","ip":"/run/x","shell_port":1,"control_port":2,"stdin_port":3,"iopub_port":4,"hb_port":5}`))
 	f.Add([]byte(`{"ip":"::","key":"","shell_port":65536}`))
+	f.Add([]byte(`{"transport":"ipc","ip":"@x","shell_port":1,"control_port":2,"stdin_port":3,"iopub_port":4,"hb_port":5}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parse(data)
 		if err != nil {
 			return
 		}
 		network, address := c.address(c.ShellPort)
-		if network == "tcp" && c.Key == "" && !loopback(c.IP) || strings.HasPrefix(address, ":") || c.IP == "" {
+		switch everywhere := network == "tcp" && (strings.HasPrefix(address, ":") || c.Key == "" && !loopback(c.IP)); {
+		case everywhere, c.IP == "", network == "unix" && strings.ContainsAny(address[:1], "@\x00"): // the last lie in no folder
 			t.Errorf("%+v would listen on every address, or to anybody", c)
 		}
 	})

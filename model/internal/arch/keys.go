@@ -1,16 +1,11 @@
 package arch
 
-import (
-	"fmt"
-	"strings"
-)
-
 // Keys are the keys of config.json that a family reads, in the order in which it
 // does.
 func Keys(family string) ([]Key, error) {
 	known, ok := families[family]
 	if !ok {
-		return nil, fmt.Errorf("the model_type %q is not known; known: %s", family, strings.Join(Families(), ", "))
+		return nil, unknown(family)
 	}
 	f := newFields([]byte(`{}`))
 	_, _ = known.Config(f) // without sizes, golens' own format is not whole; its keys are read all the same

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -42,5 +43,39 @@ func TestPublishedConfigs(t *testing.T) {
 	}
 	if n < 40 {
 		t.Errorf("%d models", n)
+	}
+}
+
+// Published models that cannot be run say why, and what to do or what there is; what
+// nobody has heard of lists the families. The message is read by who has just asked for
+// that model.
+func TestRefusedModelsSayWhy(t *testing.T) {
+	for _, c := range []struct{ name, config, why string }{
+		{"state-spaces/mamba-130m-hf", `{"model_type":"mamba","hidden_size":768,"state_size":16,"num_hidden_layers":24}`, "carries a state from position to position"},
+		{"tiiuae/falcon-mamba-7b", `{"model_type":"falcon_mamba","hidden_size":4096,"state_size":16}`, "as Pythia beside Mamba: open that"},
+		{"RWKV/rwkv-4-169m-pile", `{"model_type":"rwkv","hidden_size":768,"attention_hidden_size":768}`, "carries a state"},
+		{"google-t5/t5-small", `{"model_type":"t5","d_model":512,"num_layers":6,"is_encoder_decoder":true}`, "cross attention"},
+		{"facebook/bart-base", `{"model_type":"bart","d_model":768,"is_encoder_decoder":true}`, "cross attention"},
+		{"llava-hf/llava-1.5-7b-hf", `{"model_type":"llava","text_config":{"model_type":"llama"}}`, "model.language_model.save_pretrained"},
+		{"bigscience/bloom-560m", `{"model_type":"bloom","n_layer":24,"hidden_size":1024}`, "ALiBi"},
+		{"deepseek-ai/DeepSeek-V3", `{"model_type":"deepseek_v3","kv_lora_rank":512}`, "latent attention"},
+		{"openai/gpt-oss-20b", `{"model_type":"gpt_oss","num_local_experts":32}`, "sink"},
+		{"microsoft/deberta-v3-base", `{"model_type":"deberta-v2","relative_attention":true}`, "distances"},
+		{"albert/albert-base-v2", `{"model_type":"albert","num_hidden_groups":1}`, "one block again and again"},
+		{"tiiuae/falcon-rw-1b", `{"model_type":"falcon","alibi":true}`, "alibi"},
+		{"TheBloke/Llama-2-7B-GPTQ", `{"model_type":"llama","quantization_config":{"quant_method":"gptq","bits":4}}`, "gptq"},
+		{"nobody's", `{"model_type":"quux"}`, `"quux" is not known; known: attn_only, bert`},
+		{"none", `{"hidden_size":8}`, "no model_type"},
+	} {
+		if _, _, err := Parse([]byte(c.config)); err == nil || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: %v does not say %q", c.name, err, c.why)
+		}
+	}
+	for _, kind := range refused {
+		for _, name := range strings.Fields(kind.types) {
+			if _, there := families[name]; there {
+				t.Errorf("%s is said to be refused and is there", name)
+			}
+		}
 	}
 }
