@@ -45,6 +45,11 @@ type Fit struct {
 	Together int    `json:",omitempty"`
 	Seed     uint64 `json:",omitempty"` // of starts, batches and noise
 
+	// Window, unless both are 0, are the steps that are made of all Steps, from one up to
+	// before another, each on the next Batch of the rows in their order: a part of
+	// [Model.FitOver]. Rates and changes are those of Steps.
+	Window [2]int `json:",omitzero"`
+
 	// Cache bounds the bytes of what lies below the formulas; 0 means 1 GiB. If all of
 	// it does not fit, it is computed again for each step.
 	Cache int64 `json:",omitempty"`

@@ -49,6 +49,9 @@ const belowTogether = 64
 func (l *local) below(t *fitting) *below {
 	b := &below{local: l, fitting: t, past: t.starts != nil}
 	b.find()
+	if t.windowed() { // each row is read once
+		return b
+	}
 	room := cmp.Or(t.Cache, defaultFitCache)
 	if b.past && b.bytes() > room {
 		b.past, b.wants = false, nil

@@ -106,6 +106,10 @@ func (t *fitting) numbers() error {
 		return fmt.Errorf("a batch of %d of %d rows", t.Batch, len(t.Base.Rows))
 	case t.Together < 0 || len(t.Base.Rows)%max(1, t.Together) != 0 || t.Batch%max(1, t.Together) != 0:
 		return fmt.Errorf("%d rows drawn together, of %d rows in batches of %d; they must divide both", t.Together, len(t.Base.Rows), t.Batch)
+	case t.windowed() && (t.Window[0] < 0 || t.Window[1] <= t.Window[0] || t.Window[1] > t.Steps):
+		return fmt.Errorf("a window of steps %d to %d, of %d", t.Window[0], t.Window[1], t.Steps)
+	case t.windowed() && (t.Batch == 0 || len(t.Base.Rows) != (t.Window[1]-t.Window[0])*t.Batch):
+		return fmt.Errorf("%d rows for the steps %d to %d of %d rows each", len(t.Base.Rows), t.Window[0], t.Window[1], t.Batch)
 	case o.Kind != "adam" && o.Kind != "sgd":
 		return fmt.Errorf("optimizer %q is not known; there are adam and sgd", o.Kind)
 	case !slices.Contains([]string{"", "constant", "linear", "cosine"}, o.Schedule):
@@ -243,8 +247,14 @@ func hasFree(e hook.Edit) bool {
 	return slices.ContainsFunc(e.Formula.Tensors(), func(s formula.Step) bool { return s.Values == nil })
 }
 
+// windowed tells whether the rows are those of some steps, in their order.
+func (f Fit) windowed() bool { return f.Window != [2]int{} }
+
 // goesOn checks that an earlier fit found the same tensors.
 func (t *fitting) goesOn() error {
+	if before := t.Window[0]; before > 0 && (t.From == nil || len(t.From.Curve) < before) {
+		return fmt.Errorf("fit: a window from step %d on goes on from a fit of as many", before)
+	}
 	if t.From == nil {
 		return nil
 	}

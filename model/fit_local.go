@@ -190,7 +190,11 @@ func (s *steps) close() {
 }
 
 func (s *steps) run(ctx context.Context) error {
-	for len(s.curve) < s.Steps {
+	end := s.Steps
+	if s.windowed() {
+		end = s.Window[1]
+	}
+	for len(s.curve) < end {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -222,8 +226,7 @@ func (s *steps) step(ctx context.Context) error {
 			return err
 		}
 	}
-	rows := fit.Batch(n, len(s.Base.Rows), s.Batch, max(1, s.Together), s.Seed)
-	terms, grads, err := s.losses(ctx, rows)
+	terms, grads, err := s.losses(ctx, s.rowsOf(n))
 	if err != nil {
 		return err
 	}
@@ -281,6 +284,18 @@ func (s *steps) step(ctx context.Context) error {
 	return nil
 }
 
+// rowsOf are the rows of a step.
+func (t *fitting) rowsOf(step int) []int {
+	if !t.windowed() {
+		return fit.Batch(step, len(t.Base.Rows), t.Batch, max(1, t.Together), t.Seed)
+	}
+	rows := make([]int, t.Batch)
+	for i := range rows {
+		rows[i] = (step-t.Window[0])*t.Batch + i
+	}
+	return rows
+}
+
 // back goes back to the last tensors that had a finite loss.
 func (s *steps) back(format string, args ...any) error {
 	for _, v := range s.found {
@@ -333,8 +348,8 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 			continue
 		case l.Value.Kind != "":
 			p, _, ok := (picker{of: len(s.Base.Rows), rows: rows}).point(l.Value)
-			if !ok {
-				continue
+			if _, err := s.config.LabelDims(l.Value, r.Edits); !ok || err != nil {
+				continue // none of these rows has it
 			}
 			r.Metrics = append(r.Metrics, Linear(p, hook.Vec(1)))
 			reads = append(reads, read{i, 1 / float64(countPlaces(p, r.Rows))})

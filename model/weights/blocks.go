@@ -7,10 +7,11 @@ import "encoding/binary"
 // reference (ggml) packs them, and sums and products are taken in its order, so
 // that values are the same to the last bit; that is tested.
 
-// block is how many values a block has, in how many bytes, and what reads one.
+// block is how many values a block has, in how many bytes, and what reads one;
+// wide, if there is such, reads any number, many values at a time.
 type block struct {
 	values, bytes int
-	decode        func(out []float32, b []byte)
+	decode, wide  func(out []float32, b []byte)
 }
 
 // read writes values to out, from the from-th of all blocks on.
@@ -18,21 +19,25 @@ func (b block) read(out []float32, blocks []byte, from int) {
 	var part [256]float32 // of a block at an end of what is asked for
 	for len(out) > 0 {
 		at, inside := from/b.values, from%b.values
-		data := blocks[at*b.bytes:][:b.bytes]
+		data := blocks[at*b.bytes:]
 		n := min(len(out), b.values-inside)
-		if n == b.values {
-			b.decode(out[:n], data)
-		} else {
+		switch many := len(out) / b.values; {
+		case inside > 0 || many == 0:
 			b.decode(part[:], data)
 			copy(out, part[inside:inside+n])
+		case b.wide != nil:
+			n = many * b.values
+			b.wide(out[:n], data[:many*b.bytes])
+		default:
+			b.decode(out[:n], data)
 		}
 		out, from = out[n:], from+n
 	}
 }
 
 var blocks = map[string]block{
-	"Q4_0": {32, 18, q40}, "Q4_1": {32, 20, q41}, "Q5_0": {32, 22, q50}, "Q5_1": {32, 24, q51}, "Q8_0": {32, 34, q80},
-	"Q2_K": {256, 84, q2k}, "Q3_K": {256, 110, q3k}, "Q4_K": {256, 144, q4k}, "Q5_K": {256, 176, q5k}, "Q6_K": {256, 210, q6k},
+	"Q4_0": {32, 18, q40, nil}, "Q4_1": {32, 20, q41, nil}, "Q5_0": {32, 22, q50, nil}, "Q5_1": {32, 24, q51, nil}, "Q8_0": {32, 34, q80, nil},
+	"Q2_K": {256, 84, q2k, nil}, "Q3_K": {256, 110, q3k, nil}, "Q4_K": {256, 144, q4k, nil}, "Q5_K": {256, 176, q5k, nil}, "Q6_K": {256, 210, q6k, nil},
 }
 
 func f16(b []byte) float32 { return halfTable()[binary.LittleEndian.Uint16(b)] }

@@ -28,13 +28,20 @@ type View struct {
 
 // Len is the number of values, 0 for a type that is not read.
 func (v View) Len() int {
+	b := v.block()
+	return len(v.Bytes) / b.bytes * b.values
+}
+
+// block is how the values lie: one by one, if they are not in blocks of several, and
+// none of a type that is not read.
+func (v View) block() block {
 	if b, ok := blocks[v.DType]; ok {
-		return len(v.Bytes) / b.bytes * b.values
+		return b
 	}
 	if width, _ := v.converter(); width > 0 {
-		return len(v.Bytes) / width
+		return block{values: 1, bytes: width}
 	}
-	return 0
+	return block{bytes: 1}
 }
 
 // Float32 is the values as float32: a view of the file where they are aligned
@@ -54,23 +61,30 @@ func (v View) Float32() ([]float32, error) {
 // Read writes values to dst, from the from-th on. It fails as [View.Float32]
 // does.
 func (v View) Read(dst []float32, from int) error {
-	width, convert := v.converter()
-	b, blocked := blocks[v.DType]
-	if convert == nil && !blocked {
-		return v.unread()
+	read, err := v.reader()
+	if err != nil {
+		return err
 	}
 	if n := v.Len(); from < 0 || from > n || len(dst) > n-from {
 		return fmt.Errorf("%s: tensor %s %v: values %d to %d are asked for, of %d", v.File, v.Name, v.Shape, from, from+len(dst), n)
 	}
 	bad, err := parallel(len(dst), func(start, end int) int {
-		if blocked {
-			b.read(dst[start:end], v.Bytes, from+start)
-		} else {
-			convert(dst[start:end], v.Bytes[(from+start)*width:(from+end)*width])
-		}
+		read(dst[start:end], from+start)
 		return notFinite(dst, start, end)
 	})
 	return v.broken(err, bad, dst, from)
+}
+
+// reader gives what writes values to dst, from the from-th on.
+func (v View) reader() (func(dst []float32, from int), error) {
+	if b, ok := blocks[v.DType]; ok {
+		return func(dst []float32, from int) { b.read(dst, v.Bytes, from) }, nil
+	}
+	width, convert := v.converter()
+	if convert == nil {
+		return nil, v.unread()
+	}
+	return func(dst []float32, from int) { convert(dst, v.Bytes[from*width:(from+len(dst))*width]) }, nil
 }
 
 // unread is the error of a type that is not read.
@@ -90,6 +104,23 @@ func (v View) broken(err error, bad int, values []float32, from int) error {
 		return nil
 	}
 	return fmt.Errorf("%s: tensor %s %v: value %d is %v; these weights are broken", v.File, v.Name, v.Shape, from+bad, values[bad])
+}
+
+// Drain is Read of all values, of a tensor that will not be read soon: its pages count
+// as this process' memory a piece at a time.
+func (v View) Drain(dst []float32) error {
+	const piece = 1 << 22 // values, of whole blocks in every type
+	n := v.Len()
+	for from := 0; from == 0 || from < len(dst); from += piece {
+		to := min(from+piece, len(dst))
+		if err := v.Read(dst[from:to], from); err != nil {
+			return err
+		}
+		if v.mapped && n > 0 {
+			release(v.Bytes[len(v.Bytes)*from/n : len(v.Bytes)*to/n])
+		}
+	}
+	return nil
 }
 
 // Release tells the system that the tensor will not be read soon: its pages no
@@ -116,14 +147,14 @@ func (v View) converter() (width int, convert func(out []float32, b []byte)) {
 		}
 	case "BF16":
 		return 2, func(out []float32, b []byte) {
-			for i := range out {
+			for i := wideBF16(out, b); i < len(out); i++ {
 				out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
 			}
 		}
 	case "F16":
 		return 2, func(out []float32, b []byte) {
 			table := halfTable()
-			for i := range out {
+			for i := wideF16(out, b); i < len(out); i++ {
 				out[i] = table[binary.LittleEndian.Uint16(b[2*i:])]
 			}
 		}
@@ -141,8 +172,11 @@ func (v View) converter() (width int, convert func(out []float32, b []byte)) {
 // or -1. The inner loop has no branch, so that it runs at memory speed.
 func notFinite(x []float32, from, to int) int {
 	const exponent = 0x7f800000
-	for at := from; at < to; at += 4096 {
-		end := min(at+4096, to)
+	for at, end := from, from; at < to; at = end {
+		end = min(at+4096, to)
+		if at += allFinite(x[at:end]); at == end {
+			continue
+		}
 		hit := uint32(0)
 		for _, v := range x[at:end] {
 			b := math.Float32bits(v) & exponent

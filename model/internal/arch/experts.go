@@ -167,7 +167,7 @@ func (l *loader) joinExperts(c *config.Config, layer, width int, gate, up, down 
 	for weight, views := range map[string][]weights.View{"mlp.W_gate": gate, "mlp.W_in": up} {
 		l.join(LayerName(layer, weight), []int{d, c.DMLP}, views, func(dst []float32, e int, v weights.View) error {
 			some := make([]float32, d*width)
-			if err := transpose(some, v, width, d, func(row int) int { return start(v, e) + row*d }); err != nil {
+			if err := v.ReadTransposed(some, width, d, func(row int) int { return start(v, e) + row*d }); err != nil {
 				return err
 			}
 			for r := range d {
@@ -177,7 +177,7 @@ func (l *loader) joinExperts(c *config.Config, layer, width int, gate, up, down 
 		})
 	}
 	l.join(LayerName(layer, "mlp.W_out"), []int{c.DMLP, d}, down, func(dst []float32, e int, v weights.View) error {
-		return transpose(dst[e*width*d:][:width*d], v, d, width, func(row int) int { return start(v, e) + row*width })
+		return v.ReadTransposed(dst[e*width*d:][:width*d], d, width, func(row int) int { return start(v, e) + row*width })
 	})
 }
 

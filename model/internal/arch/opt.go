@@ -110,7 +110,7 @@ func (l *loader) projection(name string, d, axis int) (*Pending, int) {
 		if axis == 1 {
 			return v.Read(dst, 0)
 		}
-		return transpose(dst, v, d, width, func(row int) int { return row * width })
+		return v.ReadTransposed(dst, d, width, func(row int) int { return row * width })
 	}}, width
 }
 

@@ -13,7 +13,7 @@ import (
 // A Pending is a weight that is not read yet.
 type Pending struct {
 	Shape []int
-	// Fill writes the values, row-major, of which dst holds as many as there are.
+	// Fill writes the values, row-major, all of those that dst holds, whatever it held.
 	Fill func(dst []float32) error
 }
 

@@ -4,11 +4,14 @@ package backend
 
 /*
 #include <malloc.h>
+#include <stdlib.h>
 
 // hold makes the C library keep large blocks that are freed for the next ones, in one
-// arena for all threads.
-static void hold(void) {
+// arena for all threads: before there is a second thread, since one that has an arena
+// of its own keeps it, and large blocks of such arenas always go back to the system.
+__attribute__((constructor)) static void hold(void) {
 #ifdef __GLIBC__
+	if (getenv("MALLOC_MMAP_THRESHOLD_") || getenv("MALLOC_ARENA_MAX")) return;
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
 	mallopt(M_TRIM_THRESHOLD, 0x7fffffff);
 	mallopt(M_TOP_PAD, 64 << 20);
@@ -17,7 +20,3 @@ static void hold(void) {
 }
 */
 import "C"
-
-// holdMemory spares XLA on a CPU the fresh pages of each of its buffers: the system
-// zeroes them at every call, which took longer than most calls that use them.
-func holdMemory() { C.hold() }

@@ -4,7 +4,6 @@ package backend
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
@@ -13,9 +12,6 @@ import (
 // startXLA loads a plugin that is already on this machine.
 func startXLA(name string) (compute.Backend, error) {
 	xla.EnableAutoInstall(false) // downloading is an explicit command
-	if os.Getenv("MALLOC_MMAP_THRESHOLD_") == "" {
-		holdMemory()
-	}
 	engine, err := compute.NewWithConfig(name)
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: no working plugin (`golens get xla-cpu` brings the CPU one): %w", name, err)

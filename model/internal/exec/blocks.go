@@ -101,7 +101,9 @@ func (b *blocks) use(layer int) (map[string]*tensors.Tensor, func(), error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		now.users--
-		b.evict(max(2, int(b.held.Most/max(1, b.size))))
+		for _, x := range b.evict(b.room()) {
+			x.free()
+		}
 	}
 	if now.err != nil {
 		release()
@@ -118,17 +120,21 @@ func (b *blocks) begin(layer int) *block {
 		x.used = b.clock
 		return x
 	}
-	b.evict(max(2, int(b.held.Most/max(1, b.size))) - 1) // what is at work stays
+	spare := &spares{}                           // fresh memory would be zeroed, page by page, before it is written
+	for _, left := range b.evict(b.room() - 1) { // what is at work stays
+		spare.add(b.e, left)
+	}
 	x := &block{ready: make(chan struct{}), weights: map[string]*tensors.Tensor{}, used: b.clock}
 	b.loaded[layer] = x
 	go func() {
 		defer close(x.ready)
+		defer spare.free()
 		defer func() {
 			if r := recover(); r != nil {
 				x.err = fmt.Errorf("weights of block %d: %v", layer, r)
 			}
 		}()
-		x.err = b.load(layer, x)
+		x.err = b.load(layer, x, spare)
 	}()
 	if b.rest == nil {
 		b.rest = time.AfterFunc(b.held.Rest, b.drop)
@@ -138,12 +144,51 @@ func (b *blocks) begin(layer int) *block {
 	return x
 }
 
+// room is how many blocks are kept.
+func (b *blocks) room() int { return max(2, int(b.held.Most/max(1, b.size))) }
+
+// spares are tensors that nothing reads any more.
+type spares struct {
+	mu  sync.Mutex
+	all []*tensors.Tensor
+}
+
+// add takes those of a block, if the backend shares its memory.
+func (s *spares) add(e *Engine, x *block) {
+	if !e.Backend.HasSharedBuffers() {
+		x.free()
+		return
+	}
+	seen := map[*tensors.Tensor]bool{}
+	for _, t := range x.weights {
+		if !seen[t] { // tied weights are one
+			s.all, seen[t] = append(s.all, t), true
+		}
+	}
+}
+
+// take gives one of a shape, if there is such.
+func (s *spares) take(shape []int) *tensors.Tensor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.all, func(t *tensors.Tensor) bool { return slices.Equal(t.Shape().Dimensions, shape) })
+	if i < 0 {
+		return nil
+	}
+	t := s.all[i]
+	s.all = slices.Delete(s.all, i, i+1)
+	return t
+}
+
+// free gives back what was not taken.
+func (s *spares) free() { free(s.all...) }
+
 // load reads the matrices of a block, several at once.
-func (b *blocks) load(layer int, x *block) error {
+func (b *blocks) load(layer int, x *block, spare *spares) error {
 	plan := arch.Plan(b.pending[layer])
 	var mu sync.Mutex
 	return plan.Each(func(names []string, w *arch.Pending) error {
-		t, err := b.e.upload(w)
+		t, err := b.e.upload(w, spare.take(w.Shape))
 		if err != nil {
 			return fmt.Errorf("weight %s: %w", arch.LayerName(layer, names[0]), err)
 		}
@@ -156,9 +201,9 @@ func (b *blocks) load(layer int, x *block) error {
 	})
 }
 
-// evict gives blocks back that nothing uses, the longest unused first, until so
-// many are left. The lock is held.
-func (b *blocks) evict(most int) {
+// evict takes out blocks that nothing uses, the longest unused first, until so many
+// are left. The lock is held.
+func (b *blocks) evict(most int) (out []*block) {
 	for len(b.loaded) > most {
 		oldest := -1
 		for l, x := range b.loaded {
@@ -167,11 +212,12 @@ func (b *blocks) evict(most int) {
 			}
 		}
 		if oldest < 0 {
-			return
+			break
 		}
-		b.loaded[oldest].free()
+		out = append(out, b.loaded[oldest])
 		delete(b.loaded, oldest)
 	}
+	return out
 }
 
 // drop gives all blocks back after a rest, and their memory to the system.

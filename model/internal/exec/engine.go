@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -106,7 +107,7 @@ func New(c config.Config, plan arch.Plan, b *backend.Backend, held Held, other *
 		}
 		theirs := t != nil
 		if !theirs {
-			if t, err = e.upload(w); err != nil {
+			if t, err = e.upload(w, nil); err != nil {
 				return fmt.Errorf("weight %s: %w", names[0], err)
 			}
 		}
@@ -129,15 +130,21 @@ func New(c config.Config, plan arch.Plan, b *backend.Backend, held Held, other *
 	return e, nil
 }
 
-// upload reads a weight into the backend's memory.
-func (e *Engine) upload(w *arch.Pending) (*tensors.Tensor, error) {
+// upload reads a weight into the backend's memory, which may be that of another of its
+// shape.
+func (e *Engine) upload(w *arch.Pending, over *tensors.Tensor) (t *tensors.Tensor, err error) {
 	var bad error
-	t, err := fill(e, func(values []float32) { bad = w.Fill(values) }, w.Shape...)
-	if bad != nil {
-		free(t)
-		return nil, bad
+	write := func(values []float32) { bad = w.Fill(values) }
+	if t = over; t != nil {
+		err = tensors.MutableFlatData(t, write)
+	} else {
+		t, err = fill(e, write, w.Shape...)
 	}
-	return t, err
+	if err = cmp.Or(bad, err); err != nil {
+		free(t)
+		return nil, err
+	}
+	return t, nil
 }
 
 // tensor copies float32, int32 or bool values to the backend.

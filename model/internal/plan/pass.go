@@ -103,9 +103,13 @@ func (b *Batch) PassCost() PassCost {
 // but states of so many bytes.
 func (b *Batch) TallyCost(states int64) PassCost {
 	c, g := b.PassCost(), b.Pass()
-	block := b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0) // what is reduced is read where it lies
+	rows := min(g.Batch, len(g.Rows))
+	block := 4 * int64(rows*b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0)) // what is reduced is read where it lies
+	if b.Exact {
+		block = b.pooled(rows, g.Width)
+	}
 	c.Kept = states
-	c.Memory = states + 4*int64(block*min(g.Batch, len(g.Rows))*min(b.Workers, len(g.Chunks)))
+	c.Memory = states + block*int64(min(b.Workers, len(g.Chunks)))
 	return c
 }
 
