@@ -32,7 +32,9 @@ func (l *local) explainTally(_ context.Context, e ExplainTally, _ string) (*Cost
 	if e.Tally.Of > len(e.Tally.Rows) {
 		states *= 2
 	}
-	return l.cost(l.engine.ExplainTally(job, states)), nil
+	cost := l.cost(l.engine.ExplainTally(job, states))
+	cost.Memory += e.Tally.adderBytes(l.config)
+	return cost, nil
 }
 
 func (l *local) explainGeneration(_ context.Context, e ExplainGeneration, _ string) (*Cost, error) {

@@ -112,6 +112,14 @@ func (t Tally) Bytes(c config.Config) int64 {
 	return n
 }
 
+// adderBytes is the memory of what adds to the states.
+func (t Tally) adderBytes(c config.Config) (n int64) {
+	for _, r := range t.Reducers {
+		n += r.AdderBytes(t.units(c, r), t.groups(c, r))
+	}
+	return n
+}
+
 // units is how many units a reducer has.
 func (t Tally) units(c config.Config, r tally.Reducer) int {
 	shape := []int{1, 1}

@@ -30,11 +30,12 @@ func (l *local) tallyChunks(ctx context.Context, t Tally, job plan.Job, from, un
 		done += rows
 		report(ctx, done, len(job.Tokens))
 	}
-	states := make([]*tally.State, len(t.Reducers))
+	states, adders := make([]*tally.State, len(t.Reducers)), make([]*tally.Adder, len(t.Reducers))
 	groups := make([]func(row int, tokens []int32, at []int) []int, len(t.Reducers))
 	locks := make([]sync.Mutex, len(t.Reducers))
 	for i, r := range t.Reducers {
 		states[i], groups[i] = r.New(t.units(l.config, r), t.groups(l.config, r)), t.groupsOf(r)
+		adders[i] = r.Adder(states[i])
 	}
 	err := l.engine.Tally(ctx, job, from, until, func(i int, row plan.Row, values []float32) {
 		tokens := job.Tokens[row.Index]
@@ -45,12 +46,15 @@ func (l *local) tallyChunks(ctx context.Context, t Tally, job plan.Job, from, un
 			}
 			into := groups[k](row.Index, tokens, at)
 			locks[k].Lock()
-			r.Add(states[k], into, values, t.First+int64(row.Index), at)
+			adders[k].Add(into, values, t.First+int64(row.Index), at)
 			locks[k].Unlock()
 		}
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, a := range adders {
+		a.Close()
 	}
 	return l.tallyResult(t, states, hash), nil
 }

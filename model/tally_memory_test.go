@@ -7,78 +7,92 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/modeltest"
 )
 
-// heldBy is the most that the collector finds alive while f runs, beyond what was alive
-// before, in bytes.
-func heldBy(f func()) int {
-	defer debug.SetGCPercent(debug.SetGCPercent(3))
+// heldWhile is what is alive at each of the times that f calls its argument, beyond what was
+// alive before, in bytes. No collection runs between them, so that whatever was freed
+// into a pool since is there, as it is for work between two collections.
+func heldWhile(f func(look func())) (held []int) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.GC() // a pool is emptied by the second collection
 	runtime.GC()
-	alive, most := heapAlive(), 0
-	stop, stopped := make(chan bool), make(chan bool)
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Millisecond):
-				most = max(most, heapAlive())
-			}
-		}
-	}()
-	f()
-	close(stop)
-	<-stopped
-	return most - alive
+	before := heapAlive()
+	f(func() {
+		runtime.GC()
+		held = append(held, heapAlive()-before)
+	})
+	return held
 }
 
-// A walk over twice the corpus holds as much as one over the half of it, and about as
-// much as was said beforehand. One worker: of two the peaks may fall together or not.
+// A walk over twice the corpus holds as much as one over the half of it, and as much as
+// was said beforehand. One worker: of two the peaks may fall together or not.
 func TestTallyMemoryIsFlat(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	m, err := model.Open(modeltest.Random(t, modeltest.Shape{Name: "wide", Layers: 1, Heads: 2, DModel: 32, DMLP: 512, Vocab: ids, Context: 128}, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(m.Info().Backend, "go") {
-		t.Skip("counts the collector's heap, in which the Go engine's values lie")
-	}
-	ask := firing(1, true)
-	walk := func(n int) int {
-		rows := make([]model.TallyRow, n)
-		for i, row := range randomRows(n, 128, 5) {
-			rows[i].Tokens = row
+	const length = 128
+	for _, shape := range []modeltest.Shape{
+		{Name: "wide", Layers: 1, Heads: 2, DModel: 16, DMLP: 640, Vocab: ids, Context: length},
+		{Name: "of GPT-2's proportions", Layers: 2, Heads: 8, DModel: 64, DMLP: 256, Vocab: ids, Context: length},
+	} {
+		m, err := model.Open(modeltest.Random(t, shape, 1))
+		if err != nil {
+			t.Fatal(err)
 		}
-		ask.Of = n
-		return heldBy(func() {
-			got, err := m.TallyOver(t.Context(), ask, each(rows), nil)
-			if err != nil || got.Tokens != int64(n*128) {
+		if !strings.HasPrefix(m.Info().Backend, "go") {
+			t.Skip("counts the collector's heap, in which the Go engine's values lie")
+		}
+		ask := firing(shape.Layers, true)
+		ask.Rows = randomRows(tallied, length, 5) // of which a walk takes so many at a time
+		want, err := m.ExplainTally(ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Looks from the second part on, when there is a total, in the middle of each: what
+		// the last block gave was freed a moment before, and was held as long as it was reduced.
+		given := 4 * want.Rows / want.Chunks * length * shape.DMLP
+		var held []float64
+		for _, n := range heldWhile(func(look func()) {
+			rows := make([]model.TallyRow, 3*tallied)
+			for i, row := range randomRows(len(rows), length, 5) {
+				rows[i].Tokens = row
+			}
+			walk := ask
+			walk.Of = len(rows)
+			ctx := model.WithProgress(t.Context(), func(done, of int) {
+				if done > tallied && done%tallied == tallied/2 {
+					look()
+				}
+			})
+			got, err := m.TallyOver(ctx, walk, each(rows), nil)
+			if err != nil || got.Tokens != int64(len(rows)*length) {
 				t.Errorf("%v (%v)", got, err)
 			}
-		})
-	}
-	walk(32) // compiles
-	short, long := walk(192), walk(384)
-	plan := ask
-	plan.Rows = randomRows(128, 128, 5) // of which a walk takes so many at a time
-	want, err := m.ExplainTally(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("192 rows hold %.1f MB, 384 rows %.1f MB; predicted are %.1f MB, of which states %.1f MB", float64(short)/1e6, float64(long)/1e6, float64(want.Memory)/1e6, float64(want.Kept)/1e6)
-	if r := float64(long) / float64(short); r > 1.1 {
-		t.Errorf("twice the rows hold %.2f times as much", r)
-	}
-	if r := float64(long) / float64(want.Memory); r < 0.6 || r > 1.1 {
-		t.Errorf("what is held is %.2f times what was predicted", r)
-	}
-	if _, err := m.ExplainTally(model.Tally{}); err == nil {
-		t.Error("a tally of nothing has a cost")
+		}) {
+			held = append(held, float64(n+given)/1e6)
+		}
+		ask.Of = 3 * tallied // the states of a part and of the whole
+		if want, err = m.ExplainTally(ask); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: held in each part %.2f MB; predicted are %.2f MB, of which states %.2f MB", shape.Name, held, float64(want.Memory)/1e6, float64(want.Kept)/1e6)
+		if len(held) != 2 {
+			t.Fatalf("%d parts were looked at, of 2", len(held))
+		}
+		if r := held[1] / held[0]; r > 1.1 {
+			t.Errorf("%s: a part behind holds %.2f times as much", shape.Name, r)
+		}
+		for _, n := range held {
+			if r := 1e6 * n / float64(want.Memory); r < 0.9 || r > 1.1 {
+				t.Errorf("%s: what is held is %.2f times what was predicted", shape.Name, r)
+			}
+		}
+		if _, err := m.ExplainTally(model.Tally{}); err == nil {
+			t.Error("a tally of nothing has a cost")
+		}
 	}
 }
+
+// tallied are the rows of 128 tokens that a walk takes at a time.
+const tallied = 128

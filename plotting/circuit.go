@@ -41,7 +41,9 @@ const (
 // to right if Horizontal. A node is coloured by its class; a link has the colour
 // of the node it comes from, a width by the size of its effect, and dashes if
 // the effect is negative. Letters at a node are the inputs that links lead to,
-// such as q, k and v. Links pass between nodes, never behind them.
+// such as q, k and v. Links pass between nodes, never behind them. Of more than a
+// hundred, those that pass between the same two nodes run together, and weak ones
+// are faint.
 //
 // A graph of more than 400 links is drawn as a map of its layers, with the effects
 // of all links from one layer to another added up.
@@ -173,6 +175,19 @@ func (n *network) strongest() []link {
 	return all
 }
 
+// drawn are the links in the order of their lines: the strongest first, since wide
+// lines would hide narrow ones, but last of many, of which the weak are faint.
+func (n *network) drawn() []link {
+	all := n.strongest()
+	if n.many() {
+		slices.Reverse(all)
+	}
+	return all
+}
+
+// many tells whether links leave each other no room.
+func (n *network) many() bool { return len(n.links) > fewLinks }
+
 // name is the link in text.
 func (n *network) name(l link) string {
 	s := n.nodes[l.from].label + " → " + n.nodes[l.to].label
@@ -243,13 +258,13 @@ type liveGraph struct {
 	Kind    string   `json:"kind"` // "graph"
 	Unit    string   `json:"unit"`
 	What    string   `json:"what"`
-	Links   [][3]any `json:"links"` // from, to, effect; the strongest first
+	Links   [][3]any `json:"links"` // from, to, effect
 	Texts   []int    `json:"texts"` // marks that belong to a node and follow it
 }
 
 func (n *network) live() any {
 	l := &liveGraph{Version: 1, Kind: "graph", Unit: n.unit, What: "edges", Links: [][3]any{}}
-	for _, k := range n.strongest() {
+	for _, k := range n.drawn() {
 		l.Links = append(l.Links, [3]any{k.from, k.to, float32(k.effect)})
 	}
 	for _, v := range n.nodes {

@@ -141,7 +141,7 @@ func (b *board) fit(o options, places, levels, right float64, entries int) {
 		room = o.w
 	}
 	fits := (room - b.left - right) / nw
-	if len(b.links) > fewLinks && fits > *w { // many links need room between nodes
+	if b.many() && fits > *w { // many links need room between nodes
 		*w = min(fits, 2*(*w))
 	}
 	if fits < *w || o.w > 0 {
@@ -227,17 +227,25 @@ func opposed(width float64) []float64 { return []float64{max(4, 1.2*width), max(
 // fewLinks are links that leave each other room.
 const fewLinks = 100
 
-// lines draws the links, wide ones first so that none hides another, around the
-// nodes that they pass.
+// opacity is a link's: what lies below it shows, and of many links the weak are
+// faint.
+func (n *network) opacity(effect float64) uint8 {
+	if most := n.most; most > 0 && n.many() {
+		return uint8(45 + 175*math.Sqrt(math.Abs(effect)/most))
+	}
+	return 165
+}
+
+// lines draws the links around the nodes that they pass.
 func (b *board) lines(s *scene) {
-	for _, l := range b.strongest() {
+	for _, l := range b.drawn() {
 		v, w := b.nodes[l.from], b.nodes[l.to]
 		width := b.stroke(l.effect)
 		c := b.colour(v.class)
 		if v.class == "" {
 			c = line
 		}
-		c.A = 165 // what lies below shows
+		c.A = b.opacity(l.effect)
 		end := b.port(w, l.port())
 		from, to := stop{v.u * b.slot, b.level(v.row) + pillHeight/2 - 4}, stop{end.x - b.left, b.top + b.h - end.y}
 		if b.across {

@@ -100,7 +100,7 @@ func (b *board) gap(row int, along, width float64) float64 {
 	nearest, low, high := math.Inf(1), 0.0, 0.0
 	try := func(lo, hi float64) {
 		x := min(max(along, lo+room), hi-room) // as near as it can
-		if hi-lo < 2*room {
+		if hi-lo < 2*room || b.many() && !math.IsInf(hi-lo, 0) {
 			x = (lo + hi) / 2
 		}
 		if d := math.Abs(x - along); d < nearest {
@@ -115,6 +115,9 @@ func (b *board) gap(row int, along, width float64) float64 {
 		before = e[1]
 	}
 	try(before, math.Inf(1))
+	if b.many() { // they run together
+		return best
+	}
 	// Links that pass at the same place stand side by side, as far as there is room.
 	side := 4.0
 	if high-best < best-low {

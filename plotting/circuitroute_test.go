@@ -74,6 +74,41 @@ func TestLinksPassBetweenNodes(t *testing.T) {
 	}
 }
 
+// Of many links those between the same two nodes of a row run together, so that there
+// are no more lines there than gaps; and weak ones are fainter than strong ones, under
+// them.
+func TestManyLinksRunTogether(t *testing.T) {
+	n, s := drawn(t, tangled(8, 200), false)
+	b := &board{network: n, pill: pillWidth, slot: 2 * pillWidth, step: pillHeight + layerGap, taken: map[int][]float64{}}
+	for row := range n.rows {
+		places := map[float64]bool{}
+		for i := range 200 {
+			places[b.gap(row, float64(i)/2*5*b.slot/100, 1+float64(i%3))] = true
+		}
+		inner := 0
+		for x := range places {
+			if x > b.slot && x < 4*b.slot {
+				inner++
+			}
+		}
+		if inner > 4 {
+			t.Errorf("row %d: %d places between five nodes", row, inner)
+		}
+	}
+	last := -1.
+	for _, m := range s.marks {
+		if c, ok := m.(spline); ok {
+			if float64(c.stroke.A) < last {
+				t.Fatalf("%s is fainter than what lies below", c.tip)
+			}
+			last = float64(c.stroke.A)
+		}
+	}
+	if last < 200 {
+		t.Errorf("the strongest has an opacity of %g", last)
+	}
+}
+
 // Circuits of 20 and 200 links: nodes and labels lie inside of the figure, and no node
 // on a node and no label on a label. Those of 2,000 are drawn by layers.
 func TestNodesAndLabelsDoNotOverlap(t *testing.T) {

@@ -1,8 +1,14 @@
 package discover_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,9 +16,11 @@ import (
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
+	"github.com/golens/golens/model/random"
 )
 
 // toy is the smaller of the shapes that EAP-IG and auto-circuit were timed on: 479 edges.
@@ -50,113 +58,208 @@ func timed(b *testing.B, n int, f func() error) float64 {
 	return least
 }
 
+// shapes are what is timed, by name.
+var shapes = map[string]modeltest.Shape{toy.Name: toy, modeltest.GPT2Small.Name: modeltest.GPT2Small}
+
+// A work is what peers' programs were timed on.
+type work struct {
+	name            string
+	peers           string // what testdata/beside.py found, "" for nothing
+	factor          float64
+	shape           modeltest.Shape
+	prompts, tokens int
+	forwards, backs float64 // passes that bound it from below; a way back holds a pass
+	do              func(s *discover.Search) (found []float32, err error)
+}
+
+func works() []work {
+	scores := func(o discover.Scoring) func(s *discover.Search) ([]float32, error) {
+		return func(s *discover.Search) ([]float32, error) {
+			r, err := s.Scores(o)
+			if err != nil {
+				return nil, err
+			}
+			return r.Values(), nil
+		}
+	}
+	gpt2, edges := modeltest.GPT2Small, 479.
+	ig, once := discover.Scoring{Method: discover.InputsIG}, discover.Scoring{Method: discover.ActivationsIG, Steps: 1}
+	flow := discover.Scoring{Method: discover.Proximity}
+	return []work{
+		{"exact", "exact", 1, toy, 32, 15, edges, 0, scores(discover.Scoring{Method: discover.Exact})},
+		{"ACDC", "", 1, toy, 32, 15, edges, 0, func(s *discover.Search) ([]float32, error) {
+			_, err := s.ACDC(discover.ACDC{Threshold: 1e-4})
+			return nil, err
+		}},
+		// EAP-IG divides gradients by the number of prompts once more.
+		{"EAP", "toy-EAP", 32, toy, 32, 15, 1, 1, scores(discover.Scoring{})},
+		{"EAP-IG inputs", "toy-inputs", 32, toy, 32, 15, 2, 5, scores(ig)},
+		{"EAP-IG activations", "toy-activations", 32, toy, 32, 15, 2, 9, scores(once)},
+		{"routes", "toy-routes", -1, toy, 32, 15, 1, 0, scores(flow)},
+		{"ten sizes", "toy-sizes", 1, toy, 32, 15, 12, 0, tenSizes},
+		{"EAP", "", 32, gpt2, 32, 15, 1, 1, scores(discover.Scoring{})},
+		{"EAP", "EAP", 8, gpt2, 8, 15, 1, 1, scores(discover.Scoring{})},
+		{"EAP by position", "", 1, gpt2, 1, 15, 1, 1, func(s *discover.Search) ([]float32, error) {
+			p := s.Task.Paired()
+			_, err := s.Model.EdgeScores(model.EdgeScores{Base: p.Clean.Metric(p.Metric), Reference: model.Reference{Source: p.Corrupted.Request()}, ByPosition: true})
+			return nil, err
+		}},
+		{"EAP-IG inputs", "inputs", 8, gpt2, 8, 15, 2, 5, scores(ig)},
+		{"EAP-IG activations", "activations", 8, gpt2, 8, 15, 2, 25, scores(once)},
+		{"ten sizes", "sizes", 1, gpt2, 8, 15, 12, 0, tenSizes},
+		{"routes", "routes", -1, gpt2, 10, 64, 1, 0, scores(flow)},
+	}
+}
+
+// ranked is a random order of edges.
+func ranked(g *graph.Graph) *array.Array {
+	rng := rand.New(rand.NewPCG(3, 4))
+	order := g.Scores()
+	for u, v := range g.All().Edges() {
+		order.Set(rng.Float64(), u, v)
+	}
+	return order
+}
+
+// tenSizes is the metric of circuits of a tenth of the edges, two tenths and so on.
+func tenSizes(s *discover.Search) ([]float32, error) {
+	g := graph.Of(s.Model.Config())
+	order := ranked(g)
+	var cuts []edge.Cut
+	for i := 1; i <= 10; i++ {
+		set, err := g.Top(order, g.Len()*i/10, graph.Size)
+		if err != nil {
+			return nil, err
+		}
+		cuts = append(cuts, set.Cut(""))
+	}
+	p := s.Task.Paired()
+	got, err := s.Model.Subgraphs(model.Subgraphs{Base: p.Clean.Metric(p.Metric), Reference: model.Reference{Source: p.Corrupted.Request()}, Cuts: cuts})
+	if err != nil {
+		return nil, err
+	}
+	return got.PerRow(0).Values(), nil
+}
+
+// beside is a folder in which peers' programs find weights and prompts, and leave
+// what they find; see testdata/beside.py.
+var beside = os.Getenv("GOLENS_BESIDE")
+
+// opened is a model of a shape, that in the folder beside peers if there is one.
+func opened(t testing.TB, shape modeltest.Shape) *model.Model {
+	t.Helper()
+	dir := filepath.Join(beside, shape.Name)
+	if beside == "" {
+		dir = modeltest.Random(t, shape, 1)
+	}
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestWriteForPeers(t *testing.T) {
+	if beside == "" {
+		t.Skip("writes what testdata/beside.py reads; set GOLENS_BESIDE to a folder")
+	}
+	write := func(name string, data any) {
+		var b bytes.Buffer
+		if err := errors.Join(binary.Write(&b, binary.LittleEndian, data), os.WriteFile(filepath.Join(beside, name), b.Bytes(), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	models := map[string]*model.Model{}
+	for name, shape := range shapes {
+		dir := filepath.Join(beside, name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := random.GPT2(dir, shape, "F32", 1); err != nil {
+			t.Fatal(err)
+		}
+		models[name] = opened(t, shape)
+		write("rank-"+name+".f32", ranked(graph.Of(models[name].Config())).Values())
+	}
+	for _, w := range works() {
+		p := searchOf(models[w.shape.Name], w.prompts, w.tokens).Task.Paired()
+		var ids []int32
+		for _, row := range append(p.Clean.IDs, p.Corrupted.IDs...) {
+			ids = append(ids, row...)
+		}
+		write(fmt.Sprintf("%s-%dx%d.i32", w.shape.Name, w.prompts, w.tokens), ids)
+	}
+}
+
+// agrees reports the largest difference from what a peer found, over its scale.
+func (w work) agrees(b *testing.B, found []float32) {
+	if beside == "" || w.peers == "" {
+		return
+	}
+	data, err := os.ReadFile(filepath.Join(beside, w.peers+".f32"))
+	if err != nil {
+		b.Log(err)
+		return
+	}
+	theirs := make([]float32, len(data)/4)
+	if _, err := binary.Decode(data, binary.LittleEndian, theirs); err != nil || len(theirs) != len(found) {
+		b.Fatalf("%s: %d values, found %d: %v", w.peers, len(theirs), len(found), err)
+	}
+	diff, scale, none := 0., 0., 0
+	for i, v := range found {
+		switch {
+		case v != v: // no edge
+		case theirs[i] != theirs[i]: // EAP-IG's routes where nothing that is written lies near: 0 of 0
+			none++
+		default:
+			diff, scale = max(diff, math.Abs(float64(v)-w.factor*float64(theirs[i]))), max(scale, math.Abs(float64(v)))
+		}
+	}
+	if none > 0 {
+		b.Logf("%d of %d are NaN by the peer", none, len(found))
+	}
+	b.ReportMetric(diff/scale, "off-peer")
+	if diff > 1e-3*scale {
+		b.Errorf("%s: %.2g of its scale off what the peer found: its time does not count", w.name, diff/scale)
+	}
+}
+
 // BenchmarkDiscover times what peers' programs were timed on, beside the passes that
 // it is made of; BENCHMARKS.md has both.
 func BenchmarkDiscover(b *testing.B) {
-	opened := map[string]*model.Model{}
-	run := func(name string, shape modeltest.Shape, prompts, tokens int, twin func(s *discover.Search, pass, back float64) (float64, string), f func(s *discover.Search) error) {
-		b.Run(fmt.Sprintf("%s/%s/%dx%d", name, shape.Name, prompts, tokens), func(b *testing.B) {
-			m := opened[shape.Name]
-			if m == nil {
-				var err error
-				if m, err = model.Open(modeltest.Random(b, shape, 1)); err != nil {
-					b.Fatal(err)
-				}
-				opened[shape.Name] = m
+	models := map[string]*model.Model{}
+	for _, w := range works() {
+		b.Run(fmt.Sprintf("%s/%s/%dx%d", w.name, w.shape.Name, w.prompts, w.tokens), func(b *testing.B) {
+			if models[w.shape.Name] == nil {
+				models[w.shape.Name] = opened(b, w.shape)
 			}
-			s := searchOf(m, prompts, tokens)
+			s := searchOf(models[w.shape.Name], w.prompts, w.tokens)
 			p := s.Task.Paired()
 			ask := func(r model.Request) func() error {
-				return func() error { _, err := m.Run(r); return err }
+				return func() error { _, err := s.Model.Run(r); return err }
 			}
-			pass := timed(b, 2, ask(p.Clean.Metric(p.Metric)))
-			back := timed(b, 2, ask(p.Clean.Metric(p.Metric).Grad(hook.Embed())))
-			took := timed(b, 2, func() error { return f(s) })
+			pass, back := timed(b, 2, ask(p.Clean.Metric(p.Metric))), 0.
+			if w.backs > 0 {
+				back = timed(b, 2, ask(p.Clean.Metric(p.Metric).Grad(hook.Embed())))
+			}
+			var found []float32
+			took := timed(b, 2, func() (err error) { found, err = w.do(s); return err })
 			for b.Loop() { // what was measured above
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(took, "s")
 			b.ReportMetric(pass, "s/pass")
 			b.ReportMetric(back, "s/back")
-			if twin != nil {
-				naive, unit := twin(s, pass, back)
-				b.ReportMetric(naive/took, unit)
-			}
+			b.ReportMetric((w.forwards*pass+w.backs*back)/took, "share-of-passes")
+			w.agrees(b, found)
 		})
 	}
-	scores := func(o discover.Scoring) func(s *discover.Search) error {
-		return func(s *discover.Search) error { _, err := s.Scores(o); return err }
-	}
-	passes := func(forwards, backs float64) func(*discover.Search, float64, float64) (float64, string) {
-		return func(_ *discover.Search, pass, back float64) (float64, string) {
-			return forwards*pass + backs*back, "share-of-passes"
-		}
-	}
-	edges := func(s *discover.Search, pass, _ float64) (float64, string) {
-		return pass * float64(graph.Of(s.Model.Config()).Len()), "x-a-pass-an-edge"
-	}
-	gpt2 := modeltest.GPT2Small
-	run("exact", toy, 32, 15, edges, scores(discover.Scoring{Method: discover.Exact}))
-	run("ACDC", toy, 32, 15, edges, func(s *discover.Search) error {
-		_, err := s.ACDC(discover.ACDC{Threshold: 1e-4})
-		return err
-	})
-	run("EAP", gpt2, 32, 15, passes(1, 1), scores(discover.Scoring{})) // a way back holds a pass
-	run("EAP", gpt2, 8, 15, passes(1, 1), scores(discover.Scoring{}))
-	run("EAP by position", gpt2, 1, 15, passes(1, 1), func(s *discover.Search) error {
-		p := s.Task.Paired()
-		_, err := s.Model.EdgeScores(model.EdgeScores{Base: p.Clean.Metric(p.Metric), Reference: model.Reference{Source: p.Corrupted.Request()}, ByPosition: true})
-		return err
-	})
-	run("EAP-IG inputs", gpt2, 8, 15, passes(2, 5), scores(discover.Scoring{Method: discover.InputsIG}))
-	run("EAP-IG activations", gpt2, 8, 15, passes(2, 25), scores(discover.Scoring{Method: discover.ActivationsIG, Steps: 1}))
-	run("ten sizes", gpt2, 8, 15, passes(12, 0), func(s *discover.Search) error {
-		rng := rand.New(rand.NewPCG(3, 4))
-		g := graph.Of(s.Model.Config())
-		order := g.Scores()
-		for u, v := range g.All().Edges() {
-			order.Set(rng.Float64(), u, v)
-		}
-		var cuts []edge.Cut
-		for i := 1; i <= 10; i++ {
-			set, err := g.Top(order, g.Len()*i/10, graph.Size)
-			if err != nil {
-				return err
-			}
-			cuts = append(cuts, set.Cut(""))
-		}
-		p := s.Task.Paired()
-		_, err := s.Model.Subgraphs(model.Subgraphs{Base: p.Clean.Metric(p.Metric), Reference: model.Reference{Source: p.Corrupted.Request()}, Cuts: cuts})
-		return err
-	})
-	run("routes", gpt2, 10, 64, passes(1, 0), func(s *discover.Search) error {
-		_, err := s.Scores(discover.Scoring{Method: discover.Proximity})
-		return err
-	})
-	run("doubt", toy, 32, 15, nil, func(s *discover.Search) error {
-		began := time.Now()
-		scores, err := s.Scores(discover.Scoring{Method: discover.InputsIG})
-		if err != nil {
-			return err
-		}
-		judged, err := s.Judge(scores, discover.Judgement{})
-		if err != nil {
-			return err
-		}
-		found := time.Since(began)
-		_, err = s.Doubt(scores, discover.Doubt{})
-		b.Logf("found and judged in %v, doubted in %v; CPR %.2f", found, time.Since(began)-found, judged.CPR)
-		return err
-	})
 }
 
 // BenchmarkACDCOfGPT2 is what ACDC takes on all 32,491 edges of GPT-2 small's shape,
 // from batches of removals of one receiver in some layers: the rest is extrapolated.
 func BenchmarkACDCOfGPT2(b *testing.B) {
-	m, err := model.Open(modeltest.Random(b, modeltest.GPT2Small, 1))
-	if err != nil {
-		b.Fatal(err)
-	}
+	m := opened(b, modeltest.GPT2Small)
 	s := searchOf(m, 8, 15)
 	p := s.Task.Paired()
 	g, err := m.Edges()

@@ -262,12 +262,41 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	mine := all[discover.Proximity]
+	values, tied := g.Scores(), g.Scores()
 	for u, v := range g.All().Edges() {
 		to := g.Receivers[v]
 		key, found := g.Receiver(to.Part, graph.ToKey)
 		if flow.At(u, v) != mine.At(u, v) || found && mine.At(u, key) != mine.At(u, v) {
 			t.Errorf("information flow of %s is %g, for another task %g", g.Edge(u, v), mine.At(u, v), flow.At(u, v))
 		}
+		if u == 0 {
+			continue
+		}
+		values.Set(mine.At(u, v), u, v)
+		for r, same := range g.Receivers { // an edge is as good as the best to the same head
+			if same.Part == to.Part && want.Has(u, r) {
+				tied.Set(1, u, v)
+			}
+		}
+	}
+	// So it cannot tell the planted edges: not even if it knew between which heads they
+	// are. Of what it finds less than that is lost on the backup, which writes next to
+	// nothing here, and on what moves for no task.
+	best, err := want.ROCOf(tied, graph.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roc, err := want.ROCOf(values, graph.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(best.Area > .9 && best.Area < .99) || math.Abs(roc.Area-.65) > .02 {
+		t.Errorf("information flow: an area of %.3f, at best %.3f", roc.Area, best.Area)
+	}
+	backup, _ := g.Sender(graph.Head(4, 0))
+	logits, _ := g.Receiver(graph.Logits(), graph.ToLogits)
+	if x := mine.At(backup, logits); math.Abs(x) > .01 {
+		t.Errorf("information flow of the silent backup is %g", x)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/golens/golens/interp"
 	"github.com/golens/golens/model"
@@ -22,6 +23,7 @@ type Tuned struct {
 
 	Model string // that it was trained on
 	Curve *interp.Result
+	Fit   *model.Fitted // what trained it; nil where it was read from files
 }
 
 // Name implements [Lens].
@@ -75,7 +77,8 @@ type Tune struct {
 	Rate  float64 // 0 means 0.1, or 0.001 of Adam
 	Adam  bool
 	Seed  uint64
-	// From is a lens to go on from; nil starts as the logit lens.
+	// From is a lens to go on from; nil starts as the logit lens. One whose training over a
+	// stream broke off goes on with its next step.
 	From *Tuned
 }
 
@@ -95,16 +98,62 @@ func (o Tune) TuneContext(ctx context.Context, m *model.Model, rows model.Prompt
 	return t, nil
 }
 
-func (o Tune) tune(ctx context.Context, m *model.Model, rows model.Prompts) (*Tuned, error) {
-	fit, err := o.fit(m, rows)
+// Over trains it over a stream of rows, each read once, such as those of a corpus
+// (package corpus): a step takes the next Batch of them, of any one length. What breaks
+// off gives the lens so far beside the error: pass it as From, with the rows that follow
+// those of its steps, to end as it would have.
+func (o Tune) Over(ctx context.Context, m *model.Model, corpus iter.Seq2[model.TallyRow, error]) (*Tuned, error) {
+	fail := func(err error) (*Tuned, error) { return nil, fmt.Errorf("tuned lens: %w", err) }
+	fit, err := o.fit(m.Config())
 	if err != nil {
+		return fail(err)
+	}
+	if o.From != nil && o.From.Fit != nil && o.From.Fit.Stopped {
+		fit.From = o.From.Fit
+	}
+	got, err := m.FitOver(ctx, fit, corpus, func(part model.Fit, rows []model.TallyRow) (model.Fit, error) {
+		texts := make([][]int32, len(rows))
+		for i, row := range rows {
+			texts[i] = row.Tokens
+		}
+		err := onTexts(m.Config(), &part, texts)
+		return part, err
+	})
+	if got == nil {
+		return fail(err)
+	}
+	t := o.tuned(m, got)
+	if err != nil {
+		err = fmt.Errorf("tuned lens: %w", err)
+	}
+	return t, err
+}
+
+func (o Tune) tune(ctx context.Context, m *model.Model, rows model.Prompts) (*Tuned, error) {
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if len(rows.IDs) == 0 {
+		return nil, fmt.Errorf("no rows to train on")
+	}
+	o.Batch = min(cmp.Or(o.Batch, 8), len(rows.IDs))
+	fit, err := o.fit(m.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := onTexts(m.Config(), &fit, rows.IDs); err != nil {
 		return nil, err
 	}
 	got, err := m.FitContext(ctx, fit)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tuned{Model: m.Info().Name}
+	return o.tuned(m, got), nil
+}
+
+// tuned is the lens that a fit found.
+func (o Tune) tuned(m *model.Model, got *model.Fitted) *Tuned {
+	t := &Tuned{Model: m.Info().Name, Fit: got}
 	for l := range m.Config().Layers {
 		t.Weights = append(t.Weights, got.Tensor(weightOf(l)).Rename("out", "in"))
 		t.Biases = append(t.Biases, got.Tensor(biasOf(l)).Rename("out"))
@@ -114,20 +163,12 @@ func (o Tune) tune(ctx context.Context, m *model.Model, rows model.Prompts) (*Tu
 		curve.Set(s.Loss, i)
 	}
 	t.Curve = &interp.Result{Array: curve, Method: "training of a tuned lens", Source: t.source(), Provenance: got.Provenance}
-	return t, nil
+	return t
 }
 
-// fit is the training as a fit: each text stands there once for every layer, and its
-// translator in front of the unembedding.
-func (o Tune) fit(m *model.Model, rows model.Prompts) (model.Fit, error) {
-	if err := rows.Err(); err != nil {
-		return model.Fit{}, err
-	}
-	if len(rows.IDs) == 0 {
-		return model.Fit{}, fmt.Errorf("no rows to train on")
-	}
-	c, length := m.Config(), len(rows.IDs[0])
-	batch := min(cmp.Or(o.Batch, 8), len(rows.IDs))
+// fit is the training as a fit, without its texts.
+func (o Tune) fit(c config.Config) (model.Fit, error) {
+	batch := cmp.Or(o.Batch, 8)
 	if batch < 1 {
 		return model.Fit{}, fmt.Errorf("%d rows a step", o.Batch)
 	}
@@ -145,21 +186,7 @@ func (o Tune) fit(m *model.Model, rows model.Prompts) (model.Fit, error) {
 	if o.Adam {
 		fit.Optimizer = model.Optimizer{Rate: cmp.Or(o.Rate, 1e-3), Schedule: "linear", WarmUp: min(fit.Steps/5, 1000)}
 	}
-	for i, row := range rows.IDs {
-		if len(row) != length {
-			return model.Fit{}, fmt.Errorf("row %d has %d tokens, row 0 has %d; cut them to one length", i, len(row), length)
-		}
-		for range c.Layers {
-			fit.Base.Rows = append(fit.Base.Rows, row)
-		}
-	}
 	for l := range c.Layers {
-		var own []int
-		for i := range rows.IDs {
-			own = append(own, i*c.Layers+l)
-		}
-		f := translated(c, l, formula.Free(weightOf(l), c.DModel, c.DModel), formula.Free(biasOf(l), c.DModel))
-		fit.Base = fit.Base.Edit(hook.ResidPost(c.Layers - 1).Row(own...).Compute(f))
 		w, b := model.Find{Name: weightOf(l)}, model.Find{Name: biasOf(l)}
 		if o.From != nil {
 			w.Start = o.From.Weights[l]
@@ -169,6 +196,29 @@ func (o Tune) fit(m *model.Model, rows model.Prompts) (model.Fit, error) {
 		}
 		fit.Find = append(fit.Find, w, b)
 	}
-	fit.Base = fit.Base.Metric(model.KL(nil).AtPositions(hook.UpTo(length)...))
 	return fit, nil
+}
+
+// onTexts puts texts into a fit: each stands there once for every layer, and its
+// translator in front of the unembedding.
+func onTexts(c config.Config, fit *model.Fit, texts [][]int32) error {
+	length := len(texts[0])
+	for i, row := range texts {
+		if len(row) != length {
+			return fmt.Errorf("row %d has %d tokens, row 0 has %d; cut them to one length", i, len(row), length)
+		}
+		for range c.Layers {
+			fit.Base.Rows = append(fit.Base.Rows, row)
+		}
+	}
+	for l := range c.Layers {
+		var own []int
+		for i := range texts {
+			own = append(own, i*c.Layers+l)
+		}
+		f := translated(c, l, formula.Free(weightOf(l), c.DModel, c.DModel), formula.Free(biasOf(l), c.DModel))
+		fit.Base = fit.Base.Edit(hook.ResidPost(c.Layers - 1).Row(own...).Compute(f))
+	}
+	fit.Base = fit.Base.Metric(model.KL(nil).AtPositions(hook.UpTo(length)...))
+	return nil
 }

@@ -1,11 +1,14 @@
 package lens_test
 
 import (
+	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,6 +154,56 @@ func TestTunedLensRecoversRotation(t *testing.T) {
 		if d := math.Abs(plain.KL.At(1, pos)); d > 1e-5 {
 			t.Errorf("the end diverges from itself by %g", d)
 		}
+	}
+}
+
+// A lens trained over a stream is the one that its authors' program makes of the same
+// rows, and one that broke off goes on as if it had not.
+func TestTunedLensOver(t *testing.T) {
+	m, want, start, rows := recordedLens(t, "gpt2")
+	var all []model.TallyRow
+	for range 3 { // the recording has the same batch in each step
+		for _, row := range rows.IDs[:2] {
+			all = append(all, model.TallyRow{Tokens: row})
+		}
+	}
+	gone := errors.New("the disk is gone")
+	upTo := func(n int) iter.Seq2[model.TallyRow, error] {
+		return func(yield func(model.TallyRow, error) bool) {
+			for _, row := range all[:n] {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			yield(model.TallyRow{}, gone)
+		}
+	}
+	o := lens.Tune{Steps: 3, Batch: 2, From: start}
+	got, err := o.Over(t.Context(), m, upTo(6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := o.Over(t.Context(), m, upTo(3))
+	if !errors.Is(err, gone) || part == nil || part.Curve.Dim("step") != 1 {
+		t.Fatalf("cut off: %v, %v", part, err)
+	}
+	all, o.From = all[2:], part
+	again, err := o.Over(t.Context(), m, upTo(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range m.Config().Layers {
+		if d := modeltest.MaxDiff(got.Weights[l], want[fmt.Sprintf("after_step3.%d.weight", l)]); !(d < 1e-5) {
+			t.Errorf("translator %d differs by %.1e from its authors'", l, d)
+		}
+		if !slices.Equal(again.Weights[l].Values(), got.Weights[l].Values()) || !slices.Equal(again.Biases[l].Values(), got.Biases[l].Values()) {
+			t.Errorf("translator %d is another one after the training broke off", l)
+		}
+	}
+	if _, err := (lens.Tune{Steps: 1, Batch: 2}).Over(t.Context(), m, func(yield func(model.TallyRow, error) bool) {
+		_ = yield(model.TallyRow{Tokens: []int32{1, 2}}, nil) && yield(model.TallyRow{Tokens: []int32{1}}, nil)
+	}); err == nil || !strings.Contains(err.Error(), "row 1 has 1 tokens") {
+		t.Errorf("rows of two lengths: %v", err)
 	}
 }
 

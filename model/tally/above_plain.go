@@ -2,4 +2,4 @@
 
 package tally
 
-func above(count []int64, values []float32, over float32) bool { return count1(count, values, over) }
+func above(count []uint8, values []float32, over float32) bool { return count1(count, values, over) }

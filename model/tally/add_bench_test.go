@@ -23,9 +23,9 @@ func BenchmarkAdd(b *testing.B) {
 		{Point: point, Kind: tally.Histogram, Low: -4, High: 4, Bins: 64},
 	} {
 		b.Run(string(r.Kind), func(b *testing.B) {
-			s := r.New(units, 1)
+			a := r.Adder(r.New(units, 1))
 			for b.Loop() {
-				r.Add(s, groups, values, 0, hook.UpTo(positions))
+				a.Add(groups, values, 0, hook.UpTo(positions))
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(values)), "ns/value")
 		})

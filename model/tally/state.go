@@ -89,6 +89,22 @@ func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []i
 		r.addPairs(s, groups, values, at)
 		return
 	}
+	r.see(s, groups)
+	none := s.share(len(values), func(from, to int) (none bool) {
+		for i, group := range groups {
+			if group >= 0 && r.add(s, group, values[i*s.Units:], from, to, Place{Row: row, Pos: int64(at[i])}) {
+				none = true
+			}
+		}
+		return none
+	})
+	if none && r.Kind != Grams {
+		s.absentOf(groups, values)
+	}
+}
+
+// see counts the positions of each group.
+func (r Reducer) see(s *State, groups []int) {
 	for _, group := range groups {
 		switch {
 		case group < 0:
@@ -98,19 +114,22 @@ func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []i
 			s.Seen[group]++
 		}
 	}
+}
+
+// share has units done, if there are many values on all processors, and tells whether any
+// part was true.
+func (s *State) share(values int, do func(from, to int) bool) bool {
 	width := s.Units
-	if n := runtime.GOMAXPROCS(0); len(values) >= manyValues && n > 1 {
+	if n := runtime.GOMAXPROCS(0); values >= manyValues && n > 1 {
 		width = (s.Units/n + line) / line * line
 	}
 	var wg sync.WaitGroup
-	var none atomic.Bool
+	var is atomic.Bool
 	for from := 0; from < s.Units; from += width {
 		to := min(from+width, s.Units)
 		part := func() {
-			for i, group := range groups {
-				if group >= 0 && r.add(s, group, values[i*s.Units:], from, to, Place{Row: row, Pos: int64(at[i])}) {
-					none.Store(true)
-				}
+			if do(from, to) {
+				is.Store(true)
 			}
 		}
 		if to < s.Units {
@@ -120,13 +139,7 @@ func (r Reducer) Add(s *State, groups []int, values []float32, row int64, at []i
 		}
 	}
 	wg.Wait()
-	if none.Load() && r.Kind != Grams {
-		for i, group := range groups {
-			if group >= 0 {
-				s.absent(group, values[i*s.Units:][:s.Units], false)
-			}
-		}
-	}
+	return is.Load()
 }
 
 const (
@@ -159,6 +172,15 @@ func (s *State) count(i int, key, n int64, k int) {
 	s.Grams[i][at].N += n
 	if len(s.Grams[i]) > k {
 		s.Grams[i], s.Over[i] = nil, true
+	}
+}
+
+// absentOf counts the values that are none of positions [pos, unit].
+func (s *State) absentOf(groups []int, values []float32) {
+	for i, group := range groups {
+		if group >= 0 {
+			s.absent(group, values[i*s.Units:][:s.Units], false)
+		}
 	}
 }
 
@@ -198,7 +220,7 @@ func (r Reducer) add(s *State, group int, values []float32, from, to int, p Plac
 	first := group*s.Units + from // not of Grams
 	values = values[from:to]
 	if r.Kind == Above {
-		return above(s.Count[first:][:len(values)], values, r.Threshold)
+		return count1(s.Count[first:], values, r.Threshold)
 	}
 	for _, v := range values {
 		if v != v {

@@ -106,6 +106,23 @@ func (v View) broken(err error, bad int, values []float32, from int) error {
 	return fmt.Errorf("%s: tensor %s %v: value %d is %v; these weights are broken", v.File, v.Name, v.Shape, from+bad, values[bad])
 }
 
+// Drain is Read of all values, of a tensor that will not be read soon: its pages count
+// as this process' memory a piece at a time.
+func (v View) Drain(dst []float32) error {
+	const piece = 1 << 22 // values, of whole blocks in every type
+	n := v.Len()
+	for from := 0; from == 0 || from < len(dst); from += piece {
+		to := min(from+piece, len(dst))
+		if err := v.Read(dst[from:to], from); err != nil {
+			return err
+		}
+		if v.mapped && n > 0 {
+			release(v.Bytes[len(v.Bytes)*from/n : len(v.Bytes)*to/n])
+		}
+	}
+	return nil
+}
+
 // Release tells the system that the tensor will not be read soon: its pages no
 // longer count as this process' memory. Reading it again is as right as before.
 func (v View) Release() {

@@ -171,6 +171,12 @@ func TestPartsAreOfTheWhole(t *testing.T) {
 			}
 			v.Release() // what is read again is the same
 		}
+		for range 2 {
+			got := make([]float32, len(values))
+			if err := v.Drain(got); err != nil || !slices.Equal(got, values) {
+				t.Errorf("%s drained: %v", dtype, err)
+			}
+		}
 		if hashOf(t, s) != hash {
 			t.Errorf("%s: the hash changes", dtype)
 		}

@@ -37,7 +37,7 @@ func verifyModel(out io.Writer, args []string) error {
 	if os.Getenv(model.WeightsEnv) == "" {
 		os.Setenv(model.WeightsEnv, "published:1MB") // each block runs but once or twice
 	}
-	debug.SetGCPercent(5) // what a large vocabulary takes is at work all the time
+	debug.SetGCPercent(2) // what a large vocabulary takes is at work all the time
 	var against *verify.Oracle
 	var table *verify.Table
 	for i, backend := range backends {

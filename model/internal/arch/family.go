@@ -170,7 +170,7 @@ func (l *loader) put(weight string, shape []int, v weights.View, fill func(dst [
 // take reads a tensor into a weight of the same layout.
 func (l *loader) take(weight, name string, shape ...int) {
 	v := l.tensor(name, shape...)
-	l.put(weight, shape, v, func(dst []float32) error { return v.Read(dst, 0) })
+	l.put(weight, shape, v, v.Drain)
 }
 
 // words reads a matrix with a row for each token. Files may hold more rows, so
@@ -183,7 +183,7 @@ func (l *loader) words(c *config.Config, weight, name string, width int) {
 	if err == nil && len(v.Shape) == 2 && v.Shape[0] > c.Vocab && v.Shape[1] == width {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("tensor %s has %d rows; config.json says that %d of them are tokens", l.full(name), v.Shape[0], c.Vocab))
 		l.used[l.full(name)] = true
-		l.put(weight, []int{c.Vocab, width}, v, func(dst []float32) error { return v.Read(dst, 0) })
+		l.put(weight, []int{c.Vocab, width}, v, v.Drain)
 		return
 	}
 	l.take(weight, name, c.Vocab, width)

@@ -73,6 +73,7 @@ type form struct {
 	z, attn, mlp           bool // given
 	cache                  cacheForm
 	window                 bool // the cache's keys are turned where they are read
+	ends                   bool // nothing reads the residual stream behind it
 }
 
 // cacheForm is how a block's graph keeps keys and values.
@@ -160,7 +161,7 @@ func (f form) around(c config.Config, in []*Node) (a arch.Around) {
 }
 
 // graph is resid_pre to resid_post, the cache if there is one, and what is read
-// between them.
+// between them; where nothing reads resid_post, what is read alone.
 func (f form) graph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
 		lead, w, slots, _ := inputs(in, f.inputs(e.Config), e.names.block, t)
@@ -168,6 +169,9 @@ func (f form) graph(e *Engine, t *taps) graphFn {
 		a := f.around(e.Config, lead[1:])
 		t.choose(e, a)
 		out := []*Node{arch.Block(e.Config, w, t, lead[0], a)}
+		if f.ends {
+			return t.outputs() // what leads nowhere else is not computed
+		}
 		if a.Cache != nil {
 			out = append(out, a.Cache.K, a.Cache.V)
 		}

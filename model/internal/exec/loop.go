@@ -298,10 +298,14 @@ func (c *chunk) block(i int, x *tensors.Tensor) (stream, error) {
 		return stream{}, err
 	}
 	t, fills := c.blockTaps(i)
+	f.ends = len(t.reads) > 0 && c.leadsNowhere(i)
 	l := c.layout(c.out(i), c.into(i))
 	out, err := c.call(f.name(), t, fills, f.graph(c.Engine, t), append([]any{x}, args...), c.names.block, b.Layer, l)
 	if err != nil {
 		return stream{}, fmt.Errorf("block %d: %w", b.Layer, err)
+	}
+	if f.ends {
+		return stream{}, c.take(out, t.reads, b.Layer, l)
 	}
 	s := stream{out[0], c.out(i), free}
 	out = out[1:]
@@ -310,6 +314,13 @@ func (c *chunk) block(i int, x *tensors.Tensor) (stream, error) {
 		out = out[2:]
 	}
 	return s, c.take(out, t.reads, b.Layer, l)
+}
+
+// leadsNowhere tells whether nothing reads what the i-th block makes of the residual stream. A
+// graph of its own is worth compiling for a corpus alone.
+func (c *chunk) leadsNowhere(i int) bool {
+	reads := func(r plan.Row) bool { return len(r.Final) > 0 }
+	return c.reduce != nil && i == len(c.rows[0].Blocks)-1 && !slices.ContainsFunc(c.rows, reads)
 }
 
 // blockTaps is what happens in the i-th block.

@@ -72,6 +72,7 @@ type PassCost struct {
 // twice its products, down to the lowest point whose gradient is taken.
 func (b *Batch) PassCost() PassCost {
 	g, job := b.Pass(), b.Job.Base
+	edits := b.Edits()
 	c := PassCost{Rows: len(g.Rows), Chunks: len(g.Chunks), Blocks: len(g.Rows[0].Blocks), Kept: b.held()}
 	lowest := job.Until
 	for _, p := range job.Grads {
@@ -84,10 +85,13 @@ func (b *Batch) PassCost() PassCost {
 		for _, r := range chunk.Rows {
 			read += len(r.Final)
 		}
-		logits := 2 * int64(read*b.DModel) * int64(b.columns())
+		logits := 2*int64(read*b.DModel)*int64(b.columns()) + b.formulaFlops(edits, atEnd, 1, read, read)
 		c.FLOPs += logits
+		if g.Rows[0].Embeds {
+			c.FLOPs += b.formulaFlops(edits, atEmbedding, chunk.Size, g.Width, g.Width)
+		}
 		for _, t := range g.Rows[0].Blocks {
-			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0)
+			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
 			c.FLOPs += n
 			if t.Layer >= lowest {
 				c.FLOPs += n + 2*int64(len(job.GradOf))*n
@@ -103,9 +107,13 @@ func (b *Batch) PassCost() PassCost {
 // but states of so many bytes.
 func (b *Batch) TallyCost(states int64) PassCost {
 	c, g := b.PassCost(), b.Pass()
-	block := b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0) // what is reduced is read where it lies
+	rows := min(g.Batch, len(g.Rows))
+	block := 4 * int64(rows*b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0)) // what is reduced is read where it lies
+	if b.Exact {
+		block = b.pooled(rows, g.Width)
+	}
 	c.Kept = states
-	c.Memory = states + 4*int64(block*min(g.Batch, len(g.Rows))*min(b.Workers, len(g.Chunks)))
+	c.Memory = states + block*int64(min(b.Workers, len(g.Chunks)))
 	return c
 }
 
