@@ -3,6 +3,7 @@
 package model_test
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -96,3 +97,44 @@ func TestTallyMemoryIsFlat(t *testing.T) {
 
 // tallied are the rows of 128 tokens that a walk takes at a time.
 const tallied = 128
+
+// BenchmarkTallyWalk walks over two lengths of a corpus, as BenchmarkTally counts: what a
+// token costs and what the process holds at most depend on neither.
+func BenchmarkTallyWalk(b *testing.B) {
+	m, err := model.Open(modeltest.Random(b, modeltest.GPT2Small, 1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	ask := firing(modeltest.GPT2Small.Layers, true)
+	walk := func(rows [][]int32) {
+		all := make([]model.TallyRow, len(rows))
+		for i, row := range rows {
+			all[i].Tokens = row
+		}
+		ask.Of = len(rows)
+		if got, err := m.TallyOver(b.Context(), ask, each(all), nil); err != nil || got.Tokens != int64(128*len(rows)) {
+			b.Fatal(got, err)
+		}
+	}
+	walk(randomRows(160, 128, 1)) // compiles, and has a total
+	for _, rows := range []int{256, 640} {
+		b.Run(fmt.Sprint(128*rows), func(b *testing.B) {
+			plan := ask
+			plan.Rows, plan.Of = randomRows(128, 128, 1), rows
+			cost, err := m.ExplainTally(plan)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				runtime.GC()
+				debug.FreeOSMemory()
+				before := resetPeak()
+				s := clock(b, func() { walk(randomRows(rows, 128, 1)) })
+				b.ReportMetric(float64(128*rows)/s, "tokens/s")
+				b.ReportMetric(float64(memory("VmHWM")-before)/1e6, "MB")
+				b.ReportMetric(float64(cost.Memory)/1e6, "MB_said")
+			}
+		})
+	}
+}
