@@ -17,7 +17,7 @@ import time
 import nbformat
 from playwright.sync_api import TimeoutError, sync_playwright
 
-SLOW = 300_000  # ms: a first cell may build the model engine
+SLOW = 900_000  # ms: a first cell may build the model engine
 CELLS = [
     'm := model.Open("zoo:godoc-2l")\nm',
     'x := 20\nx + 22',
@@ -27,6 +27,9 @@ CELLS = [
     'fmt.Println("sleeps")\ntime.Sleep(time.Minute)',
     'var name string\nfmt.Scan(&name)\nfmt.Println("hello", name)',
     'x',
+    'planted := model.Open("zoo:ioi-4l")\n'
+    'ioi.Find(planted, task.IOI(planted, task.IOIOptions{N: 200, Seed: 1}), ioi.Options{})',
+    'for i := range 400_000 {\n\tfmt.Println("line", i, "of very many lines of text")\n}',
 ]
 
 
@@ -139,6 +142,29 @@ def drive(browser, url):
     field.press("Enter")
     shown = lab.done(5)
     expect("a program asks in the input box", "hello Ada" in shown, shown)
+
+    lab.run(7, wait=False)
+    bar = lab.cell(7).locator(".jp-OutputArea-output").filter(has_text="ioi.Find")
+    bar.first.wait_for(timeout=SLOW)
+    time.sleep(1)  # half-way, where the machine is not very quick
+    lab.shot("progress")
+    seen = bar.first.inner_text()
+    expect("a search has a bar that names it", re.search(r"ioi.Find\s+\d+/\d+, [0-9.]+/s, .* (s|min|h)", seen), seen)
+    width = bar.first.evaluate("b => [...b.querySelectorAll('div')].filter(d => /^[0-9.]+%$/.test(d.style.width)).map(d => d.getBoundingClientRect().width)")
+    expect("the bar is drawn", len(width) == 1 and width[0] > 0, width)
+    shown = lab.done(7)
+    expect("the search ends with its circuit", "S suppressor" in shown, shown)
+    lab.shot("found")
+
+    start = time.time()
+    lab.run(8, wait=False)
+    shown = lab.done(8)
+    page.get_by_text("the rest is not shown").first.wait_for(timeout=60_000)
+    lab.cell(8).scroll_into_view_if_needed()
+    lab.shot("long")
+    expect(f"twelve megabytes of text end after two ({time.time() - start:.1f} s)", len(shown) < 3 << 20, len(shown))
+    shown = lab.run(1)
+    expect("the page still answers", shown.strip() == "42", shown)
 
     other = Lab(browser, url, "b.ipynb")
     shown = other.run(0)
