@@ -145,7 +145,11 @@ def drive(browser, url):
 
     lab.run(7, wait=False)
     bar = lab.cell(7).locator(".jp-OutputArea-output").filter(has_text="ioi.Find")
-    bar.first.wait_for(timeout=SLOW)
+    try:
+        bar.first.wait_for(timeout=300_000)
+    except TimeoutError:
+        lab.shot("stuck")
+        sys.exit(f"FAILED: no bar: {lab.cell(7).inner_text()!r}")
     time.sleep(1)  # half-way, where the machine is not very quick
     lab.shot("progress")
     seen = bar.first.inner_text()
