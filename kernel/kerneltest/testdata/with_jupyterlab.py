@@ -61,6 +61,7 @@ class Lab:
 
     def __init__(self, browser, url, name):
         self.page = browser.new_page(viewport={"width": 1300, "height": 2000})
+        self.page.set_default_timeout(SLOW)
         self.page.goto(f"{url}/lab/tree/{name}?token=t&reset")
         self.page.get_by_text("golens (Go) | Idle").first.wait_for(timeout=SLOW)
 
