@@ -72,6 +72,7 @@ type PassCost struct {
 // twice its products, down to the lowest point whose gradient is taken.
 func (b *Batch) PassCost() PassCost {
 	g, job := b.Pass(), b.Job.Base
+	edits := b.Edits()
 	c := PassCost{Rows: len(g.Rows), Chunks: len(g.Chunks), Blocks: len(g.Rows[0].Blocks), Kept: b.held()}
 	lowest := job.Until
 	for _, p := range job.Grads {
@@ -84,10 +85,13 @@ func (b *Batch) PassCost() PassCost {
 		for _, r := range chunk.Rows {
 			read += len(r.Final)
 		}
-		logits := 2 * int64(read*b.DModel) * int64(b.columns())
+		logits := 2*int64(read*b.DModel)*int64(b.columns()) + b.formulaFlops(edits, atEnd, 1, read, read)
 		c.FLOPs += logits
+		if g.Rows[0].Embeds {
+			c.FLOPs += b.formulaFlops(edits, atEmbedding, chunk.Size, g.Width, g.Width)
+		}
 		for _, t := range g.Rows[0].Blocks {
-			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0)
+			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
 			c.FLOPs += n
 			if t.Layer >= lowest {
 				c.FLOPs += n + 2*int64(len(job.GradOf))*n
