@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -69,7 +70,8 @@ type PassCost struct {
 }
 
 // PassCost is what the run takes. The way back computes every block again and
-// twice its products, down to the lowest point whose gradient is taken.
+// twice its products, down to the lowest point, or tensor of a formula, whose gradient
+// is taken.
 func (b *Batch) PassCost() PassCost {
 	g, job := b.Pass(), b.Job.Base
 	edits := b.Edits()
@@ -78,6 +80,12 @@ func (b *Batch) PassCost() PassCost {
 	for _, p := range job.Grads {
 		if !Final(p.Kind) {
 			lowest = min(lowest, p.Layer)
+		}
+	}
+	for _, e := range edits {
+		weighed := slices.ContainsFunc(e.Formula.Tensors(), func(t formula.Step) bool { return slices.Contains(job.Weigh, t.Name) })
+		if weighed && !Final(e.Kind) {
+			lowest = min(lowest, e.Layer)
 		}
 	}
 	for _, chunk := range g.Chunks {
@@ -91,7 +99,7 @@ func (b *Batch) PassCost() PassCost {
 			c.FLOPs += b.formulaFlops(edits, atEmbedding, chunk.Size, g.Width, g.Width)
 		}
 		for _, t := range g.Rows[0].Blocks {
-			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
+			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, g.Past) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
 			c.FLOPs += n
 			if t.Layer >= lowest {
 				c.FLOPs += n + 2*int64(len(job.GradOf))*n
