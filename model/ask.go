@@ -61,7 +61,7 @@ func hashOf(ask Ask) string {
 	if h, ok := ask.(hashed); ok {
 		return h.hash
 	}
-	data, _, err := content.Encode(ask)
+	data, err := content.Identify(ask)
 	if err != nil { // a field that cannot be sent, which a test would find
 		return err.Error()
 	}

@@ -21,7 +21,7 @@ type ExplainTally struct{ Tally Tally }
 type ExplainGeneration struct{ Generation Generation }
 
 // A Cost is what a request takes. FLOPs count the multiplications and additions of
-// matrix products, padding included.
+// matrix products, those of formulas among them, padding included.
 type Cost struct {
 	Rows   int   // of the batch
 	Chunks int   // pieces in which they run

@@ -54,10 +54,11 @@
 // the activation, others that the run computed before it, the base and the source
 // run's, and tensors, which travel once. A labelled value of a formula is a hook
 // point of its own ([hook.Point.Label]): a dictionary's features are captured,
-// edited and differentiated as heads are.
+// edited and differentiated as heads are. In a program that links the engine, package
+// graphfn makes an operation of formulas of a Go function that builds a graph.
 //
 // [Fit] finds tensors of formulas that make a metric small, with the model frozen:
-// rotations, masks, translators, probes, directions.
+// rotations, masks, translators, probes, directions. [Model.FitOver] takes a stream of rows.
 //
 // # Corpora
 //

@@ -17,7 +17,8 @@ import (
 )
 
 // llama3 writes a model of Llama 3 8B's shape, but for the number of layers, with
-// random weights in Q4_0, block by block: 4.5 GB with all 32.
+// random weights in Q4_0, block by block: 4.5 GB with all 32. GOLENS_LARGER is a folder
+// where it stays for the next run.
 func llama3(t testing.TB, layers int) string {
 	t.Helper()
 	const width, keys, neurons, vocab = 4096, 1024, 14336, 128256
@@ -64,7 +65,13 @@ func llama3(t testing.TB, layers int) string {
 	pairs := []modeltest.GGUFPair{{Key: "general.architecture", Value: "llama"}, size("embedding_length", width), size("block_count", layers),
 		size("feed_forward_length", neurons), size("attention.head_count", 32), size("attention.head_count_kv", 8), size("context_length", 8192),
 		{Key: "llama.attention.layer_norm_rms_epsilon", Value: float32(1e-5)}, {Key: "llama.rope.freq_base", Value: float32(5e5)}}
-	path := filepath.Join(t.TempDir(), "llama3.gguf")
+	dir := os.Getenv("GOLENS_LARGER")
+	path := filepath.Join(dir, fmt.Sprintf("llama3-%d.gguf", layers))
+	if dir == "" {
+		path = filepath.Join(t.TempDir(), "llama3.gguf")
+	} else if _, err := os.Stat(path); err == nil {
+		return path
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,8 @@ func (m *Model) Explain(s Sweep) (*Plan, error) {
 }
 
 // A Plan is how a sweep is run and what that costs. FLOPs count the
-// multiplications and additions of matrix products, padding included.
+// multiplications and additions of matrix products, those of formulas among them,
+// padding included.
 type Plan struct {
 	Variants int
 	Rows     int // of variants, that are run

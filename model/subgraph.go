@@ -27,7 +27,9 @@ import (
 //
 // A variant runs from the first layer on in which a receiver lacks something; what
 // lies below is the base run's. That is about a third more operations than a pass,
-// which [Model.ExplainSubgraphs] counts; in time it is more, see BENCHMARKS.md.
+// which [Model.ExplainSubgraphs] counts; in time it is more, see BENCHMARKS.md. What
+// the base and the reference run wrote is kept for the next subgraphs of the same, up
+// to 512 MB.
 // Source: the subgraph runs of Conmy et al. 2023 and Hanna et al. 2024.
 type Subgraphs struct {
 	// Base is the batch and the metrics of logits that are read of every variant.

@@ -22,6 +22,9 @@ func (l *local) subgraphs(ctx context.Context, s Subgraphs, hash string) (*Subgr
 	if err != nil {
 		return nil, err
 	}
+	same := s
+	same.Cuts, same.Budget = nil, 0
+	job.Key = hashOf(same)
 	done, total := 0, len(s.Cuts)*len(s.Base.Rows)
 	job.Done = func(rows int) {
 		done += rows

@@ -91,6 +91,47 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 	}
 }
 
+// What one job's base and reference leave for the next changes no number: not for the
+// same rows, nor after others.
+func TestSubgraphsKeepTheirBase(t *testing.T) {
+	dir := modeltest.Dir()
+	rows := func(first int32) [][]int32 { return [][]int32{{first, 5, 9}, {first + 1, 7, 2, 8}} }
+	metrics := []model.Metric{model.LogitDiff(model.IDs(3), model.IDs(7)), model.Logit(model.IDs(4))}
+	asked := func(m *model.Model, first int32, mean bool, seed uint64) *model.SubgraphResult {
+		g, err := m.Edges()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.Subgraphs(model.Subgraphs{Base: model.Request{Rows: rows(first), Metrics: metrics},
+			Reference: model.Reference{Source: model.Request{Rows: rows(11)}, Mean: mean},
+			Cuts:      []edge.Cut{cutRandom(g, rand.New(rand.NewPCG(1, seed)), 0.3), g.Cut("none")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	open := func() *model.Model {
+		m, err := model.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	one := open()
+	for i, c := range []struct {
+		first int32
+		mean  bool
+		seed  uint64
+	}{{1, false, 1}, {1, false, 2}, {1, true, 2}, {1, true, 3}, {2, false, 3}, {1, false, 1}} {
+		got, want := asked(one, c.first, c.mean, c.seed), asked(open(), c.first, c.mean, c.seed)
+		for k := range metrics {
+			if d := modeltest.MaxDiff(got.PerRow(k), want.PerRow(k)) + modeltest.MaxDiff(got.Base[k], want.Base[k]); d != 0 {
+				t.Errorf("ask %d, metric %d: %g off a model that was asked nothing before", i, k, d)
+			}
+		}
+	}
+}
+
 // cutRandom cuts each edge with a probability.
 func cutRandom(g *edge.Graph, rng *rand.Rand, p float64) edge.Cut {
 	c := g.Cut("")

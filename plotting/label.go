@@ -84,11 +84,11 @@ func number(v float64) string {
 		return "0"
 	case a >= 1e6 || a < 1e-3:
 		return significant(v, 3)
-	case a >= 100:
+	case a >= 99.95: // what is rounded to more digits needs fewer decimals
 		return minus(strconv.FormatFloat(v, 'f', 0, 64))
-	case a >= 10:
+	case a >= 9.995:
 		return minus(strconv.FormatFloat(v, 'f', 1, 64))
-	case a >= 0.1:
+	case a >= 0.0995:
 		return minus(strconv.FormatFloat(v, 'f', 2, 64))
 	}
 	return minus(strconv.FormatFloat(v, 'f', 3, 64))

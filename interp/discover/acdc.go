@@ -70,11 +70,11 @@ func (r *ACDCResult) String() string {
 // without which the metric gets worse by at least the threshold. Source: Conmy et
 // al. 2023, algorithm 1.
 //
-// Removals are tried in batches that grow by an edge each: the differences of
-// neighbours are the algorithm's own tests up to the first edge that must stay,
-// behind which the next batch begins. So it costs little more runs than edges,
-// each from the layer of its receiver on, and the edges are those of one run after
-// another.
+// Removals are tried in batches, each without those before it that are guessed to go:
+// the differences of neighbours are the algorithm's own tests up to the first wrong
+// guess, behind which the next batch begins with the differences as guesses. So it
+// costs little more runs than edges, each from the layer of its receiver on, and the
+// edges are those of one run after another.
 func (s *Search) ACDC(o ACDC) (*ACDCResult, error) {
 	r, err := s.acdc(o)
 	if err != nil {
@@ -271,46 +271,61 @@ func (a *acdc) order(receiver int) (senders []int) {
 	return senders
 }
 
-// try removes candidates one after another.
+// try decides about candidates one after another. Each is tried without those before
+// it that are guessed to go, so that its test is the algorithm's own as long as all
+// guesses before it are right; behind the first that is not, the differences of
+// neighbours are the guesses of the next batch.
 func (a *acdc) try(list []pair) error {
+	stays := map[pair]bool{} // as guessed
 	for len(list) > 0 {
 		n := min(a.size, a.Options.Batch, len(list))
-		cuts, next := make([]edge.Cut, n), a.Set.Clone()
+		cuts, set := make([]edge.Cut, n), a.Set.Clone()
 		for i, e := range list[:n] {
-			next.Remove(e.sender, e.receiver)
-			cuts[i] = a.cut(next)
+			set.Remove(e.sender, e.receiver)
+			if cuts[i] = a.cut(set); stays[e] {
+				set.Add(e.sender, e.receiver)
+			}
 		}
 		values, err := a.run(cuts)
 		if err != nil {
 			return err
 		}
-		gone := 0
+		value, done, right := a.Metric, 0, true
 		for i, e := range list[:n] {
-			t := Tested{Edge: a.graph.Edge(e.sender, e.receiver), Effect: a.worse * (values[i] - a.Metric)}
+			t := Tested{Edge: a.graph.Edge(e.sender, e.receiver), Effect: a.worse * (values[i] - value)}
+			t.Kept = a.keeps(t.Effect)
+			guess := stays[e]
+			if !guess {
+				value = values[i]
+			}
+			if !right {
+				stays[e] = t.Kept
+				continue
+			}
 			if math.IsNaN(t.Effect) {
 				return fmt.Errorf("without %s the metric is %g", t.Edge, values[i])
 			}
-			size := t.Effect
-			if a.Options.Absolute {
-				size = math.Abs(size)
+			if a.Tested = append(a.Tested, t); !t.Kept {
+				a.Remove(e.sender, e.receiver)
+				a.Metric = values[i]
 			}
-			t.Kept = size >= a.Options.Threshold
-			if a.Tested = append(a.Tested, t); t.Kept {
-				break
-			}
-			a.Remove(e.sender, e.receiver)
-			a.Metric = values[i]
-			gone++
+			done, right = done+1, t.Kept == guess
 		}
-		if gone == n {
+		if list = list[done:]; right {
 			a.size = min(2*a.size, a.Options.Batch)
-			list = list[n:]
-			continue
+		} else {
+			a.size = max(8, (done+a.size)/2) // as long as such stretches are
 		}
-		a.size = max(1, (gone+1+a.size)/2) // as long as such stretches are
-		list = list[gone+1:]
 	}
 	return nil
+}
+
+// keeps tells whether an edge of that effect stays.
+func (a *acdc) keeps(effect float64) bool {
+	if a.Options.Absolute {
+		effect = math.Abs(effect)
+	}
+	return effect >= a.Options.Threshold
 }
 
 // cut is what is cut of a set. What an edge inside a head is cut from gets nothing

@@ -23,7 +23,15 @@ type Doubt struct {
 	Rivals int        // how many are looked for at most; 0 means 4
 	Level  float64    // of the tests; 0 means 0.05
 	Seed   uint64
+
+	// Passes bounds the runs of the batch: with few, some edges are tried of all, and
+	// rivals are coarse. 0 means twice what scores and their judgement took.
+	Passes int
 }
+
+// aside are passes of a doubt for which there is always room: of the circuit, of the
+// rest, and of the circuit against other references.
+const aside = 20
 
 // A Doubted is a circuit and how far to trust it.
 type Doubted struct {
@@ -43,6 +51,7 @@ type Doubted struct {
 	Ablations    []Ablated
 	Rivals       Rivals
 
+	Passes   int // that it took
 	Settings Doubt
 	Method   string
 	model.Provenance
@@ -53,7 +62,8 @@ type Doubted struct {
 // are as faithful.
 //
 // The scores of single prompts are there already, so that draws are arithmetic; what
-// runs are a few hundred subgraphs. Sources: Méloux et al. 2025; Shi et al. 2024;
+// runs are subgraphs, for twice what finding the circuit took unless Passes says more.
+// Sources: Méloux et al. 2025; Shi et al. 2024;
 // Miller et al. 2024.
 func (s *Search) Doubt(scores *Scores, d Doubt) (*Doubted, error) {
 	r, err := s.doubt(scores, d)
@@ -79,6 +89,12 @@ func (s *Search) doubt(scores *Scores, d Doubt) (*Doubted, error) {
 	if d.Level == 0 {
 		d.Level = .05
 	}
+	if d.Passes == 0 {
+		d.Passes = 2 * (scores.Passes + judging(len(Shares())))
+	}
+	if d.Passes < 2*aside {
+		return nil, fmt.Errorf("%d passes; the tests and a rival take at least %d", d.Passes, 2*aside)
+	}
 	if d.Edges < 1 || d.Draws < 2 || d.Rivals < 1 || !(d.Level > 0 && d.Level < 1) {
 		return nil, fmt.Errorf("settings %+v: at least an edge, two draws and a rival, and a level between 0 and 1", d)
 	}
@@ -99,10 +115,12 @@ func (s *Search) doubt(scores *Scores, d Doubt) (*Doubted, error) {
 	if err := r.test(w); err != nil {
 		return nil, err
 	}
-	if r.Rivals, err = w.rivals(scores, r); err != nil {
+	if err := r.ablate(s); err != nil {
 		return nil, err
 	}
-	r.Ablations, err = s.ablations(r.Set)
+	already := r.Passes
+	r.Rivals, err = w.rivals(scores, r, d.Passes-already)
+	r.Passes = already + w.passes
 	return r, err
 }
 
@@ -150,8 +168,8 @@ type Ablated struct {
 	Err          error // why there is none, such as prompts of different lengths
 }
 
-// ablations measures a circuit against every kind of reference.
-func (s *Search) ablations(set *graph.Set) (all []Ablated, err error) {
+// ablate measures a circuit against every kind of reference.
+func (r *Doubted) ablate(s *Search) error {
 	kinds := []*ablate.Ablation{nil}
 	for _, v := range []ablate.Value{ablate.Zero, ablate.Mean, ablate.PositionMean} {
 		kinds = append(kinds, &ablate.Ablation{Value: v})
@@ -164,18 +182,22 @@ func (s *Search) ablations(set *graph.Set) (all []Ablated, err error) {
 			one.Instead = a.String()
 		}
 		w, err := other.check()
-		if err != nil {
+		switch {
+		case err != nil:
 			one.Err = err
-		} else {
-			full, empty, each, _, err := w.measure([]edge.Cut{set.Cut("")})
+		case a == nil && s.Ablation == nil:
+			one.Faithfulness = r.Faithfulness
+		default:
+			full, empty, each, _, err := w.measure([]edge.Cut{r.Set.Cut("")})
 			if err != nil {
-				return nil, err
+				return err
 			}
 			one.Faithfulness = (mean(each[0]) - mean(empty)) / (mean(full) - mean(empty))
+			r.Passes += w.passes
 		}
-		all = append(all, one)
+		r.Ablations = append(r.Ablations, one)
 	}
-	return all, nil
+	return nil
 }
 
 // Spread is the lowest and the highest faithfulness over ablations.
@@ -207,6 +229,7 @@ func (r *Doubted) String() string {
 		line("ablation", "%s: faithfulness %.3f", a.Instead, a.Faithfulness)
 	}
 	line("rivals", "%s", r.Rivals)
+	line("passes", "%d of the prompts", r.Passes)
 	_ = w.Flush() // a strings.Builder takes everything
 	fmt.Fprintf(&b, "%s\n%s", r.Method, r.Provenance)
 	return b.String()

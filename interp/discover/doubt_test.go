@@ -1,6 +1,7 @@
 package discover_test
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -126,5 +127,85 @@ func TestHypotheses(t *testing.T) {
 	}
 	if i := discover.Independent(x, other); i.Rejected {
 		t.Errorf("other draws: %s", i)
+	}
+}
+
+// passes counts, of what a runner does, forward passes of the batch: a variant is one,
+// and a way back two.
+type passes struct {
+	model.Runner
+	n int
+}
+
+func (p *passes) Do(ctx context.Context, ask model.Ask) (any, error) {
+	answer, err := p.Runner.Do(ctx, ask)
+	if err != nil {
+		return answer, err
+	}
+	switch a := answer.(type) {
+	case *model.Result:
+		p.n++
+	case *model.SubgraphResult:
+		p.n += a.Metrics[0].Dim("variant") + 2
+	case *model.EdgeScoresResult:
+		p.n++ // the reference
+		q := ask.(model.EdgeScores)
+		if len(q.Runs) > 0 {
+			p.n++
+		}
+		p.n += 3 * max(1, len(q.Runs)+len(q.Shares))
+	}
+	return answer, nil
+}
+
+// To doubt a circuit takes no more than twice the passes that it took to find it, by
+// any method and for large circuits too; what is said to be run is what is run.
+func TestDoubtTakesTwiceTheFinding(t *testing.T) {
+	s, _ := recorded(t, "gpt2")
+	for _, o := range []discover.Scoring{{}, {Method: discover.InputsIG}, {Method: discover.Exact}} {
+		for _, edges := range []int{40, 120} {
+			if o.Method == discover.Exact && edges > 40 {
+				continue // hundreds of passes each
+			}
+			count := &passes{Runner: s.Model.Runner()}
+			counted := *s
+			counted.Model = model.New(count)
+			scores, err := counted.Scores(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			scored := count.n
+			judged, err := counted.Judge(scores, discover.Judgement{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := count.n
+			d, err := counted.Doubt(scores, discover.Doubt{Edges: edges})
+			if err != nil {
+				t.Fatal(err)
+			}
+			doubted := count.n - found
+			if scored != scores.Passes || found-scored != judged.Passes || doubted != d.Passes {
+				t.Errorf("%s: %d, %d and %d passes, said to be %d, %d and %d", o, scored, found-scored, doubted, scores.Passes, judged.Passes, d.Passes)
+			}
+			if doubted > 2*found {
+				t.Errorf("%s, %d edges: found by %d passes, doubted by %d", o, d.Set.Len(), found, doubted)
+			}
+			t.Logf("%s, %d edges: scored by %d passes, judged by %d, doubted by %d", o.Method, d.Set.Len(), scored, found-scored, doubted)
+			if m := d.Minimality; len(d.Rivals.Sets) == 0 || len(m.Edges) == 0 || m.Random == 0 || m.Of != d.Set.Len() || len(d.Ablations) != 4 {
+				t.Errorf("%s: something is left out\n%s", o, d)
+			}
+		}
+	}
+	// With more room every edge is tried.
+	scores, err := s.Scores(discover.Scoring{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Doubt(scores, discover.Doubt{Edges: 120, Passes: 800}); err != nil || len(d.Minimality.Edges) != d.Set.Len() || d.Minimality.Random != 100 || d.Passes > 800 {
+		t.Errorf("%v\n%s", err, d)
+	}
+	if _, err := s.Doubt(scores, discover.Doubt{Passes: 10}); err == nil || !strings.Contains(err.Error(), "10 passes") {
+		t.Errorf("10 passes: %v", err)
 	}
 }

@@ -44,9 +44,10 @@ func (i Independence) String() string {
 // circuit's metric more than cutting an edge of a random path does that was added
 // to the circuit. Source: Shi et al. 2024.
 type Minimality struct {
-	Edges    []graph.Edge
-	Effect   []float64 // size of the change when each is cut, beside the model's gap
-	Chance   float64   // the bar: what of the random ones only a share of the level exceeds, by Bonferroni
+	Edges    []graph.Edge // that were tried: all, or as many as there was room for, drawn
+	Of       int          // edges of the circuit
+	Effect   []float64    // size of the change when each is cut, beside the model's gap
+	Chance   float64      // the bar: what of the random ones only a share of the level exceeds, by Bonferroni
 	Needed   int
 	Random   int  // how many random ones there were
 	Rejected bool // some edge is not needed
@@ -54,7 +55,11 @@ type Minimality struct {
 
 // String says what the test says.
 func (m Minimality) String() string {
-	return fmt.Sprintf("%d of %d edges matter more than random ones do (bar %.2g of the model's gap, of %d)", m.Needed, len(m.Edges), m.Chance, m.Random)
+	tried := ""
+	if len(m.Edges) < m.Of {
+		tried = fmt.Sprintf(" that were tried of %d", m.Of)
+	}
+	return fmt.Sprintf("%d of %d edges%s matter more than random ones do (bar %.2g of the model's gap, of %d)", m.Needed, len(m.Edges), tried, m.Chance, m.Random)
 }
 
 func verdict(is bool, yes, no string) string {
@@ -64,28 +69,40 @@ func verdict(is bool, yes, no string) string {
 	return no
 }
 
-// randomPaths is how many random paths the test of minimality adds.
+// randomPaths is how many random paths the test of minimality adds at most.
 const randomPaths = 100
 
 // test runs the three tests.
 func (r *Doubted) test(s *search) error {
 	rng := rand.New(rand.NewPCG(r.Settings.Seed, 1))
 	cuts := []edge.Cut{r.Set.Cut("circuit"), r.Set.Rest().Cut("rest")}
+	room := (r.Settings.Passes - aside) / 2 // the other half is the rivals'
+	var edges []pair
 	for u, v := range r.Set.Edges() {
-		less := r.Set.Clone()
-		less.Remove(u, v)
-		cuts = append(cuts, less.Cut(""))
-		r.Minimality.Edges = append(r.Minimality.Edges, s.graph.Edge(u, v))
+		edges = append(edges, pair{u, v})
 	}
-	for range randomPaths {
+	r.Minimality.Of = len(edges)
+	if tried := room / 2; tried < len(edges) {
+		rng.Shuffle(len(edges), func(i, j int) { edges[i], edges[j] = edges[j], edges[i] })
+		edges = edges[:tried]
+	}
+	for _, e := range edges {
+		less := r.Set.Clone()
+		less.Remove(e.sender, e.receiver)
+		cuts = append(cuts, less.Cut(""))
+		r.Minimality.Edges = append(r.Minimality.Edges, s.graph.Edge(e.sender, e.receiver))
+	}
+	paths := min(randomPaths, (room-len(edges))/2)
+	for tried := 0; paths > 0 && tried < 100*randomPaths; tried++ {
 		more, added := inflated(r.Set, rng)
 		if len(added) == 0 {
-			break // nothing is left to add
+			continue // it is in the circuit
 		}
 		less := more.Clone()
 		e := added[rng.IntN(len(added))]
 		less.Remove(e.sender, e.receiver)
 		cuts = append(cuts, more.Cut(""), less.Cut(""))
+		paths--
 	}
 	full, empty, each, p, err := s.measure(cuts)
 	if err != nil {

@@ -44,6 +44,7 @@ type Judged struct {
 	CPR, CMD float64
 
 	Full, Empty float64 // the metric of the model, and with every edge cut
+	Passes      int     // of the batch that it took
 	Method      string
 	model.Provenance
 }
@@ -102,7 +103,7 @@ func (s *Search) judge(scores *Scores, j Judgement) (*Judged, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Provenance = p
+	r.Provenance, r.Passes = p, w.passes
 	for i, c := range []*Curve{&r.Signed, &r.Sized} {
 		c.Result = faithfulness(full, empty, each[i*len(j.Shares):][:len(j.Shares)], j.Shares)
 		c.Result.Method, c.Result.Source, c.Result.Provenance = scores.Method+", edges "+c.By.String(), "Mueller et al. 2025", p
@@ -111,6 +112,9 @@ func (s *Search) judge(scores *Scores, j Judgement) (*Judged, error) {
 	r.CMD = area(j.Shares, r.Sized.Result.Array, func(f float64) float64 { return math.Abs(1 - f) })
 	return r, nil
 }
+
+// judging is how many passes a judgement of circuits of so many sizes takes.
+func judging(sizes int) int { return 6 + 2*sizes }
 
 // helping are the scores so that large is good for the metric: what a cut would take
 // from it.

@@ -2,6 +2,8 @@ package discover
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model/array"
@@ -44,15 +46,20 @@ const slack = 0.02
 // rivals looks for subgraphs as faithful as a circuit: the fewest edges, taken
 // backwards from the logits by the size of their scores, that reach its
 // faithfulness, where edges of earlier rivals count less. It ends when no new one is
-// found.
-func (s *search) rivals(scores *Scores, d *Doubted) (Rivals, error) {
+// found, or no room is left for the passes of another.
+func (s *search) rivals(scores *Scores, d *Doubted, room int) (Rivals, error) {
 	r := Rivals{Level: d.Faithfulness - slack}
 	if d.Faithfulness > 1 {
 		r.Level = 1 - slack // better than the model is not asked for
 	}
 	used := map[pair]int{}
 	for len(r.Sets) <= d.Settings.Rivals {
-		set, faithful, err := s.fewest(scores, used, r.Level)
+		left := room - s.passes
+		if left < fewestLeast {
+			break
+		}
+		share := max(fewestLeast, left/(d.Settings.Rivals+1-len(r.Sets)))
+		set, faithful, err := s.fewest(scores, used, r.Level, d.Settings.Edges, share)
 		if err != nil {
 			return r, err
 		}
@@ -108,48 +115,69 @@ func (r *Rivals) compare(g *graph.Graph) {
 	r.Overlap, r.Beyond = r.Overlap/pairs, r.Beyond/pairs
 }
 
+// fewestLeast is how many passes fewest takes at least: for five sizes.
+const fewestLeast = 8
+
 // fewest is the smallest subgraph that reaches a faithfulness, of those that a greedy
-// walk takes; nil if none does. Sizes are tried eight at a time, since faithfulness
-// may rise and fall with them: the least that is found, and then between that and the
-// one below.
-func (s *search) fewest(scores *Scores, used map[pair]int, level float64) (best *graph.Set, faithful float64, err error) {
+// walk takes; nil if none does. Sizes are tried up to eight at a time, since
+// faithfulness may rise and fall with them: around the given one and up to half of all, and then
+// between the least that is found and the one below, as long as there is room for the
+// passes.
+func (s *search) fewest(scores *Scores, used map[pair]int, level float64, around, room int) (best *graph.Set, faithful float64, err error) {
 	worth := penalised(scores, used)
-	lo, hi := 0, s.graph.Len()
-	const tries = 8
+	most := max(around, s.graph.Len()/2) // what is nearly the model is no rival
+	lo, hi, end := 0, most+1, s.passes+room
 	for hi-lo > 1 {
-		var sizes []int
+		tries := min(8, end-s.passes-3) // beside the base, the reference and the empty graph
+		if tries < 1 {
+			break
+		}
+		sizes := between(lo, hi, tries)
+		if best == nil {
+			sizes = upTo(most, max(1, around/4), tries)
+		}
 		var cuts []edge.Cut
 		var sets []*graph.Set
-		for i := 1; i <= tries; i++ {
-			n := lo + (hi-lo)*i/tries
-			if n == lo || len(sizes) > 0 && sizes[len(sizes)-1] == n {
-				continue
-			}
+		for _, n := range sizes {
 			set, err := s.graph.Greedy(worth, n, graph.Size)
 			if err != nil {
 				return nil, 0, err
 			}
 			set = set.Prune()
-			sizes, sets, cuts = append(sizes, n), append(sets, set), append(cuts, set.Cut(""))
+			sets, cuts = append(sets, set), append(cuts, set.Cut(""))
 		}
 		full, empty, each, _, err := s.measure(cuts)
 		if err != nil {
 			return nil, 0, err
 		}
-		found := false
 		for i, run := range each {
-			f := (mean(run) - mean(empty)) / (mean(full) - mean(empty))
-			if f >= level {
-				best, faithful, hi, found = sets[i], f, sizes[i], true
+			if f := (mean(run) - mean(empty)) / (mean(full) - mean(empty)); f >= level {
+				best, faithful, hi = sets[i], f, sizes[i]
 				break
 			}
 			lo = sizes[i]
 		}
-		if !found {
-			return best, faithful, nil
+		if best == nil {
+			break
 		}
 	}
 	return best, faithful, nil
+}
+
+// between are up to n numbers between two others, as far apart as can be.
+func between(lo, hi, n int) (all []int) {
+	for i := 1; i <= n; i++ {
+		all = append(all, min(max(lo+(hi-lo)*i/(n+1), lo+1), hi-1))
+	}
+	return slices.Compact(all)
+}
+
+// upTo are up to n numbers that grow by one factor, the last of which is most.
+func upTo(most, least, n int) (all []int) {
+	for i := 1; i < n; i++ {
+		all = append(all, int(float64(least)*math.Pow(float64(most)/float64(least), float64(i-1)/float64(n-1))))
+	}
+	return slices.Compact(append(all, most))
 }
 
 // penalised are scores of which those of edges that are used count less.

@@ -156,8 +156,9 @@ func passed(y, x formula.Expr) formula.Expr {
 // edge, with those of each prompt as samples.
 type Scores struct {
 	*interp.Result
-	Graph *graph.Graph
-	Base  []float64 // the metric of the clean run [sample]
+	Graph  *graph.Graph
+	Base   []float64 // the metric of the clean run [sample]
+	Passes int       // of the batch that they took; a way back counts as two
 }
 
 // Scores scores every edge by the mean over prompts. Passes: two and a way back for
@@ -179,29 +180,38 @@ func (s *Search) scores(o Scoring) (*Scores, error) {
 	if err != nil {
 		return nil, err
 	}
+	scores, err := w.score(o)
+	if err == nil {
+		scores.Passes = w.passes
+	}
+	return scores, err
+}
+
+// score scores by a method.
+func (s *search) score(o Scoring) (*Scores, error) {
 	switch o.Method {
 	case Exact:
-		return w.exact()
+		return s.exact()
 	case MaskIG:
-		return w.maskIG(o)
+		return s.maskIG(o)
 	case Proximity:
-		return w.proximities(o)
+		return s.proximities(o)
 	}
 	by := scorers[o.Method]
-	if by.clean && w.Metric.Kind == model.KindKL {
+	if by.clean && s.Metric.Kind == model.KindKL {
 		return nil, fmt.Errorf("%s: the divergence from the clean run has no gradient there; take the task's metric, or InputsIG", o.Method)
 	}
 	if by.clean || o.Method == CleanCorrupted {
 		o.Steps = 0
 	}
-	got, _, err := w.edgeScores(by, o, false)
+	got, _, err := s.edgeScores(by, o, false)
 	if err != nil {
 		return nil, err
 	}
-	scores := w.newScores(o, by.source, got.Provenance)
-	S, R := len(w.graph.Senders), len(w.graph.Receivers)
+	scores := s.newScores(o, by.source, got.Provenance)
+	S, R := len(s.graph.Senders), len(s.graph.Receivers)
 	values := got.PerRow.Values()
-	for row := range w.Clean.IDs {
+	for row := range s.Clean.IDs {
 		scores.Base = append(scores.Base, got.Base.At(row))
 		scores.put(row, func(sender, receiver int) float32 { return values[(row*R+receiver)*S+sender] })
 	}

@@ -43,6 +43,7 @@ type search struct {
 	graph     *graph.Graph
 	reference model.Reference
 	instead   string // of what is cut
+	*meter
 }
 
 // check prepares the runs of a search. A reference other than the prompts' own
@@ -58,8 +59,10 @@ func (s *Search) check() (*search, error) {
 	if _, err := s.Model.Edges(); err != nil {
 		return nil, err
 	}
-	c := &search{Search: s, Pairs: p, graph: graph.Of(s.Model.Config())}
-	c.reference, c.instead, err = s.against(p)
+	counted := *s
+	c := &search{Search: &counted, Pairs: p, graph: graph.Of(s.Model.Config()), meter: &meter{Runner: s.Model.Runner()}}
+	counted.Model = model.New(c.meter)
+	c.reference, c.instead, err = counted.against(p)
 	return c, err
 }
 

@@ -62,7 +62,7 @@ func server(t *testing.T, answer func(method string) string) *Client {
 			}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, socket, t.TempDir(), "main.go")
 	if err != nil {

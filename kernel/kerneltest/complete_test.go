@@ -16,7 +16,7 @@ import (
 // ask asks on the shell channel and returns the reply's content.
 func ask(t *testing.T, s *session.Session, kind string, content any) map[string]any {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	id, err := s.Post(session.Shell, kind+"_request", content)
 	if err != nil {

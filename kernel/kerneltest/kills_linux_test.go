@@ -159,7 +159,7 @@ func (p *place) renderTrial(delay time.Duration, pick int, told map[string]int) 
 	t.Setenv("XDG_RUNTIME_DIR", p.dir)
 	killed := make(chan string, 1)
 	go func() { killed <- p.killOne(delay, pick) }()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	err := render.Run(ctx, render.Config{Notebook: notebook, Executed: filepath.Join(dir, "out.ipynb"), Kernel: kerneltest.Command(t), Env: []string{p.mark, "TMPDIR=" + p.dir, "XDG_RUNTIME_DIR=" + p.dir}})
 	if ctx.Err() != nil {

@@ -68,7 +68,7 @@ func (p *place) processes() []process {
 // find returns the process of the named program; "cell" is that of a cell.
 func (p *place) find(name string) process {
 	p.t.Helper()
-	for range 100 { // 5 s: a cell takes half a second to build
+	for range 2400 { // two minutes: a cell takes half a second to build, where nothing else runs
 		for _, q := range p.processes() {
 			if q.name == name || name == "cell" && strings.HasPrefix(q.name, "gonb_") {
 				return q
@@ -114,7 +114,7 @@ func (p *place) gone(within time.Duration) {
 func (p *place) busy(s *session.Session) process {
 	p.t.Helper()
 	if _, err := s.Post(session.Shell, "execute_request", map[string]any{
-		"code": "%%\ntime.Sleep(time.Minute)", "silent": false, "store_history": true,
+		"code": "%%\ntime.Sleep(time.Hour)", "silent": false, "store_history": true,
 		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": true,
 	}); err != nil {
 		p.t.Fatal(err)

@@ -132,7 +132,7 @@ func TestTwoUsers(t *testing.T) {
 	for range 20 {
 		talk()
 	}
-	if took := time.Since(begin); took > 20*time.Second { // milliseconds on a machine that is not busy
+	if took := time.Since(begin); took > time.Minute { // milliseconds on a machine that is not busy
 		t.Errorf("20 questions took %v", took)
 	}
 	mustRun(t, s, "%%\nfmt.Println(1)", "1")

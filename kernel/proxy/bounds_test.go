@@ -24,7 +24,7 @@ func published(t *testing.T, f func(s *server, r *request)) (stdout, stderr int,
 		select {
 		case m := <-heard:
 			return m
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("nothing is heard")
 			return nil
 		}

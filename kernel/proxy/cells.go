@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -261,7 +262,7 @@ func buildFailure(r *request, err error) *failure {
 
 // conclude takes what the program left: its variables, its result, its error.
 func (p *Proxy) conclude(r *request, prog *cell.Program, f *failure) *failure {
-	if out, err := os.ReadFile(filepath.Join(p.cells.Dir, shim.ErrorsFile)); err == nil && f != nil {
+	if out, err := p.left(shim.ErrorsFile); err == nil && f != nil {
 		if strings.Contains(string(out), "signal: killed") {
 			return buildFailure(r, build.ErrKilled)
 		}
@@ -269,12 +270,12 @@ func (p *Proxy) conclude(r *request, prog *cell.Program, f *failure) *failure {
 		return &cf
 	}
 	p.state.Commit(prog)
-	if text, err := os.ReadFile(filepath.Join(p.cells.Dir, keep.ErrorFile)); err == nil && f != nil && f.Name != "Interrupted" {
+	if text, err := p.left(keep.ErrorFile); err == nil && f != nil && f.Name != "Interrupted" {
 		e := say("Error", strings.TrimSpace(string(text)))
 		f = &e
 	}
 	var report keep.Report
-	if data, err := os.ReadFile(filepath.Join(p.cells.Dir, keep.ReportFile)); err == nil {
+	if data, err := p.left(keep.ReportFile); err == nil {
 		if report, err = keep.ReadReport(data); err != nil {
 			p.hooks.Log("a cell's report: %v", err)
 		}
@@ -290,6 +291,15 @@ func (p *Proxy) conclude(r *request, prog *cell.Program, f *failure) *failure {
 		p.tellRemade(r, prog)
 	}
 	return f
+}
+
+// left reads a file that a program left. A pipe in its place would be waited for.
+func (p *Proxy) left(name string) ([]byte, error) {
+	path := filepath.Join(p.cells.Dir, name)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fs.ErrInvalid
+	}
+	return os.ReadFile(path)
 }
 
 // sweep removes the values that no variable has any more.
@@ -324,7 +334,7 @@ const rules = "https://github.com/golens/golens/blob/main/kernel/CELLS.md"
 
 // results publishes the values that a cell ends with.
 func (p *Proxy) results(r *request) {
-	data, err := os.ReadFile(filepath.Join(p.cells.Dir, keep.ResultFile))
+	data, err := p.left(keep.ResultFile)
 	if err != nil {
 		return
 	}

@@ -62,7 +62,7 @@ func newServer(t *testing.T) *server {
 // a new subscriber hears of it.
 func (s *server) answers(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	dial := func(kind zmtp.Kind, port int) *wire.Socket {
 		socket, err := s.conn.Dial(ctx, kind, port, "", time.Second)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/golens/golens/model/internal/native"
 )
 
 // Any stands in a shape for a length that is not the same in every row, as that
@@ -110,7 +112,10 @@ func (s Shapes) step(step Step, i int, all []Shape) ([]int, error) {
 	if !ok {
 		return nil, fmt.Errorf("operation %q is not known", step.Op)
 	}
-	if len(step.Args) != arity {
+	switch {
+	case step.Op == OpCall && len(step.Args) == 0:
+		return nil, fmt.Errorf("the graph function %s is given nothing; give it formula.Here()", step.Name)
+	case step.Op != OpCall && len(step.Args) != arity:
 		return nil, fmt.Errorf("%s takes %d values, not %d", step.Op, arity, len(step.Args))
 	}
 	args := make([]Shape, len(step.Args))
@@ -174,6 +179,7 @@ var arities = map[Op]int{
 	OpNeg: 1, OpAbs: 1, OpSqrt: 1, OpExp: 1, OpLog: 1, OpReLU: 1, OpGELU: 1, OpGELUNew: 1, OpSiLU: 1, OpTanh: 1,
 	OpSigmoid: 1, OpJump: 2, OpSoftmax: 1, OpTopMask: 1, OpSum: 1, OpMean: 1, OpLargest: 1, OpNorm: 1,
 	OpStop: 1, OpLabel: 1, OpWith: 2,
+	OpCall: 0, // any number, but not none
 }
 
 // dims is the shape of an operation's value.
@@ -186,6 +192,12 @@ func (step Step) dims(args []Shape) ([]int, error) {
 		return x[len(x)-1], nil
 	}
 	switch step.Op {
+	case OpCall:
+		f, ok := native.Find(step.Name)
+		if !ok {
+			return nil, step.Travels()
+		}
+		return f.Dims(given(args))
 	case OpAdd, OpSub, OpMul, OpDiv, OpMax, OpMin, OpGreater, OpJump, OpWhere:
 		return broadcast(args)
 	case OpDot:

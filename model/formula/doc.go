@@ -35,4 +35,9 @@
 // own, hook.Point.Label, that can be captured and differentiated as any other:
 // the features of a dictionary, the logits of a probe. [Expr.With] computes such
 // a value beside what the formula is.
+//
+// # What there is no operation for
+//
+// In a program that links the engine, package graphfn makes an operation of a Go
+// function that builds a graph. Such a formula does not leave its process.
 package formula

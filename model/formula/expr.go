@@ -56,6 +56,7 @@ const (
 	OpLargest Op = "largest"
 	OpNorm    Op = "norm"
 
+	OpCall  Op = "call" // Name is a Go graph function of this process
 	OpStop  Op = "stop"
 	OpLabel Op = "label" // Name
 	OpWith  Op = "with"
@@ -114,6 +115,10 @@ func Free(name string, shape ...int) Expr {
 
 // Number is the same number everywhere.
 func Number(v float32) Expr { return leaf(Step{Op: OpNumber, Value: v}) }
+
+// Call is the value of the Go graph function of that name, of this process; package
+// graphfn makes them.
+func Call(name string, args ...Expr) Expr { return of(Step{Op: OpCall, Name: name}, args...) }
 
 // Bind gives the free tensors of that name values. A formula without them is
 // as it was.

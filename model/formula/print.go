@@ -128,7 +128,7 @@ func (p *printer) text(at, around int) string {
 		}
 		return p.text(s.Args[i], around)
 	}
-	if len(s.Args) != arities[s.Op] {
+	if s.Op != OpCall && len(s.Args) != arities[s.Op] {
 		return string(s.Op) + "(?)"
 	}
 	switch s.Op {
@@ -175,6 +175,8 @@ func (p *printer) text(at, around int) string {
 		args = append(args, arg(i, 0))
 	}
 	switch {
+	case s.Op == OpCall: // no operation has such a name
+		return "go:" + s.Name + "(" + strings.Join(args, ", ") + ")"
 	case s.Count != 0:
 		args = append(args, strconv.Itoa(s.Count))
 	case s.Index != nil:

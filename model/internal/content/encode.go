@@ -37,11 +37,24 @@ const (
 	tagStruct  = '{'
 )
 
-// Encode gives the bytes of a value and the tensors that they name.
+// A Traveller says by nil that it means the same in another process.
+type Traveller interface{ Travels() error }
+
+// Encode gives the bytes of a value and the tensors that they name. A [Traveller] in
+// it that does not travel is an error.
 func Encode(value any) (data []byte, tensors map[Name][]float32, err error) {
 	e := encoder{tensors: map[Name][]float32{}}
-	err = e.value(reflect.ValueOf(value))
+	if err = e.value(reflect.ValueOf(value)); err == nil {
+		err = e.stays
+	}
 	return e.data, e.tensors, err
+}
+
+// Identify gives the bytes that Encode does, of values that do not travel too.
+func Identify(value any) ([]byte, error) {
+	e := encoder{tensors: map[Name][]float32{}}
+	err := e.value(reflect.ValueOf(value))
+	return e.data, err
 }
 
 // EncodeWhole gives the bytes of a value with its tensors in them.
@@ -54,6 +67,7 @@ func EncodeWhole(value any) ([]byte, error) {
 type encoder struct {
 	data    []byte
 	tensors map[Name][]float32 // nil: they are written whole
+	stays   error              // why the value does not travel
 }
 
 func (e *encoder) length(tag byte, n int) {
@@ -89,6 +103,9 @@ func (e *encoder) value(v reflect.Value) error {
 	case reflect.Slice:
 		return e.list(v)
 	case reflect.Struct:
+		if t, ok := reflect.TypeAssert[Traveller](v); ok && e.stays == nil {
+			e.stays = t.Travels()
+		}
 		return e.fields(v)
 	default:
 		return fmt.Errorf("content: a %s cannot be sent", v.Type())

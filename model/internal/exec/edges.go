@@ -31,6 +31,7 @@ type edges struct {
 	*Engine
 	*plan.Edges
 	mean    *traced // the reference, if all rows share it
+	kept    *kept   // nil if nothing is
 	scratch *scratch
 	mu      sync.Mutex // of what is given back
 }
@@ -44,16 +45,27 @@ func (e *Engine) PlanEdges(job plan.EdgeJob) (*plan.Edges, plan.EdgeCost, error)
 func (e *Engine) newEdges(ctx context.Context, p *plan.Edges) (*edges, error) {
 	s := &edges{Engine: e, Edges: p, scratch: newScratch(e)}
 	s.scratch.keep = e.Backend.HasSharedBuffers() // a call ends before it gives its outputs
-	if !p.Mean {
+	if p.Key != "" {
+		s.kept = e.takeKept(p)
+		s.mean = s.kept.mean
+	}
+	if !p.Mean || s.mean != nil {
 		return s, nil
 	}
 	var err error
-	s.mean, err = s.meanOf(ctx)
+	if s.mean, err = s.meanOf(ctx); s.kept != nil && err == nil {
+		s.kept.mean = s.mean
+	}
 	return s, err
 }
 
 func (s *edges) close() {
-	s.mean.free()
+	if s.kept == nil || s.kept.mean != s.mean {
+		s.mean.free()
+	}
+	if s.kept != nil {
+		s.putKept(s.kept)
+	}
 	s.scratch.close()
 }
 
@@ -74,15 +86,17 @@ func (e *Engine) CutEdges(ctx context.Context, p *plan.Edges) (*EdgeOutcome, err
 		out.Metrics = append(out.Metrics, all)
 	}
 	return out, each(ctx, p.Rows.Chunks, p.Outer, func(ctx context.Context, rows plan.Chunk) error {
-		r, err := s.trace(ctx, rows, func(k int, row plan.Row, value float64) {
-			out.Base[k][row.Index] = value
-			for _, v := range p.Same {
-				out.Metrics[k][v][row.Index] = value
-			}
-		})
-		defer r.free()
+		r, release, err := s.base(ctx, rows, out.Base)
+		defer release()
 		if err != nil {
 			return err
+		}
+		for k, values := range out.Base {
+			for _, v := range p.Same {
+				for _, row := range rows.Rows {
+					out.Metrics[k][v][row.Index] = values[row.Index]
+				}
+			}
 		}
 		s.done(len(p.Same) * len(rows.Rows))
 		return each(ctx, p.Lists, p.Inner, func(ctx context.Context, list []int) error {
@@ -104,15 +118,47 @@ func (s *edges) done(rows int) {
 	}
 }
 
+// base is the base run of a chunk of rows, as it was kept or run now, and its metrics
+// [metric][row].
+func (s *edges) base(ctx context.Context, rows plan.Chunk, metrics [][]float64) (r *traced, release func(), err error) {
+	if s.kept != nil {
+		r = s.kept.of(rows)
+	}
+	if r != nil {
+		for k, values := range r.metrics {
+			for i, row := range rows.Rows {
+				metrics[k][row.Index] = values[i]
+			}
+		}
+		return r, func() {}, nil
+	}
+	r, err = s.trace(ctx, rows, func(k int, row plan.Row, value float64) { metrics[k][row.Index] = value })
+	if err != nil || s.kept == nil {
+		return r, r.free, err
+	}
+	for _, values := range metrics {
+		own := make([]float64, len(rows.Rows))
+		for i, row := range rows.Rows {
+			own[i] = values[row.Index]
+		}
+		r.metrics = append(r.metrics, own)
+	}
+	if s.kept.keep(rows, r) {
+		return r, func() {}, nil
+	}
+	return r, r.free, nil
+}
+
 // traced is a run of a chunk with what its senders wrote.
 type traced struct {
 	resid  []*tensors.Tensor // resid_pre of each layer, and the last resid_post
 	groups []*tensors.Tensor
 	mid    []*tensors.Tensor // resid_mid of each layer, of a reference
 
-	chunk     *chunk  // that ran, nil of a reference
-	reference *traced // less which the groups are
-	shared    bool    // other rows have the reference too
+	metrics   [][]float64 // [metric][row of the chunk], of a base run that is kept
+	chunk     *chunk      // that ran, nil of a reference and of what is kept
+	reference *traced     // less which the groups are
+	shared    bool        // other rows have the reference too
 }
 
 // writes tells whether anything is written in a reference.

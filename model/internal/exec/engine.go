@@ -37,6 +37,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	programs map[string]*Exec
+	kept     *kept           // of edges
 	rotary   [2][2][]float32 // cosines and sines of positions [pos, Dim/2], in global and in local layers
 }
 
@@ -227,8 +228,10 @@ func free(ts ...*tensors.Tensor) {
 	}
 }
 
-// Rest gives back what is kept of blocks in float32, unless it is at work.
+// Rest gives back what is kept of blocks in float32 and of runs whose edges were cut,
+// unless it is at work.
 func (e *Engine) Rest() {
+	e.putKept(nil)
 	if e.blocks != nil {
 		e.blocks.drop()
 	}
@@ -236,6 +239,7 @@ func (e *Engine) Rest() {
 
 // Close frees the weights.
 func (e *Engine) Close() {
+	e.putKept(nil)
 	if e.blocks != nil {
 		e.blocks.close()
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/native"
 )
 
 // Inputs are the nodes of what a formula reads.
@@ -71,6 +72,8 @@ func (b *builder) step(i int) *Node {
 		return Take(args[0], args[0].Rank()-1, s.Index)
 	case formula.OpPut:
 		return b.put(i, args[0], args[1])
+	case formula.OpCall:
+		return b.call(i, args)
 	case formula.OpWith:
 		return args[0]
 	case formula.OpLabel:
@@ -82,6 +85,18 @@ func (b *builder) step(i int) *Node {
 		return elementwise(s, b.align(i, args))
 	}
 	return along(s, args[0])
+}
+
+// call is the value of a graph function, which knows places in one axis.
+func (b *builder) call(i int, args []*Node) *Node {
+	for k, x := range args {
+		from := b.steps[i].Args[k]
+		if lead := b.lanes(from); lead != nil {
+			args[k] = Reshape(x, append([]int{-1}, b.shapes[from].Dims...)...)
+		}
+	}
+	f, _ := native.Find(b.steps[i].Name) // it was checked
+	return Reshape(f.Build.(func([]*Node) *Node)(args), b.full(i)...)
 }
 
 func next(from *[]*Node) *Node {

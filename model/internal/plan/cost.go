@@ -184,11 +184,15 @@ func (b *Batch) columns() int {
 
 // flops counts the matrix products of one chunk.
 func (b *Batch) flops(g *Group) int64 {
-	n := int64(0)
+	n, edits := int64(0), b.editsOfVariant(g.Rows[0].Variant)
 	for i, t := range g.Rows[0].Blocks {
 		keys, outs := b.widths(g, i)
-		n += blockFlops(b.Config, t, g.Batch, keys, outs, g.Past)
+		n += blockFlops(b.Config, t, g.Batch, keys, outs, g.Past) + b.formulaFlops(edits, inBlock(t.Layer), g.Batch, keys, outs)
 	}
+	if g.Rows[0].Embeds {
+		n += b.formulaFlops(edits, atEmbedding, g.Batch, g.Width, g.Width)
+	}
+	n += b.formulaFlops(edits, atEnd, g.Batch, len(g.Rows[0].Final), len(g.Rows[0].Final))
 	return n + 2*int64(g.Batch*len(g.Rows[0].Final)*b.Config.DModel)*int64(b.columns())
 }
 
@@ -212,14 +216,16 @@ func blockFlops(c config.Config, t Block, batch, keys, outs, past int) int64 {
 	return 2 * int64(n) * int64(batch)
 }
 
-// pass counts the matrix products of rows of a job in so many blocks.
-func (b *Batch) pass(job Job, layers, rows, longest int) int64 {
+// pass counts the matrix products of rows of a job, with such edits, in so many blocks.
+func (b *Batch) pass(job Job, edits []hook.Edit, layers, rows, longest int) int64 {
 	n := int64(layers) * blockFlops(b.Config, Block{Attends: true}, rows, longest, longest, 0)
+	n += b.formulaFlops(edits, func(id hook.ID) bool { return atEmbedding(id) || !id.Kind.Global() && id.Layer < layers }, rows, longest, longest)
 	read := 0
 	for _, m := range job.Metrics {
 		if m.Linear == nil {
 			read = max(read, len(m.At(0)))
 		}
 	}
+	n += b.formulaFlops(edits, atEnd, rows, read, read)
 	return n + 2*int64(rows*read*b.Config.DModel)*int64(b.columns())
 }

@@ -18,13 +18,18 @@ type EdgeJob struct {
 	WholeEmbedding bool
 	Graph          *edge.Graph
 	Cuts           []edge.Cut // one per variant
+	Key            string     // names the base and the reference, whose runs the next job may use; if not empty
 	Budget         int64
 	Done           func(rows int)
 }
 
 // edgeTokens bounds batch*pos of one call: what senders write takes a hundred times
 // the memory of the residual stream, and is read fastest where it was just written.
-const edgeTokens = 256
+// Small models take more, as far as that stays small.
+func edgeTokens(m Machine, g *edge.Graph) int {
+	const least, most, bytes = 256, 2048, 16 << 20
+	return min(most, max(least, bytes/(4*m.DModel*len(g.Senders))))
+}
 
 // An EdgeCost says what cutting edges runs and costs.
 type EdgeCost struct {
@@ -114,11 +119,12 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	}
 	lens := lensOf(job.Base.Tokens)
 	pos := m.passWidth(lens.Longest)
-	rows := min(len(lens.Each), max(1, edgeTokens/pos))
+	tokens := edgeTokens(m, job.Graph)
+	rows := min(len(lens.Each), max(1, tokens/pos))
 	if m.Exact {
 		rows = min(rows, (len(lens.Each)+m.Workers-1)/m.Workers)
 	}
-	p.Most = max(1, min(variants, edgeTokens/(rows*pos)))
+	p.Most = max(1, min(variants, tokens/(rows*pos)))
 	budget := job.Budget
 	if budget == 0 {
 		budget = defaultBudget

@@ -142,3 +142,41 @@ func Labels(e hook.Edit, label string) bool {
 func (b *Batch) BaseLabels(p hook.Point) bool {
 	return p.Value == "" || slices.ContainsFunc(b.Job.Base.Edits, func(e hook.Edit) bool { return e.ID == p.ID && Labels(e, p.Value) })
 }
+
+// formulaFlops counts the matrix products of formulas among edits, at some
+// activations: in a chunk of so many rows they are computed at every position that
+// their graph has.
+func (b *Batch) formulaFlops(edits []hook.Edit, in func(hook.ID) bool, batch, keys, outs int) (n int64) {
+	for _, e := range edits {
+		if e.Op != hook.OpCompute || !in(e.ID) || b.idle(e) {
+			continue
+		}
+		shapes := b.Config.FormulaShapes(e.Point)
+		shapes.Base, shapes.Source, shapes.Free = true, true, true
+		all, err := e.Formula.Shapes(shapes)
+		if err != nil {
+			continue // it was checked
+		}
+		each, once := e.Formula.FLOPs(all)
+		at := outs
+		if OfKeys(b.Config, e.Kind) {
+			at = keys
+		}
+		n += once + each*int64(batch)*int64(at)
+	}
+	return n
+}
+
+// editsOfVariant are the base's edits and then a variant's own.
+func (b *Batch) editsOfVariant(v int) []hook.Edit {
+	return append(slices.Clone(b.Job.Base.Edits), b.Job.Variants[v].Edits...)
+}
+
+// inBlock tells which activations are of a block.
+func inBlock(layer int) func(hook.ID) bool {
+	return func(id hook.ID) bool { return !id.Kind.Global() && id.Layer == layer }
+}
+
+func atEmbedding(id hook.ID) bool { return slices.Contains(EmbedIDs, id) }
+
+func atEnd(id hook.ID) bool { return Final(id.Kind) }

@@ -90,13 +90,13 @@ func (b *Batch) Sweep() ([]*Group, Cost, error) {
 			float64(held+passes)/1e6, float64(held)/1e6, float64(budget)/1e6)
 	}
 	p.Memory = held + max(most, passes)
-	p.Base = b.pass(b.Job.Base, b.Config.Layers, len(b.Lens), b.Longest)
+	p.Base = b.pass(b.Job.Base, b.Job.Base.Edits, b.Config.Layers, len(b.Lens), b.Longest)
 	p.Naive = 0
-	for _, v := range b.Variants {
-		p.Naive += b.pass(b.Job.Base, b.Config.Layers, len(v.Rows), b.Longest)
+	for i, v := range b.Variants {
+		p.Naive += b.pass(b.Job.Base, b.editsOfVariant(i), b.Config.Layers, len(v.Rows), b.Longest)
 	}
 	if b.Job.Source != nil {
-		p.Base += b.pass(*b.Job.Source, b.SourceUntil(), len(b.Source.Each), b.Source.Longest)
+		p.Base += b.pass(*b.Job.Source, b.Job.Source.Edits, b.SourceUntil(), len(b.Source.Each), b.Source.Longest)
 	}
 	return groups, p, nil
 }

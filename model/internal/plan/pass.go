@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -69,9 +70,11 @@ type PassCost struct {
 }
 
 // PassCost is what the run takes. The way back computes every block again and
-// twice its products, down to the lowest point whose gradient is taken.
+// twice its products, down to the lowest point, or tensor of a formula, whose gradient
+// is taken.
 func (b *Batch) PassCost() PassCost {
 	g, job := b.Pass(), b.Job.Base
+	edits := b.Edits()
 	c := PassCost{Rows: len(g.Rows), Chunks: len(g.Chunks), Blocks: len(g.Rows[0].Blocks), Kept: b.held()}
 	lowest := job.Until
 	for _, p := range job.Grads {
@@ -79,15 +82,24 @@ func (b *Batch) PassCost() PassCost {
 			lowest = min(lowest, p.Layer)
 		}
 	}
+	for _, e := range edits {
+		weighed := slices.ContainsFunc(e.Formula.Tensors(), func(t formula.Step) bool { return slices.Contains(job.Weigh, t.Name) })
+		if weighed && !Final(e.Kind) {
+			lowest = min(lowest, e.Layer)
+		}
+	}
 	for _, chunk := range g.Chunks {
 		read := 0
 		for _, r := range chunk.Rows {
 			read += len(r.Final)
 		}
-		logits := 2 * int64(read*b.DModel) * int64(b.columns())
+		logits := 2*int64(read*b.DModel)*int64(b.columns()) + b.formulaFlops(edits, atEnd, 1, read, read)
 		c.FLOPs += logits
+		if g.Rows[0].Embeds {
+			c.FLOPs += b.formulaFlops(edits, atEmbedding, chunk.Size, g.Width, g.Width)
+		}
 		for _, t := range g.Rows[0].Blocks {
-			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0)
+			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, g.Past) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
 			c.FLOPs += n
 			if t.Layer >= lowest {
 				c.FLOPs += n + 2*int64(len(job.GradOf))*n
