@@ -116,9 +116,9 @@ func (b *Batch) PassCost() PassCost {
 func (b *Batch) TallyCost(states int64) PassCost {
 	c, g := b.PassCost(), b.Pass()
 	rows := min(g.Batch, len(g.Rows))
-	block := 4 * int64(rows*b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0)) // what is reduced is read where it lies
-	if b.Exact {
-		block = b.pooled(rows, g.Width)
+	block := b.blockBytes(Block{Attends: true}, nil, rows, g.Width, g.Width, 0, 0, false)
+	if b.Exact { // elsewhere what is reduced is read where it lies
+		block += b.readBytes(rows, g.Width)
 	}
 	c.Kept = states
 	c.Memory = states + block*int64(min(b.Workers, len(g.Chunks)))
