@@ -58,7 +58,7 @@
 // graphfn makes an operation of formulas of a Go function that builds a graph.
 //
 // [Fit] finds tensors of formulas that make a metric small, with the model frozen:
-// rotations, masks, translators, probes, directions.
+// rotations, masks, translators, probes, directions. [Model.FitOver] takes a stream of rows.
 //
 // # Corpora
 //

@@ -47,21 +47,30 @@ type belowRow map[string][]float32
 const belowTogether = 64
 
 func (l *local) below(t *fitting) *below {
-	b := &below{local: l, fitting: t, past: t.starts != nil}
-	b.find()
-	if t.windowed() { // each row is read once
-		return b
-	}
-	room := cmp.Or(t.Cache, defaultFitCache)
-	if b.past && b.bytes() > room {
-		b.past, b.wants = false, nil
-		b.find()
-	}
-	if b.bytes() <= room {
-		l.states.hold(b, room)
+	b, kept := l.planBelow(t)
+	if kept {
+		l.states.hold(b, b.room())
 	}
 	return b
 }
+
+// planBelow is what steps read, of which nothing is computed yet, and whether it is
+// kept.
+func (l *local) planBelow(t *fitting) (b *below, kept bool) {
+	b = &below{local: l, fitting: t, past: t.starts != nil}
+	b.find()
+	if t.windowed() { // each row is read once
+		return b, false
+	}
+	if b.past && b.bytes() > b.room() {
+		b.past, b.wants = false, nil
+		b.find()
+	}
+	return b, b.bytes() <= b.room()
+}
+
+// room is how many bytes may be kept.
+func (b *below) room() int64 { return cmp.Or(b.Cache, defaultFitCache) }
 
 // find finds what rows need.
 func (b *below) find() {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/exec"
@@ -330,35 +331,16 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 	if err != nil {
 		return nil, nil, err
 	}
-	metrics := r.Metrics
-	r.Metrics, r.GradOf = nil, nil
-	type read struct {
-		term  int
-		scale float64
-	}
-	var reads []read
 	for i, l := range s.Loss {
-		switch {
-		case len(l.Penalty.Steps) > 0:
+		if len(l.Penalty.Steps) > 0 {
 			value, by, err := s.engine.Penalty(l.Penalty, s.given, s.names)
 			if err != nil {
 				return nil, nil, err
 			}
 			add(i, 1, value, func(tensor int) []float64 { return by[tensor] })
-			continue
-		case l.Value.Kind != "":
-			p, _, ok := (picker{of: len(s.Base.Rows), rows: rows}).point(l.Value)
-			if _, err := s.config.LabelDims(l.Value, r.Edits); !ok || err != nil {
-				continue // none of these rows has it
-			}
-			r.Metrics = append(r.Metrics, Linear(p, hook.Vec(1)))
-			reads = append(reads, read{i, 1 / float64(countPlaces(p, r.Rows))})
-		default:
-			r.Metrics = append(r.Metrics, metrics[l.Metric])
-			reads = append(reads, read{i, 1 / float64(len(rows))})
 		}
-		r.GradOf = append(r.GradOf, len(r.Metrics)-1)
 	}
+	r, reads := s.measured(s.config, r, rows)
 	if len(reads) == 0 {
 		return terms, grads, nil
 	}
@@ -371,13 +353,6 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 			add(reads[0].term, 1, value, func(tensor int) []float64 { return by[tensor] })
 		}
 		return terms, grads, err
-	}
-	for _, name := range s.names {
-		if slices.ContainsFunc(r.Edits, func(e hook.Edit) bool {
-			return slices.ContainsFunc(e.Formula.Tensors(), func(t formula.Step) bool { return t.Name == name })
-		}) {
-			r.Weigh = append(r.Weigh, name)
-		}
 	}
 	job, _, err := r.jobWith(s.config, s.encode, allowed{base: true, source: left.Source != nil, donors: sources(left.Source), free: true, own: true})
 	if err != nil {
@@ -410,6 +385,45 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 		})
 	}
 	return terms, grads, nil
+}
+
+// A lossRead is a term of the loss that a run measures, and what its sum is times.
+type lossRead struct {
+	term  int
+	scale float64
+}
+
+// measured is the request of a step on some rows, with what is measured of it and the
+// tensors whose gradients are taken.
+func (t *fitting) measured(c config.Config, r Request, rows []int) (Request, []lossRead) {
+	var reads []lossRead
+	metrics := r.Metrics
+	r.Metrics, r.GradOf = nil, nil
+	for i, l := range t.Loss {
+		switch {
+		case len(l.Penalty.Steps) > 0:
+			continue
+		case l.Value.Kind != "":
+			p, _, ok := (picker{of: len(t.Base.Rows), rows: rows}).point(l.Value)
+			if _, err := c.LabelDims(l.Value, r.Edits); !ok || err != nil {
+				continue // none of these rows has it
+			}
+			r.Metrics = append(r.Metrics, Linear(p, hook.Vec(1)))
+			reads = append(reads, lossRead{i, 1 / float64(countPlaces(p, r.Rows))})
+		default:
+			r.Metrics = append(r.Metrics, metrics[l.Metric])
+			reads = append(reads, lossRead{i, 1 / float64(len(rows))})
+		}
+		r.GradOf = append(r.GradOf, len(r.Metrics)-1)
+	}
+	for _, name := range t.names {
+		if slices.ContainsFunc(r.Edits, func(e hook.Edit) bool {
+			return slices.ContainsFunc(e.Formula.Tensors(), func(t formula.Step) bool { return t.Name == name })
+		}) {
+			r.Weigh = append(r.Weigh, name)
+		}
+	}
+	return r, reads
 }
 
 // ownKey names the logits that a KL without a reference is from.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
 	"sync"
 )
 
@@ -26,8 +27,10 @@ func (m *Model) TallyOver(ctx context.Context, t Tally, corpus iter.Seq2[TallyRo
 	}
 	defer w.drain()
 	defer stop()
+	size := t.Bytes(m.Config())
+	w.large = size > 32<<20
 	if m.Info().Dealt {
-		w.most = int(min(64, 1+(1<<30)/max(1, t.Bytes(m.Config()))))
+		w.most = int(min(64, 1+(1<<30)/max(1, size)))
 	}
 	var rows []TallyRow
 	tokens := 0
@@ -60,6 +63,7 @@ type tallyWalk struct {
 	begun int64          // rows that are in or under way
 	most  int            // parts under way
 	parts []chan tallied // these, in their order
+	large bool           // states are
 
 	mu   sync.Mutex
 	done int // rows, of which progress tells
@@ -118,6 +122,9 @@ func (w *tallyWalk) await(most int) error {
 		default:
 			if err := w.total.Merge(got.TallyResult); err != nil {
 				return err
+			}
+			if got.TallyResult = nil; w.large {
+				runtime.GC() // else several of them wait for it, and the walk holds more the longer it goes on
 			}
 		}
 	}

@@ -290,8 +290,11 @@ func (b *board) node(s *scene, v vertex) {
 	}
 	tip += fmt.Sprintf(": %d in, %d out", v.in, v.out)
 	c := b.colour(v.class)
-	s.add(pill{p.x, p.y, b.wide(v), pillHeight, c, white, 1.5, tip},
-		text{x: p.x, y: mid(p.y, tickSize), s: v.label, size: tickSize, fill: on(c), anchor: middle, bold: true, through: true})
+	name := text{x: p.x, y: mid(p.y, tickSize), s: v.label, size: tickSize, fill: on(c), anchor: middle, bold: true, through: true}
+	if widthOf(v.label) > pillWidth { // in a wider font it would run out of its pill
+		name.length = measured(v.label, tickSize, true)
+	}
+	s.add(pill{p.x, p.y, b.wide(v), pillHeight, c, white, 1.5, tip}, name)
 	for _, port := range v.ports {
 		q := b.port(v, port)
 		t := text{x: q.x, y: q.y - 2, s: port, size: portSize, fill: soft, anchor: middle, through: true}

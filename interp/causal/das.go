@@ -100,7 +100,8 @@ const (
 // labels, and on the model with its matrices drawn anew; a drawn subspace of the same
 // dimension, and one that moves the activation as far; and, of neurons and heads, the
 // part of what was found that the model reads at all ([steer.Subspace.Effective]),
-// which should be as good.
+// which should be as good. [Scores.Warnings] say where a control does as well, or that
+// part does not.
 //
 // Accuracy on held-out pairs says that the directions play the variable's part on such
 // inputs. It does not say that they are the model's own: a search may find ones that
@@ -143,6 +144,7 @@ func (f DAS) find(ctx context.Context, m *model.Model, d *Data, variable string,
 	if found.Scores, err = d.score(ways, s.pairs, s.method(), "Geiger et al. 2023"); err != nil {
 		return nil, err
 	}
+	found.Scores.doubt()
 	return found, nil
 }
 

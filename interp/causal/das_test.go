@@ -33,6 +33,9 @@ func TestDASFindsRotatedVariable(t *testing.T) {
 			t.Errorf("%s: %.3f on held-out pairs", control, held)
 		}
 	}
+	if strings.Contains(strings.Join(got.Scores.Warnings, "\n"), "nearly") {
+		t.Errorf("controls are taken for what was found: %q", got.Scores.Warnings)
+	}
 	// Arbitrary labels are met by chance alone.
 	if _, held := got.Scores.Of(causal.WayLabels); math.Abs(held-.5) > .15 {
 		t.Errorf("arbitrary labels: %.3f on held-out pairs", held)

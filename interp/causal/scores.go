@@ -122,6 +122,28 @@ func (t *tried) scores(first, n int, method, source string) (*Scores, error) {
 	return s, out.Err()
 }
 
+// nearly is how much less than what was found a control may have that says nothing is shown.
+const nearly = .05
+
+// doubt warns where a control does what was found, or the part that is read does not.
+func (s *Scores) doubt() {
+	_, names := s.Axis(0)
+	_, found := s.Of(WayFound)
+	for i, name := range names {
+		held := s.At(i, 1)
+		switch name {
+		case WayRandom, WayNorm, WayUntrained:
+			if held > found-nearly {
+				s.Warnings = append(s.Warnings, fmt.Sprintf("%s: %.3f on held-out pairs, nearly what was found (%.3f): the accuracy does not show that the model holds the variable there", name, held, found))
+			}
+		case WayEffective:
+			if s.Hi.At(i) < s.Lo.At(0) {
+				s.Warnings = append(s.Warnings, fmt.Sprintf("%s: %.3f on held-out pairs, %.3f with the part that the next matrix does not read: the exchange may work by a path that the model does not use (Makelov et al. 2023)", name, held, found))
+			}
+		}
+	}
+}
+
 // Of is the accuracy of a way, by its name, on the training and the held-out pairs.
 func (s *Scores) Of(way string) (train, heldOut float64) {
 	_, names := s.Axis(0)

@@ -139,6 +139,9 @@ type passes struct {
 
 func (p *passes) Do(ctx context.Context, ask model.Ask) (any, error) {
 	answer, err := p.Runner.Do(ctx, ask)
+	if err != nil {
+		return answer, err
+	}
 	switch a := answer.(type) {
 	case *model.Result:
 		p.n++
@@ -152,7 +155,7 @@ func (p *passes) Do(ctx context.Context, ask model.Ask) (any, error) {
 		}
 		p.n += 3 * max(1, len(q.Runs)+len(q.Shares))
 	}
-	return answer, err
+	return answer, nil
 }
 
 // To doubt a circuit takes no more than twice the passes that it took to find it, by

@@ -130,6 +130,16 @@ func TestStepsToTheCleanRun(t *testing.T) {
 	}
 }
 
+// counting counts the passes of a search from now on.
+func counting(s *discover.Search) *passes {
+	count := &passes{}
+	if s.Model != nil {
+		count.Runner = s.Model.Runner()
+		s.Model = model.New(count)
+	}
+	return count
+}
+
 // What can't be right is refused before anything runs.
 func TestEdgesRefused(t *testing.T) {
 	s, _ := recorded(t, "gpt2")
@@ -146,8 +156,35 @@ func TestEdgesRefused(t *testing.T) {
 		if strings.Contains(want, "no method") {
 			o.Method = "x"
 		}
-		if _, err := bad.Scores(o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v; it should say %q", err, want)
+		count := counting(bad)
+		if _, err := bad.Scores(o); err == nil || !strings.Contains(err.Error(), want) || count.n > 0 {
+			t.Errorf("error %v after %d passes; it should say %q before any", err, count.n, want)
+		}
+	}
+	// By every method, and by what is no scoring.
+	short := task.Pairs{Clean: k.Clean, Corrupted: s.Model.Rows([][]int32{{1, 2}, {1, 2}, {1, 2}, {1, 2}}), Metric: k.Metric}
+	for _, method := range discover.Methods() {
+		if method == discover.Proximity {
+			continue // needs no pairs and no gradient
+		}
+		for want, p := range map[string]task.Pairs{"has 2 tokens": short, "has no gradient": k.With(model.Top1(model.IDs(1)))} {
+			if method == discover.Exact && want == "has no gradient" {
+				continue // nor does it
+			}
+			bad := &discover.Search{Model: s.Model, Task: p}
+			count := counting(bad)
+			if _, err := bad.Scores(discover.Scoring{Method: method}); err == nil || !strings.Contains(err.Error(), want) || count.n > 0 {
+				t.Errorf("%s: error %v after %d passes; it should say %q before any", method, err, count.n, want)
+			}
+		}
+	}
+	bad := &discover.Search{Model: s.Model, Task: short}
+	count := counting(bad)
+	_, acdc := bad.ACDC(discover.ACDC{Threshold: .1, Metric: k.Metric})
+	_, masks := bad.Masks(discover.Masks{Metric: k.Metric})
+	for _, err := range []error{acdc, masks} {
+		if err == nil || !strings.Contains(err.Error(), "has 2 tokens") || count.n > 0 {
+			t.Errorf("error %v after %d passes", err, count.n)
 		}
 	}
 	if !slices.Contains(discover.Methods(), discover.RelP) {

@@ -108,6 +108,33 @@ func TestRecallByHand(t *testing.T) {
 	}
 }
 
+// A head that brings every word of the needle scores 1: the needle is put behind a word of
+// the hay, and is what follows when that word comes again.
+func TestWholeNeedleScoresOne(t *testing.T) {
+	m := open(t)
+	s := haystack(t, m)
+	word, err := m.Encode(s.Needles[0].Question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Needles[0].Text = s.Needles[0].Answer
+	s.Hay = slices.Insert(slices.Clone(s.Hay), 4, word[0]...)
+	s.Break = word[0]
+	s.Depths = []float64{0.8}
+	r, err := s.Retrieve(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Counted != 2 || math.Abs(r.At(1, 1)-1) > tight {
+		t.Errorf("%d of %d runs count; head 1.1 scores %g", r.Counted, r.Runs, r.At(1, 1))
+	}
+	for h := range 3 {
+		if got := r.At(0, h); got != 0 {
+			t.Errorf("head 0.%d scores %g", h, got)
+		}
+	}
+}
+
 // haystack hides four words in others, on the induction network, which goes on with them
 // when their first one comes again.
 func haystack(t *testing.T, m *model.Model) heads.Haystack {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,7 +54,7 @@ func sandwich(t testing.TB, m *model.Model, length int, depths ...float64) heads
 }
 
 // BenchmarkHaystack looks for a needle in SmolLM2-135M's context, whose file
-// GOLENS_SMOLLM2 names: as it is, and with its retrieval heads attending alike.
+// GOLENS_SMOLLM2 names: as it is, and with its retrieval heads attending alike or removed.
 func BenchmarkHaystack(b *testing.B) {
 	file := os.Getenv("GOLENS_SMOLLM2")
 	if file == "" {
@@ -71,18 +74,52 @@ func BenchmarkHaystack(b *testing.B) {
 			}
 			fmt.Println(cost)
 			for b.Loop() {
+				before := resident(b, true)
 				began := time.Now()
 				r, err := s.Retrieve(b.Context(), m)
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.ReportMetric(time.Since(began).Seconds(), "s/run")
-				b.ReportMetric(float64(cost.FLOPs)/1e9/time.Since(began).Seconds(), "GFLOP/s")
+				took := time.Since(began).Seconds()
+				b.ReportMetric(took, "s/run")
+				b.ReportMetric(float64(cost.FLOPs)/1e9/took, "GFLOP/s")
+				b.ReportMetric(float64(resident(b, false)-before)/float64(cost.Memory), "of_said")
 				top := heads.Above(r.Result, 0.1)
-				fmt.Printf("%d tokens: %.2f of the answer; %d heads above 0.1: %v\n", length, r.Map.At(0, 0), len(top), top)
+				masked, err := s.Retrieve(b.Context(), m, heads.Uniform(m, top...)...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				removed, err := s.Retrieve(b.Context(), m, heads.Removed(top...)...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				fmt.Printf("%d tokens: %.2f of the answer; %d heads above 0.1: %v; with these attending alike %.2f, without them %.2f\n",
+					length, r.Map.At(0, 0), len(top), top, masked.Map.At(0, 0), removed.Map.At(0, 0))
 			}
 		})
 	}
+}
+
+// resident is the memory of this process in bytes, and the peak forgotten; or that peak.
+// It is 0 elsewhere than on Linux.
+func resident(b *testing.B, reset bool) (n int) {
+	b.Helper()
+	name := "VmHWM"
+	if reset {
+		runtime.GC()
+		debug.FreeOSMemory()
+		if os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) != nil {
+			return 0
+		}
+		name = "VmRSS"
+	}
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), name+":")
+	fmt.Sscan(rest, &n)
+	return n << 10
 }
 
 // What a haystack costs grows with its length, and is said before anything runs.

@@ -56,24 +56,55 @@ func attribution(m *model.Model, prompts model.Prompts, metric model.Metric, edi
 	if err != nil {
 		return nil, err
 	}
-	request := prompts.Metric(metric).Edit(edits...)
-	for _, p := range writers(c) {
-		request = request.Capture(p.In(at))
-	}
-	if finalNorm(c) {
-		request = request.Capture(hook.LNFinalScale().In(at))
-	}
-	run, err := m.Run(request)
+	r := ofLogits(c, at)
+	run, err := m.Run(r.captures(prompts.Metric(metric).Edit(edits...)))
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDirect(m, run, prompts, metric, at)
+	of, err := unembedded(m, prompts, metric)
 	if err != nil {
 		return nil, err
 	}
-	names := components(c)
-	samples := array.New(array.Dim("sample", len(prompts.IDs)), array.Labels("component", names))
-	for i := range prompts.IDs {
+	d, err := newDirect(m, run, r, of)
+	if err != nil {
+		return nil, err
+	}
+	bias, err := d.bias(m, prompts, metric)
+	if err != nil {
+		return nil, err
+	}
+	method := "direct logit attribution, scales of norms frozen"
+	if c.LogitCap != 0 {
+		method += fmt.Sprintf(", before the soft cap of %g on logits", c.LogitCap)
+	}
+	a, err := d.attributed(m, "direct attribution of "+metric.String(), "logits", method)
+	if err != nil {
+		return nil, err
+	}
+	a.Bias, a.Metric, a.Raw = bias, run.Metric(), a.Raw+bias
+	return a, nil
+}
+
+// ofLogits is the reading that logits are of.
+func ofLogits(c config.Config, at hook.Positions) reading {
+	return reading{Config: c, at: at, blocks: c.Layers, normed: finalNorm(c)}
+}
+
+// captures adds what an attribution needs of a run.
+func (r reading) captures(request model.Request) model.Request {
+	for _, p := range r.writers() {
+		request = request.Capture(p.In(r.at))
+	}
+	if r.normed {
+		request = request.Capture(hook.LNFinalScale().In(r.at))
+	}
+	return request
+}
+
+// attributed are the contributions of all components, with their sum.
+func (d *direct) attributed(m *model.Model, title, unit, method string) (*Attributed, error) {
+	samples := array.New(array.Dim("sample", len(d.stream)), array.Labels("component", d.components()))
+	for i := range d.stream {
 		for k, v := range d.contributions(i) {
 			samples.Set(v, i, k)
 		}
@@ -81,32 +112,30 @@ func attribution(m *model.Model, prompts model.Prompts, metric model.Metric, edi
 	if err := samples.Err(); err != nil {
 		return nil, err
 	}
-	bias, err := d.bias(m, prompts, metric)
-	if err != nil {
-		return nil, err
-	}
-	title, method := "direct attribution of "+metric.String(), "direct logit attribution, scales of norms frozen"
-	if c.LogitCap != 0 {
-		method += fmt.Sprintf(", before the soft cap of %g on logits", c.LogitCap)
-	}
 	result := &interp.Result{
-		Array: samples.Mean("sample").Named(title, "logits"), Samples: samples,
-		Method: method, Source: "Elhage et al. 2021", Provenance: run.Provenance,
+		Array: samples.Mean("sample").Named(title, unit), Samples: samples,
+		Method: method, Source: "Elhage et al. 2021", Provenance: d.run.Provenance,
 	}
-	raw := bias
+	a := &Attributed{Result: result, Heads: headsOf(m, result, title, unit)}
 	for _, v := range result.Values() {
-		raw += float64(v)
+		a.Raw += float64(v)
 	}
-	return &Attributed{Result: result, Heads: headsOf(m, result, title), Bias: bias, Metric: run.Metric(), Raw: raw}, nil
+	return a, nil
 }
 
 // direction checks that a metric is one of the final residual stream, at one position
 // of each row, and gives that.
 func direction(c config.Config, metric model.Metric) (hook.Positions, error) {
-	at := metric.At
+	if metric.Kind != model.KindLogit && metric.Kind != model.KindLogitDiff {
+		return metric.At, fmt.Errorf("%s is not linear in the logits; use model.Logit or model.LogitDiff", metric.Kind)
+	}
+	return onePerRow(c, metric.At)
+}
+
+// onePerRow checks that components write to the stream as it is read, and gives the one
+// position of each row.
+func onePerRow(c config.Config, at hook.Positions) (hook.Positions, error) {
 	switch {
-	case metric.Kind != model.KindLogit && metric.Kind != model.KindLogitDiff:
-		return at, fmt.Errorf("%s is not linear in the logits; use model.Logit or model.LogitDiff", metric.Kind)
 	case c.NormAt == config.NormOnSum || c.EmbedNorm || c.Encoder:
 		return at, fmt.Errorf("this model (%s) norms its residual stream after each sum, so that no component's output reaches the logits as it was written; change the output instead (package patch)", c.Family)
 	case at.All():
@@ -119,17 +148,17 @@ func direction(c config.Config, metric model.Metric) (hook.Positions, error) {
 
 // writers are the points whose values add up to the final residual stream, and
 // the scales on the way.
-func writers(c config.Config) []hook.Point {
+func (r reading) writers() []hook.Point {
 	points := []hook.Point{hook.Embed()}
-	if c.Position == config.PosLearned {
+	if r.Position == config.PosLearned {
 		points = append(points, hook.PosEmbed())
 	}
-	for l := range c.Layers {
+	for l := range r.attentions() {
 		points = append(points, hook.HeadResult(l), hook.AttnOut(l))
-		if scale, ok := postScale(c, l); ok {
+		if scale, ok := postScale(r.Config, l); ok {
 			points = append(points, scale)
 		}
-		if !c.AttnOnly() {
+		if !r.AttnOnly() && l < r.blocks {
 			points = append(points, hook.MLPOut(l))
 		}
 	}
@@ -138,33 +167,36 @@ func writers(c config.Config) []hook.Point {
 
 // components are their names: each head by itself, and per layer what the
 // attention writes beside its heads.
-func components(c config.Config) []string {
+func (r reading) components() []string {
 	names := []string{"embed"}
-	if c.Position == config.PosLearned {
+	if r.Position == config.PosLearned {
 		names = append(names, "pos_embed")
 	}
-	for l := range c.Layers {
-		for h := range c.Heads {
+	for l := range r.attentions() {
+		for h := range r.Heads {
 			names = append(names, fmt.Sprintf("%d.%d", l, h))
 		}
 		names = append(names, fmt.Sprintf("%d b_O", l))
-		if !c.AttnOnly() {
+		if !r.AttnOnly() && l < r.blocks {
 			names = append(names, fmt.Sprintf("%d mlp", l))
 		}
 	}
 	return names
 }
 
-// headsOf picks the heads out of all components.
-func headsOf(m *model.Model, r *interp.Result, title string) *interp.Result {
+// headsOf picks the heads out of all components; those behind have written nothing.
+func headsOf(m *model.Model, r *interp.Result, title, unit string) *interp.Result {
 	c := m.Config()
-	grid := interp.Heads(m, title, "logits")
+	grid := interp.Heads(m, title, unit)
 	_, names := r.Axis(0)
 	n := len(r.Samples.Values()) / len(names)
 	samples := array.New(array.Dim("sample", n), array.Dim("layer", c.Layers), array.Dim("head", c.Heads))
 	for l := range c.Layers {
 		for h := range c.Heads {
 			i := slices.Index(names, fmt.Sprintf("%d.%d", l, h))
+			if i < 0 { // it comes behind
+				continue
+			}
 			grid.Set(r.At(i), l, h)
 			for s := range n {
 				samples.Set(r.Samples.At(s, i), s, l, h)

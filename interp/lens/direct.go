@@ -10,14 +10,30 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
-// direct is the linear way from what components write to a metric, in each row,
-// while the scales of all norms on it stay what they were.
+// direct is the linear way from what components write to a reading of the stream, in
+// each row, while the scales of all norms on it stay what they were.
 type direct struct {
-	config.Config
+	reading
 	run    *model.Result
-	at     hook.Positions
-	stream [][]float64 // the metric's direction in the final residual stream, by row
+	stream [][]float64 // the direction in the residual stream that is read, by row
 	post   [][]float32 // weight of the norm on each layer's attention, nil where there is none
+}
+
+// A reading is where the residual stream is read.
+type reading struct {
+	config.Config
+	at     hook.Positions // one of each row
+	blocks int            // behind so many
+	mid    bool           // and behind the attention of the next
+	normed bool           // behind the final norm
+}
+
+// attentions are how many layers' attention has written before it.
+func (r reading) attentions() int {
+	if r.mid {
+		return r.blocks + 1
+	}
+	return r.blocks
 }
 
 // finalNorm tells whether a norm stands before the unembedding.
@@ -35,25 +51,13 @@ func postScale(c config.Config, layer int) (hook.Point, bool) {
 	return hook.Point{}, false
 }
 
-func newDirect(m *model.Model, run *model.Result, prompts model.Prompts, metric model.Metric, at hook.Positions) (*direct, error) {
-	d := &direct{Config: m.Config(), run: run, at: at}
-	n := len(prompts.IDs)
-	ids, err := tokensOf(m, metric.Answer, n)
-	if err != nil {
-		return nil, err
-	}
-	if metric.Kind == model.KindLogitDiff {
-		wrong, err := tokensOf(m, metric.Wrong, n)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, wrong...)
-	}
-	chains := []model.Chain{{model.WU().Of(ids...).T()}}
-	if finalNorm(d.Config) {
+func newDirect(m *model.Model, run *model.Result, r reading, directions [][]float64) (*direct, error) {
+	d := &direct{reading: r, run: run}
+	var chains []model.Chain
+	if r.normed {
 		chains = append(chains, model.Chain{model.LNFinal()})
 	}
-	for l := range d.Layers {
+	for l := range d.attentions() {
 		switch {
 		case d.Norm == config.NormNone:
 		case d.NormAt == config.NormAfter:
@@ -66,28 +70,51 @@ func newDirect(m *model.Model, run *model.Result, prompts model.Prompts, metric 
 	if err != nil {
 		return nil, err
 	}
-	columns, weights := weights[0].Values(), weights[1:]
 	var gain []float32
-	if finalNorm(d.Config) {
+	if r.normed {
 		gain, weights = weights[0].Values(), weights[1:]
 	}
 	for _, w := range weights {
 		d.post = append(d.post, w.Values())
 	}
-	for row := range n {
-		direction := make([]float64, d.DModel)
-		for i := range direction {
-			direction[i] = float64(columns[row*d.DModel+i])
-			if metric.Kind == model.KindLogitDiff {
-				direction[i] -= float64(columns[(n+row)*d.DModel+i])
-			}
-		}
-		if finalNorm(d.Config) {
+	for row, direction := range directions {
+		if r.normed {
 			direction = d.through(direction, gain, hook.LNFinalScale(), row)
 		}
 		d.stream = append(d.stream, direction)
 	}
-	return d, run.At(hook.AttnOut(0).In(at)).Err()
+	return d, nil
+}
+
+// unembedded are a metric's directions behind the final norm, by row.
+func unembedded(m *model.Model, prompts model.Prompts, metric model.Metric) ([][]float64, error) {
+	n, width := len(prompts.IDs), m.Config().DModel
+	ids, err := tokensOf(m, metric.Answer, n)
+	if err != nil {
+		return nil, err
+	}
+	if metric.Kind == model.KindLogitDiff {
+		wrong, err := tokensOf(m, metric.Wrong, n)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, wrong...)
+	}
+	w, err := m.Products(model.Chain{model.WU().Of(ids...).T()})
+	if err != nil {
+		return nil, err
+	}
+	columns, all := w[0].Values(), make([][]float64, n)
+	for row := range all {
+		all[row] = make([]float64, width)
+		for i := range all[row] {
+			all[row][i] = float64(columns[row*width+i])
+			if metric.Kind == model.KindLogitDiff {
+				all[row][i] -= float64(columns[(n+row)*width+i])
+			}
+		}
+	}
+	return all, nil
 }
 
 // tokensOf are the ids of a metric's tokens, one a row. The run has checked them.
@@ -144,7 +171,7 @@ func (d *direct) contributions(row int) []float64 {
 	if d.Position == config.PosLearned {
 		all = append(all, dot(hook.PosEmbed(), 0, stream))
 	}
-	for l := range d.Layers {
+	for l := range d.attentions() {
 		inside := stream // the direction in what heads write
 		if scale, ok := postScale(d.Config, l); ok {
 			inside = d.through(stream, d.post[l], scale, row)
@@ -155,28 +182,35 @@ func (d *direct) contributions(row int) []float64 {
 			all, rest = append(all, v), rest-v
 		}
 		all = append(all, rest)
-		if !d.AttnOnly() {
+		if !d.AttnOnly() && l < d.blocks {
 			all = append(all, dot(hook.MLPOut(l), 0, stream))
 		}
 	}
 	return all
 }
 
-// bias is the metric, before the cap, of a residual stream that holds nothing,
-// under the same scale: what the biases behind it say.
-func (d *direct) bias(m *model.Model, prompts model.Prompts, metric model.Metric) (float64, error) {
+// nothing is the run of a residual stream that holds nothing into the final norm, under
+// the scale that this has.
+func (d *direct) nothing(prompts model.Prompts) model.Request {
 	longest := 0
 	for _, row := range prompts.IDs {
 		longest = max(longest, len(row))
 	}
-	nothing := array.New(array.Dim(hook.Batch, len(prompts.IDs)), array.Dim(hook.Pos, longest), array.Dim("d_model", d.DModel))
-	request := prompts.Start(d.Layers, nothing).Metric(model.Logit(metric.Answer).In(d.at))
-	if metric.Kind == model.KindLogitDiff {
-		request = request.Metric(model.Logit(metric.Wrong).In(d.at))
-	}
-	if finalNorm(d.Config) {
+	stream := array.New(array.Dim(hook.Batch, len(prompts.IDs)), array.Dim(hook.Pos, longest), array.Dim("d_model", d.DModel))
+	request := prompts.Start(d.Layers, stream)
+	if d.normed {
 		scale := hook.LNFinalScale().In(d.at)
 		request = request.Edit(scale.Replace(d.run.At(scale)))
+	}
+	return request
+}
+
+// bias is the metric, before the cap, of a residual stream that holds nothing: what the
+// biases behind it say.
+func (d *direct) bias(m *model.Model, prompts model.Prompts, metric model.Metric) (float64, error) {
+	request := d.nothing(prompts).Metric(model.Logit(metric.Answer).In(d.at))
+	if metric.Kind == model.KindLogitDiff {
+		request = request.Metric(model.Logit(metric.Wrong).In(d.at))
 	}
 	run, err := m.Run(request)
 	if err != nil {
@@ -193,7 +227,7 @@ func (d *direct) bias(m *model.Model, prompts model.Prompts, metric model.Metric
 }
 
 // uncapped is a logit before the cap.
-func (d *direct) uncapped(logit float64) float64 {
+func (d reading) uncapped(logit float64) float64 {
 	if d.LogitCap == 0 {
 		return logit
 	}

@@ -1,6 +1,7 @@
 // Package lens reads the residual stream in the model's own terms: what the
 // prediction would be if the model stopped at a layer ([Logit]), and which
-// component's output moves a logit by how much ([Attribution]).
+// component's output moves a logit by how much ([Attribution], by neurons [Neurons]), or
+// lies along any direction of the stream ([AttributionAlong]).
 //
 // A [Lens] says what is read of the stream: [Plain] is it as it is; a [Tuned] lens
 // translates it, by maps that were trained so that the reading comes near to what the

@@ -25,28 +25,41 @@ func Neurons(m *model.Model, prompts model.Prompts, metric model.Metric) (*inter
 }
 
 func neurons(m *model.Model, prompts model.Prompts, metric model.Metric) (*interp.Result, error) {
-	c := m.Config()
-	if c.AttnOnly() || c.NormAt != config.NormBefore {
-		return nil, fmt.Errorf("this model (%s) has no MLPs, or a norm behind them", c.Family)
-	}
-	at, err := direction(c, metric)
+	at, err := direction(m.Config(), metric)
 	if err != nil {
 		return nil, err
 	}
-	request := prompts.Metric(metric).Capture(hook.AttnOut(0).In(at))
+	r := ofLogits(m.Config(), at)
+	title := "direct attribution of " + metric.String() + " to neurons"
+	return r.neurons(m, prompts, prompts.Metric(metric), func() ([][]float64, error) { return unembedded(m, prompts, metric) }, title, "logits")
+}
+
+// neurons are what neurons write along directions at a reading. The request is the run
+// that they are of.
+func (r reading) neurons(m *model.Model, prompts model.Prompts, request model.Request, directions func() ([][]float64, error), title, unit string) (*interp.Result, error) {
+	if r.AttnOnly() || r.NormAt != config.NormBefore {
+		return nil, fmt.Errorf("this model (%s) has no MLPs, or a norm behind them", r.Family)
+	}
+	if r.blocks == 0 {
+		return nil, fmt.Errorf("no MLP has written where it is read")
+	}
 	var chains []model.Chain
-	for l := range c.Layers {
-		request = request.Capture(hook.MLPPost(l).In(at))
+	for l := range r.blocks {
+		request = request.Capture(hook.MLPPost(l).In(r.at))
 		chains = append(chains, model.Chain{model.WOut(l)})
 	}
-	if finalNorm(c) {
-		request = request.Capture(hook.LNFinalScale().In(at))
+	if r.normed {
+		request = request.Capture(hook.LNFinalScale().In(r.at))
 	}
 	run, err := m.Run(request)
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDirect(m, run, prompts, metric, at)
+	of, err := directions()
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDirect(m, run, r, of)
 	if err != nil {
 		return nil, err
 	}
@@ -54,22 +67,22 @@ func neurons(m *model.Model, prompts model.Prompts, metric model.Metric) (*inter
 	if err != nil {
 		return nil, err
 	}
-	samples := array.New(array.Dim("sample", len(prompts.IDs)), array.Dim("layer", c.Layers), array.Dim("neuron", c.DMLP))
-	for l := range c.Layers {
-		post := run.At(hook.MLPPost(l).In(at)).Values()
+	samples := array.New(array.Dim("sample", len(prompts.IDs)), array.Dim("layer", r.blocks), array.Dim("neuron", r.DMLP))
+	for l := range r.blocks {
+		post := run.At(hook.MLPPost(l).In(r.at)).Values()
 		for row, stream := range d.stream {
-			for n := range c.DMLP {
-				out := w[l].Values()[n*c.DModel:][:c.DModel]
+			for n := range r.DMLP {
+				out := w[l].Values()[n*r.DModel:][:r.DModel]
 				sum := 0.0
 				for i, v := range out {
 					sum += float64(v) * stream[i]
 				}
-				samples.Set(sum*float64(post[row*c.DMLP+n]), row, l, n)
+				samples.Set(sum*float64(post[row*r.DMLP+n]), row, l, n)
 			}
 		}
 	}
 	return &interp.Result{
-		Array: samples.Mean("sample").Named("direct attribution of "+metric.String()+" to neurons", "logits"), Samples: samples,
-		Method: "direct logit attribution of neurons, scales of norms frozen", Source: "Elhage et al. 2021", Provenance: run.Provenance,
+		Array: samples.Mean("sample").Named(title, unit), Samples: samples,
+		Method: "direct attribution of neurons, scales of norms frozen", Source: "Elhage et al. 2021", Provenance: run.Provenance,
 	}, samples.Err()
 }

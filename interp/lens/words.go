@@ -167,7 +167,7 @@ func wordsOf(m *model.Model, vectors [][]float32, sizes []float64, names []strin
 		axis = array.Labels("direction", names)
 	}
 	out := &Words{Result: &interp.Result{Array: array.New(axis).Named(method, ""), Method: method, Source: source, Provenance: run.Provenance}}
-	d := &direct{Config: c}
+	d := reading{Config: c}
 	for i := range n {
 		out.Set(sizes[i], i)
 		added := make([]float64, c.Vocab)

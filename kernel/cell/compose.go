@@ -25,6 +25,10 @@ type Packages interface {
 // variables and shows its last value.
 const Keep = "github.com/golens/golens/kernel/nb/keep"
 
+// Bars is the import path of the package that draws how far requests to a model and
+// downloads are. Programs that may ask a model import it, whether cells name it or not.
+const Bars = "github.com/golens/golens/kernel/nb"
+
 // Program is the Go program of a cell.
 type Program struct {
 	Source  string   // with line directives that name the cells, see Position

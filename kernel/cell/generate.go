@@ -112,6 +112,9 @@ func (c *composer) generate(final bool) string {
 	if c.usesKeep(body.String(), loads) {
 		fmt.Fprintf(head, "\nimport %s %q", keepName, Keep)
 	}
+	if c.asksModels() {
+		fmt.Fprintf(head, "\nimport _ %q", Bars)
+	}
 	for i, im := range c.imports {
 		head.own(fmt.Sprintf("import /*import %d*/ %s %s", i, im.name, strconv.Quote(im.path)))
 	}
@@ -125,6 +128,14 @@ func (c *composer) generate(final bool) string {
 
 func (c *composer) usesKeep(body string, loads []string) bool {
 	return len(loads) > 0 || strings.Contains(body, keepName+".")
+}
+
+// asksModels tells whether the program imports what asks models.
+func (c *composer) asksModels() bool {
+	return slices.ContainsFunc(c.imports, func(im *imported) bool {
+		path, ours := strings.CutPrefix(im.path, "github.com/golens/golens/")
+		return ours && (path == "model" || strings.HasPrefix(path, "model/") || strings.HasPrefix(path, "interp"))
+	})
 }
 
 func declKeyword(it *item) string {
@@ -509,6 +520,9 @@ func (c *composer) program() *Program {
 	}
 	if strings.Contains(p.Source, keepName) {
 		p.Imports = append(p.Imports, Keep)
+	}
+	if c.asksModels() {
+		p.Imports = append(p.Imports, Bars)
 	}
 	for _, it := range c.items {
 		if it.kind == importItem && !slices.ContainsFunc(p.own, func(im *imported) bool { l, _ := c.place(it.at); return im.line == l }) {

@@ -11,7 +11,7 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
 
-def run(client, code, timeout=60):
+def run(client, code, timeout=600):
     """Execute code; return the reply's content and the printed text."""
     text = []
 
@@ -40,7 +40,7 @@ time.sleep(1.5)
 start = time.time()
 manager.interrupt_kernel()
 while True:
-    reply = client.get_shell_msg(timeout=10)
+    reply = client.get_shell_msg(timeout=60)
     if reply["parent_header"]["msg_id"] == msg_id:
         break
 expect("an interrupt ends a cell within 2 s",
@@ -48,7 +48,7 @@ expect("an interrupt ends a cell within 2 s",
 _, text = run(client, "%%\nfmt.Println(who)")
 expect("declarations live on after an interrupt", text.strip() == "first")
 
-manager2, client2 = start_new_kernel(kernel_name="golens", startup_timeout=60)
+manager2, client2 = start_new_kernel(kernel_name="golens", startup_timeout=600)
 run(client2, 'var who = "second"')
 expect("two kernels keep apart",
        run(client, "%%\nfmt.Println(who)")[1].strip() == "first"
@@ -58,7 +58,7 @@ manager2.shutdown_kernel()
 expect("a shutdown ends the process", not manager2.is_alive())
 
 manager.restart_kernel()
-client.wait_for_ready(timeout=60)
+client.wait_for_ready(timeout=600)
 reply, _ = run(client, "%%\nfmt.Println(who)")
 expect("a restart forgets declarations", reply["status"] == "error" and "undefined: who" in reply["evalue"])
 client.stop_channels()
@@ -69,7 +69,7 @@ nb = nbformat.v4.new_notebook(cells=[
     nbformat.v4.new_code_cell('import "github.com/golens/golens/kernel/nb"'),
     nbformat.v4.new_code_cell('%%\nnb.Show("shown", 42)'),
 ])
-NotebookClient(nb, kernel_name="golens", timeout=60).execute()
+NotebookClient(nb, kernel_name="golens", timeout=600).execute()
 nbformat.validate(nb)
 expect("nbclient executes a notebook, and it is valid",
        "".join(o.text for o in nb.cells[2].outputs).split() == ["shown", "42"] and nb.cells[2].execution_count == 2)

@@ -11,3 +11,6 @@ func LeaveSoon(t *testing.T) {
 	compileWork = 0
 	t.Cleanup(func() { compileWork = before })
 }
+
+// AtCall does something after each call of a graph, in a test.
+func AtCall(do func()) { atCall = do }

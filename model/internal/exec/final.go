@@ -21,6 +21,7 @@ type final struct {
 	index  []int32 // [rows]: rows of the flat stream; nil if all are taken as they lie
 	tokens []int32 // [rows, k]: only these are read; nil for the whole vocabulary
 	logits bool    // something reads logits
+	taken  bool    // nothing but captures does
 	post   bool    // no block ran: edits behind the last are made here
 	soft   []*softTerm
 
@@ -32,7 +33,7 @@ type final struct {
 func (f *final) inputs() int { return 1 + count([]bool{f.index != nil, f.tokens != nil}) }
 
 func (f *final) name() string {
-	return fmt.Sprintf("final whole=%t logits=%t tokens=%t post=%t", f.index == nil, f.logits, f.tokens != nil, f.post)
+	return fmt.Sprintf("final whole=%t logits=%t taken=%t tokens=%t post=%t", f.index == nil, f.logits, f.taken, f.tokens != nil, f.post)
 }
 
 // unembed runs the unembedding on the positions that something reads, and measures
@@ -79,7 +80,7 @@ func (c *chunk) unembed(s stream) (stream, error) {
 		return s, err
 	}
 	var logits *tensors.Tensor
-	if c.final.logits {
+	if c.final.logits && !c.final.taken {
 		logits, out = out[len(out)-1], out[:len(out)-1]
 		defer free(logits)
 	}
@@ -110,8 +111,10 @@ func (c *chunk) newFinal(t *taps) *final {
 	f := &final{post: c.ends(), logits: c.growth != nil || has(t.reads, hook.KindLogits)}
 	touched := slices.ContainsFunc(t.slots, func(s plan.Slot) bool { return s.Kind == hook.KindLogits }) ||
 		slices.ContainsFunc(c.Job.Base.Grads, func(p hook.Point) bool { return p.Kind == hook.KindLogits })
+	f.taken = f.logits && c.growth == nil
 	for _, m := range c.Job.Base.Metrics {
 		f.logits = f.logits || m.Linear == nil
+		f.taken = f.taken && m.Linear != nil
 	}
 	f.logits = f.logits || touched
 	for _, k := range c.Job.Base.GradOf {

@@ -202,7 +202,7 @@ func (f *final) graph(e *Engine, t *taps) graphFn {
 		t := t.begin(slots)
 		logits := f.build(e, w, t, lead)
 		out := t.outputs()
-		if logits != nil {
+		if logits != nil && !f.taken {
 			out = append(out, logits)
 		}
 		return out

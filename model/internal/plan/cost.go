@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/golens/golens/model/config"
@@ -48,33 +47,45 @@ func (b *Batch) held() int64 {
 }
 
 // passBytes is the most that the base or source run holds at a time, in chunks
-// of so many rows if rows is not 0: for each chunk that runs a block, what is
-// read of it, and, for gradients, every block's input.
+// of so many rows if rows is not 0: for each chunk what its calls hold, what is read of
+// one and, for gradients, every block's input.
 func (b *Batch) passBytes(rows int) int64 {
-	most := 0
+	most := int64(0)
 	for _, run := range []struct {
 		job     *Job
 		lens    []int
 		longest int
 		points  []hook.Point
-	}{{&b.Job.Base, b.Lens, b.Longest, slices.Concat(b.Needs.Base, b.Points)}, {b.Job.Source, b.Source.Each, b.Source.Longest, b.Needs.Source}} {
+		final   func(row int) int // positions that are unembedded
+	}{
+		{&b.Job.Base, b.Lens, b.Longest, slices.Concat(b.Needs.Base, b.Points), func(row int) int { return len(b.readOfFinal(row)) }},
+		{b.Job.Source, b.Source.Each, b.Source.Longest, b.Needs.Source, func(int) int { return 0 }},
+	} {
 		if run.job == nil {
 			continue
 		}
 		width := b.passWidth(run.longest)
 		batch := b.passRows(len(run.lens), width, rows)
 		chunks := (len(run.lens) + batch - 1) / batch
-		reads := map[int]int{}
-		for id := range ids(slices.Concat(run.job.Captures, run.points)) {
-			reads[id.Layer] += place.Size(b.Config.Dims(id.Kind, width))
+		batch = min(batch, len(run.lens))
+		positions := 0
+		for row := range batch {
+			positions += run.final(row)
 		}
-		n := b.blockSize(Block{Attends: true}, width, width, 0, 0) + slices.Max(append(slices.Collect(maps.Values(reads)), 0))
-		if len(run.job.GradOf) > 0 {
-			n += b.Config.Layers * width * b.Config.DModel
+		back := len(run.job.GradOf) > 0
+		points := slices.Concat(run.job.Captures, run.points)
+		block := b.blockBytes(Block{Attends: true}, points, batch, width, width, 0, 0, back)
+		final := b.finalBytes(run.job, points, positions)
+		n := max(block, 4*int64(batch*width*b.DModel)+final)
+		if b.Exact { // what a block has freed is still there
+			n = block + final
 		}
-		most = max(most, n*min(batch, len(run.lens))*min(b.Workers, chunks))
+		if back {
+			n += 4 * int64(b.Layers*batch*width*b.DModel)
+		}
+		most = max(most, n*int64(min(b.Workers, chunks)))
 	}
-	return 4 * int64(most)
+	return most
 }
 
 // ids are the activations of some points.
@@ -91,26 +102,36 @@ func ids(points []hook.Point) map[hook.ID]bool {
 // values of edits.
 func (b *Batch) bytes(g *Group, batch int) int64 {
 	c := b.Config
-	most := 0
+	most := int64(0)
 	for i, t := range g.Rows[0].Blocks {
 		keys, outs := b.widths(g, i)
 		lanes := (batch + max(1, g.Lane) - 1) / max(1, g.Lane)
-		n := b.blockSize(t, keys, outs, g.Past, 4*g.Past*c.KVHeads*c.DHead*lanes/max(batch, 1))
+		past := 4 * g.Past * c.KVHeads * c.DHead * lanes // keys and values, as they lie and as they are read
+		n := b.blockBytes(t, nil, batch, keys, outs, g.Past, past/max(batch, 1), false)
+		if b.Exact {
+			n += 4 * int64(past)
+		}
 		for _, k := range b.kinds {
 			if edits := b.EditsOf(g.Rows[0].Variant, hook.ID{Kind: k, Layer: t.Layer}); len(edits) > 0 {
-				dims := c.Dims(k, keys)
-				n += 2 * place.Size(dims)
+				n += 8 * int64(batch*place.Size(c.Dims(k, keys)))
 			}
+		}
+		if b.Exact && i == 0 && !g.Rows[0].Embeds {
+			n += 8 * int64(batch*keys*c.DModel) // where the rows start, which stays for the next chunk
 		}
 		most = max(most, n)
 	}
 	if f := len(g.Rows[0].Final); f > 0 {
-		most = max(most, f*(2*c.DModel+b.columns()))
+		final := 4 * int64(batch*f*(2*c.DModel+b.columns()))
+		if b.Exact {
+			return most + final
+		}
+		most = max(most, final)
 	}
-	return 4 * int64(most) * int64(batch)
+	return most
 }
 
-// blockSize is how many values one row of a block holds at a time: the residual
+// blockSize is how many values one row of a block holds at a time on XLA: the residual
 // stream and what else is given, and attention or the MLP. given are those of
 // keys and values that it does not compute.
 func (b *Batch) blockSize(t Block, keys, outs, past, given int) int {
@@ -136,9 +157,6 @@ func (b *Batch) blockSize(t Block, keys, outs, past, given int) int {
 		stream += outs * c.Heads * c.DHead
 	}
 	around := 3 * outs * c.DModel // of the MLP
-	if b.Exact {                  // keeps what is freed, for values of the same size
-		return stream + max(attention, around) + scores + mlp
-	}
 	return stream + max(attention+scores, around+mlp)
 }
 

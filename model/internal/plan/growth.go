@@ -144,15 +144,15 @@ func (g Growth) Cost(kept int64) PassCost {
 		return n
 	}
 	groups := g.Groups()
-	most := 0
+	most := int64(0)
 	for _, group := range groups {
-		rows := group.Chunks[0].Rows
-		held := 0
+		rows, size := group.Chunks[0].Rows, group.Chunks[0].Size
+		held := int64(0)
 		call := func(past, width, room int) {
-			c.FLOPs += int64(g.Layers) * blockFlops(g.Config, Block{Attends: true}, group.Batch, width, width, room-width)
+			c.FLOPs += int64(g.Layers) * blockFlops(g.Config, Block{Attends: true}, size, width, width, room-width)
 			keys := 2*past*g.KVHeads*g.DHead + 2*room*g.Heads*g.DHead
 			cache := 2 * (g.Layers + 1) * room * g.KVHeads * g.DHead
-			held = max(held, cache+g.blockSize(Block{Attends: true}, width, width, room-width, keys)+read(width, room))
+			held = max(held, 4*int64(size*(cache+read(width, room)))+g.blockBytes(Block{Attends: true}, nil, size, width, width, room-width, keys, false))
 		}
 		ahead := g.Ahead(rows)
 		for from := 0; from < ahead; from += Piece {
@@ -168,10 +168,10 @@ func (g Growth) Cost(kept int64) PassCost {
 			room := g.Room(longest + step)
 			call(room, 1, room)
 		}
-		c.FLOPs += 2 * int64(g.New) * int64(group.Batch*g.DModel) * int64(g.Vocab)
+		c.FLOPs += 2 * int64(g.New) * int64(size*g.DModel) * int64(g.Vocab)
 		c.Chunks++
-		most = max(most, group.Batch*(held+2*g.Vocab))
+		most = max(most, held+8*int64(size*g.Vocab))
 	}
-	c.Memory = kept + 4*int64(most)*int64(min(g.Workers, len(groups)))
+	c.Memory = kept + most*int64(min(g.Workers, len(groups)))
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -69,7 +70,8 @@ type PassCost struct {
 }
 
 // PassCost is what the run takes. The way back computes every block again and
-// twice its products, down to the lowest point whose gradient is taken.
+// twice its products, down to the lowest point, or tensor of a formula, whose gradient
+// is taken.
 func (b *Batch) PassCost() PassCost {
 	g, job := b.Pass(), b.Job.Base
 	edits := b.Edits()
@@ -78,6 +80,12 @@ func (b *Batch) PassCost() PassCost {
 	for _, p := range job.Grads {
 		if !Final(p.Kind) {
 			lowest = min(lowest, p.Layer)
+		}
+	}
+	for _, e := range edits {
+		weighed := slices.ContainsFunc(e.Formula.Tensors(), func(t formula.Step) bool { return slices.Contains(job.Weigh, t.Name) })
+		if weighed && !Final(e.Kind) {
+			lowest = min(lowest, e.Layer)
 		}
 	}
 	for _, chunk := range g.Chunks {
@@ -91,7 +99,7 @@ func (b *Batch) PassCost() PassCost {
 			c.FLOPs += b.formulaFlops(edits, atEmbedding, chunk.Size, g.Width, g.Width)
 		}
 		for _, t := range g.Rows[0].Blocks {
-			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, 0) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
+			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, g.Past) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
 			c.FLOPs += n
 			if t.Layer >= lowest {
 				c.FLOPs += n + 2*int64(len(job.GradOf))*n
@@ -108,9 +116,9 @@ func (b *Batch) PassCost() PassCost {
 func (b *Batch) TallyCost(states int64) PassCost {
 	c, g := b.PassCost(), b.Pass()
 	rows := min(g.Batch, len(g.Rows))
-	block := 4 * int64(rows*b.blockSize(Block{Attends: true}, g.Width, g.Width, 0, 0)) // what is reduced is read where it lies
-	if b.Exact {
-		block = b.pooled(rows, g.Width)
+	block := b.blockBytes(Block{Attends: true}, nil, rows, g.Width, g.Width, 0, 0, false)
+	if b.Exact { // elsewhere what is reduced is read where it lies
+		block += b.readBytes(rows, g.Width)
 	}
 	c.Kept = states
 	c.Memory = states + block*int64(min(b.Workers, len(g.Chunks)))

@@ -2,7 +2,9 @@ package plan
 
 import (
 	"math/bits"
+	"slices"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/place"
 )
@@ -28,43 +30,11 @@ func poolSize(bytes int) int {
 	return 2 * size
 }
 
-// pooled is how many bytes the Go engine holds of a chunk whose blocks are computed in
-// full, while what is read of the widest block is reduced: for each size the most that are
-// there at a time, in attention or in the MLP.
-func (b *Batch) pooled(rows, width int) int64 {
-	c := b.Config
-	at := 4 * rows * width // bytes for each value of a position
-	scores := at * width * c.Heads
-	attention, mlp := pool{}, pool{}
-	attention.add(at*c.DModel, 2)          // residual stream, normalised
-	attention.add(at*c.Heads*c.DHead, 2)   // queries, z
-	attention.add(at*c.KVHeads*c.DHead, 2) // keys, values
-	attention.add(scores, 2)
-	attention.add(scores/4, 1) // mask, of a byte each
-	mlp.add(at*c.DModel, 3)
-	if !c.AttnOnly() {
-		mlp.add(at*c.DMLP, 2)
-		if c.Gated {
-			mlp.add(at*c.DMLP, 1)
-		}
+// most is another pool's where that has more of a size.
+func (p pool) most(other pool) {
+	for size, n := range other {
+		p[size] = max(p[size], n)
 	}
-	most, by := 0, map[int]pool{}
-	for id := range ids(b.Points) {
-		if id.Kind == hook.KindPost {
-			continue // is there in any case
-		}
-		if by[id.Layer] == nil {
-			by[id.Layer] = pool{}
-		}
-		by[id.Layer].add(4*rows*place.Size(c.Dims(id.Kind, width)), 1)
-	}
-	for _, reads := range by {
-		most = max(most, reads.bytes())
-	}
-	for size, n := range attention {
-		mlp[size] = max(mlp[size], n)
-	}
-	return int64(mlp.bytes() + most)
 }
 
 func (p pool) bytes() (n int) {
@@ -72,4 +42,127 @@ func (p pool) bytes() (n int) {
 		n += size * times
 	}
 	return n
+}
+
+// panels are the parts of large matrices that lie in the order in which they are multiplied.
+const panels = 1 << 18
+
+// blockPool is what a block takes of rows: for each size the most that are there at a
+// time, in attention or, beside what is read of that, in the MLP; if the way back
+// follows, of both.
+func (b *Batch) blockPool(t Block, reads []hook.Kind, rows, keys, outs, past int, back bool) pool {
+	c := b.Config
+	in, out := 4*rows*keys, 4*rows*outs // bytes for each value of a position
+	scores := out * (past + keys) * c.Heads
+	attention, mlp := pool{}, pool{}
+	if t.Attends {
+		attention.add(in*c.DModel, 2)          // residual stream, normalised
+		attention.add(out*c.Heads*c.DHead, 2)  // queries, z
+		attention.add(in*c.KVHeads*c.DHead, 2) // keys, values
+		attention.add(scores, 2)
+		attention.add(scores/4, 1) // mask, of a byte each
+		if c.KVHeads < c.Heads {
+			attention.add(4*rows*(past+keys)*c.Heads*c.DHead, 2) // keys and values for each head
+		}
+		if c.Position == config.PosRotary {
+			attention.add(out*c.Heads*c.Rotary.Dim/2, 4)
+		}
+		if back {
+			attention.add(scores, 5)
+			attention.add(out*c.DModel, 9)
+		}
+	}
+	mlp.add(out*c.DModel, 3)
+	if !t.GivenMLP && !c.AttnOnly() {
+		mlp.add(out*c.DMLP, 2)
+		if c.Gated {
+			mlp.add(out*c.DMLP, 1)
+		}
+		if back {
+			mlp.add(out*c.DMLP, 3)
+			if c.Act == config.ActGELUTanh {
+				mlp.add(out*c.DMLP, 4)
+			}
+			mlp.add(scores, 3)
+		}
+	}
+	for _, k := range reads {
+		if k != hook.KindPost { // which is there in any case
+			mlp.add(4*rows*place.Size(c.Dims(k, keys)), 1)
+		}
+	}
+	mlp.most(attention)
+	for _, given := range []bool{t.GivenAttn, t.GivenMLP, t.GivenZ} {
+		if given {
+			mlp.add(out*max(c.DModel, c.Heads*c.DHead), 1)
+		}
+	}
+	if c.DModel >= 256 {
+		mlp.add(panels, 2)
+	}
+	return mlp
+}
+
+// blockBytes is what a call of a block holds at most of so many rows, if the points are
+// read; on XLA given values of each row too.
+func (b *Batch) blockBytes(t Block, points []hook.Point, rows, keys, outs, past, given int, back bool) int64 {
+	by := map[int][]hook.Kind{0: nil}
+	for id := range ids(points) {
+		if !Final(id.Kind) {
+			by[id.Layer] = append(by[id.Layer], id.Kind)
+		}
+	}
+	most := 0
+	for _, reads := range by {
+		n := 0
+		if b.Exact {
+			n = b.blockPool(t, reads, rows, keys, outs, past, back).bytes()
+		} else {
+			n = b.blockSize(t, keys, outs, past, given)
+			if back {
+				n *= 3
+			}
+			for _, k := range reads {
+				n += place.Size(b.Config.Dims(k, keys))
+			}
+			n *= 4 * rows
+		}
+		most = max(most, n)
+	}
+	return int64(most)
+}
+
+// readBytes is what is read of the block of which most is, beside what is there in any
+// case.
+func (b *Batch) readBytes(rows, width int) int64 {
+	most, by := 0, map[int]int{}
+	for id := range ids(b.Points) {
+		if id.Kind != hook.KindPost {
+			by[id.Layer] += poolSize(4 * rows * place.Size(b.Config.Dims(id.Kind, width)))
+			most = max(most, by[id.Layer])
+		}
+	}
+	return int64(most)
+}
+
+// finalBytes is what the call of the unembedding holds of so many positions.
+func (b *Batch) finalBytes(job *Job, points []hook.Point, positions int) int64 {
+	if positions == 0 {
+		return 0
+	}
+	logits, is := 0, func(p hook.Point) bool { return p.ID == hook.Logits().ID }
+	if slices.ContainsFunc(points, is) {
+		logits++
+	}
+	if slices.ContainsFunc(job.Metrics, func(m Objective) bool { return m.Linear == nil }) {
+		logits++
+	}
+	if len(job.GradOf) > 0 {
+		logits += 2
+	}
+	size := 4 * positions * b.columns()
+	if b.Exact { // values of the stream's size are there from the blocks
+		return int64(logits * poolSize(size))
+	}
+	return int64(logits*size + 8*positions*b.DModel)
 }

@@ -1,0 +1,78 @@
+//go:build !golens_cell
+
+package model
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+func init() { executes("cost of a fit", (*local).explainFit) }
+
+func (l *local) explainFit(_ context.Context, e ExplainFit, _ string) (*FitCost, error) {
+	t, err := e.Fit.resolve(l.config, l.answer)
+	if err != nil {
+		return nil, err
+	}
+	if t.Edges != nil {
+		return nil, errors.New("explain: what a fit of edges costs is not known beforehand; ExplainSubgraphs says it of one run")
+	}
+	first := 0
+	if t.windowed() {
+		first = t.Window[0]
+	}
+	rows := t.rowsOf(first)
+	b, kept := l.planBelow(t)
+	c := &FitCost{Rows: len(rows), Steps: t.Steps}
+	r, reads := t.measured(l.config, t.Base.pick(rows), rows)
+	if len(reads) > 0 {
+		may := allowed{base: true, source: t.Source.Rows != nil, free: true, own: true}
+		if may.source {
+			may.donors = lengths(t.Source.pick(rows).Rows)
+		}
+		job, _, err := r.jobWith(l.config, l.answer, may)
+		if err != nil {
+			return nil, err
+		}
+		job.From = t.lowest
+		if b.past {
+			for _, row := range rows {
+				job.Starts = append(job.Starts, t.starts[row])
+			}
+		}
+		step := l.engine.ExplainRun(job)
+		c.Blocks, c.FLOPs, c.Memory = step.Blocks, step.FLOPs, step.Memory
+	}
+	for _, w := range b.wants {
+		all := rows
+		if kept {
+			all = nil
+			for i, f := range w.first {
+				if f == i {
+					all = append(all, i)
+				}
+			}
+		}
+		r := w.of.pick(all)
+		r.Metrics, r.Captures, r.Budget = nil, slices.Clone(w.points), 1<<50
+		for i, p := range w.points {
+			r.Captures[i], _, _ = (picker{of: len(w.of.Rows), rows: all}).point(p)
+		}
+		job, _, err := r.job(l.config, l.answer)
+		if err != nil {
+			return nil, err
+		}
+		run := l.engine.ExplainRun(job)
+		c.Below += run.FLOPs
+		c.Memory = max(c.Memory, run.Memory-run.Kept)
+	}
+	if kept {
+		c.Kept = b.bytes()
+	}
+	c.Memory += c.Kept
+	for _, f := range t.Find {
+		c.Memory += 4 * 4 * int64(product(t.free[f.Name])) // it, its gradient, and what Adam remembers
+	}
+	return c, nil
+}
