@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -96,7 +97,11 @@ func TestDealtSweepIsTheSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(3) {
+	seeds := uint64(3)
+	if strings.HasPrefix(m.Info().Backend, "xla") { // where each of a deal's models compiles its own graphs
+		seeds = 1
+	}
+	for seed := range seeds {
 		got := dealt(t, s, seed).(*model.SweepResult)
 		if err := modeltest.SameSweep(want, got); err != nil {
 			t.Error(err)
