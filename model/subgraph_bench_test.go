@@ -58,7 +58,7 @@ func BenchmarkEdges(b *testing.B) {
 			all := cuts(n)
 			subgraphs(all) // compiles
 			b.Run(fmt.Sprintf("%s/subgraphs=%d", shape.Name, n), func(b *testing.B) {
-				passes := clock(b, pass)
+				passes := clock(b, func() { pass(); pass(); pass() }) / 3
 				both := clock(b, func() { subgraphs(all[:1]) })
 				took := clock(b, func() {
 					for b.Loop() {
@@ -73,6 +73,39 @@ func BenchmarkEdges(b *testing.B) {
 				b.ReportMetric(passes*1000, "ms/pass")
 			})
 		}
+		b.Run(shape.Name+"/sweep=1000", func(b *testing.B) {
+			s := model.Subgraphs{Base: base, Reference: reference}
+			s.Base.Rows, s.Reference.Source.Rows = base.Rows[:1], reference.Source.Rows[:1]
+			for range 1000 { // of one receiver half of the edges
+				c, r := g.Cut(""), rng.IntN(len(g.Receivers))
+				for u := range g.Before(r) {
+					if u == 0 || rng.IntN(2) == 0 {
+						g.Add(c, r, u)
+					}
+				}
+				s.Cuts = append(s.Cuts, c)
+			}
+			full := func() {
+				if _, err := m.Run(s.Base); err != nil {
+					b.Fatal(err)
+				}
+			}
+			full()
+			naive := clock(b, full) * 1000
+			var plan model.SubgraphPlan
+			took := clock(b, func() {
+				for b.Loop() {
+					got, err := m.Subgraphs(s)
+					if err != nil {
+						b.Fatal(err)
+					}
+					plan = got.Plan
+				}
+			}) / float64(b.N)
+			b.Logf("%v", plan)
+			b.ReportMetric(took/naive, "of-1000-passes")
+			b.ReportMetric(float64(plan.FLOPs)/float64(plan.Naive), "of-their-FLOPs")
+		})
 		scores := func() {
 			if _, err := m.EdgeScores(model.EdgeScores{Base: base, Reference: reference}); err != nil {
 				b.Fatal(err)

@@ -117,13 +117,17 @@ func TestSubgraphsKeepTheirBase(t *testing.T) {
 		}
 		return m
 	}
-	one := open()
-	for i, c := range []struct {
+	type ask struct {
 		first int32
 		mean  bool
 		seed  uint64
-	}{{1, false, 1}, {1, false, 2}, {1, true, 2}, {1, true, 3}, {2, false, 3}, {1, false, 1}} {
-		got, want := asked(one, c.first, c.mean, c.seed), asked(open(), c.first, c.mean, c.seed)
+	}
+	one, wanted := open(), map[ask]*model.SubgraphResult{}
+	for i, c := range []ask{{1, false, 1}, {1, false, 2}, {1, true, 2}, {2, true, 2}, {1, false, 1}} {
+		if wanted[c] == nil {
+			wanted[c] = asked(open(), c.first, c.mean, c.seed)
+		}
+		got, want := asked(one, c.first, c.mean, c.seed), wanted[c]
 		for k := range metrics {
 			if d := modeltest.MaxDiff(got.PerRow(k), want.PerRow(k)) + modeltest.MaxDiff(got.Base[k], want.Base[k]); d != 0 {
 				t.Errorf("ask %d, metric %d: %g off a model that was asked nothing before", i, k, d)
