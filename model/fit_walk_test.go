@@ -28,14 +28,14 @@ func labelled(m *model.Model, n, length int) []model.TallyRow {
 	return rows
 }
 
-// probe is a logistic probe of the label at the last position: its loss is that of one
-// class in the rows of that class.
+// probe is a linear probe of the label at the last position, by least squares: its loss is
+// that of one class in the rows of that class.
 func probe(m *model.Model, steps int) (model.Fit, func(model.Fit, []model.TallyRow) (model.Fit, error)) {
 	at := hook.ResidPost(0).At(-1)
 	logit := formula.Here().Dot(formula.Free("w", m.Config().DModel, 1)).Add(formula.Free("b", 1))
 	f := model.Fit{
 		Find: []model.Find{{Name: "w", Scale: .1}, {Name: "b"}}, Loss: []model.Loss{{Value: at.Label("even")}, {Value: at.Label("odd")}},
-		Optimizer: model.Optimizer{Rate: .2, Schedule: "linear"}, Steps: steps, Batch: 8, Seed: 4,
+		Optimizer: model.Optimizer{Rate: .05, Schedule: "linear"}, Steps: steps, Batch: 8, Seed: 4,
 	}
 	return f, func(part model.Fit, rows []model.TallyRow) (model.Fit, error) {
 		var of [2][]int
@@ -44,8 +44,8 @@ func probe(m *model.Model, steps int) (model.Fit, func(model.Fit, []model.TallyR
 			of[row.Label] = append(of[row.Label], i)
 		}
 		part.Base = part.Base.Edit(
-			at.Row(of[0]...).Watch("even", formula.Number(1).Sub(logit.Sigmoid()).Log().Scale(-1)),
-			at.Row(of[1]...).Watch("odd", logit.Sigmoid().Log().Scale(-1)))
+			at.Row(of[0]...).Watch("even", logit.Add(formula.Number(1)).Mul(logit.Add(formula.Number(1)))),
+			at.Row(of[1]...).Watch("odd", logit.Sub(formula.Number(1)).Mul(logit.Sub(formula.Number(1)))))
 		return part, nil
 	}
 }
