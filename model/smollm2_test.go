@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -160,31 +160,34 @@ func TestSmolLM2Continues(t *testing.T) {
 	d.check(t)
 }
 
-// The file's weights stay as they are, and take little when nobody asks anything:
-// the goal is 0.35 GB.
+// The file's weights stay as they are, and the process takes little when nobody asks
+// anything: 0.17 GB on the Go engine and 0.31 on XLA, where it takes 0.65 and 0.76 at work.
 func TestSmolLM2AtRest(t *testing.T) {
+	const alone = "GOLENS_TEST_ALONE"
+	if os.Getenv(alone) == "" {
+		openSmolLM2(t).Close() // or skips
+		if runtime.GOOS != "linux" {
+			t.Skip("reads /proc/self/status")
+		}
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestSmolLM2AtRest$", "-test.v") // without what other tests hold
+		cmd.Env = append(os.Environ(), alone+"=1")
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	m := openSmolLM2(t)
 	if m.Info().Held == "" {
 		t.Error("a GGUF file's weights are all float32")
 	}
-	if os.Getenv("GOLENS_SLOW") == "" || runtime.GOOS != "linux" {
-		t.Skip("waits 22 seconds for the blocks to be given back; GOLENS_SLOW=1")
-	}
 	run(t, m, m.Tokens("When Mary and John went to the store").Capture(hook.Logits().At(-1)))
-	resident := func() (kB int) {
-		status, err := os.ReadFile("/proc/self/status")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, rest, _ := strings.Cut(string(status), "VmRSS:")
-		if _, err := fmt.Sscan(rest, &kB); err != nil {
-			t.Fatal(err)
-		}
-		return kB
-	}
-	working := resident()
+	working := memory("VmRSS")
 	time.Sleep(22 * time.Second)
-	if at := resident(); at > working-300_000 {
-		t.Errorf("%d kB at work and %d at rest: blocks are kept", working, at)
+	rest := memory("VmRSS")
+	t.Logf("%d MB at work, %d at rest", working/1e6, rest/1e6)
+	if rest > 350e6 {
+		t.Error("more than 350 MB")
 	}
 }

@@ -18,5 +18,19 @@ __attribute__((constructor)) static void hold(void) {
 	mallopt(M_ARENA_MAX, 1);
 #endif
 }
+
+static void trim(void) {
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
 */
 import "C"
+
+import "runtime/debug"
+
+// GiveBack gives the memory that is free to the system, whoever kept it for the next call.
+func GiveBack() {
+	debug.FreeOSMemory()
+	C.trim()
+}

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/backend"
 )
 
 // Held says how weights lie in memory.
@@ -222,7 +222,7 @@ func (b *blocks) evict(most int) (out []*block) {
 
 // drop gives all blocks back after a rest, and their memory to the system.
 func (b *blocks) drop() {
-	defer debug.FreeOSMemory() // on the Go backend they lie in the collector's heap
+	defer backend.GiveBack()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for l, x := range b.loaded {
