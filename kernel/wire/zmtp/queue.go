@@ -24,10 +24,13 @@ func newQueue() *queue {
 	return q
 }
 
-// put adds a message and reports false if there is no room.
+// put adds a message, which a closed queue drops, and reports false if there is no room.
 func (q *queue) put(b []byte) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		return true
+	}
 	if q.size > 0 && q.size+len(b)+perFrame > queueLimit {
 		return false
 	}
