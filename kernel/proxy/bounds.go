@@ -7,11 +7,12 @@ import (
 	"github.com/golens/golens/kernel/wire"
 )
 
-// Bounds of what one cell shows. Ten megabytes of text stop a browser for most of a
-// minute;
-// figures of a whole sweep have room. What is beyond is dropped, and said so.
+// Bounds of what one cell shows. JupyterLab lays out all text of a cell with every piece
+// that comes: half a megabyte, 13,000 lines, takes it 2 seconds, and two megabytes
+// more than a minute. Figures of a whole sweep have room. What is beyond is dropped, and
+// said so.
 const (
-	textLimit = 2 << 20
+	textLimit = 1 << 19
 	showLimit = 256 << 20
 	// heldLimit bounds the lines that are held back because an error may tell
 	// them better: a panic with the stacks of thousands of goroutines.
@@ -35,8 +36,8 @@ func (s *shown) room(m *wire.Message) (ok bool, note string) {
 		}
 		return true, ""
 	case "stream":
-		if s.text+len(m.Content) > textLimit {
-			return false, s.once("printed more than %d MB", textLimit)
+		if s.told || s.text+len(m.Content) > textLimit { // no shorter lines behind those that are left out
+			return false, s.once("printed more than", textLimit)
 		}
 		s.text += len(m.Content)
 	case "display_data", "update_display_data", "execute_result":
@@ -44,7 +45,7 @@ func (s *shown) room(m *wire.Message) (ok bool, note string) {
 		return true, ""
 	}
 	if s.all+len(m.Content) > showLimit {
-		return false, s.once("shown more than %d MB", showLimit)
+		return false, s.once("shown more than", showLimit)
 	}
 	s.all += len(m.Content)
 	return true, ""
@@ -55,7 +56,7 @@ func (s *shown) once(what string, limit int) string {
 		return ""
 	}
 	s.told = true
-	return fmt.Sprintf("golens: this cell has "+what+"; the rest is not shown (write it to a file)\n", limit>>20)
+	return fmt.Sprintf("golens: this cell has %s %d KB; the rest is not shown (write it to a file)\n", what, limit>>10)
 }
 
 // show passes on an output of r's, if there is room.

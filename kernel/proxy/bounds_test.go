@@ -77,8 +77,9 @@ func TestEndlessTextIsCutWithANote(t *testing.T) {
 		for range 100 << 4 { // 100 MB
 			s.relayOne(gonbSays(r, "stdout", line))
 		}
+		s.relayOne(gonbSays(r, "stdout", "short")) // there would be room
 	})
-	if stdout > textLimit || stdout < textLimit/2 || len(notes) != 1 || !strings.Contains(notes[0], "printed more than 2 MB") {
+	if stdout > textLimit || stdout < textLimit/2 || stdout%len(line) != 0 || len(notes) != 1 || !strings.Contains(notes[0], "printed more than 512 KB") {
 		t.Errorf("%d bytes were shown, notes %q", stdout, notes)
 	}
 }

@@ -29,6 +29,7 @@ CELLS = [
     'x',
     'planted := model.Open("zoo:ioi-4l")\n'
     'ioi.Find(planted, task.IOI(planted, task.IOIOptions{N: 200, Seed: 1}), ioi.Options{})',
+    'for i := range 400_000 {\n\tfmt.Println("line", i, "of a text that nobody reads to its end")\n}',
 ]
 
 
@@ -159,6 +160,15 @@ def drive(browser, url):
     shown = lab.done(7)
     expect("the search ends with its circuit", "S suppressor" in shown, shown)
     lab.shot("found")
+
+    start = time.time()
+    shown = lab.run(8)
+    took = time.time() - start
+    expect(f"a long text is cut ({took:.0f} s)", "the rest is not shown" in shown and took < 48, (took, shown[-200:]))
+    lab.cell(8).locator(".cm-content").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    page.keyboard.press("d")  # or every later picture shows its end
 
     other = Lab(browser, url, "b.ipynb")
     shown = other.run(0)

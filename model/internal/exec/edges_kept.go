@@ -20,7 +20,7 @@ type kept struct {
 	mean  *traced
 	mu    sync.Mutex
 	runs  map[int]*traced // by the first row of the chunk
-	bytes uintptr
+	bytes int64
 }
 
 // take is what was kept for a job, or room for it.
@@ -78,10 +78,10 @@ func (k *kept) keep(rows plan.Chunk, r *traced) bool {
 }
 
 // bytes are those of a run, and of its reference if no other run has it.
-func (r *traced) bytes() (n uintptr) {
+func (r *traced) bytes() (n int64) {
 	for _, list := range [][]*tensors.Tensor{r.resid, r.groups, r.mid} {
 		for _, t := range list {
-			n += t.Memory()
+			n += t.ByteSize()
 		}
 	}
 	if r.reference != nil && !r.shared {
