@@ -36,6 +36,9 @@ func TestAlongAddsUp(t *testing.T) {
 	for name, dir := range modeltest.Families(t) {
 		t.Run(name, func(t *testing.T) {
 			m := open(t, dir)
+			if strings.HasPrefix(m.Info().Backend, "xla") && name != "gpt2" && name != "gemma2" {
+				t.Skip("XLA compiles graphs for each family; what adds them up is the same")
+			}
 			c := m.Config()
 			prompts := m.Rows([][]int32{{5, 9, 3, 7, 11}, {8, 2, 6}})
 			points := []hook.Point{hook.ResidPre(0), hook.ResidPre(1), hook.ResidMid(1), hook.ResidPost(c.Layers - 1), hook.LNFinalNormalized()}
