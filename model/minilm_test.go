@@ -1,12 +1,8 @@
 package model_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -28,23 +24,7 @@ func TestMiniLMEqualsHuggingFace(t *testing.T) {
 		t.Fatal(err)
 	}
 	const dir = "testdata/minilm"
-	file, err := os.Open(filepath.Join(dir, "tokenizer.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var c struct {
-			Text string
-			IDs  []int32
-		}
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
-		if p := m.Tokens(c.Text); p.Err() != nil || !slices.Equal(p.IDs[0], c.IDs) {
-			t.Errorf("%q: %v, %v; want %v", c.Text, p.IDs, p.Err(), c.IDs)
-		}
-	}
+	sameTokens(t, m, dir)
 
 	o := modeltest.OracleIn(t, dir, "oracle.safetensors")
 	last := m.Config().Layers - 1

@@ -96,17 +96,26 @@ func meanLoss(a *array.Array) []float64 {
 
 // Texts become the tokens of the published tokenizer, and come back.
 func TestSmolLM2Tokenizer(t *testing.T) {
-	m := openSmolLM2(t)
-	file, err := os.Open(filepath.Join(smolLM2, "tokenizer.jsonl"))
+	if n := sameTokens(t, openSmolLM2(t), smolLM2); n < 20 {
+		t.Fatalf("%d texts", n)
+	}
+}
+
+// sameTokens holds a model's tokens of the texts in dir's tokenizer.jsonl to those that
+// transformers gave, and what they say to what it decoded, where that was recorded. It
+// gives the number of texts.
+func sameTokens(t *testing.T, m *model.Model, dir string) (n int) {
+	t.Helper()
+	file, err := os.Open(filepath.Join(dir, "tokenizer.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	n := 0
 	for lines := bufio.NewScanner(file); lines.Scan(); n++ {
 		var c struct {
-			Text, Decoded string
-			IDs           []int32
+			Text    string
+			IDs     []int32
+			Decoded *string
 		}
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatal(err)
@@ -119,13 +128,14 @@ func TestSmolLM2Tokenizer(t *testing.T) {
 			t.Errorf("%q: %v, %v; want %v", c.Text, p.IDs, p.Err(), c.IDs)
 			continue
 		}
-		if back, err := m.Text(p.IDs[0]); err != nil || back != c.Decoded {
-			t.Errorf("%q comes back as %q, %v; want %q", c.Text, back, err, c.Decoded)
+		if c.Decoded == nil {
+			continue
+		}
+		if back, err := m.Text(p.IDs[0]); err != nil || back != *c.Decoded {
+			t.Errorf("%q comes back as %q, %v; want %q", c.Text, back, err, *c.Decoded)
 		}
 	}
-	if n < 20 {
-		t.Fatalf("%d texts", n)
-	}
+	return n
 }
 
 // The likeliest continuations are Hugging Face's, token by token, and so are the
