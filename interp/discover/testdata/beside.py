@@ -72,17 +72,23 @@ def eapig(shape, rows, n, method, name, warm=0, times=1, each=False, **kw):
     timed(name, run, lambda s: s, warm, times)
 
 
-def circuits(shape, rows, n, name):
-    """auto-circuit: ten circuits of a clean run, the edges by a given rank."""
+def patchable(shape, rows, n):
+    """auto-circuit's model of a shape, and its prompts."""
     from auto_circuit.data import PromptDataLoader, PromptDataset
-    from auto_circuit.prune import run_circuits
-    from auto_circuit.types import PatchType
     from auto_circuit.utils.graph_utils import patchable_model
     m = lens(shape); m.set_use_attn_result(True); m.set_use_split_qkv_input(True); m.set_use_hook_mlp_in(True)
     for p in m.parameters(): p.requires_grad_(False)
     clean, corrupted = prompts(shape, rows, n)
     data = PromptDataLoader(PromptDataset(clean, corrupted, list(clean[:, :1]), list(clean[:, :1])), seq_len=None, diverge_idx=0, batch_size=rows, shuffle=False)
     p = patchable_model(m, factorized=True, slice_output="last_seq", separate_qkv=True)
+    return m, p, data
+
+
+def circuits(shape, rows, n, name):
+    """auto-circuit: ten circuits of a clean run, the edges by a given rank."""
+    from auto_circuit.prune import run_circuits
+    from auto_circuit.types import PatchType
+    m, p, data = patchable(shape, rows, n)
     L, H = m.cfg.n_layers, m.cfg.n_heads
     S, R = 1 + L * (H + 1), L * (3 * H + 1) + 1
     rank = torch.from_numpy(np.fromfile(root / f"rank-{shape}.f32", "<f4")).reshape(S, R)
@@ -102,15 +108,9 @@ def circuits(shape, rows, n, name):
 
 def acdc(shape, rows, n, name):
     """auto-circuit's ACDC on 15 and on 90 edges of all: their difference is what an edge takes."""
-    from auto_circuit.data import PromptDataLoader, PromptDataset
     from auto_circuit.prune_algos.ACDC import acdc_prune_scores
-    from auto_circuit.utils.graph_utils import patchable_model
     from ordered_set import OrderedSet
-    m = lens(shape); m.set_use_attn_result(True); m.set_use_split_qkv_input(True); m.set_use_hook_mlp_in(True)
-    for p in m.parameters(): p.requires_grad_(False)
-    clean, corrupted = prompts(shape, rows, n)
-    data = PromptDataLoader(PromptDataset(clean, corrupted, list(clean[:, :1]), list(clean[:, :1])), seq_len=None, diverge_idx=0, batch_size=rows, shuffle=False)
-    p = patchable_model(m, factorized=True, slice_output="last_seq", separate_qkv=True)
+    _, p, data = patchable(shape, rows, n)
     edges = sorted(p.edges, key=lambda e: (e.dest.layer, e.dest.module_name, e.dest.head_idx or 0, e.src.src_idx))
     took = {}
     for k in (15, 60):
