@@ -88,8 +88,21 @@ func (s *server) answers(t *testing.T) {
 	if m, err := heart.Recv(); err != nil || m.Header.MsgType != "x" {
 		t.Fatalf("heartbeat: %v, %v", m, err)
 	}
+	// What is published before the subscription has arrived is lost: said again
+	// until it is heard.
+	heard := make(chan struct{})
+	go func() {
+		for {
+			s.publish("status", nil, status{"idle"})
+			select {
+			case <-heard:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	defer close(heard)
 	for {
-		s.publish("status", nil, status{"idle"}) // what is published before the subscription has arrived is lost
 		if m, err := iopub.Recv(); err != nil {
 			t.Fatal(err)
 		} else if m.Header.MsgType == "status" {
