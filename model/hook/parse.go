@@ -32,9 +32,14 @@ func Parse(name string) (Point, error) {
 func nearest(name string) []string {
 	all := Kinds()
 	short := func(s string) string { return s[strings.LastIndex(s, ".")+1:] }
-	sort.SliceStable(all, func(i, j int) bool {
-		return distance(short(name), short(string(all[i]))) < distance(short(name), short(string(all[j])))
-	})
+	const longest = 100 // bytes; no name is near that
+	own := short(name)
+	own = own[:min(len(own), longest)]
+	far := map[Kind]int{}
+	for _, k := range all {
+		far[k] = distance(own, short(string(k)))
+	}
+	sort.SliceStable(all, func(i, j int) bool { return far[all[i]] < far[all[j]] })
 	return []string{string(all[0]), string(all[1]), string(all[2])}
 }
 
