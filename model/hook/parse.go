@@ -20,12 +20,24 @@ func Parse(name string) (Point, error) {
 		kind, layer = Kind(tail), n
 	}
 	if !kind.Valid() {
-		return Point{}, fmt.Errorf("hook: no activation %q; near: %s", name, strings.Join(nearest(string(kind)), ", "))
+		return Point{}, unknown{name, kind}
 	}
 	if global := !strings.HasPrefix(name, "blocks."); global != kind.Global() {
 		return Point{}, fmt.Errorf("hook: %q: the activation is named %s", name, at(kind, layer))
 	}
 	return at(kind, layer), nil
+}
+
+// unknown is the error of a name that no activation has. It looks for the nearest ones
+// when it is read.
+type unknown struct {
+	name string
+	kind Kind
+}
+
+// Error implements error.
+func (u unknown) Error() string {
+	return fmt.Sprintf("hook: no activation %q; near: %s", u.name, strings.Join(nearest(string(u.kind)), ", "))
 }
 
 // nearest are the three kinds with the most similar names.

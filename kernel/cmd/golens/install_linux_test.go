@@ -77,7 +77,7 @@ func forAllUsers(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command(name, args...)
 		cmd.Dir = "/"
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", asGolens + "=1"}
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", asGolens + "=1", toolchain.SourceEnv + "=" + filepath.Join(toolchain.Shared, "source")}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 12345}}
 		out, err := cmd.CombinedOutput()
 		if err != nil {
