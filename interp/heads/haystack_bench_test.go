@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/golens/golens/model/corpus"
 	"github.com/golens/golens/model/corpus/gotext"
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/modeltest"
 )
 
 // sandwich hides Wu et al.'s needle in Go's documentation, once in a prompt of so many
@@ -74,12 +74,14 @@ func BenchmarkHaystack(b *testing.B) {
 			}
 			fmt.Println(cost)
 			find := func() (r *heads.Retrieval, grown int) {
-				before := resident(b, true)
+				runtime.GC()
+				debug.FreeOSMemory()
+				before := modeltest.ResetPeak()
 				r, err := s.Retrieve(b.Context(), m)
 				if err != nil {
 					b.Fatal(err)
 				}
-				return r, resident(b, false) - before
+				return r, modeltest.Memory("VmHWM") - before
 			}
 			_, first := find() // compiles, and brings the weights to float32
 			for b.Loop() {
@@ -109,28 +111,6 @@ func BenchmarkHaystack(b *testing.B) {
 			}
 		})
 	}
-}
-
-// resident is the memory of this process in bytes, and the peak forgotten; or that peak.
-// It is 0 elsewhere than on Linux.
-func resident(b *testing.B, reset bool) (n int) {
-	b.Helper()
-	name := "VmHWM"
-	if reset {
-		runtime.GC()
-		debug.FreeOSMemory()
-		if os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) != nil {
-			return 0
-		}
-		name = "VmRSS"
-	}
-	data, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(data), name+":")
-	fmt.Sscan(rest, &n)
-	return n << 10
 }
 
 // What a haystack costs grows with its length, and is said before anything runs.
