@@ -249,9 +249,7 @@ func TestSweepEqualsNaiveTwin(t *testing.T) {
 			}
 			perFamily := draws(40)
 			switch {
-			case strings.HasPrefix(m.Info().Backend, "xla"):
-				perFamily = 2
-			case testing.Short():
+			case strings.HasPrefix(m.Info().Backend, "xla") || testing.Short():
 				perFamily = 1
 			}
 			most, refused := 0.0, 0

@@ -139,10 +139,10 @@ func BenchmarkTallyWalk(b *testing.B) {
 			for b.Loop() {
 				runtime.GC()
 				debug.FreeOSMemory()
-				before := resetPeak()
+				before := modeltest.ResetPeak()
 				s := clock(b, func() { walk(randomRows(rows, 128, 1)) })
 				b.ReportMetric(float64(128*rows)/s, "tokens/s")
-				b.ReportMetric(float64(memory("VmHWM")-before)/1e6, "MB")
+				b.ReportMetric(float64(modeltest.Memory("VmHWM")-before)/1e6, "MB")
 				b.ReportMetric(float64(cost.Memory)/1e6, "MB_said")
 			}
 		})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/golens/golens/kernel/notebook"
 	"github.com/golens/golens/kernel/session"
+	"github.com/golens/golens/model/files"
 )
 
 // Config says what to render and how.
@@ -177,7 +178,7 @@ func (cfg Config) put(path string, data []byte) error {
 		}
 		return nil
 	}
-	if err := writeFile(path, data); err != nil {
+	if err := files.Write(path, data); err != nil {
 		return err
 	}
 	fmt.Fprintf(cfg.Terminal, "%s written (%d KB)\n", path, (len(data)+1023)/1024)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/golens/golens/kernel/notebook"
+	"github.com/golens/golens/model/files"
 )
 
 // Site is a folder of notebooks and where their reports go.
@@ -167,7 +168,7 @@ func (s Site) index(entries []entry) error {
 		return fmt.Errorf("writing the index: %w", err)
 	}
 	path := s.page("index")
-	if err := writeFile(path, b.Bytes()); err != nil {
+	if err := files.Write(path, b.Bytes()); err != nil {
 		return err
 	}
 	if s.Each.Terminal != nil {

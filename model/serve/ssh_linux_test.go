@@ -102,7 +102,7 @@ func TestSocketThroughSSH(t *testing.T) {
 	check(server.Start())
 	end := func(cmd *exec.Cmd) { _ = cmd.Process.Kill(); _ = cmd.Wait() }
 	defer end(server)
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 			c.Close()
 			break
@@ -122,7 +122,7 @@ func TestSocketThroughSSH(t *testing.T) {
 		}
 	}
 	defer stop()
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := os.Stat(near); err == nil {
 			break
 		}

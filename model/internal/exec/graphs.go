@@ -272,7 +272,11 @@ func (t *taps) gradients(losses, coefficients []*Node, x *Node) (all []*Node) {
 	}
 	uses := [][]*Node{{x}} // a gradient is summed over all uses of one thing
 	for _, at := range t.grads {
-		uses = append(uses, []*Node{t.found[at]})
+		use := []*Node{t.found[at]}
+		if at.name == "" {
+			use = append(use, t.copies[at.kind]...)
+		}
+		uses = append(uses, use)
 	}
 	for _, id := range t.farRead() {
 		uses = append(uses, t.fars[id])
@@ -288,6 +292,9 @@ func (t *taps) gradients(losses, coefficients []*Node, x *Node) (all []*Node) {
 		for _, use := range uses {
 			sum := grads[0]
 			for _, g := range grads[1:len(use)] {
+				if g.Rank() > sum.Rank() { // of a copy for each head [batch, pos, head, ...]
+					g = ReduceSum(g, 2)
+				}
 				sum = Add(sum, g)
 			}
 			all, grads = append(all, sum), grads[len(use):]

@@ -25,6 +25,7 @@ type taps struct {
 	// While a graph is built:
 	nodes   []*Node // inputs of the slots
 	found   map[label]*Node
+	copies  map[hook.Kind][]*Node     // of points whose gradient is wanted, computed again
 	fars    map[hook.ID][]*Node       // inputs that formulas are given of other blocks
 	tensors map[string][]*Node        // and tensors
 	kept    map[hook.Kind]*Node       // what is given of keep
@@ -63,7 +64,7 @@ func (t *taps) name() string {
 // begin makes the taps ready to build a graph; nodes are the slots' inputs.
 func (t *taps) begin(nodes []*Node) *taps {
 	c := *t
-	c.nodes, c.found, c.fars, c.tensors = nodes, map[label]*Node{}, map[hook.ID][]*Node{}, map[string][]*Node{}
+	c.nodes, c.found, c.copies, c.fars, c.tensors = nodes, map[label]*Node{}, map[hook.Kind][]*Node{}, map[hook.ID][]*Node{}, map[string][]*Node{}
 	return &c
 }
 
@@ -131,7 +132,14 @@ func (t *taps) At(kind hook.Kind, x *Node) *Node {
 }
 
 // Again implements arch.Tap.
-func (t *taps) Again(kind hook.Kind, x *Node) *Node { return t.edit(kind, x, true) }
+func (t *taps) Again(kind hook.Kind, x *Node) *Node {
+	x = t.edit(kind, x, true)
+	if slices.Contains(t.grads, label{kind: kind}) { // which what reads the copy has a part in
+		x = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
+		t.copies[kind] = append(t.copies[kind], x)
+	}
+	return x
+}
 
 // edit makes the edits of an activation, of each head by itself if it is computed
 // again for heads.
