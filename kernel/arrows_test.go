@@ -23,7 +23,7 @@ func TestArrows(t *testing.T) {
 			module + "interp":       "analyses are the cells'",
 			module + "kernel/nb":    "nb is the cells'",
 			"github.com/go-zeromq/": "it trusts whoever connects (kernel/wire/ADR)",
-		}, " " + module + "model/hub " + module + "plotting/script " + module + "kernel/nb/keep "},
+		}, " " + module + "model/hub " + module + "model/files " + module + "plotting/script " + module + "kernel/nb/keep "},
 		{"the hub knows files, not models", "model/hub", "", map[string]string{
 			"github.com/gomlx/": "the front links the hub",
 			"runtime/cgo":       "the front links the hub",

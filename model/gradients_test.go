@@ -12,7 +12,7 @@ import (
 
 // Gradients of several metrics in one run are those of one run each, at every
 // activation, whether the metrics read logits, a norm or the middle of the
-// model.
+// model; and those of one activation are those of all activations in one run.
 func TestGradientsOfEachMetric(t *testing.T) {
 	m, err := model.Open(modeltest.Random(t, modeltest.Tiny, 5))
 	if err != nil {
@@ -30,11 +30,17 @@ func TestGradientsOfEachMetric(t *testing.T) {
 	if strings.HasPrefix(os.Getenv("GOLENS_BACKEND"), "xla") { // which compiles each graph for long
 		places = []hook.Point{hook.LNFinalNormalized(), hook.Pattern(1), hook.Z(0)}
 	}
+	everywhere := base.Metric(metrics...).Grad(places...)
+	everywhere.GradOf = differentiable
+	atAll := run(t, m, everywhere)
 	for _, p := range places {
 		together := base.Metric(metrics...).Grad(p)
 		together.GradOf = differentiable
 		all := run(t, m, together)
 		for _, i := range differentiable {
+			if d := apart(atAll.GradOf(i, p), all.GradOf(i, p)); !(d <= near) {
+				t.Errorf("%s, %s: differs by %g from a run with gradients everywhere", metrics[i], p, d)
+			}
 			one := run(t, m, base.Metric(metrics[i]).Grad(p))
 			if d := apart(all.GradOf(i, p), one.Grad(p)); !(d <= near) {
 				t.Errorf("%s, %s: differs by %g from a run of its own", metrics[i], p, d)

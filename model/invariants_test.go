@@ -197,79 +197,140 @@ func TestResumeEqualsWhole(t *testing.T) {
 	}
 }
 
-// Putting an activation back where it was changes nothing.
+// Putting an activation back where it was changes nothing: each in a row of its own.
 func TestPatchWithItselfChangesNothing(t *testing.T) {
 	for name, m := range models(t) {
-		for _, p := range points(t, m, 1) {
-			base := run(t, m, model.Request{Rows: ragged[:1]}.Capture(p, hook.Logits()))
-			got := run(t, m, model.Request{Rows: ragged[:1]}.Edit(p.Replace(base.At(p))).Capture(hook.Logits()))
-			if d := apart(got.At(hook.Logits()), base.At(hook.Logits())); !(d <= near) {
+		all := points(t, m, 1)
+		base := run(t, m, model.Request{Rows: ragged[:1]}.Capture(all...))
+		back := model.Request{}.Capture(hook.Logits())
+		for i, p := range all {
+			back.Rows = append(back.Rows, ragged[0])
+			back = back.Edit(p.Row(i).Replace(base.At(p)))
+		}
+		logits, want := run(t, m, back).At(hook.Logits()), base.At(hook.Logits())
+		for i, p := range all {
+			if d := apart(logits.Select(hook.Batch, i), want); !(d <= near) {
 				t.Errorf("%s: %s put back: logits differ by %g", name, p, d)
 			}
 		}
 	}
 }
 
-// Every operation at every activation, on a random part of it: what is captured
-// there must be the operation done by hand, and nothing else there may change.
+// Every operation at every activation, each on a random part of a row of its own: what
+// is captured there must be the operation done by hand, and nothing else of the row's
+// activation may change.
 func TestEditsAtEveryPoint(t *testing.T) {
 	const seed = 11
 	rng := rand.New(rand.NewPCG(seed, 0))
+	prompts := [][]int32{{1, 2, 3, 4, 5, 6}, {9, 8, 7, 6, 5, 4}}
+	type edited struct {
+		hook.Edit
+		row  []int32
+		dims []int // of its activation
+		was  []float32
+		want func(i int, v float64) float64
+	}
 	for name, m := range models(t) {
-		if name != "gpt2" && strings.HasPrefix(m.Info().Backend, "xla") {
-			continue // six graphs for each point are compiled: minutes for each model
-		}
-		rows := [][]int32{{1, 2, 3, 4, 5, 6}, {9, 8, 7, 6, 5, 4}}
-		for _, whole := range points(t, m, 1) {
-			before := run(t, m, model.Request{Rows: rows}.Capture(whole)).At(whole)
-			part := whole.Row(rng.IntN(2)).At(rng.IntN(6))
-			if axis := whole.Kind.HeadAxis(); axis >= 0 {
-				part = part.Head(rng.IntN(before.Shape()[axis]))
-			}
-			value := array.New(array.Dim("x", before.Shape()[len(before.Shape())-1]))
+		all := points(t, m, 1)
+		before := run(t, m, model.Request{Rows: prompts}.Capture(all...))
+		edits := map[hook.Op][]edited{} // in a run for each: a graph's edits all look at all rows
+		for _, whole := range all {
+			dims := before.At(whole).Shape()[1:]
+			value := array.New(array.Dim("x", dims[len(dims)-1]))
+			norm := 0.0
 			for i := range value.Values() {
 				value.Values()[i] = rng.Float32()
+				norm += float64(value.Values()[i]) * float64(value.Values()[i])
 			}
-			norm := 0.0
-			for _, v := range value.Values() {
-				norm += float64(v) * float64(v)
+			part := whole.At(rng.IntN(len(prompts[0])))
+			if axis := whole.Kind.HeadAxis(); axis >= 0 {
+				part = part.Head(rng.IntN(dims[axis-1]))
 			}
-			old := run(t, m, model.Request{Rows: rows}.Capture(part)).At(part).Values()
+			prompt := rng.IntN(len(prompts))
+			was := before.At(whole).Select(hook.Batch, prompt).Values()
 			along := 0.0
-			for i, v := range old {
+			for i, v := range selected(part, dims, was) {
 				along += float64(v) * float64(value.Values()[i]) / norm
 			}
-			for _, c := range []struct {
-				edit hook.Edit
-				want func(i int, v float64) float64
-			}{
-				{part.Replace(value), func(i int, _ float64) float64 { return float64(value.Values()[i]) }},
-				{part.Add(value), func(i int, v float64) float64 { return v + float64(value.Values()[i]) }},
-				{part.Scale(-0.5), func(_ int, v float64) float64 { return -0.5 * v }},
-				{part.Zero(), func(int, float64) float64 { return 0 }},
-				{part.Clamp(-0.1, 0.2), func(_ int, v float64) float64 { return min(0.2, max(-0.1, v)) }},
-				{part.ProjectOut(value), func(i int, v float64) float64 { return v - along*float64(value.Values()[i]) }},
+			for _, e := range []edited{
+				{Edit: part.Replace(value), want: func(i int, _ float64) float64 { return float64(value.Values()[i]) }},
+				{Edit: part.Add(value), want: func(i int, v float64) float64 { return v + float64(value.Values()[i]) }},
+				{Edit: part.Scale(-0.5), want: func(_ int, v float64) float64 { return -0.5 * v }},
+				{Edit: part.Zero(), want: func(int, float64) float64 { return 0 }},
+				{Edit: part.Clamp(-0.1, 0.2), want: func(_ int, v float64) float64 { return min(0.2, max(-0.1, v)) }},
+				{Edit: part.ProjectOut(value), want: func(i int, v float64) float64 { return v - along*float64(value.Values()[i]) }},
 			} {
-				if whole.Kind == hook.KindScores && (c.edit.Op == hook.OpScale || c.edit.Op == hook.OpProject) {
+				if whole.Kind == hook.KindScores && (e.Op == hook.OpScale || e.Op == hook.OpProject) {
 					continue // minus infinity times a number, or along a direction, is not one
 				}
-				got := run(t, m, model.Request{Rows: rows}.Edit(c.edit).Capture(part, whole))
-				for i, v := range got.At(part).Values() {
-					want := c.want(i, float64(old[i]))
+				e.Point, e.dims, e.was, e.row = part.Row(len(edits[e.Op])), dims, was, prompts[prompt]
+				edits[e.Op] = append(edits[e.Op], e)
+			}
+		}
+		for _, edits := range edits {
+			request := model.Request{}.Capture(all...)
+			for _, e := range edits {
+				request.Rows = append(request.Rows, e.row)
+				request = request.Edit(e.Edit).Capture(e.Point)
+			}
+			got := run(t, m, request)
+			for row, e := range edits {
+				old := selected(e.Point, e.dims, e.was)
+				for i, v := range got.At(e.Point).Values() {
+					want := e.want(i, float64(old[i]))
 					if d := math.Abs(float64(v) - want); float64(v) != want && !(d <= near) {
-						t.Fatalf("%s, seed %d: %s: value %d is %g, by hand %g", name, seed, c.edit, i, v, want)
+						t.Fatalf("%s, seed %d: %s: value %d is %g, by hand %g", name, seed, e.Edit, i, v, want)
 					}
 				}
 				changed := 0
-				for i, v := range got.At(whole).Values() {
-					if d := math.Abs(float64(v - before.Values()[i])); d > near {
+				for i, v := range got.At(e.Whole()).Select(hook.Batch, row).Values() {
+					if d := math.Abs(float64(v - e.was[i])); d > near {
 						changed++
 					}
 				}
 				if changed > len(old) {
-					t.Errorf("%s, seed %d: %s changed %d values, it selects %d", name, seed, c.edit, changed, len(old))
+					t.Errorf("%s, seed %d: %s changed %d values, it selects %d", name, seed, e.Edit, changed, len(old))
 				}
 			}
+		}
+	}
+}
+
+// selected are the values of a row's activation that a point selects.
+func selected(p hook.Point, dims []int, row []float32) (values []float32) {
+	n := dims[p.Kind.PositionAxis()-1]
+	p.Batch = nil
+	p.Offsets(dims, 0, n, func(offset int) { values = append(values, row[offset]) })
+	return values
+}
+
+// slopes are how metrics of a row, each with tokens that are the same in all rows, rise
+// with one value of each point, by small steps in rows of their own, beside the gradients
+// there. other is a row beside them, of another length.
+func slopes(t *testing.T, m *model.Model, row, other []int32, at []hook.Point, rng *rand.Rand, step float32, metrics func(rows int) []model.Metric, see func(p hook.Point, metric model.Metric, gradient, slope float64)) {
+	t.Helper()
+	of := metrics(2)
+	for i := range at {
+		at[i] = at[i].Row(0)
+	}
+	grads := run(t, m, model.Request{Rows: [][]int32{row, other}}.Metric(of...).GradEach(at...))
+	moved, index := model.Request{}, make([]int, len(at))
+	for k, p := range at {
+		delta := array.New(grads.GradOf(0, p).Axes()...)
+		index[k] = rng.IntN(len(delta.Values()))
+		for _, by := range []float32{step, -step} {
+			value := array.New(delta.Axes()...)
+			value.Values()[index[k]] = by
+			moved = moved.Edit(p.Row(len(moved.Rows)).Add(value))
+			moved.Rows = append(moved.Rows, row)
+		}
+	}
+	moved.Rows = append(moved.Rows, other)
+	got := run(t, m, moved.Metric(metrics(len(moved.Rows))...))
+	for i, metric := range of {
+		for k, p := range at {
+			slope := (got.PerRow(i).At(2*k) - got.PerRow(i).At(2*k+1)) / (2 * float64(step))
+			see(p, metric, float64(grads.GradOf(i, p).Values()[index[k]]), slope)
 		}
 	}
 }
@@ -282,48 +343,39 @@ func TestGradientsAgainstFiniteDifferences(t *testing.T) {
 		// float32's 1e-7 of a metric of size 10 over the step.
 		tolerance = 3e-3
 	)
-	rows := [][]int32{{1, 2, 3, 4}, {9, 8, 7}}
 	m, err := model.Open(modeltest.Random(t, modeltest.Tiny, 5))
 	if err != nil {
 		t.Fatal(err)
 	}
-	reference := run(t, m, model.Request{Rows: [][]int32{{4, 4, 4}, {5, 5}}}.Capture(hook.Logits().At(-1))).Captures[0].Array
+	reference := run(t, m, model.Request{Rows: [][]int32{{4, 4, 4}}}.Capture(hook.Logits().At(-1))).Captures[0].Array
 	direction := array.New(array.Dim("d_model", 32))
 	for i := range direction.Values() {
 		direction.Values()[i] = float32(i%5) - 2
 	}
-	rng := rand.New(rand.NewPCG(2, 0))
-	for _, metric := range []model.Metric{
-		model.LogitDiff(model.IDs(4, 7), model.IDs(9)), model.LogProbOf(3), model.Logit(model.IDs(3)), model.Prob(model.IDs(3)),
-		model.NLL(), model.KL(reference), model.Linear(hook.ResidPost(1).At(-1), direction),
-		model.Margin(model.IDs(4, 7), model.Sets([]int32{9})), model.ProbDiff(model.Sets([]int32{1, 2}, []int32{3}), model.Sets([]int32{5, 6, 7})),
-	} {
-		most, where := 0.0, ""
-		for _, p := range points(t, m, 1) {
-			if metric.Kind == model.KindLinear && p.Kind.Global() && p.Kind != hook.KindEmbed && p.Kind != hook.KindPosEmbed {
-				continue // they come after what the metric reads
-			}
-			if p.Kind == hook.KindScores {
-				continue // masked scores are infinite; they are tested through the pattern
-			}
-			at := p.Row(0).At(1)
-			g := run(t, m, model.Request{Rows: rows}.Metric(metric).Grad(at)).Grads[0].Array
-			i := rng.IntN(len(g.Values()))
-			bump := func(by float32) float64 {
-				delta := array.New(g.Axes()...)
-				delta.Values()[i] = by
-				r := run(t, m, model.Request{Rows: rows}.Metric(metric).Edit(at.Add(delta)))
-				return 2 * r.Metric() // the sum over both rows
-			}
-			slope := (bump(step) - bump(-step)) / (2 * step)
-			d := math.Abs(slope-float64(g.Values()[i])) / (1 + math.Abs(slope))
-			if d > most {
-				most, where = d, fmt.Sprintf("%s: gradient %g, slope %g", at, g.Values()[i], slope)
-			}
+	metrics := func(rows int) []model.Metric {
+		return []model.Metric{
+			model.LogitDiff(model.IDs(4), model.IDs(9)), model.LogProbOf(3), model.Logit(model.IDs(3)), model.Prob(model.IDs(3)),
+			model.NLL(), model.KL(reference.Select(hook.Batch, make([]int, rows)...)), model.Linear(hook.ResidPost(1).At(-1), direction),
+			model.Margin(model.IDs(4), model.Sets([]int32{9, 2})), model.ProbDiff(model.Sets([]int32{1, 2}), model.Sets([]int32{5, 6, 7})),
 		}
-		t.Logf("%-24s largest relative difference %.1e at %s", metric.Kind, most, where)
-		if !(most < tolerance) {
-			t.Errorf("%s: %s", metric.Kind, where)
+	}
+	var at []hook.Point
+	for _, p := range points(t, m, 1) {
+		if p.Kind != hook.KindScores { // masked scores are infinite; they are tested through the pattern
+			at = append(at, p.At(1))
+		}
+	}
+	most, where := map[string]float64{}, map[string]string{}
+	slopes(t, m, []int32{1, 2, 3, 4}, []int32{9, 8, 7}, at, rand.New(rand.NewPCG(2, 0)), step, metrics, func(p hook.Point, metric model.Metric, gradient, slope float64) {
+		kind := string(metric.Kind)
+		if d := math.Abs(slope-gradient) / (1 + math.Abs(slope)); d >= most[kind] {
+			most[kind], where[kind] = d, fmt.Sprintf("%s: gradient %g, slope %g", p, gradient, slope)
+		}
+	})
+	for kind, d := range most {
+		t.Logf("%-24s largest relative difference %.1e at %s", kind, d, where[kind])
+		if !(d < tolerance) {
+			t.Errorf("%s: %s", kind, where[kind])
 		}
 	}
 }
@@ -477,35 +529,28 @@ func TestFamiliesGradients(t *testing.T) {
 		// float32's noise of 1e-5 in a metric of size 5, over two steps.
 		tolerance = 5e-3
 	)
-	rows := [][]int32{{1, 2, 3, 4}, {9, 8, 7}}
-	metric := model.LogProbOf(3)
 	for name, m := range models(t) {
 		t.Run(name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(7, 0))
+			var at []hook.Point
 			for _, p := range points(t, m, 0) {
 				if p.Kind == hook.KindLogits {
 					continue
 				}
-				at := p.Row(0).At(-1)
+				q := p.At(-1)
 				if p.Kind == hook.KindScores || p.Kind == hook.KindPattern {
-					at = at.Coord(0, 1) // keys that the last query sees in every family, so that scores are finite
+					q = q.Coord(0, 1) // keys that the last query sees in every family, so that scores are finite
 					if m.Config().IsLocal(0) {
-						at = p.Row(0).At(-1).Coord(2, 3)
+						q = q.Coord(2, 3)
 					}
 				}
-				request := model.Request{Rows: rows}.Metric(metric)
-				g := run(t, m, request.Grad(at)).Grads[0].Array
-				i := rng.IntN(len(g.Values()))
-				bump := func(by float32) float64 {
-					delta := array.New(g.Axes()...)
-					delta.Values()[i] = by
-					return run(t, m, request.Edit(at.Add(delta))).PerRow(0).At(0)
-				}
-				slope := (bump(step) - bump(-step)) / (2 * step)
-				if d := abs(slope-float64(g.Values()[i])) / (1 + abs(slope)); !(d < tolerance) {
-					t.Errorf("%s value %d: gradient %g, slope %g", at, i, g.Values()[i], slope)
-				}
+				at = append(at, q)
 			}
+			metric := func(int) []model.Metric { return []model.Metric{model.LogProbOf(3)} }
+			slopes(t, m, []int32{1, 2, 3, 4}, []int32{9, 8, 7}, at, rand.New(rand.NewPCG(7, 0)), step, metric, func(p hook.Point, _ model.Metric, gradient, slope float64) {
+				if d := abs(slope-gradient) / (1 + abs(slope)); !(d < tolerance) {
+					t.Errorf("%s: gradient %g, slope %g", p, gradient, slope)
+				}
+			})
 		})
 	}
 }

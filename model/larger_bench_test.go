@@ -124,7 +124,7 @@ func BenchmarkLarger(b *testing.B) {
 			for range b.N {
 				sweep(b, m, s)
 			}
-			most := memory("VmHWM")
+			most := modeltest.Memory("VmHWM")
 			b.Logf("%.2f s, %.2f GB at most", b.Elapsed().Seconds()/float64(b.N), float64(most)/1e9)
 			b.ReportMetric(float64(most)/1e9, "GB_at_most")
 			if as == "published" && most > 8e9 {

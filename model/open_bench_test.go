@@ -3,10 +3,7 @@
 package model_test
 
 import (
-	"os"
-	"regexp"
 	"runtime/debug"
-	"strconv"
 	"testing"
 
 	"github.com/golens/golens/model"
@@ -29,14 +26,14 @@ func BenchmarkOpen(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				debug.FreeOSMemory()
-				before := resetPeak()
+				before := modeltest.ResetPeak()
 				b.StartTimer()
 				m, err := model.Open(dir)
 				if err != nil {
 					b.Fatal(err)
 				}
 				b.StopTimer()
-				if most := memory("VmHWM"); before > 0 {
+				if most := modeltest.Memory("VmHWM"); before > 0 {
 					peak = max(peak, float64(most-before)/weights)
 				}
 				if err := m.Close(); err != nil {
@@ -50,25 +47,4 @@ func BenchmarkOpen(b *testing.B) {
 			}
 		})
 	}
-}
-
-// resetPeak makes the present memory the peak, and gives it; 0 where the system
-// cannot.
-func resetPeak() int {
-	const peak = "5" // see proc_pid_clear_refs(5)
-	if err := os.WriteFile("/proc/self/clear_refs", []byte(peak), 0); err != nil {
-		return 0
-	}
-	return memory("VmRSS")
-}
-
-// memory is a line of /proc/self/status, in bytes.
-func memory(name string) int {
-	data, _ := os.ReadFile("/proc/self/status")
-	line := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(data)
-	if line == nil {
-		return 0
-	}
-	n, _ := strconv.Atoi(string(line[1]))
-	return n << 10
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/golens/golens/model/array"
 	"github.com/golens/golens/model/config"
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/surgery"
 	"github.com/golens/golens/model/weights"
@@ -61,7 +62,7 @@ func (l *local) save(ctx context.Context, s Save, _ string) (*Saved, error) {
 	for _, t := range tensors {
 		out.Values += len(t.Values)
 	}
-	if err := os.WriteFile(filepath.Join(s.Dir, "config.json"), raw, 0o644); err != nil {
+	if err := files.Write(filepath.Join(s.Dir, "config.json"), raw); err != nil {
 		return nil, err
 	}
 	for _, name := range tokenizerFiles {
@@ -73,7 +74,7 @@ func (l *local) save(ctx context.Context, s Save, _ string) (*Saved, error) {
 			continue
 		}
 		if err == nil {
-			err = os.WriteFile(filepath.Join(s.Dir, name), data, 0o644)
+			err = files.Write(filepath.Join(s.Dir, name), data)
 		}
 		if err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/modeltest"
 )
 
 // growth is the memory that a sweep which ran before takes at most, result
@@ -27,7 +28,7 @@ func growth(b testing.TB, m *model.Model, s model.Sweep) (hosted, held float64) 
 	run := func() (process, live float64) {
 		runtime.GC() // a pool is emptied by the second collection
 		debug.FreeOSMemory()
-		before, most := resetPeak(), 0
+		before, most := modeltest.ResetPeak(), 0
 		alive := heapAlive()
 		stop := make(chan bool)
 		go func() {
@@ -42,7 +43,7 @@ func growth(b testing.TB, m *model.Model, s model.Sweep) (hosted, held float64) 
 			}
 		}()
 		res := sweep(b, m, s)
-		peak := memory("VmHWM")
+		peak := modeltest.Memory("VmHWM")
 		stop <- true
 		<-stop
 		runtime.KeepAlive(res)

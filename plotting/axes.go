@@ -1,6 +1,9 @@
 package plotting
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // The size of a figure with axes when Size says nothing: three lines of such
 // figures fit a laptop's screen.
@@ -37,6 +40,7 @@ type axes struct {
 
 	left, top, pw, ph float64 // the data rectangle, set by begin
 	legendRoom        float64 // for the text of the legend
+	xRoom, yRoom      float64 // the most for a label
 }
 
 func (a *axes) px(v float64) float64 { return a.left + a.pw*a.x.unit(v) }
@@ -68,7 +72,8 @@ func (a *axes) begin(o options) *scene {
 	if o.h > 0 {
 		a.h = o.h
 	}
-	a.left = margin + min(widest(tickText(a.yticks), tickSize), labelRoom*2) + tickGap
+	a.yRoom, a.xRoom = labelRoom(cmp.Or(o.w, pageWidth), 0), labelRoom(cmp.Or(o.w, pageWidth), o.h)
+	a.left = margin + min(widest(tickText(a.yticks), tickSize), a.yRoom) + tickGap
 	ph := a.h
 	if o.h > 0 {
 		ph = max(40, a.h-titleRoom(o.title)-tickLen-tickSize-textSize-3*margin)
@@ -92,7 +97,7 @@ func (a *axes) begin(o options) *scene {
 	a.top = s.heading(o.title)
 	below := tickLen + tickSize + margin
 	if a.upright {
-		below = tickLen + min(widest(tickText(a.xticks), tickSize), labelRoom) + margin
+		below = tickLen + min(widest(tickText(a.xticks), tickSize), a.xRoom) + margin
 	}
 	xname := nameLines(a.xlabel, s.w-2*margin)
 	if len(xname) > 0 {
@@ -145,7 +150,7 @@ func (a *axes) drawTicks(s *scene) {
 		}
 		l := text{x: x, y: bottom + tickLen + tickSize, s: t.label, size: tickSize, fill: soft, anchor: middle}
 		if a.upright {
-			l = text{x: mid(x, tickSize), y: bottom + tickGap, s: fit(t.label, tickSize, labelRoom), size: tickSize, fill: soft, anchor: end, up: true}
+			l = text{x: mid(x, tickSize), y: bottom + tickGap, s: t.label, size: tickSize, fill: soft, anchor: end, up: true}.within(a.xRoom)
 		}
 		s.add(vline(x, bottom, bottom+tickLen, line), l)
 	}
@@ -159,6 +164,6 @@ func (a *axes) drawTicks(s *scene) {
 		if i%step != 0 {
 			continue
 		}
-		s.add(text{x: a.left - tickGap, y: mid(y, tickSize), s: fit(t.label, tickSize, labelRoom*2), size: tickSize, fill: soft, anchor: end})
+		s.add(text{x: a.left - tickGap, y: mid(y, tickSize), s: t.label, size: tickSize, fill: soft, anchor: end}.within(a.yRoom))
 	}
 }

@@ -39,9 +39,9 @@ func (h *heat) barTicks() ([]float64, []string) {
 func (h *heat) bar(s *scene, x, y, height float64) {
 	if width(h.unit, tickSize) > longUnit {
 		_, labels := h.barTicks()
-		s.add(text{x: x + barWidth + 2*tickGap + widest(labels, tickSize) + tickSize - 2, y: y + height/2, s: fit(h.unit, tickSize, height+2*margin), size: tickSize, fill: soft, anchor: middle, up: true})
+		s.add(text{x: x + barWidth + 2*tickGap + widest(labels, tickSize) + tickSize - 2, y: y + height/2, s: h.unit, size: tickSize, fill: soft, anchor: middle, up: true})
 	} else if h.unit != "" {
-		s.add(text{x: x, y: y + tickSize - 2, s: fit(h.unit, tickSize, labelRoom), size: tickSize, fill: soft})
+		s.add(text{x: x, y: y + tickSize - 2, s: h.unit, size: tickSize, fill: soft})
 		y += tickSize + 5
 		height -= tickSize + 5
 	}

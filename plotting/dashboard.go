@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"os"
+
+	"github.com/golens/golens/model/files"
 )
 
 // A DashboardPage is what is known of a feature, a neuron or a head, as a page shows
@@ -81,13 +82,13 @@ func (d Dashboard) HTML() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Save writes the page.
+// Save writes the page to path. The file appears whole or not at all.
 func (d Dashboard) Save(path string) error {
 	data, err := d.HTML()
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o666)
+	return files.Write(path, data)
 }
 
 // MIME is the page for a notebook, and its titles as text.

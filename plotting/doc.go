@@ -56,7 +56,9 @@
 //     shapes got and wanted.
 //   - Infinite values are an error, not an edge colour, but for the -Inf of a mask
 //     in heat maps; NaN is "no value".
-//   - Titles and captions are broken into lines, never cut.
+//   - Titles and captions are broken into lines, never cut. Labels of an axis take
+//     up to a third of the width; a longer one loses its middle, and says all of it
+//     on hover.
 //   - The data is copied: changing it later does not change the figure.
 //   - Every mark that stands for a value has a hover title with its labels,
 //     value and unit, except where there are more than 2,500 of them.

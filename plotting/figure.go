@@ -3,10 +3,11 @@ package plotting
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/golens/golens/model/files"
 )
 
 // Figure is a finished figure, or the error that kept it from being drawn.
@@ -150,24 +151,8 @@ func (f *Figure) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, b)
-}
-
-// replace writes a file next to path and moves it there.
-func replace(path string, b []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".figure-*")
-	if err != nil {
-		return fmt.Errorf("plotting: cannot save %q: %w", path, err)
-	}
-	defer os.Remove(tmp.Name()) // gone already when the move worked
-	_, err = tmp.Write(b)
-	// CreateTemp makes private files; a figure is read by a browser or a colleague.
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("plotting: cannot save %q: %w", path, err)
+	if err := files.Write(path, b); err != nil {
+		return fmt.Errorf("plotting: cannot save: %w", err)
 	}
 	return nil
 }

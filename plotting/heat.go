@@ -16,8 +16,6 @@ const (
 	maxPanels = 256
 	// maxHeight is how tall a heat map grows by itself.
 	maxHeight = 620.0
-	// labelRoom is the most that row or column labels take.
-	labelRoom = 130.0
 	// longUnit is the width from which a unit runs along the colour bar.
 	longUnit = 60.0
 )
@@ -48,7 +46,10 @@ type heat struct {
 	cw, ch      float64              // a cell
 	perRow      int                  // panels side by side
 	left, below float64              // room for row and column labels
-	labelRoom   float64              // the most for one label
+	rowWidth    float64              // of the widest label of a row
+	rowRoom     float64              // the most that it gets
+	colRoom     float64              // and of a column
+	rowStep     int                  // rows from one label to the next
 	colStep     int                  // columns from one label to the next
 	upright     bool                 // column labels are turned
 	format      func(float64) string // of printed values

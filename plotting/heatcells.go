@@ -83,15 +83,14 @@ func every(a axis, cell, room float64) int {
 }
 
 func (h *heat) rowLabels(s *scene, x, y float64) {
-	step := every(h.rows, h.ch, tickSize+1)
-	for r := 0; r < h.rows.n; r += step {
-		s.add(text{x: x - tickGap, y: mid(y+(float64(r)+0.5)*h.ch, tickSize), s: fit(h.rows.label(r), tickSize, h.labelRoom), size: tickSize, fill: soft, anchor: end})
+	for r := 0; r < h.rows.n; r += h.rowStep {
+		s.add(text{x: x - tickGap, y: mid(y+(float64(r)+0.5)*h.ch, tickSize), s: h.rows.label(r), size: tickSize, fill: soft, anchor: end}.within(h.rowRoom))
 	}
 }
 
 func (h *heat) colLabels(s *scene, x, y float64) {
 	for c := 0; c < h.cols.n; c += h.colStep {
-		t := text{x: x + (float64(c)+0.5)*h.cw, s: fit(h.cols.label(c), tickSize, h.labelRoom), size: tickSize, fill: soft}
+		t := text{x: x + (float64(c)+0.5)*h.cw, s: h.cols.label(c), size: tickSize, fill: soft}.within(h.colRoom)
 		if h.upright {
 			t.x, t.y, t.anchor, t.up = mid(t.x, tickSize), y+tickGap, end, true
 		} else {

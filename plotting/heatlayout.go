@@ -2,11 +2,21 @@ package plotting
 
 import "math"
 
-// layout chooses the size of the cells and how many panels stand side by
+// layout sizes the figure, with room for those labels of rows that are drawn.
+func (h *heat) layout(o options) {
+	h.rowStep, h.rowWidth = 1, widest(h.rows.all(), tickSize)
+	h.size(o)
+	if h.rowStep = every(h.rows, h.ch, tickSize+1); h.rowStep > 1 { // cells only grow
+		h.rowWidth = widestShown(h.rows, h.rowStep)
+		h.size(o)
+	}
+}
+
+// size chooses the size of the cells and how many panels stand side by
 // side: the largest cells, up to maxCell, at which all panels fit the page, a
 // grid of panels with few gaps preferred. A single map grows its cells
 // further where that lets the values be printed.
-func (h *heat) layout(o options) {
+func (h *heat) size(o options) {
 	page, tall := pageWidth, maxHeight
 	if o.w > 0 {
 		page = o.w
@@ -14,7 +24,7 @@ func (h *heat) layout(o options) {
 	if o.h > 0 {
 		tall = o.h
 	}
-	h.rooms()
+	h.rooms(page, o.h)
 	need := h.valueRoom()
 	availW := page - h.left - h.barRoom() - 2*margin
 	availH := tall - h.below - titleRoom(o.title) - 2*margin
@@ -65,16 +75,16 @@ func (h *heat) layout(o options) {
 }
 
 // rooms sets the room for labels, column labels taken as turned.
-func (h *heat) rooms() {
-	h.labelRoom = labelRoom
-	if len(h.panels) > 1 {
-		h.labelRoom = labelRoom / 2 // small multiples need the width
+func (h *heat) rooms(page, tall float64) {
+	h.rowRoom, h.colRoom = labelRoom(page, 0), labelRoom(page, tall)
+	if len(h.panels) > 1 { // small multiples need it themselves
+		h.rowRoom, h.colRoom = h.rowRoom/2, h.colRoom/2
 	}
-	h.left = margin + tickGap + min(widest(h.rows.all(), tickSize), h.labelRoom)
+	h.left = margin + tickGap + min(h.rowWidth, h.rowRoom)
 	if h.rows.name != "" {
 		h.left += textSize + margin + moreLines(h.name)
 	}
-	h.below = tickGap + min(widest(h.cols.all(), tickSize), h.labelRoom) + margin
+	h.below = tickGap + min(widest(h.cols.all(), tickSize), h.colRoom) + margin
 	if h.cols.name != "" {
 		h.below += textSize + 2
 	}
@@ -83,7 +93,7 @@ func (h *heat) rooms() {
 // turn decides whether column labels stand upright: where they do not fit
 // side by side and, naming and not counting, should not be left out.
 func (h *heat) turn() {
-	wide := min(widest(h.cols.all(), tickSize), h.labelRoom)
+	wide := min(widest(h.cols.all(), tickSize), h.colRoom)
 	h.upright = !numeric(h.cols) && wide > h.cw-4
 	h.below -= wide // taken back: the labels that are left out need no room
 	h.colStep = every(h.cols, h.cw, tickSize+1)
@@ -92,11 +102,16 @@ func (h *heat) turn() {
 		h.below += tickSize
 		return
 	}
-	wide = 0
-	for c := 0; c < h.cols.n; c += h.colStep {
-		wide = max(wide, width(h.cols.label(c), tickSize))
+	h.below += min(widestShown(h.cols, h.colStep), h.colRoom)
+}
+
+// widestShown is the width of the widest label that is drawn.
+func widestShown(a axis, step int) float64 {
+	w := 0.0
+	for i := 0; i < a.n; i += step {
+		w = max(w, width(a.label(i), tickSize))
 	}
-	h.below += min(wide, h.labelRoom)
+	return w
 }
 
 // valueRoom is the cell width that printed values need; it sets their format.

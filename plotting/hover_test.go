@@ -34,7 +34,7 @@ func TestHover(t *testing.T) {
 	all := gallery()
 	for _, c := range []struct {
 		figure string
-		n      int // hover titles
+		n      int // hover titles, those of labels that are cut included
 		want   string
 	}{
 		{"headmap_2x8", 16, "layer 1, head 3: 0.98"},
@@ -44,7 +44,7 @@ func TestHover(t *testing.T) {
 		{"heatmap_panels", 540, "layer 0, position 0: 3.38%"},
 		{"attention", 8 * 12 * 13 / 2, "·sat → The: 0.50"},
 		{"attention_one", 12 * 13 / 2, "The → The: 0.75"},
-		{"attention_64", 12, "head 1.0 64 × 64, largest ·the → ·the: 1.00"},
+		{"attention_64", 12 + 12, "head 1.0 64 × 64, largest ·the → ·the: 1.00"},
 		{"lines", 24, "head 1.3, step 50: 0.13 attention"},
 		{"bars", 10, "3, corrupted: −0.90 logits"},
 		{"bars_long", 9, "head 9.6 (name mover): 2.31 logits"},

@@ -97,6 +97,42 @@ func TestTicks(t *testing.T) {
 	}
 }
 
+// TestLongLabels checks that labels get the room that they need, up to a third of the
+// figure, and that what is longer keeps both ends and says all of it on hover.
+func TestLongLabels(t *testing.T) {
+	fits, endless := "the direct effect of blocks.9.attn.hook_z", "from the "+strings.Repeat("very ", 30)+"beginning to the end"
+	if w := width(fits, tickSize); w < 200 || w > labelRoom(pageWidth, 0) {
+		t.Fatalf("the label that fits is %.0f pixels wide", w)
+	}
+	labels := []string{fits, endless, "short"}
+	rows := fake{shape: []int{3, 2}, vals: noise(6, 0, 1), names: []string{"component", "layer"}, labels: [][]string{labels, nil}}
+	cols := fake{shape: []int{2, 3}, vals: noise(6, 0, 1), names: []string{"layer", "component"}, labels: [][]string{nil, labels}}
+	one := fake{shape: []int{3}, vals: noise(3, 0, 1), names: []string{"component"}, labels: [][]string{labels}}
+	for name, f := range map[string]*Figure{
+		"rows": Heatmap(rows), "columns": Heatmap(cols), "bars": Bars(one), "lines": Lines(one), "narrow": Bars(one, Size(300, 200)), "low": Heatmap(cols, Size(400, 200)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			svg, err := f.SVG()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if whole := strings.Contains(string(svg), ">"+fits+"</text>"); whole != (name != "narrow" && name != "low") {
+				t.Errorf("the label that fits is whole: %t", whole)
+			}
+			_, rest, _ := strings.Cut(string(svg), "<title>"+endless+"</title>")
+			seen, _, _ := strings.Cut(rest, "</text>")
+			if before, after, cut := strings.Cut(seen, "…"); !cut || len(before) < 5 || !strings.HasPrefix(endless, before) || !strings.HasSuffix(endless, after) || len(after) < 3 {
+				t.Errorf("the longer one reads %q", seen)
+			}
+		})
+	}
+	for s, want := range map[string]string{"\u2068ڤڤڤڤڤڤڤڤڤڤڤڤڤڤڤڤڤڤ\u2069": "\u2069", strings.Repeat("e\u0301", 40): "e\u0301", "": "", "x": "x"} {
+		if got := (text{s: s, size: tickSize}).within(30).s; !strings.HasSuffix(got, want) || !utf8.ValidString(got) {
+			t.Errorf("%q becomes %q", s, got)
+		}
+	}
+}
+
 // TestScale checks where zero falls: white in the middle when values have
 // both signs, the light end when they do not.
 func TestScale(t *testing.T) {
@@ -147,14 +183,14 @@ func TestPalettes(t *testing.T) {
 }
 
 // TestImports holds the arrow: figures are drawn from small interfaces, and
-// this package depends on none of ours outside its folder.
+// this package depends on none of ours outside its folder but the one that writes files.
 func TestImports(t *testing.T) {
 	p, err := gobuild.ImportDir(".", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range p.Imports {
-		if strings.HasPrefix(i, "github.com/golens/") && !strings.HasPrefix(i, "github.com/golens/golens/plotting/") || i == "C" {
+		if strings.HasPrefix(i, "github.com/golens/") && !strings.HasPrefix(i, "github.com/golens/golens/plotting/") && i != "github.com/golens/golens/model/files" || i == "C" {
 			t.Errorf("imports %s", i)
 		}
 	}

@@ -67,6 +67,7 @@ type text struct {
 	bold   bool
 	up     bool    // turned to read from bottom to top
 	length float64 // room that a browser keeps to, whatever font it has; 0: its own
+	tip    string  // is shown on hover
 	// through lets the pointer reach the mark underneath and its hover title.
 	through bool
 }

@@ -1,6 +1,7 @@
 package plotting
 
 import (
+	"strings"
 	"unicode"
 
 	xfont "golang.org/x/image/font"
@@ -91,12 +92,36 @@ func widest(labels []string, size float64) float64 {
 	return w
 }
 
-// fit cuts s until it needs at most w pixels.
-func fit(s string, size, w float64) string {
-	if width(s, size) <= w {
-		return s
+// labelRoom is the most that the labels of an axis take: a third of the figure's
+// width w, or of its height h if that is fixed.
+func labelRoom(w, h float64) float64 {
+	if h > 0 {
+		w = min(w, h)
 	}
-	return string([]rune(s)[:fitting(s, size, w-width("…", size))]) + "…"
+	return w / 3
+}
+
+// within is the text in at most w pixels: one that is longer loses its middle, and says
+// all of it on hover.
+func (t text) within(w float64) text {
+	if width(t.s, t.size) <= w {
+		return t
+	}
+	r := []rune(t.s)
+	cut := func(n int) string { // to n runes, both ends alike
+		after := strings.TrimLeftFunc(string(r[len(r)-n/2:]), unicode.IsMark) // which belong to what is cut
+		return string(r[:(n+1)/2]) + "…" + after
+	}
+	lo, hi := 0, len(r)-1
+	for lo < hi {
+		if mid := (lo + hi + 1) / 2; width(cut(mid), t.size) <= w {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	t.tip, t.s = t.s, cut(lo)
+	return t
 }
 
 // fitting is how many of the first runes of s fit into w pixels.

@@ -125,7 +125,11 @@ func (t text) svg(w *svgWriter) {
 	if t.up {
 		fmt.Fprintf(w, ` transform="rotate(-90 %s %s)"`, num(t.x), num(t.y))
 	}
-	fmt.Fprintf(w, ">%s</text>\n", html.EscapeString(t.s))
+	w.WriteByte('>')
+	if t.tip != "" && !w.plain {
+		fmt.Fprintf(w, "<title>%s</title>", html.EscapeString(t.tip))
+	}
+	fmt.Fprintf(w, "%s</text>\n", html.EscapeString(t.s))
 }
 
 func (p picture) svg(w *svgWriter) {

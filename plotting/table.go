@@ -89,7 +89,7 @@ func (r records) draw(o options) *scene {
 		for _, cells := range rows {
 			widths[k] = max(widths[k], width(cells[k], tickSize))
 		}
-		widths[k] = min(widths[k], 3*labelRoom)
+		widths[k] = min(widths[k], pageWidth/2)
 	}
 	s := &scene{w: 2*margin - gap}
 	for _, w := range widths {
@@ -104,7 +104,7 @@ func (r records) draw(o options) *scene {
 		y += row
 		x := margin
 		for k, c := range cells {
-			t := text{x: x, y: y - 5, s: fit(c, tickSize, widths[k]), size: tickSize, fill: fill, bold: bold}
+			t := text{x: x, y: y - 5, s: c, size: tickSize, fill: fill, bold: bold}.within(widths[k])
 			if r.right(k) {
 				t.x, t.anchor = x+widths[k], end
 			}

@@ -40,7 +40,7 @@ func TestEdgesOf(t *testing.T) {
 			t.Error(err)
 		}
 		// Measured at 10 ms for GPT-2 small; quadratic it took 15 s.
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("%s: checking %d edges took %s", c.name, len(all), took)
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+
+	"github.com/golens/golens/model/files"
 )
 
 // The head of a circuit's file.
@@ -45,17 +46,7 @@ func (c *Circuit) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".circuit-*")
-	if err != nil {
-		return fmt.Errorf("circuit %q: %w", c.Name, err)
-	}
-	defer os.Remove(tmp.Name()) // gone already when the move worked
-	_, err = tmp.Write(data)
-	// CreateTemp makes private files; a circuit is for others to read.
-	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
+	if err := files.Write(path, data); err != nil {
 		return fmt.Errorf("circuit %q: %w", c.Name, err)
 	}
 	return nil

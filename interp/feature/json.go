@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/golens/golens/model/files"
 )
 
 // Naming is how a graph is called where it is shown.
@@ -115,7 +117,7 @@ func (p *Pruned) Save(folder string, n Naming) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, n.Slug+".json"), data, 0o666); err != nil {
+	if err := files.Write(filepath.Join(folder, n.Slug+".json"), data); err != nil {
 		return err
 	}
 	path := filepath.Join(folder, "graph-metadata.json")
@@ -138,5 +140,5 @@ func (p *Pruned) Save(folder string, n Naming) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, text, 0o666)
+	return files.Write(path, text)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/weights"
 )
 
@@ -58,7 +59,7 @@ func (s *Set) SaveEAPIG(path string, scores *array.Array) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(path, data, 0o644)
+		return files.Write(path, data)
 	case ".pt":
 		return s.saveTorch(path, scores)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/weights"
 )
 
@@ -56,7 +57,7 @@ func (t *Tuned) save(dir string) error {
 	if err := weights.WriteTorch(filepath.Join(dir, "params.pt"), tensors); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "config.json"), raw, 0o644)
+	return files.Write(filepath.Join(dir, "config.json"), raw)
 }
 
 // OpenTuned reads a lens from a folder of the tuned-lens library: config.json with

@@ -10,6 +10,7 @@ import (
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/dictionary"
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/weights"
 )
@@ -310,5 +311,5 @@ func (d *Dictionary) Save(folder string) error {
 	if err := weights.Write(filepath.Join(folder, "sae_weights.safetensors"), "F32", all); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "cfg.json"), data, 0o666)
+	return files.Write(filepath.Join(folder, "cfg.json"), data)
 }

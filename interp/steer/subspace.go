@@ -11,6 +11,7 @@ import (
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 )
@@ -189,7 +190,7 @@ func save(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
+	return files.Write(path, append(data, '\n'))
 }
 
 func load(path string, v any) error {

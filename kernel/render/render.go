@@ -15,6 +15,7 @@ import (
 
 	"github.com/golens/golens/kernel/notebook"
 	"github.com/golens/golens/kernel/session"
+	"github.com/golens/golens/model/files"
 )
 
 // Config says what to render and how.
@@ -177,7 +178,7 @@ func (cfg Config) put(path string, data []byte) error {
 		}
 		return nil
 	}
-	if err := writeFile(path, data); err != nil {
+	if err := files.Write(path, data); err != nil {
 		return err
 	}
 	fmt.Fprintf(cfg.Terminal, "%s written (%d KB)\n", path, (len(data)+1023)/1024)
@@ -225,7 +226,11 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 			break
 		}
 	}
-	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+	limit := time.Minute
+	if ctx.Err() != nil {
+		limit = askLimit
+	}
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	if raw, err := s.Ask(ask, "golens_provenance"); err == nil {
 		// Not having it is no failure: other kernels do not know the question.
@@ -234,8 +239,8 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 	return failed, nil
 }
 
-// askLimit is how long the kernel may take to say what it ran on: a kernel that
-// was interrupted may take longer, and is not waited for.
+// askLimit is how long the kernel may take to say what it ran on after an interrupt:
+// then nobody waits. Else it has a minute, since it is what a report is believed by.
 const askLimit = 2 * time.Second
 
 // runs tells whether the cell is to be run.

@@ -13,10 +13,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/golens/golens/kernel/notebook"
+	"github.com/golens/golens/model/files"
 )
 
 // Site is a folder of notebooks and where their reports go.
@@ -53,6 +55,10 @@ func (s Site) notebooks() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	paths = slices.DeleteFunc(paths, func(path string) bool { // reading a pipe would wait for whoever put it there
+		info, err := os.Stat(path)
+		return err == nil && !info.Mode().IsRegular()
+	})
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%s holds no notebooks (*.ipynb)", s.Folder)
 	}
@@ -167,7 +173,7 @@ func (s Site) index(entries []entry) error {
 		return fmt.Errorf("writing the index: %w", err)
 	}
 	path := s.page("index")
-	if err := writeFile(path, b.Bytes()); err != nil {
+	if err := files.Write(path, b.Bytes()); err != nil {
 		return err
 	}
 	if s.Each.Terminal != nil {

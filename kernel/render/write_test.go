@@ -46,42 +46,23 @@ func TestOnlyRegularFilesAreReplaced(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"pipe", "link", "folder"} {
-		if err := writeFile(at(name), []byte("x")); err == nil || !strings.Contains(err.Error(), "was not written") {
-			t.Errorf("%s was replaced: %v", name, err)
-		}
-	}
-	if data, err := os.ReadFile(at("target")); err != nil || string(data) != "kept" {
-		t.Errorf("behind the link: %q, %v", data, err)
-	}
 	if files, _ := filepath.Glob(at(".*")); len(files) > 0 {
 		t.Errorf("left behind: %v", files)
 	}
 }
 
-func TestModes(t *testing.T) {
+// A pipe or a folder among the notebooks of a folder, which others may have put there,
+// is none of them.
+func TestAPipeIsNoNotebook(t *testing.T) {
 	dir := t.TempDir()
-	old := filepath.Join(dir, "old")
-	if err := os.WriteFile(old, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(old, 0o751); err != nil {
-		t.Fatal(err)
-	}
-	plain := filepath.Join(dir, "plain") // what the system gives any new file
-	if err := os.WriteFile(plain, nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]os.FileMode{"old": 0o751, "new": info.Mode()} {
-		if err := writeFile(filepath.Join(dir, name), []byte("x")); err != nil {
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(dir, "a.ipynb"), []byte("{}"), 0o644), syscall.Mkfifo(filepath.Join(dir, "b.ipynb"), 0o644), os.Mkdir(filepath.Join(dir, "c.ipynb"), 0o755),
+	} {
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := os.Stat(filepath.Join(dir, name)); err != nil || got.Mode() != want {
-			t.Errorf("%s has mode %v, %v; want %v", name, got.Mode(), err, want)
-		}
+	}
+	if paths, err := (Site{Folder: dir}).notebooks(); err != nil || len(paths) != 1 || filepath.Base(paths[0]) != "a.ipynb" {
+		t.Errorf("got %v, %v", paths, err)
 	}
 }

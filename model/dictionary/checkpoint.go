@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/weights"
 )
 
@@ -41,9 +42,6 @@ type head struct {
 	Hash     string
 }
 
-// write is a variable for the tests, in which a disk is full.
-var write = weights.Write
-
 // Save writes a checkpoint. If that fails, one that was there before is as it was.
 func (c Checkpoint) Save(folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
@@ -68,12 +66,12 @@ func (c Checkpoint) Save(folder string) error {
 			all = append(all, weights.Tensor{Name: name + part, Shape: []int{len(v)}, Values: v})
 		}
 	}
-	if err := write(filepath.Join(folder, stateFile), "F32", all); err != nil {
+	if err := weights.Write(filepath.Join(folder, stateFile), "F32", all); err != nil {
 		return fmt.Errorf("dictionary: the checkpoint of step %d was not written; the one before it is intact: %w", c.Step, err)
 	}
 	curve, err := json.Marshal(c.Curve)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, curveFile), curve, 0o666)
+		err = files.Write(filepath.Join(folder, curveFile), curve)
 	}
 	return err
 }

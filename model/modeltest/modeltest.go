@@ -22,10 +22,21 @@ import (
 )
 
 // Dir is the folder of the tiny GPT-2: config.json, model.safetensors and the
-// recordings.
+// recordings. A test that was built elsewhere, or with -trimpath, finds it in the
+// repository that it runs in.
 func Dir() string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "testdata", "gpt2")
+	dir := filepath.Join(filepath.Dir(file), "testdata", "gpt2")
+	for up, here := ".", "model/modeltest/testdata/gpt2"; len(up) < 32; up = filepath.Join(up, "..") {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		}
+		dir = filepath.Join(up, here)
+	}
+	if whole, err := filepath.Abs(dir); err == nil {
+		return whole
+	}
+	return dir
 }
 
 // Families are the folders of tiny random models of every family, each with

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/golens/golens/model/files"
 )
 
 // WriteTorch writes tensors as torch.save writes a state dictionary of float32 tensors,
@@ -23,7 +24,7 @@ func WriteTorch(path string, tensors []Tensor, beside ...Beside) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return os.WriteFile(path, data, 0o644)
+	return files.Write(path, data)
 }
 
 // Beside is an entry of the dictionary of a .pt file that is no tensor.

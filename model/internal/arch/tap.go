@@ -15,8 +15,9 @@ type Tap interface {
 	// graph may skip computing it or fuse across it.
 	Reads(kind hook.Kind) bool
 	// Again is At where a head, or the MLP, computes an activation once more for
-	// itself, because it reads an input of its own: edits reach it, but it is not
-	// the activation that is read. x may have a head axis after pos.
+	// itself, because it reads an input of its own: edits reach it, and it has a part
+	// in the activation's gradient, but it is not the activation that is read. x may
+	// have a head axis after pos.
 	Again(kind hook.Kind, x *Node) *Node
 	// Writes tells whether the kind is edited or differentiated, so that the
 	// rest of the graph must really depend on it.

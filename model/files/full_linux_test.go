@@ -1,4 +1,4 @@
-package render
+package files
 
 import (
 	"errors"
@@ -44,11 +44,11 @@ func onSmallDisk(t *testing.T, dir string) {
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("cannot mount a small disk (%v): allow user namespaces to mount, or run as root", err)
 	}
-	path := filepath.Join(dir, "report.html")
-	if err := writeFile(path, []byte("old")); err != nil {
+	path := filepath.Join(dir, "kept")
+	if err := Write(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
-	err := writeFile(path, make([]byte, 1<<20))
+	err := Write(path, make([]byte, 1<<20))
 	if err == nil || !strings.Contains(err.Error(), path+" was not written: the disk is full (1048576 bytes are needed)") {
 		t.Errorf("got %v", err)
 	}

@@ -1,0 +1,82 @@
+// Package files writes what a user keeps: whole or not at all, and never in the
+// place of something that is not a file. It needs the standard library alone, and
+// may be linked anywhere.
+package files
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Write writes data to path: into a new file beside it, which then takes its place
+// and its mode, if there was one. An error says why, and that what stood there
+// before, if anything, still does.
+func Write(path string, data []byte) (err error) {
+	defer func() {
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = fmt.Errorf("%s was not written: the disk is full (%d bytes are needed)", path, len(data))
+		} else if err != nil {
+			err = fmt.Errorf("%s was not written: %w", path, err)
+		}
+	}()
+	old, err := Regular(path)
+	if err != nil {
+		return err
+	}
+	f, err := Beside(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	// The blocks of a file may only be found missing when they reach the disk.
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if old != nil {
+		if err = f.Chmod(old.Mode().Perm()); err != nil {
+			return err
+		}
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// Beside makes a new file in path's folder, with the mode of any new file.
+func Beside(path string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(filepath.Dir(path), ".golens-"+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// Regular describes the file at path, nil if there is none. What is no regular
+// file is an error: a rename would put a file in the place of a device or a
+// pipe that others hold, or in that of a link, and not where the link leads.
+func Regular(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s is a link: name the file that it leads to", path)
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a folder: name a file in it", path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file (%v) and would be replaced: name another", path, info.Mode())
+	}
+	return info, nil
+}
