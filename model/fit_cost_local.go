@@ -35,7 +35,7 @@ func (l *local) explainFit(_ context.Context, e ExplainFit, _ string) (*FitCost,
 		if err != nil {
 			return nil, err
 		}
-		job.From = t.lowest
+		job.From, job.Soft, job.Widest = t.lowest, true, b.widest()
 		if b.past {
 			for _, row := range rows {
 				job.Starts = append(job.Starts, t.starts[row])

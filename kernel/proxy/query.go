@@ -17,11 +17,11 @@ import (
 	"github.com/golens/golens/kernel/wire"
 )
 
-// Completions that take longer come too late; the server's start may take some
-// seconds on a busy machine.
+// Completions that take longer come too late; the server's start may take long on a
+// busy machine, and nobody waits for it.
 const (
 	queryLimit = 5 * time.Second
-	startLimit = 30 * time.Second
+	startLimit = 3 * time.Minute
 )
 
 // dialGopls connects to the language server that gonb starts, and has it look at
