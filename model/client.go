@@ -37,6 +37,9 @@ func openIn(ctx context.Context, socket string, open Call) (*Model, error) {
 		// deadlock, and a new one costs microseconds.
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if err := ownSocket(socket); err != nil {
+				return nil, err
+			}
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}}}

@@ -30,7 +30,8 @@ type Cost struct {
 	Kept   int64 // bytes of captures and gradients, which are given back
 	Memory int64 // bytes at the peak, those included, beside the weights
 
-	Weights int64 // bytes of weights that are float32 in memory now; those held as published are not, until they run
+	Weights int64 // bytes of weights that are float32 in memory now
+	Coming  int64 // bytes of weights held as published that become float32 when it runs, and leave when the model rests
 }
 
 func init() {
@@ -71,6 +72,10 @@ func (m *Model) ExplainGeneration(g Generation) (*Cost, error) {
 
 // String is one line.
 func (c Cost) String() string {
-	return fmt.Sprintf("%d rows in %d chunks through %d blocks: %.4g GFLOP; %.1f MB at the peak, %.1f MB of it given back; %.1f MB of weights",
+	s := fmt.Sprintf("%d rows in %d chunks through %d blocks: %.4g GFLOP; %.1f MB at the peak, %.1f MB of it given back; %.1f MB of weights",
 		c.Rows, c.Chunks, c.Blocks, float64(c.FLOPs)/1e9, float64(c.Memory)/1e6, float64(c.Kept)/1e6, float64(c.Weights)/1e6)
+	if c.Coming > 0 {
+		s += fmt.Sprintf(", and %.1f MB of these to come", float64(c.Coming)/1e6)
+	}
+	return s
 }

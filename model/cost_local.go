@@ -51,5 +51,5 @@ func (l *local) explainGeneration(_ context.Context, e ExplainGeneration, _ stri
 }
 
 func (l *local) cost(c plan.PassCost) *Cost {
-	return &Cost{Rows: c.Rows, Chunks: c.Chunks, Blocks: c.Blocks, FLOPs: c.FLOPs, Kept: c.Kept, Memory: c.Memory, Weights: l.engine.Resident()}
+	return &Cost{Rows: c.Rows, Chunks: c.Chunks, Blocks: c.Blocks, FLOPs: c.FLOPs, Kept: c.Kept, Memory: c.Memory, Weights: l.engine.Resident(), Coming: l.engine.Coming(c.Blocks)}
 }

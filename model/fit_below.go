@@ -69,6 +69,21 @@ func (l *local) planBelow(t *fitting) (b *below, kept bool) {
 	return b, b.bytes() <= b.room()
 }
 
+// widest is the most positions that a step runs of any row; 0 where other rows follow.
+func (b *below) widest() (n int) {
+	if b.windowed() {
+		return 0
+	}
+	for i, row := range b.Base.Rows {
+		start := 0
+		if b.past {
+			start = b.starts[i]
+		}
+		n = max(n, len(row)-start)
+	}
+	return n
+}
+
 // room is how many bytes may be kept.
 func (b *below) room() int64 { return cmp.Or(b.Cache, defaultFitCache) }
 

@@ -46,12 +46,15 @@ func TestCostOfAFit(t *testing.T) {
 	if want := flops(distinct.Capture(hook.ResidPre(1))); got.Below != want || got.Kept != 4*2*4*int64(c.DModel) {
 		t.Errorf("below: %d multiplications and additions and %d bytes kept; want %d of the two rows that differ, and their residual streams", got.Below, got.Kept, want)
 	}
-	// A block costs one pass there and three back, and so does what the formula adds to
-	// its block; logits are computed at one position, there and back.
+	// A block costs one pass there and two back, as what it needs is kept, and so does what
+	// the formula adds to its block. Behind the last block one position of four is read:
+	// its keys and values are computed at all, the rest there. Logits are, there and back.
 	block := flops(m.Rows([][]int32{{1, 2, 3, 4}, {4, 5, 6, 7}, {1, 2, 3, 4}}).Start(0, nil).Capture(hook.ResidPost(0)))
 	logits := 2 * int64(3*c.DModel*c.Vocab)
 	product := 2 * int64(3*4*c.DModel*c.DModel)
-	if want := 4*(int64(c.Layers-1)*block+product) + 3*logits; got.FLOPs != want || got.Blocks != c.Layers-1 {
+	d, heads := c.DModel, c.Heads*c.DHead
+	last := 2 * int64(3*(4*2*d*heads+2*d*heads+2*4*heads+2*d*c.DMLP))
+	if want := 3 * (int64(c.Layers-2)*block + last + product + logits); got.FLOPs != want || got.Blocks != c.Layers-1 {
 		t.Errorf("a step of %d blocks: %d, by hand %d", got.Blocks, got.FLOPs, want)
 	}
 	if got.Total() != got.Below+10*got.FLOPs || got.Memory <= got.Kept {

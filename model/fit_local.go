@@ -359,7 +359,7 @@ func (s *steps) losses(ctx context.Context, rows []int) (terms []float64, grads 
 		return nil, nil, err
 	}
 	job.Base, job.Source, job.Below, job.Starts = left.Base, left.Source, left.Below, left.Starts
-	job.Soft = true
+	job.Soft, job.Widest = true, s.below.widest()
 	for m, at := range reads {
 		l := s.Loss[at.term]
 		if slices.Contains(s.own, l.Metric) && l.Value.Kind == "" {

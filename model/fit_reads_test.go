@@ -15,8 +15,9 @@ import (
 )
 
 // A step that begins where the formulas act, with earlier keys and values of the run
-// without them, is one over whole rows, in every family: losses, and what is found. Its
-// twin has a loss at the first position too, of no weight to speak of.
+// without them, and computes of the last block only what is read, is one over whole rows,
+// in every family: losses, and what is found. Its twin has a loss at all positions too, of
+// no weight to speak of.
 func TestFitStartsWhereItActs(t *testing.T) {
 	xla := strings.HasPrefix(os.Getenv("GOLENS_BACKEND"), "xla")
 	for name, dir := range modeltest.Families(t) {
@@ -30,8 +31,14 @@ func TestFitStartsWhereItActs(t *testing.T) {
 		}
 		rng := rand.New(rand.NewPCG(8, 8))
 		rows := [][]int32{}
+		var whole hook.Positions
 		for _, n := range []int{9, 6, 9, 7, 9} {
 			rows = append(rows, someRows(rng, m, 1, n)[0])
+			all := hook.UpTo(n)
+			for len(all) < 9 {
+				all = append(all[:len(all):len(all)], n-1)
+			}
+			whole.Rows = append(whole.Rows, all)
 		}
 		source := model.Request{Rows: append(rows[2:3:3], rows[1], rows[4], rows[3], rows[0])}
 		points := map[string]hook.Point{
@@ -54,7 +61,7 @@ func TestFitStartsWhereItActs(t *testing.T) {
 				R := formula.Free("R", d[len(d)-1], 3)
 				f := model.Fit{
 					Base: model.Request{Rows: rows}.Edit(p.Compute(x.Add(s.Sub(x).Dot(R).Dot(R.Transpose()))), hook.ResidPre(1).At(0, -1).Scale(1.5)).
-						Metric(model.LogProbOf(1, 2, 3, 4, 5), model.LogProbOf(1).AtPositions(0)),
+						Metric(model.LogProbOf(1, 2, 3, 4, 5), model.LogProbOf(1).In(whole)),
 					Source: source, Find: []model.Find{{Name: "R", Scale: .3}}, Loss: []model.Loss{{Weight: -1}},
 					Optimizer: model.Optimizer{Kind: "sgd", Rate: .1}, Steps: 2, Batch: 3, Seed: 1,
 				}

@@ -23,12 +23,13 @@ var encoders = map[string]bool{"bert": true, "roberta": true, "distilbert": true
 
 // decoders are the folders of the families' models that generate, how many
 // tokens to add, as many as outgrow the cache's first size, and whether to do it
-// without edits too. Where each graph compiles all this is less: two structures.
+// without edits too, as CI does. Where each graph compiles all this is less: two
+// structures.
 func decoders(t *testing.T) (families map[string]string, n int, plainToo bool) {
 	families = modeltest.Families(t)
 	maps.DeleteFunc(families, func(name, _ string) bool { return encoders[name] })
 	if strings.HasPrefix(open(t).Info().Backend, "go") {
-		return families, 14, true
+		return families, 14, os.Getenv("GOLENS_SLOW") != ""
 	}
 	maps.DeleteFunc(families, func(name, _ string) bool { return name != "gpt2" && name != "gemma3_text" })
 	return families, 9, false

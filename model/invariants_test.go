@@ -225,15 +225,15 @@ func TestEditsAtEveryPoint(t *testing.T) {
 	prompts := [][]int32{{1, 2, 3, 4, 5, 6}, {9, 8, 7, 6, 5, 4}}
 	type edited struct {
 		hook.Edit
-		dims []int // of a row's activation
+		row  []int32
+		dims []int // of its activation
 		was  []float32
 		want func(i int, v float64) float64
 	}
 	for name, m := range models(t) {
 		all := points(t, m, 1)
 		before := run(t, m, model.Request{Rows: prompts}.Capture(all...))
-		request := model.Request{}.Capture(all...)
-		var edits []edited
+		edits := map[hook.Op][]edited{} // in a run for each: a graph's edits all look at all rows
 		for _, whole := range all {
 			dims := before.At(whole).Shape()[1:]
 			value := array.New(array.Dim("x", dims[len(dims)-1]))
@@ -263,29 +263,34 @@ func TestEditsAtEveryPoint(t *testing.T) {
 				if whole.Kind == hook.KindScores && (e.Op == hook.OpScale || e.Op == hook.OpProject) {
 					continue // minus infinity times a number, or along a direction, is not one
 				}
-				e.Point, e.dims, e.was = e.Row(len(edits)), dims, was
-				request.Rows = append(request.Rows, prompts[prompt])
-				request = request.Edit(e.Edit).Capture(e.Point)
-				edits = append(edits, e)
+				e.Point, e.dims, e.was, e.row = part.Row(len(edits[e.Op])), dims, was, prompts[prompt]
+				edits[e.Op] = append(edits[e.Op], e)
 			}
 		}
-		got := run(t, m, request)
-		for row, e := range edits {
-			old := selected(e.Point, e.dims, e.was)
-			for i, v := range got.At(e.Point).Values() {
-				want := e.want(i, float64(old[i]))
-				if d := math.Abs(float64(v) - want); float64(v) != want && !(d <= near) {
-					t.Fatalf("%s, seed %d: %s: value %d is %g, by hand %g", name, seed, e.Edit, i, v, want)
-				}
+		for _, edits := range edits {
+			request := model.Request{}.Capture(all...)
+			for _, e := range edits {
+				request.Rows = append(request.Rows, e.row)
+				request = request.Edit(e.Edit).Capture(e.Point)
 			}
-			changed := 0
-			for i, v := range got.At(e.Whole()).Select(hook.Batch, row).Values() {
-				if d := math.Abs(float64(v - e.was[i])); d > near {
-					changed++
+			got := run(t, m, request)
+			for row, e := range edits {
+				old := selected(e.Point, e.dims, e.was)
+				for i, v := range got.At(e.Point).Values() {
+					want := e.want(i, float64(old[i]))
+					if d := math.Abs(float64(v) - want); float64(v) != want && !(d <= near) {
+						t.Fatalf("%s, seed %d: %s: value %d is %g, by hand %g", name, seed, e.Edit, i, v, want)
+					}
 				}
-			}
-			if changed > len(old) {
-				t.Errorf("%s, seed %d: %s changed %d values, it selects %d", name, seed, e.Edit, changed, len(old))
+				changed := 0
+				for i, v := range got.At(e.Whole()).Select(hook.Batch, row).Values() {
+					if d := math.Abs(float64(v - e.was[i])); d > near {
+						changed++
+					}
+				}
+				if changed > len(old) {
+					t.Errorf("%s, seed %d: %s changed %d values, it selects %d", name, seed, e.Edit, changed, len(old))
+				}
 			}
 		}
 	}

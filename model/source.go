@@ -58,7 +58,7 @@ func openSource(ctx context.Context, name string) (*source, error) {
 			}
 			return s, s.readGGUF(file)
 		}
-		return readSource(s, os.DirFS(path), func() (*weights.Store, error) { return weights.Open(path) })
+		return readSource(s, weights.Folder(path), func() (*weights.Store, error) { return weights.Open(path) })
 	}
 	files, err := zoo.Files(short)
 	if err != nil {

@@ -130,7 +130,8 @@ func (s Haystack) Retrieve(ctx context.Context, m *model.Model, edits ...hook.Ed
 }
 
 // Explain is what the haystack costs, without running it: operations of all runs, and the
-// memory of the largest of its generations.
+// memory of the largest of its generations. What the engine takes to compile its graphs, once,
+// is not in it.
 func (s Haystack) Explain(m *model.Model) (*model.Cost, error) {
 	s = s.full()
 	runs, err := s.runs(m)
@@ -146,7 +147,7 @@ func (s Haystack) Explain(m *model.Model) (*model.Cost, error) {
 			return nil, fmt.Errorf("needle in a haystack: %w", err)
 		}
 		total.Chunks, total.FLOPs = total.Chunks+c.Chunks, total.FLOPs+c.FLOPs
-		total.Blocks, total.Weights = c.Blocks, c.Weights
+		total.Blocks, total.Weights, total.Coming = c.Blocks, c.Weights, c.Coming
 		total.Kept, total.Memory = max(total.Kept, c.Kept), max(total.Memory, c.Memory)
 	}
 	return total, nil

@@ -21,6 +21,9 @@ func Sinks(m *model.Model, prompts model.Prompts, n int) (*interp.Result, error)
 	if n < 1 {
 		return nil, fmt.Errorf("attention sinks: the first %d tokens; at least one", n)
 	}
+	if err := behind(prompts, n); err != nil {
+		return nil, fmt.Errorf("attention sinks: %w", err)
+	}
 	run, patterns, err := attention(m, prompts)
 	if err != nil {
 		return nil, fmt.Errorf("attention sinks: %w", err)
@@ -40,7 +43,7 @@ func sinks(m *model.Model, prompts model.Prompts, n int, run *model.Result, patt
 						sum += pattern.At(i, h, q, k)
 					}
 				}
-				samples.Set(sum/float64(len(row)-n), i, l, h) // NaN for a row of n tokens
+				samples.Set(sum/float64(len(row)-n), i, l, h)
 			}
 		}
 	}
@@ -56,6 +59,9 @@ func sinks(m *model.Model, prompts model.Prompts, n int, run *model.Result, patt
 func SinkValues(m *model.Model, prompts model.Prompts, n int) (*interp.Result, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("values at sinks: the first %d tokens; at least one", n)
+	}
+	if err := behind(prompts, n); err != nil {
+		return nil, fmt.Errorf("values at sinks: %w", err)
 	}
 	c := m.Config()
 	request := prompts.Request()
@@ -84,9 +90,19 @@ func SinkValues(m *model.Model, prompts model.Prompts, n int) (*interp.Result, e
 		}
 	}
 	return &interp.Result{
-		Array: samples.Mean("sample").Named("length of the values at the sink", "of those behind"), Samples: samples,
+		Array: samples.Mean("sample").Named("length of the values at the sink, over those behind", ""), Samples: samples,
 		Method: fmt.Sprintf("values at the first %d tokens", n), Source: "after Xiao et al. 2023", Provenance: run.Provenance,
 	}, samples.Err()
+}
+
+// behind finds rows that have no token behind the first n.
+func behind(prompts model.Prompts, n int) error {
+	for i, row := range prompts.IDs {
+		if len(row) <= n {
+			return fmt.Errorf("row %d has %d tokens, and none behind the first %d; give longer rows", i, len(row), n)
+		}
+	}
+	return prompts.Err()
 }
 
 func norm(x []float32) float64 {

@@ -65,8 +65,8 @@ func CountLanguages(ctx context.Context, m *model.Model, rows *corpus.Cut) (*Lan
 // LanguagesOf are counts made elsewhere: how often each neuron of a layer fired in each
 // language, [layer][neuron*languages + language], of n tokens of each.
 func LanguagesOf(names []string, n []int64, fired [][]int64) (*Languages, error) {
-	if len(names) < 2 || len(n) != len(names) || len(fired) == 0 {
-		return nil, fmt.Errorf("languages: %d languages, tokens of %d, %d layers; there are at least two languages", len(names), len(n), len(fired))
+	if len(names) < 2 || len(n) != len(names) || len(fired) == 0 || len(fired[0]) < len(names) {
+		return nil, fmt.Errorf("languages: %d languages, tokens of %d, %d layers; there are at least two languages, and a neuron", len(names), len(n), len(fired))
 	}
 	neurons := len(fired[0]) / len(names)
 	l := &Languages{Names: names, N: n, Fired: array.New(array.Dim("layer", len(fired)), array.Dim("neuron", neurons), array.Labels("language", names)).Named("share of tokens at which it fires", "")}
@@ -192,8 +192,14 @@ func (s *Specific) String() string {
 	return b.String()
 }
 
-// ByLayer is how many neurons of each language a layer has [language, layer].
+// ByLayer is how many neurons of each language a layer has [language, layer], of at least
+// so many layers.
 func (s *Specific) ByLayer(layers int) *array.Array {
+	for _, units := range s.Units {
+		for _, u := range units {
+			layers = max(layers, u.Layer+1)
+		}
+	}
 	a := array.New(array.Labels("language", s.Names), array.Dim("layer", layers)).Named("neurons of a language", "neurons")
 	for k, name := range s.Names {
 		for _, u := range s.Units[name] {
@@ -266,6 +272,9 @@ func Losses(ctx context.Context, m *model.Model, rows *corpus.Cut, names []strin
 	labels := append([]string{"none"}, names...)
 	var variants []model.Variant
 	for _, name := range names {
+		if _, ok := edits[name]; !ok {
+			return nil, fmt.Errorf("languages: there are no edits of %q; give an empty list if it has none", name)
+		}
 		variants = append(variants, model.Variant{Name: name, Edits: edits[name]})
 	}
 	sums := make([][]float64, len(labels))

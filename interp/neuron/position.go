@@ -81,9 +81,10 @@ func (s *Stats) Positional(bound float64) (all []Positional) {
 	return all
 }
 
-// RatesOf are a neuron's firing rates at each position; nil if none were kept.
+// RatesOf are a neuron's firing rates at each position; nil if none were kept, or there
+// is no such neuron.
 func (s *Stats) RatesOf(u Unit) []float64 {
-	if s.ByPosition == nil {
+	if s.ByPosition == nil || !s.has(u) {
 		return nil
 	}
 	rates := make([]float64, s.ByPosition.Dim("pos"))
@@ -98,6 +99,9 @@ func (s *Stats) RatesOf(u Unit) []float64 {
 // four times and go a quarter of it beyond on both sides in between; else by whether
 // they reach 0.25 or less and 0.75 or more, strong if 0.05 and 0.95.
 func PatternOf(rates []float64) (p Pattern, strong bool) {
+	if len(rates) == 0 {
+		return OtherPattern, false
+	}
 	x := smooth(rates, max(1, len(rates)/32))
 	low, high := slices.Min(x), slices.Max(x)
 	swings, side := 0, 0

@@ -162,6 +162,12 @@ func (s *Stats) Dead() []Unit {
 	return s.units(func(l, n int) bool { return s.Rate.At(l, n) == 0 })
 }
 
+// has tells whether there is such a neuron.
+func (s *Stats) has(u Unit) bool {
+	c := s.m.Config()
+	return u.Layer >= 0 && u.Layer < c.Layers && u.Neuron >= 0 && u.Neuron < c.DMLP
+}
+
 func (s *Stats) units(is func(l, n int) bool) (all []Unit) {
 	c := s.m.Config()
 	for l := range c.Layers {

@@ -18,14 +18,18 @@ type Trigger struct {
 }
 
 // Triggers are the tokens, or for pairs the pairs of tokens, on which a neuron fires,
-// most first. over says that there were more than the survey keeps, and none is given.
+// most first; none of a neuron that does not exist. over says that there were more than
+// the survey keeps, and none is given.
 func (s *Stats) Triggers(u Unit, pairs bool) (all []Trigger, over bool) {
 	states, n := s.singles, 1
 	if pairs {
 		states, n = s.pairs, 2
 	}
-	if states == nil || states[u.Layer].Over[u.Neuron] {
-		return nil, states != nil
+	if states == nil || !s.has(u) {
+		return nil, false
+	}
+	if states[u.Layer].Over[u.Neuron] {
+		return nil, true
 	}
 	counts := states[u.Layer].Grams[u.Neuron]
 	total := int64(0)

@@ -27,19 +27,23 @@ import (
 func TestMain(m *testing.M) {
 	os.Setenv("GOLENS_CLUSTER_PIECE", "1") // of a FLOP: the tiny model's work is dealt, too
 	if os.Getenv("GOLENS_CLUSTER_WAIT") == "" {
-		os.Setenv("GOLENS_CLUSTER_WAIT", "40s")
+		os.Setenv("GOLENS_CLUSTER_WAIT", "4m")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var err error
 	switch os.Getenv("GOLENS_TEST_ROLE") {
 	case "worker":
+		silence := time.Minute // on a busy machine a second may pass without a word
+		if text := os.Getenv("GOLENS_TEST_SILENCE"); text != "" {
+			silence, _ = time.ParseDuration(text)
+		}
 		name := os.Getenv("GOLENS_TEST_MODEL")
 		if name == "" {
 			name = modeltest.Dir()
 		}
 		err = model.Work(ctx, model.WorkOptions{Cluster: os.Getenv(model.ClusterEnv), Model: name, Processing: os.Getenv("GOLENS_TEST_PROCESSING"),
-			Silence: time.Second, Log: func(f string, args ...any) { fmt.Printf(f+"\n", args...) }})
+			Silence: silence, Log: func(f string, args ...any) { fmt.Printf(f+"\n", args...) }})
 	case "server":
 		var s *cluster.Server
 		if s, err = cluster.Start(cluster.Options{Folder: os.Getenv("GOLENS_TEST_FOLDER"), Listen: os.Getenv("GOLENS_TEST_LISTEN"), Log: func(f string, args ...any) { fmt.Printf(f+"\n", args...) }}); err == nil {
@@ -130,7 +134,7 @@ func (p *process) kill() {
 func (p *process) until(t testing.TB, said string) {
 	t.Helper()
 	for began := time.Now(); !strings.Contains(p.said(), said); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > 2*time.Minute {
+		if time.Since(began) > 4*time.Minute {
 			t.Fatalf("it does not say %q: %s", said, p.said())
 		}
 	}
@@ -256,28 +260,28 @@ func TestThreeWorkersEqualOneProcess(t *testing.T) {
 	if !slices.Contains(told, ask.Of) || len(gotTally.Computed) == 0 {
 		t.Errorf("a corpus of %d rows: told of %v, computed by %v", ask.Of, told, gotTally.Computed)
 	}
-	status := emptied(t, m)
-	if len(status.Workers) != 3 {
-		t.Errorf("status %v", status)
-	}
-	t.Log(status)
+	t.Log(settled(t, m, 3))
 }
 
-// emptied waits until no work is queued: the last acknowledgement may be on its way.
-func emptied(t testing.TB, m *model.Model) *model.ClusterStatus {
+// settled waits until no work is queued and so many workers are known: the last
+// acknowledgement, or a worker's word, may be on its way.
+func settled(t testing.TB, m *model.Model, workers int) *model.ClusterStatus {
 	t.Helper()
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		status, err := m.Cluster()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(status.Jobs) == 0 {
+		if len(status.Jobs) == 0 && (workers < 0 || len(status.Workers) == workers) {
 			return status
 		}
-		if time.Since(began) > time.Minute {
-			t.Fatalf("work is left behind: %s", status)
+		if time.Since(began) > 4*time.Minute {
+			t.Fatalf("work is left behind, or there are not %d workers: %s", workers, status)
 		}
 	}
 }
+
+// emptied is settled, however many workers there are.
+func emptied(t testing.TB, m *model.Model) { t.Helper(); settled(t, m, -1) }
 
 func clusterOn(listen string) cluster.Options { return cluster.Options{Listen: listen} }

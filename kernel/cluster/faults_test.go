@@ -238,7 +238,7 @@ func tryFault(t *testing.T, here *model.Model, rng *rand.Rand, fault func(*lab, 
 	l := newLab(t, folder)
 	var workers []*process
 	for _, join := range []string{l.join, l.far()} {
-		workers = append(workers, startWorker(t, join))
+		workers = append(workers, startWorker(t, join, "GOLENS_TEST_SILENCE=1s"))
 	}
 	workers[0].until(t, "worker ")
 	asked := rng.Uint64N(1 << 32)
@@ -318,7 +318,7 @@ func TestNamespaces(t *testing.T) {
 		ip("link", "set", host, "master", bridge, "up")
 		ip("-n", ns, "addr", "add", fmt.Sprintf("10.213.7.%d/24", 10+i), "dev", inner)
 		ip("-n", ns, "link", "set", inner, "up")
-		start(t, "worker", []string{model.ClusterEnv + "=" + s.Join}, "ip", "netns", "exec", ns).until(t, "worker ")
+		start(t, "worker", []string{model.ClusterEnv + "=" + s.Join, "GOLENS_TEST_SILENCE=1s"}, "ip", "netns", "exec", ns).until(t, "worker ")
 	}
 	sweep := heads(here, 48, 3)
 	want, err := here.Sweep(sweep)

@@ -96,9 +96,12 @@ func read(r *bufio.Reader) (m message, err error) {
 	if err != nil || n < 0 || n > maxMessage {
 		return m, fmt.Errorf("a message of %q bytes", head.Get("Content-Length"))
 	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(r, body); err != nil {
+	body, err := io.ReadAll(io.LimitReader(r, int64(n))) // what has come, not what is said to come, takes memory
+	if err != nil {
 		return m, err
+	}
+	if len(body) < n {
+		return m, io.ErrUnexpectedEOF
 	}
 	return m, json.Unmarshal(body, &m)
 }

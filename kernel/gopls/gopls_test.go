@@ -62,7 +62,7 @@ func server(t *testing.T, answer func(method string) string) *Client {
 			}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, socket, t.TempDir(), "main.go")
 	if err != nil {
@@ -111,9 +111,10 @@ func TestFaults(t *testing.T) {
 			t.Error("a server that is gone answers")
 		}
 	}
+	given := make(chan struct{})
 	slow := server(t, func(method string) string {
 		if method != "initialize" {
-			time.Sleep(100 * time.Millisecond)
+			<-given
 		}
 		return `"result":{}`
 	})
@@ -122,6 +123,7 @@ func TestFaults(t *testing.T) {
 	if _, err := slow.Describe(ctx, "x", 0); err != context.DeadlineExceeded {
 		t.Errorf("got %v", err)
 	}
+	close(given)
 }
 
 func FuzzRead(f *testing.F) {

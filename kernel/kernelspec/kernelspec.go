@@ -72,12 +72,13 @@ func Prefix(dir string) Place { return Place{filepath.Join(dir, "share", "jupyte
 // System is the data folder of all users of the machine.
 func System() Place { return Prefix("/usr/local") }
 
-func (p Place) dir() string { return filepath.Join(p.Data, "kernels", Name) }
+// Dir is the folder of the spec.
+func (p Place) Dir() string { return filepath.Join(p.Data, "kernels", Name) }
 
 // Install writes the spec, over an older one if there is one, and returns its
 // folder.
 func (p Place) Install(spec KernelSpec) (dir string, err error) {
-	dir = p.dir()
+	dir = p.Dir()
 	makeDir := os.MkdirAll
 	if p == System() {
 		makeDir = mkdirForAll
@@ -117,7 +118,7 @@ func mkdirForAll(dir string, mode fs.FileMode) error {
 
 // Uninstall removes the spec and returns the folder that it was in.
 func (p Place) Uninstall() (dir string, err error) {
-	dir = p.dir()
+	dir = p.Dir()
 	if _, err := os.Stat(filepath.Join(dir, "kernel.json")); errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("the kernel is not installed in %s; -user, -prefix and -system name the other places", p.Data)
 	}

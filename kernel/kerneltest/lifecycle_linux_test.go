@@ -156,17 +156,23 @@ fmt.Println("done")`
 		}
 	}()
 	_, err := s.Execute(ctx, work, session.Limits{}, nil)
-	interrupted := time.Now()
 	var failed *session.CellError
 	if !errors.As(err, &failed) || failed.Name != "Interrupted" {
 		t.Fatalf("the cell was to be interrupted: %v", err)
 	}
-	// A second is enough for the piece of work that is under way.
-	time.Sleep(time.Until(interrupted.Add(time.Second)))
+	// The piece of work that is under way ends, and what it needed is cleared away:
+	// five seconds of the processor are enough, and all of the work takes many more.
 	before := cpu(t, host.pid)
-	time.Sleep(500 * time.Millisecond)
-	if used := cpu(t, host.pid) - before; used > 50*time.Millisecond {
-		t.Errorf("the host goes on working: %v of processor time in 500ms", used)
+	for last := before; ; {
+		time.Sleep(500 * time.Millisecond)
+		now := cpu(t, host.pid)
+		if now-before > 5*time.Second {
+			t.Fatalf("the host goes on working: %v of processor time since the interrupt", now-before)
+		}
+		if now-last <= 50*time.Millisecond {
+			break
+		}
+		last = now
 	}
 	mustRun(t, s, "%%\nfmt.Println(m.Config().Layers)", "3")
 	if again := p.find("golens-host"); again.pid != host.pid {
@@ -178,30 +184,37 @@ func TestKilledHostIsAskedAgain(t *testing.T) {
 	p := newPlace(t)
 	s := p.start()
 	mustRun(t, s, openModel(t), "3")
-	host := p.find("golens-host")
-	began := cpu(t, host.pid)
-	go func() {
-		for range 1000 { // 10 s: the cell takes a second to compile
-			if cpu(t, host.pid)-began > 300*time.Millisecond {
-				break
+	for attempt := range 5 { // on a busy machine all may be done before the kill
+		host := p.find("golens-host")
+		began := cpu(t, host.pid)
+		killed := make(chan struct{})
+		go func() {
+			defer close(killed)
+			for range 3000 { // 30 s: the cell takes a second to compile
+				if cpu(t, host.pid)-began > 300*time.Millisecond {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
 			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		_ = syscall.Kill(host.pid, syscall.SIGKILL)
-	}()
-	mustRun(t, s, `%%
+			_ = syscall.Kill(host.pid, syscall.SIGKILL)
+		}()
+		mustRun(t, s, fmt.Sprintf(`%%%%
 rows := make([][]int32, 5000)
 for i := range rows {
 	rows[i] = make([]int32, 64)
 }
 for n := range int32(8) {
-	rows[0][1] = n
+	rows[0][1], rows[0][2] = n, %d
 	nb.Must(m.Run(m.Rows(rows).Request()))
 }
-fmt.Println("done")`, "done")
-	if again := p.find("golens-host"); again.pid == host.pid {
-		t.Error("the host was not killed: this test tests nothing")
+fmt.Println("done")`, attempt), "done")
+		again := p.find("golens-host")
+		<-killed
+		if again.pid != host.pid {
+			return
+		}
 	}
+	t.Error("the host was never killed at work: this test tests nothing")
 }
 
 func TestInterruptSparesGopls(t *testing.T) {
@@ -214,7 +227,7 @@ func TestInterruptSparesGopls(t *testing.T) {
 	if err == nil {
 		t.Fatal("the cell was to be interrupted")
 	}
-	time.Sleep(200 * time.Millisecond) // for it to end, if it does
+	mustRun(t, s, "%%\nfmt.Println(1)", "1") // by then it has ended, if it does
 	if now := p.find("gopls"); now.pid != gopls.pid {
 		t.Error("gopls was replaced")
 	}
@@ -291,14 +304,17 @@ func TestWarmCellStartsQuickly(t *testing.T) {
 		return took[n/2]
 	}
 	mustRun(t, s, openModel(t), "3")
-	light, warm := median("fmt.Println(f1())", "1"), median("fmt.Println(m.Config().Heads)", "4")
-	t.Logf("from request to idle, median of %d: a light cell %v, one that asks an open model %v",
-		n, light.Round(time.Millisecond), warm.Round(time.Millisecond))
 	// 0.3 and 0.45 s are what a reader may wait; another machine is allowed four times
-	// that, and one with other things to do as long as it takes.
-	if (light > 1200*time.Millisecond || warm > 1800*time.Millisecond) && !kerneltest.Busy() {
-		t.Errorf("a light cell takes %v, one with a model %v", light, warm)
+	// that, and one with other things to do tries again, and may take as long as it takes.
+	for range 4 {
+		light, warm := median("fmt.Println(f1())", "1"), median("fmt.Println(m.Config().Heads)", "4")
+		t.Logf("from request to idle, median of %d: a light cell %v, one that asks an open model %v",
+			n, light.Round(time.Millisecond), warm.Round(time.Millisecond))
+		if light <= 1200*time.Millisecond && warm <= 1800*time.Millisecond || kerneltest.Busy() {
+			return
+		}
 	}
+	t.Error("four times in a row cells took too long on a machine that is not busy")
 }
 
 // Anybody may put a go.work into the temporary folder, above all cells.

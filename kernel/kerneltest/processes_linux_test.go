@@ -92,8 +92,9 @@ func (p *place) files() []string {
 	return list
 }
 
-// dying is the time that a killed process may take to be gone.
-const dying = time.Second
+// dying is the time that a killed process may take to be gone: as long as nothing
+// else, where the machine is busy.
+const dying = 20 * time.Second
 
 // gone waits until no process and no file of the kernel is left.
 func (p *place) gone(within time.Duration) {

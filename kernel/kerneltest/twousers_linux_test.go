@@ -107,7 +107,16 @@ func TestTwoUsers(t *testing.T) {
 	}
 	s := p.start()
 	conn, talk := onPorts(t, p)
-	talk() // once it listens
+	quickest := func() time.Duration { // of twenty questions, so that a busy machine does not count
+		best := time.Hour
+		for range 20 {
+			begin := time.Now()
+			talk()
+			best = min(best, time.Since(begin))
+		}
+		return best
+	}
+	alone := quickest() // waits until it listens
 	k := known{Ports: []int{conn.ShellPort, conn.ControlPort, conn.StdinPort, conn.IOPubPort, conn.HBPort}}
 	for _, path := range p.files() {
 		k.Paths = append(k.Paths, path)
@@ -128,12 +137,8 @@ func TestTwoUsers(t *testing.T) {
 		}
 	}
 	// While it holds what it could get, all goes on.
-	begin := time.Now()
-	for range 20 {
-		talk()
-	}
-	if took := time.Since(begin); took > time.Minute { // milliseconds on a machine that is not busy
-		t.Errorf("20 questions took %v", took)
+	if beside := quickest(); beside > alone+time.Second {
+		t.Errorf("a question takes %v, and %v while another user holds what it could get", alone, beside)
 	}
 	mustRun(t, s, "%%\nfmt.Println(1)", "1")
 	release()
@@ -171,7 +176,7 @@ func onPorts(t *testing.T, p *place) (conn wire.Connection, talk func()) {
 	})
 	return conn, func() {
 		t.Helper()
-		shell, err := conn.Dial(t.Context(), zmtp.Dealer, conn.ShellPort, "", 20*time.Second)
+		shell, err := conn.Dial(t.Context(), zmtp.Dealer, conn.ShellPort, "", 4*time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}

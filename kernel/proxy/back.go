@@ -22,9 +22,9 @@ type Back struct {
 }
 
 // tries and patience bound the wait for gonb's first answer on iopub: 20 ms is
-// less than a person notices; 30 s covers a machine that is busy building.
+// less than a person notices; two minutes cover a machine that is busy building.
 const (
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	between  = 20 * time.Millisecond
 )
 

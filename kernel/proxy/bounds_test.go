@@ -14,7 +14,7 @@ import (
 func published(t *testing.T, f func(s *server, r *request)) (stdout, stderr int, notes []string) {
 	t.Helper()
 	s := newServer(t)
-	sub, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", time.Second)
+	sub, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", ample)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func published(t *testing.T, f func(s *server, r *request)) (stdout, stderr int,
 		select {
 		case m := <-heard:
 			return m
-		case <-time.After(time.Minute):
+		case <-time.After(ample):
 			t.Fatal("nothing is heard")
 			return nil
 		}

@@ -14,6 +14,10 @@ import (
 	"github.com/golens/golens/kernel/wire/zmtp"
 )
 
+// ample is long against what any machine needs, however busy, and short against a
+// test's limit.
+const ample = 4 * time.Minute
+
 // local is a connection on free ports.
 func local(t *testing.T) wire.Connection {
 	t.Helper()
@@ -62,10 +66,10 @@ func newServer(t *testing.T) *server {
 // a new subscriber hears of it.
 func (s *server) answers(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	dial := func(kind zmtp.Kind, port int) *wire.Socket {
-		socket, err := s.conn.Dial(ctx, kind, port, "", time.Second)
+		socket, err := s.conn.Dial(ctx, kind, port, "", ample)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +152,7 @@ func TestStrangersDoNotDisturb(t *testing.T) {
 			}
 			other := s.conn
 			other.Key = "guess"
-			socket, err := other.Dial(t.Context(), zmtp.Dealer, port, "", time.Second)
+			socket, err := other.Dial(t.Context(), zmtp.Dealer, port, "", ample)
 			if err != nil {
 				return err
 			}
@@ -224,7 +228,7 @@ func TestHeartbeatWithoutItsFrames(t *testing.T) {
 
 func TestSuspendedConsoleStopsNobodysOutput(t *testing.T) {
 	s := newServer(t)
-	if _, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", time.Second); err != nil {
+	if _, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", ample); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(50 * time.Millisecond) // for its subscription to arrive
@@ -265,13 +269,13 @@ func TestTwentyClients(t *testing.T) {
 	var wg sync.WaitGroup
 	for client := range 20 {
 		wg.Go(func() {
-			socket, err := s.conn.Dial(t.Context(), zmtp.Dealer, s.conn.ShellPort, "", 5*time.Second)
+			socket, err := s.conn.Dial(t.Context(), zmtp.Dealer, s.conn.ShellPort, "", ample)
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			defer socket.Close()
-			sub, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", 5*time.Second)
+			sub, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", ample)
 			if err != nil {
 				t.Error(err)
 				return
@@ -297,5 +301,20 @@ func TestTwentyClients(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	s.answers(t)
+}
+
+// A fault of golens' own, such as in reading a cell, is an answer and not the end.
+func TestFaultsEndNoKernel(t *testing.T) {
+	s := newServer(t)
+	got, err := json.Marshal(s.unless(func() any { panic("boom") }))
+	if text := string(got); err != nil || !strings.Contains(text, `"status":"error"`) || !strings.Contains(text, `"ename":"KernelFault"`) || !strings.Contains(text, "boom") {
+		t.Errorf("%s, %v", got, err)
+	}
+	r := newRequest(wire.New("execute_request", "s", nil, struct{}{}))
+	f, alive := s.runCell(nil, r, gonbExecute{Code: "x := 1"}) // without a builder
+	if f == nil || f.Name != "KernelFault" || !alive {
+		t.Errorf("a cell: %+v, %v", f, alive)
+	}
 	s.answers(t)
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/golens/golens/kernel/wire"
 )
 
-// Completions that take longer come too late; the server's start may take some
-// seconds on a busy machine.
+// Completions that take longer come too late; the server's start may take long on a
+// busy machine, and nobody waits for it.
 const (
 	queryLimit = 5 * time.Second
-	startLimit = 30 * time.Second
+	startLimit = 3 * time.Minute
 )
 
 // dialGopls connects to the language server that gonb starts, and has it look at
@@ -113,7 +113,7 @@ func (p *Proxy) server() *gopls.Client {
 }
 
 // complete answers a complete_request.
-func (p *Proxy) complete(m *wire.Message) map[string]any {
+func (p *Proxy) complete(m *wire.Message) any {
 	if own, ok := completeCommand(m); ok {
 		return own
 	}
@@ -191,7 +191,7 @@ func (p *Proxy) models(q query) []gopls.Match {
 var ownLink = regexp.MustCompile(`\[([^\]]*)\]\(https://pkg\.go\.dev/(?:github\.com/golens/golens|gonb_)[^)]*\)`)
 
 // inspect answers an inspect_request.
-func (p *Proxy) inspect(m *wire.Message) map[string]any {
+func (p *Proxy) inspect(m *wire.Message) any {
 	none := map[string]any{"status": "ok", "found": false, "data": map[string]any{}, "metadata": map[string]any{}}
 	q, ok := readQuery(m)
 	if !ok {

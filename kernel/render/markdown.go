@@ -27,27 +27,25 @@ type heading struct {
 // markdown turns notebooks' markdown into HTML. One is used for a whole
 // notebook, so that ids of headings are unique.
 type markdown struct {
-	md       goldmark.Markdown
 	ids      map[string]bool
 	headings []heading
 }
 
-func newMarkdown() *markdown {
-	m := &markdown{ids: make(map[string]bool)}
-	m.md = goldmark.New(
-		goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList, mathExtension{}),
-		goldmark.WithRendererOptions(
-			gmhtml.WithUnsafe(), // notebooks use HTML in markdown
-			renderer.WithNodeRenderers(util.Prioritized(codeBlocks{}, 1)),
-		),
-	)
-	return m
-}
+// commonMark reads and writes markdown; it keeps nothing of what it has read.
+var commonMark = goldmark.New(
+	goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList, mathExtension{}),
+	goldmark.WithRendererOptions(
+		gmhtml.WithUnsafe(), // notebooks use HTML in markdown
+		renderer.WithNodeRenderers(util.Prioritized(codeBlocks{}, 1)),
+	),
+)
+
+func newMarkdown() *markdown { return &markdown{ids: make(map[string]bool)} }
 
 // html renders one cell's source.
 func (m *markdown) html(source string) (string, error) {
 	src := []byte(source)
-	doc := m.md.Parser().Parse(text.NewReader(src), parser.WithContext(parser.NewContext()))
+	doc := commonMark.Parser().Parse(text.NewReader(src), parser.WithContext(parser.NewContext()))
 	raw := false
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		raw = raw || n.Kind() == ast.KindRawHTML || n.Kind() == ast.KindHTMLBlock
@@ -62,7 +60,7 @@ func (m *markdown) html(source string) (string, error) {
 		return ast.WalkContinue, nil
 	})
 	var b bytes.Buffer
-	if err := m.md.Renderer().Render(&b, src, doc); err != nil {
+	if err := commonMark.Renderer().Render(&b, src, doc); err != nil {
 		return "", fmt.Errorf("markdown: %w", err)
 	}
 	if raw {

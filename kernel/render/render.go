@@ -226,7 +226,11 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 			break
 		}
 	}
-	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+	limit := time.Minute
+	if ctx.Err() != nil {
+		limit = askLimit
+	}
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	if raw, err := s.Ask(ask, "golens_provenance"); err == nil {
 		// Not having it is no failure: other kernels do not know the question.
@@ -235,8 +239,8 @@ func execute(ctx context.Context, cfg Config, nb *notebook.Notebook, facts *Prov
 	return failed, nil
 }
 
-// askLimit is how long the kernel may take to say what it ran on: a kernel that
-// was interrupted may take longer, and is not waited for.
+// askLimit is how long the kernel may take to say what it ran on after an interrupt:
+// then nobody waits. Else it has a minute, since it is what a report is believed by.
 const askLimit = 2 * time.Second
 
 // runs tells whether the cell is to be run.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +55,10 @@ func (s Site) notebooks() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	paths = slices.DeleteFunc(paths, func(path string) bool { // reading a pipe would wait for whoever put it there
+		info, err := os.Stat(path)
+		return err == nil && !info.Mode().IsRegular()
+	})
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%s holds no notebooks (*.ipynb)", s.Folder)
 	}

@@ -50,3 +50,19 @@ func TestOnlyRegularFilesAreReplaced(t *testing.T) {
 		t.Errorf("left behind: %v", files)
 	}
 }
+
+// A pipe or a folder among the notebooks of a folder, which others may have put there,
+// is none of them.
+func TestAPipeIsNoNotebook(t *testing.T) {
+	dir := t.TempDir()
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(dir, "a.ipynb"), []byte("{}"), 0o644), syscall.Mkfifo(filepath.Join(dir, "b.ipynb"), 0o644), os.Mkdir(filepath.Join(dir, "c.ipynb"), 0o755),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if paths, err := (Site{Folder: dir}).notebooks(); err != nil || len(paths) != 1 || filepath.Base(paths[0]) != "a.ipynb" {
+		t.Errorf("got %v, %v", paths, err)
+	}
+}

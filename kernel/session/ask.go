@@ -10,8 +10,8 @@ import (
 )
 
 // askPatience bounds the wait for an answer on the control channel, which a
-// kernel gives at once.
-const askPatience = 5 * time.Second
+// kernel gives at once where the machine is not busy.
+const askPatience = 50 * time.Second
 
 // Ask sends the request NAME_request on the control channel and returns the
 // content of the answer, whose type is NAME_reply.

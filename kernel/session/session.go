@@ -25,7 +25,7 @@ type Config struct {
 	Dir     string    // working directory of the cells; "": this process's
 	Env     []string  // added to this process's environment
 	Log     io.Writer // the kernel's log; nil: dropped
-	// Ready bounds the wait for the kernel's first answer; 0: one minute. A
+	// Ready bounds the wait for the kernel's first answer; 0: three minutes. A
 	// golens kernel answers while its programs are still being built.
 	Ready time.Duration
 }
@@ -97,7 +97,7 @@ func Start(ctx context.Context, cfg Config) (*Session, error) {
 	}()
 	ready := cfg.Ready
 	if ready == 0 {
-		ready = time.Minute
+		ready = 3 * time.Minute
 	}
 	if err := s.connect(conn, ready); err != nil {
 		s.Close()

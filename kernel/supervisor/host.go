@@ -171,8 +171,8 @@ func (h *hostProcess) end() {
 }
 
 // askPatience bounds the wait for the host's word on its models, which it has
-// at hand.
-const askPatience = 3 * time.Second
+// at hand; the machine may be busy.
+const askPatience = 40 * time.Second
 
 // provenance asks the host which models it was asked for.
 func (s *supervisor) provenance() (json.RawMessage, error) {

@@ -24,8 +24,8 @@ func (t *Toolchain) Share(dir string) (program, source string, err error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", "", err
 	}
-	if err := trusted(parent, false); err != nil {
-		return "", "", fmt.Errorf("%s is no place for what all users run: %w", dir, err)
+	if err := RootsAlone(parent); err != nil {
+		return "", "", err
 	}
 	tmp, err := os.MkdirTemp(parent, ".golens-")
 	if err != nil {
@@ -52,6 +52,21 @@ func (t *Toolchain) Share(dir string) (program, source string, err error) {
 		return "", "", fmt.Errorf("copying golens for all users: %w", err)
 	}
 	return filepath.Join(dir, "golens"), filepath.Join(dir, "source"), nil
+}
+
+// RootsAlone returns an error if anybody but root can change what is in dir or, where
+// that is not there yet, in the nearest folder above it.
+func RootsAlone(dir string) error {
+	at := dir
+	for ; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(at); err == nil {
+			break
+		}
+	}
+	if err := trusted(at, false); err != nil {
+		return fmt.Errorf("%s is no place for what all users run: %w", dir, err)
+	}
+	return nil
 }
 
 // copySource copies what programs are built from: regular files, with modes and

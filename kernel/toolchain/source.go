@@ -92,7 +92,11 @@ func source(dir string, own bool) (Source, error) {
 
 // isSource tells whether dir holds the go.mod of this module.
 func isSource(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, "go.mod"))
+	path := filepath.Join(dir, "go.mod")
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // to open a pipe would wait for whoever put it there
+		return false
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -55,6 +56,19 @@ func TestPlantedSourcesAreRefused(t *testing.T) {
 				t.Errorf("got %v, %v; the error should say %q and how to use them", got, err, test.want)
 			}
 		})
+	}
+}
+
+// A pipe in place of a go.mod, which anybody may put into /tmp, is passed over: to
+// open it would wait for whoever put it there.
+func TestAPipeIsNoSource(t *testing.T) {
+	dir, below := plant(t, 0o755)
+	if err := syscall.Mkfifo(filepath.Join(below, "go.mod"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(below)
+	if got, err := around(); err != nil || got.Dir != dir {
+		t.Errorf("got %v, %v; want what lies above, in %s", got, err, dir)
 	}
 }
 

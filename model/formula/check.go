@@ -177,7 +177,7 @@ var arities = map[Op]int{
 	OpAdd: 2, OpSub: 2, OpMul: 2, OpDiv: 2, OpMax: 2, OpMin: 2, OpGreater: 2, OpWhere: 3,
 	OpDot: 2, OpTranspose: 1, OpFlatten: 1, OpSplit: 1, OpSelect: 1, OpPut: 2,
 	OpNeg: 1, OpAbs: 1, OpSqrt: 1, OpExp: 1, OpLog: 1, OpReLU: 1, OpGELU: 1, OpGELUNew: 1, OpSiLU: 1, OpTanh: 1,
-	OpSigmoid: 1, OpJump: 2, OpSoftmax: 1, OpTopMask: 1, OpSum: 1, OpMean: 1, OpLargest: 1, OpNorm: 1,
+	OpSigmoid: 1, OpSoftplus: 1, OpJump: 2, OpSoftmax: 1, OpTopMask: 1, OpSum: 1, OpMean: 1, OpLargest: 1, OpNorm: 1,
 	OpStop: 1, OpLabel: 1, OpWith: 2,
 	OpCall: 0, // any number, but not none
 }

@@ -36,18 +36,19 @@ const (
 	OpSelect    Op = "select"
 	OpPut       Op = "put"
 
-	OpNeg     Op = "neg"
-	OpAbs     Op = "abs"
-	OpSqrt    Op = "sqrt"
-	OpExp     Op = "exp"
-	OpLog     Op = "log"
-	OpReLU    Op = "relu"
-	OpGELU    Op = "gelu"
-	OpGELUNew Op = "gelu_new"
-	OpSiLU    Op = "silu"
-	OpTanh    Op = "tanh"
-	OpSigmoid Op = "sigmoid"
-	OpJump    Op = "jump" // Value is the bandwidth of its gradient
+	OpNeg      Op = "neg"
+	OpAbs      Op = "abs"
+	OpSqrt     Op = "sqrt"
+	OpExp      Op = "exp"
+	OpLog      Op = "log"
+	OpReLU     Op = "relu"
+	OpGELU     Op = "gelu"
+	OpGELUNew  Op = "gelu_new"
+	OpSiLU     Op = "silu"
+	OpTanh     Op = "tanh"
+	OpSigmoid  Op = "sigmoid"
+	OpSoftplus Op = "softplus"
+	OpJump     Op = "jump" // Value is the bandwidth of its gradient
 
 	OpSoftmax Op = "softmax"
 	OpTopMask Op = "topmask" // Count

@@ -88,6 +88,14 @@ func (e Expr) Tanh() Expr { return of(Step{Op: OpTanh}, e) }
 // Sigmoid is 1/(1+exp(-e)).
 func (e Expr) Sigmoid() Expr { return of(Step{Op: OpSigmoid}, e) }
 
+// Softplus is log(1+exp(e)), and its gradient the sigmoid, also where exp(e) is no
+// number: of odds e, it is minus the log probability of "no".
+func (e Expr) Softplus() Expr { return of(Step{Op: OpSoftplus}, e) }
+
+// LogSigmoid is the logarithm of the sigmoid, with a gradient where that of
+// e.Sigmoid().Log() is none. log(1-sigmoid(e)) is e.Neg().LogSigmoid().
+func (e Expr) LogSigmoid() Expr { return e.Neg().Softplus().Neg() }
+
 // Jump is e where e > threshold, else 0. The threshold has no gradient; see
 // [Expr.JumpSoft].
 func (e Expr) Jump(threshold Expr) Expr { return e.JumpSoft(threshold, 0) }

@@ -70,8 +70,12 @@ func FuzzParse(f *testing.F) {
 	f.Add("blocks.5.attn.hook_pattern")
 	f.Add("blocks.99999999999999999999.hook_z")
 	f.Fuzz(func(t *testing.T, name string) {
-		if p, err := hook.Parse(name); err == nil && !p.Kind.Valid() {
+		p, err := hook.Parse(name)
+		switch {
+		case err == nil && !p.Kind.Valid():
 			t.Errorf("%q is read as %v, which does not exist", name, p)
+		case err != nil && len(name)%8 == 0: // what is near takes longer to find than all else
+			_ = err.Error()
 		}
 	})
 }

@@ -20,7 +20,7 @@ func Parse(name string) (Point, error) {
 		kind, layer = Kind(tail), n
 	}
 	if !kind.Valid() {
-		return Point{}, fmt.Errorf("hook: no activation %q; near: %s", name, strings.Join(nearest(string(kind)), ", "))
+		return Point{}, unknown{name, kind}
 	}
 	if global := !strings.HasPrefix(name, "blocks."); global != kind.Global() {
 		return Point{}, fmt.Errorf("hook: %q: the activation is named %s", name, at(kind, layer))
@@ -28,13 +28,30 @@ func Parse(name string) (Point, error) {
 	return at(kind, layer), nil
 }
 
+// unknown is the error of a name that no activation has. It looks for the nearest ones
+// when it is read.
+type unknown struct {
+	name string
+	kind Kind
+}
+
+// Error implements error.
+func (u unknown) Error() string {
+	return fmt.Sprintf("hook: no activation %q; near: %s", u.name, strings.Join(nearest(string(u.kind)), ", "))
+}
+
 // nearest are the three kinds with the most similar names.
 func nearest(name string) []string {
 	all := Kinds()
 	short := func(s string) string { return s[strings.LastIndex(s, ".")+1:] }
-	sort.SliceStable(all, func(i, j int) bool {
-		return distance(short(name), short(string(all[i]))) < distance(short(name), short(string(all[j])))
-	})
+	const longest = 100 // bytes; no name is near that
+	own := short(name)
+	own = own[:min(len(own), longest)]
+	far := map[Kind]int{}
+	for _, k := range all {
+		far[k] = distance(own, short(string(k)))
+	}
+	sort.SliceStable(all, func(i, j int) bool { return far[all[i]] < far[all[j]] })
 	return []string{string(all[0]), string(all[1]), string(all[2])}
 }
 

@@ -75,11 +75,17 @@ func (r repo) commit(revision string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	commit := strings.TrimSpace(string(data))
-	if !commitID.MatchString(commit) {
+	commit, ok := commitIn(data)
+	if !ok {
 		return "", fmt.Errorf("%s does not hold a commit; remove it", r.ref(revision))
 	}
 	return commit, nil
+}
+
+// commitIn is the commit that a revision's file holds.
+func commitIn(data []byte) (commit string, ok bool) {
+	commit = strings.TrimSpace(string(data))
+	return commit, commitID.MatchString(commit)
 }
 
 // find is the snapshot of a revision whose weights are all there.

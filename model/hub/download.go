@@ -25,7 +25,7 @@ func (s *session) fetch(ctx context.Context, r repo, commit string, e entry, m *
 	blob := r.blob(e.etag)
 	info, err := os.Stat(blob)
 	there := err == nil && info.Mode().IsRegular() && info.Size() == e.size
-	if there && !ours(info) {
+	if name, err := os.Lstat(blob); there && (err != nil || !ours(name) || !ours(info)) { // another's link may lead to a file of the user's
 		if err := e.check(ctx, blob); err != nil {
 			return err
 		}
@@ -44,18 +44,15 @@ func (s *session) fetch(ctx context.Context, r repo, commit string, e entry, m *
 }
 
 // download brings a blob. It goes on with what an earlier try has left. If that
-// was the wrong beginning, or if locks do not hold here and another process
-// writes to it, the second try is in a file of its own. A link is what neither
-// golens nor Python leaves: somebody else has put it there.
+// was the wrong beginning or another user's, or if locks do not hold here and
+// another process writes to it, the download is in a file of its own.
 func (s *session) download(ctx context.Context, r repo, commit string, e entry, m *meter, locked bool) error {
-	if locked && !isLink(r.blob(e.etag)+".incomplete") {
-		f, err := os.OpenFile(r.blob(e.etag)+".incomplete", os.O_RDWR|os.O_CREATE|noFollow, 0o666)
-		if err != nil {
-			return r.unwritable(err)
-		}
-		resumed, err := s.complete(ctx, r, commit, e, m, f)
-		if !resumed || !errors.Is(err, ErrChecksum) {
-			return err
+	if locked {
+		if f := begun(r.blob(e.etag) + ".incomplete"); f != nil {
+			resumed, err := s.complete(ctx, r, commit, e, m, f)
+			if !resumed || !errors.Is(err, ErrChecksum) {
+				return err
+			}
 		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(r.blob(e.etag)), e.etag+".*.incomplete")

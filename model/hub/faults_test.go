@@ -344,9 +344,9 @@ func TestStalledConnectionsAreGivenUp(t *testing.T) {
 		return true
 	}
 	c := config()
-	c.stall = 100 * time.Millisecond
+	c.stall = time.Second
 	holds(t, get(t, "gpt2", c), files(1000), "model.safetensors")
-	if gets.Load() != 2 {
+	if gets.Load() < 2 { // more, where the machine itself stalls
 		t.Errorf("%d requests", gets.Load())
 	}
 }

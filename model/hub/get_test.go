@@ -15,7 +15,7 @@ import (
 )
 
 // config is of a client that does not wait long.
-func config() Config { return Config{pause: time.Millisecond, stall: 5 * time.Second} }
+func config() Config { return Config{pause: time.Millisecond, stall: 4 * time.Minute} }
 
 // files is a model of n bytes of weights.
 func files(n int) map[string][]byte {

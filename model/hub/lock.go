@@ -19,7 +19,11 @@ func (r repo) lock(ctx context.Context, etag string) (release func(), ok bool, e
 	}
 	// The file stays when the lock ends, as Python leaves it: others may be
 	// waiting for this very file.
-	l := flock.New(filepath.Join(r.locks, etag+".lock"), flock.SetPermissions(0o666))
+	path := filepath.Join(r.locks, etag+".lock")
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // a link makes a file where it leads, a pipe waits
+		return func() {}, false, nil
+	}
+	l := flock.New(path, flock.SetPermissions(0o666))
 	const look = 100 * time.Millisecond // how soon the end of another's download is seen
 	_, err = l.TryLockContext(ctx, look)
 	switch {

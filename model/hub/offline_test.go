@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/golens/golens/model/hub/hubtest"
 )
@@ -42,10 +41,9 @@ func TestWithoutNetwork(t *testing.T) {
 	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
 	dir := get(t, "gpt2", config())
 	h.Front.Close()
-	start := time.Now()
 	err := fails(t, "other", config())
-	if !strings.Contains(err.Error(), "no answer from 127.0.0.1") || time.Since(start) > 10*time.Second { // a second and a try are enough
-		t.Errorf("got %v after %s", err, time.Since(start))
+	if !strings.Contains(err.Error(), "no answer from 127.0.0.1") || !strings.Contains(err.Error(), "(tried 2 times)") { // a machine without network says so soon
+		t.Errorf("got %v", err)
 	}
 	if again := get(t, "gpt2", config()); again != dir {
 		t.Errorf("without a network, the model is in %s", again)

@@ -29,11 +29,6 @@ func (e entry) check(ctx context.Context, path string) error {
 	return nil
 }
 
-func isLink(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.Mode()&os.ModeSymlink != 0
-}
-
 // reader reads until its context ends.
 type reader struct {
 	ctx  context.Context

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/golens/golens/model/hub/hubtest"
@@ -64,23 +65,72 @@ func etag(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// In a cache that others write to, a link in place of a download leads to a file
-// of the user's.
-func TestLinksInASharedCacheAreNotFollowed(t *testing.T) {
+// In a cache that others write to, what stands in place of a download, or of its
+// lock, leads to a file of the user's, waits, or stays another's to change.
+func TestWhatOthersPlantInASharedCacheIsNotUsed(t *testing.T) {
+	for name, plant := range map[string]func(victim, at string) error{
+		"a link":        os.Symlink,
+		"a second name": os.Link,
+		"a pipe":        func(_, at string) error { return syscall.Mkfifo(at, 0o666) },
+		"a folder":      func(_, at string) error { return os.Mkdir(at, 0o777) },
+		"another's file": func(_, at string) error {
+			return errors.Join(os.WriteFile(at, []byte("x"), 0o666), os.Chown(at, 12345, 12345))
+		},
+	} {
+		for _, suffix := range []string{".incomplete", ".lock"} {
+			t.Run(name+suffix, func(t *testing.T) {
+				if name == "another's file" && os.Getuid() != 0 {
+					t.Skip("only root gives files away; run as root")
+				}
+				h := hubtest.New(t)
+				want := files(5000)
+				h.Publish("org/tiny", hubtest.CommitA, want, "main")
+				victim := filepath.Join(t.TempDir(), "victim")
+				if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				at := filepath.Join(blobs(t), etag(want["model.safetensors"])+suffix)
+				if suffix == ".lock" {
+					locks := filepath.Join(os.Getenv("HF_HOME"), "hub", ".locks", "models--org--tiny")
+					if err := os.MkdirAll(locks, 0o755); err != nil {
+						t.Fatal(err)
+					}
+					at = filepath.Join(locks, filepath.Base(at))
+				}
+				if err := plant(victim, at); err != nil {
+					t.Skipf("cannot be planted here: %v", err)
+				}
+				dir := get(t, "org/tiny", config())
+				holds(t, dir, want, "model.safetensors", "config.json")
+				if data, err := os.ReadFile(victim); err != nil || string(data) != "mine" {
+					t.Errorf("the user's file holds %d bytes, %v", len(data), err)
+				}
+				if info, err := os.Stat(filepath.Join(dir, "model.safetensors")); err != nil || !ours(info) {
+					t.Errorf("the weights are another's to change, %v", err)
+				}
+			})
+		}
+	}
+}
+
+// A link of another's in place of a blob gives one model the weights of another.
+func TestLinksOfOthersAreHeldToTheirHash(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files away; run as root")
+	}
 	h := hubtest.New(t)
 	want := files(5000)
 	h.Publish("org/tiny", hubtest.CommitA, want, "main")
-	victim := filepath.Join(t.TempDir(), "victim")
-	if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(other, content(5000, 9), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	link := filepath.Join(blobs(t), etag(want["model.safetensors"])+".incomplete")
-	if err := os.Symlink(victim, link); err != nil {
+	blob := filepath.Join(blobs(t), etag(want["model.safetensors"]))
+	if err := errors.Join(os.Symlink(other, blob), os.Lchown(blob, 12345, 12345)); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, get(t, "org/tiny", config()), want, "model.safetensors", "config.json")
-	if data, err := os.ReadFile(victim); err != nil || string(data) != "mine" {
-		t.Errorf("the file behind the link holds %d bytes, %v", len(data), err)
+	if _, err := Get(context.Background(), ref(t, "org/tiny"), config()); !errors.Is(err, ErrChecksum) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -180,6 +180,8 @@ func apply(op formula.Op, x float64) float64 {
 		return math.Tanh(x)
 	case formula.OpSigmoid:
 		return 1 / (1 + math.Exp(-x))
+	case formula.OpSoftplus:
+		return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
 	}
 	panic(fmt.Sprintf("modeltest: operation %q has no twin", op))
 }

@@ -79,6 +79,7 @@ func (m *FormulaMaker) operation(x, y formula.Expr) formula.Expr {
 		func() formula.Expr { return x.GELUNew() },
 		func() formula.Expr { return x.SiLU() },
 		func() formula.Expr { return x.Sigmoid() },
+		func() formula.Expr { return x.LogSigmoid() },
 		func() formula.Expr { return x.Softmax() },
 		func() formula.Expr { return x.Tanh().Sum() },
 		func() formula.Expr { return x.Mean() },

@@ -3,24 +3,14 @@ package weights
 import (
 	"os"
 	"path/filepath"
-	"runtime/metrics"
 	"testing"
+
+	"github.com/golens/golens/model/internal/frugal"
 )
 
-func allocated() uint64 {
-	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
-}
-
-// frugal fails if reading n bytes took more than a small multiple of them:
-// encoding/json takes some hundred bytes per key, and the runtime counts whole
-// spans.
-func frugal(t *testing.T, before uint64, n int) {
-	if used := allocated() - before; used > uint64(1<<20+1000*n) {
-		t.Errorf("%d bytes were allocated for %d", used, n)
-	}
-}
+// most is what reading n bytes may allocate: encoding/json takes some hundred
+// bytes per key.
+func most(n int) int { return 1<<20 + 1000*n }
 
 // Any bytes are a safetensors file or an error, and what the file says of its
 // tensors holds: every one lies in it, whole.
@@ -40,36 +30,39 @@ func FuzzParse(f *testing.F) {
 	f.Add(header(`{"a":{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}}`, 1))
 	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\x7f{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		before := allocated()
-		s, err := Parse("fuzz", data)
-		frugal(t, before, len(data))
-		if err != nil {
-			return
-		}
-		for _, name := range s.Names() {
-			v, err := s.Tensor(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := 1
-			for _, d := range v.Shape {
-				if d < 0 {
-					t.Fatalf("%s: shape %v", name, v.Shape)
-				}
-				n *= d
-			}
-			if v.Len() > 0 && n != v.Len() {
-				t.Errorf("%s: %d bytes for shape %v of %s", name, len(v.Bytes), v.Shape, v.DType)
-			}
-			if values, err := v.Float32(); err == nil && len(values) != n {
-				t.Errorf("%s: %d values for shape %v", name, len(values), v.Shape)
-			}
-		}
-		frugal(t, before, len(data))
-		if _, err := s.Hash(); err != nil {
-			t.Error(err)
-		}
+		frugal.Check(t, most(len(data)), func() { holds(t, data) })
 	})
+}
+
+// holds reads bytes and, if they are a file, holds what it says of its tensors to
+// them.
+func holds(t *testing.T, data []byte) {
+	s, err := Parse("fuzz", data)
+	if err != nil {
+		return
+	}
+	for _, name := range s.Names() {
+		v, err := s.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 1
+		for _, d := range v.Shape {
+			if d < 0 {
+				t.Fatalf("%s: shape %v", name, v.Shape)
+			}
+			n *= d
+		}
+		if v.Len() > 0 && n != v.Len() {
+			t.Errorf("%s: %d bytes for shape %v of %s", name, len(v.Bytes), v.Shape, v.DType)
+		}
+		if values, err := v.Float32(); err == nil && len(values) != n {
+			t.Errorf("%s: %d values for shape %v", name, len(values), v.Shape)
+		}
+	}
+	if _, err := s.Hash(); err != nil {
+		t.Error(err)
+	}
 }
 
 // Any bytes are an index or an error, and no shard lies outside of the folder.
@@ -78,15 +71,16 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"weight_map":{"a":"../x"}}`))
 	f.Add([]byte(`{"weight_map":{"a":"/etc/x","b":""}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		before := allocated()
-		x, err := parseIndex(raw)
-		if err == nil {
+		frugal.Check(t, most(len(raw)), func() {
+			x, err := parseIndex(raw)
+			if err != nil {
+				return
+			}
 			for _, shard := range x.shards() {
 				if filepath.Base(shard) != shard || shard == "." || shard == ".." {
 					t.Errorf("shard %q is outside of the folder", shard)
 				}
 			}
-		}
-		frugal(t, before, len(raw))
+		})
 	})
 }

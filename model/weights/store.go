@@ -46,7 +46,7 @@ func Open(path string) (*Store, error) {
 	if _, err := os.Stat(single); err == nil {
 		return openFiles([]string{single})
 	}
-	raw, err := os.ReadFile(filepath.Join(path, indexName))
+	raw, err := fs.ReadFile(Folder(path), indexName)
 	if errors.Is(err, fs.ErrNotExist) {
 		pickle := ""
 		if found, _ := filepath.Glob(filepath.Join(path, "*.bin")); len(found) > 0 {

@@ -52,7 +52,9 @@ builds what it needs.`)
 	}
 	program, source := "", tools.Source.Dir
 	if at == kernelspec.System() {
-		program, source, err = tools.Share(toolchain.Shared)
+		if err = toolchain.RootsAlone(at.Dir()); err == nil {
+			program, source, err = tools.Share(toolchain.Shared)
+		}
 	} else {
 		program, err = tools.Keep("golens")
 	}

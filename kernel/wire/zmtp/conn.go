@@ -47,6 +47,8 @@ const (
 	// perFrame is what a frame costs beside its bytes: no message is made of
 	// endless empty ones.
 	perFrame = 64
+	// freeSize is what of a message is read in any case, as is most of any cell.
+	freeSize = 64 << 10
 )
 
 // Bits of a frame's first byte.
@@ -60,7 +62,9 @@ const (
 type conn struct {
 	net.Conn
 	r        *bufio.Reader
-	limit    int // of a message's bytes
+	limit    int               // of a message's bytes
+	hold     func(n int) error // asked before n more bytes are read of a message above freeSize; nil: any
+	size     int               // of the message that is being read
 	peer     Kind
 	identity string // of the peer, may be empty
 }
@@ -169,26 +173,46 @@ func (z *conn) frame(limit int) (flags byte, body []byte, err error) {
 	if limit < 0 || n > uint64(limit) {
 		return 0, nil, fmt.Errorf("%w: a frame of %d bytes", ErrTooLarge, n)
 	}
-	if n <= 64<<10 {
-		body = make([]byte, n)
-		_, err = io.ReadFull(z.r, body)
+	if n <= freeSize {
+		if err = z.grow(int(n)); err == nil {
+			body = make([]byte, n)
+			_, err = io.ReadFull(z.r, body)
+		}
 		return flags, body, err
 	}
 	var b bytes.Buffer
-	if got, err := b.ReadFrom(io.LimitReader(z.r, int64(n))); err != nil {
-		return 0, nil, err
-	} else if got < int64(n) {
-		return 0, nil, io.ErrUnexpectedEOF
+	for left := int(n); left > 0; {
+		part := min(left, freeSize)
+		if err := z.grow(part); err != nil {
+			return 0, nil, err
+		}
+		if _, err := io.CopyN(&b, z.r, int64(part)); err != nil {
+			return 0, nil, err
+		}
+		left -= part
 	}
 	return flags, b.Bytes(), nil
+}
+
+// grow counts n more bytes of a message.
+func (z *conn) grow(n int) error {
+	before := max(z.size, freeSize)
+	if z.size += n; z.hold == nil || z.size <= before {
+		return nil
+	}
+	return z.hold(z.size - before)
 }
 
 // recv reads the next message. Commands are answered by pong or, where they are
 // subscriptions, told as the messages that they were before ZMTP 3.1.
 func (z *conn) recv(pong func(frame []byte)) ([][]byte, error) {
 	var frames [][]byte
+	z.size = 0
 	for room := z.limit; ; {
 		room -= perFrame
+		if err := z.grow(perFrame); err != nil {
+			return nil, err
+		}
 		flags, body, err := z.frame(room)
 		if err != nil {
 			return nil, err
@@ -204,7 +228,7 @@ func (z *conn) recv(pong func(frame []byte)) ([][]byte, error) {
 		if len(frames) > 0 {
 			return nil, fmt.Errorf("%w: a command inside a message", ErrProtocol)
 		}
-		room = z.limit
+		room, z.size = z.limit, 0
 		if len(body) == 0 || len(body) < 1+int(body[0]) {
 			return nil, fmt.Errorf("%w: a command without its name", ErrProtocol)
 		}

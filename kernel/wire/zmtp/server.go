@@ -17,6 +17,9 @@ const (
 	topicLimit, topicsLimit = 4 << 10, 256
 	// peersLimit bounds the connections of a socket, each of which costs a file.
 	peersLimit = 256
+	// heldLimit bounds what the messages of all peers take that are being read, of
+	// whom nobody knows yet whether they have the key.
+	heldLimit = 2 * messageLimit
 )
 
 // Server is a ROUTER or PUB socket with any number of peers. Its methods may be
@@ -25,19 +28,22 @@ type Server struct {
 	kind Kind
 	l    net.Listener
 	log  func(format string, args ...any)
-	in   chan [][]byte
+	in   chan [][]byte // without room: what waits in it is being read, too
 	done chan struct{}
 	once sync.Once
 
 	mu    sync.Mutex
 	peers map[string]*peer // by identity
 	conns map[net.Conn]bool
+	held  int // bytes of messages that are being read
 }
 
 // peer is one connection of a server.
 type peer struct {
 	*conn
 	out *queue
+
+	held int // of its server's
 
 	mu     sync.Mutex
 	topics map[string]bool
@@ -49,7 +55,7 @@ func Serve(l net.Listener, kind Kind, log func(format string, args ...any)) *Ser
 	if log == nil {
 		log = func(string, ...any) {}
 	}
-	s := &Server{kind: kind, l: l, log: log, in: make(chan [][]byte, 16), done: make(chan struct{}),
+	s := &Server{kind: kind, l: l, log: log, in: make(chan [][]byte), done: make(chan struct{}),
 		peers: make(map[string]*peer), conns: make(map[net.Conn]bool)}
 	go s.accept()
 	return s
@@ -88,11 +94,70 @@ func (s *Server) admit(c net.Conn) bool {
 		return false
 	default:
 	}
-	if len(s.conns) >= peersLimit {
+	if len(s.conns) >= peersLimit && !s.makeRoom(host(c)) {
 		return false
 	}
 	s.conns[c] = true
 	return true
+}
+
+// makeRoom drops a connection of the machine that has most of all, unless that is
+// the one that asks: no stranger can hold all of them.
+func (s *Server) makeRoom(asks string) bool {
+	of := map[string][]net.Conn{}
+	most := asks
+	for c := range s.conns {
+		h := host(c)
+		if of[h] = append(of[h], c); len(of[h]) > len(of[most]) {
+			most = h
+		}
+	}
+	if most == asks {
+		return false
+	}
+	delete(s.conns, of[most][0])
+	of[most][0].Close()
+	return true
+}
+
+// host is the machine that a connection comes from.
+func host(c net.Conn) string {
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return a.IP.String()
+	}
+	return ""
+}
+
+// hold makes room for n more bytes of a message of p's. Where there is none the
+// peer that holds most is dropped, unless that is p.
+func (s *Server) hold(p *peer, n int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.held+n > heldLimit {
+		most := p
+		for _, q := range s.peers {
+			if q.held > most.held {
+				most = q
+			}
+		}
+		if most == p {
+			return fmt.Errorf("%w: the messages of all clients that are not whole yet take %d MB", ErrTooLarge, s.held>>20)
+		}
+		s.held -= most.held
+		most.held = 0
+		most.Close()
+	}
+	p.held += n
+	s.held += n
+	return nil
+}
+
+// release gives back what a message of p's has held.
+func (s *Server) release(p *peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held -= p.held
+	p.held = 0
 }
 
 func (s *Server) forget(c net.Conn) {
@@ -117,6 +182,8 @@ func (s *Server) meet(c net.Conn) error {
 		return err
 	}
 	p := &peer{conn: z, out: newQueue(), topics: make(map[string]bool)}
+	z.hold = func(n int) error { return s.hold(p, n) }
+	defer s.release(p)
 	if p.identity == "" || s.kind == Pub {
 		p.identity = "\x00" + rand.Text()
 	}
@@ -142,6 +209,7 @@ func (s *Server) meet(c net.Conn) error {
 		}
 		select {
 		case s.in <- append([][]byte{[]byte(p.identity)}, frames...):
+			s.release(p)
 		case <-s.done:
 			return nil
 		}

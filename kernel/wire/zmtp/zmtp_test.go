@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// patience is long against what a socket needs, short against a test's limit.
-const patience = 30 * time.Second
+// patience is long against what a socket needs, however busy the machine, and short
+// against a test's limit.
+const patience = 4 * time.Minute
 
 // place is a server on a socket of the test.
 type place struct {
@@ -295,6 +296,68 @@ func TestNoMoreConnectionsThanFiles(t *testing.T) {
 	}
 	p.wait(t, "their end", func() bool { return len(p.conns) == 0 })
 	p.talks(t)
+}
+
+// Strangers who begin large messages and never end them take bounded memory, and the
+// messages of others come through, whatever their size.
+func TestUnfinishedMessagesAreBounded(t *testing.T) {
+	p := serve(t, Router)
+	p.echo()
+	part := make([]byte, messageLimit/2)
+	for i := range 8 { // twice what is held
+		c := p.dial(t)
+		go c.Write(append(binary.BigEndian.AppendUint64(append(slices.Clone(hello(t)), long), messageLimit-1000), part...))
+		p.wait(t, "what has come", func() bool { return p.held >= min(i+1, 3)*len(part)-8*freeSize })
+	}
+	p.wait(t, "the bound", func() bool { return p.held <= heldLimit && len(p.conns) <= heldLimit/len(part)+1 })
+	p.talks(t)
+	c := p.connect(t, Dealer, "")
+	defer c.Close()
+	if err := c.Send([][]byte{make([]byte, messageLimit/4)}); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.z.SetDeadline(time.Now().Add(patience))
+	if m, err := c.Recv(); err != nil || len(m) != 1 || len(m[0]) != messageLimit/4 {
+		t.Fatalf("got %d frames, %v", len(m), err)
+	}
+	p.wait(t, "what is whole is not held", func() bool { return p.held <= 4*len(part) })
+}
+
+// One machine that opens all the connections that it gets keeps no other out.
+func TestOneMachineDoesNotHoldAllConnections(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{Server: Serve(l, Router, nil)}
+	defer p.Close()
+	p.echo()
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	for range peersLimit + 10 {
+		c, err := from.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Skipf("no second address of this machine: %v", err)
+		}
+		defer c.Close()
+		go c.Write(hello(t))
+	}
+	p.wait(t, "connections", func() bool { return len(p.conns) >= peersLimit-1 })
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := Connect(c, Dealer, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	if err := z.Send([][]byte{[]byte("a")}); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if m, err := z.Recv(); err != nil || text(m) != "a" {
+		t.Errorf("got %q, %v", m, err)
+	}
 }
 
 // A peer is dropped once: what is sent meanwhile finds no room either, and is silent.

@@ -40,18 +40,12 @@ func (g gradients) after(args []any) []any {
 // lowest point asked for, into the arrays [metric of GradOf * point of Grads].
 // Points that a metric does not depend on keep the zeros that they were made with.
 func (c *chunk) backward(ctx context.Context, to [][]backTo) error {
-	job := c.Job.Base
 	g, err := c.backFinal(to)
 	defer func() { free(g...) }()
 	if err != nil {
 		return err
 	}
-	lowest := lowestWeighed(c.Edits(), job.Weigh, job.Until)
-	for _, p := range job.Grads {
-		if !plan.Final(p.Kind) {
-			lowest = min(lowest, p.Layer)
-		}
-	}
+	lowest := c.lowest()
 	for i := len(c.rows[0].Blocks) - 1; i >= 0 && c.rows[0].Blocks[i].Layer >= lowest; i-- {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -66,6 +60,18 @@ func (c *chunk) backward(ctx context.Context, to [][]backTo) error {
 		return c.backEmbed(g, to)
 	}
 	return nil
+}
+
+// lowest is the lowest layer that the way back runs.
+func (c *chunk) lowest() int {
+	job := c.Job.Base
+	lowest := lowestWeighed(c.Edits(), job.Weigh, job.Until)
+	for _, p := range job.Grads {
+		if !plan.Final(p.Kind) {
+			lowest = min(lowest, p.Layer)
+		}
+	}
+	return lowest
 }
 
 // backTo is where gradients at a point go: an array and its shape.
@@ -160,6 +166,12 @@ func (c *chunk) backBlock(i int, g gradients, to [][]backTo) (gradients, error) 
 	}
 	l := c.layout(c.out(i), c.into(i))
 	args = g.after(append([]any{c.saved[i].x}, args...))
+	if k := c.kept[i]; k != nil {
+		t.keep = c.Keeps(c.group)
+		for _, x := range k {
+			args = append(args, x)
+		}
+	}
 	out, err := c.call(fmt.Sprint(form.name(), " back ", flags), t, fills, form.back(c.Engine, t, flags), args, c.names.block, b.Layer, l)
 	if err != nil {
 		return nil, fmt.Errorf("block %d, gradient: %w", b.Layer, err)

@@ -323,6 +323,15 @@ func (e *Engine) Resident() int64 {
 	return n
 }
 
+// Coming is the bytes of weights that become float32 at most, beside those that are, where
+// so many blocks run.
+func (e *Engine) Coming(blocks int) int64 {
+	if e.blocks == nil {
+		return 0
+	}
+	return max(0, e.blocks.size*int64(min(blocks, e.blocks.room()))-e.blocks.resident())
+}
+
 // use is a weight by its full name, nil if the model has none, and what to call
 // when no graph reads it any more.
 func (e *Engine) use(name string) (*tensors.Tensor, func(), error) {

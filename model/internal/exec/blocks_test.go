@@ -51,6 +51,9 @@ func TestBlocksStayAsLongAsTheyFit(t *testing.T) {
 	if n := e.Resident(); n != 0 {
 		t.Errorf("%d bytes in float32 before anything ran", n)
 	}
+	if a, b := e.Coming(2), e.Coming(8); a != 2*size || b != 3*size {
+		t.Errorf("of 2 blocks %d bytes will be in float32, of 8 %d", a, b)
+	}
 	pass := func(layers ...int) {
 		for _, l := range layers {
 			args, release, err := e.useBlock(l, []string{"attn.W_Q"})
@@ -68,6 +71,9 @@ func TestBlocksStayAsLongAsTheyFit(t *testing.T) {
 		if reads(l) != 1 {
 			t.Errorf("block %d was made %d times in one pass", l, reads(l))
 		}
+	}
+	if n := e.Coming(8); n != 0 {
+		t.Errorf("%d bytes more are said to come where there is room for none", n)
 	}
 	pass(7, 6, 5, 4, 3, 2, 1, 0)
 	if reads(7) != 1 || reads(0) != 2 {

@@ -175,7 +175,7 @@ func (f form) graph(e *Engine, t *taps) graphFn {
 		if a.Cache != nil {
 			out = append(out, a.Cache.K, a.Cache.V)
 		}
-		return append(out, t.outputs()...)
+		return append(append(out, t.outputs()...), t.keeps()...)
 	}
 }
 
@@ -185,13 +185,15 @@ func (f form) graph(e *Engine, t *taps) graphFn {
 func (f form) back(e *Engine, t *taps, above []bool) graphFn {
 	return func(in []*Node) []*Node {
 		n := f.inputs(e.Config)
-		lead, w, slots, linears := inputs(in, n+count(above), e.names.block, t)
+		kept := n + count(above)
+		lead, w, slots, linears := inputs(in, kept+len(slices.Concat(t.keep...)), e.names.block, t)
 		t := t.begin(slots)
+		t.give(lead[kept:])
 		x := lead[0]
 		a := f.around(e.Config, lead[1:n])
 		t.choose(e, a)
 		y := arch.Block(e.Config, w, t, x, a)
-		return t.gradients(losses(y, above, lead[n:]), linears, x)
+		return t.gradients(losses(y, above, lead[n:kept]), linears, x)
 	}
 }
 
@@ -286,7 +288,7 @@ func (t *taps) gradients(losses, coefficients []*Node, x *Node) (all []*Node) {
 		if loss == nil {
 			continue
 		}
-		grads := Gradient(loss, slices.Concat(uses...)...)
+		grads := Gradient(t.through(loss), slices.Concat(uses...)...)
 		for _, use := range uses {
 			sum := grads[0]
 			for _, g := range grads[1:len(use)] {

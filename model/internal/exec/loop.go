@@ -29,8 +29,9 @@ type chunk struct {
 
 	far map[hook.ID]*farValue // what formulas of later blocks read
 
-	keeps bool     // the way back follows
-	saved []stream // into each block, and out of the last
+	keeps bool                      // the way back follows
+	saved []stream                  // into each block, and out of the last
+	kept  map[int][]*tensors.Tensor // of the insides of blocks; see plan.Batch.Keeps
 
 	// On the way back: gradients at what formulas of later blocks read, and, as in
 	// Outcome.Weights, at tensors.
@@ -109,7 +110,10 @@ func (c *chunk) close() {
 	for _, g := range c.pulls {
 		free(g...)
 	}
-	c.saved, c.pulls = nil, nil
+	for _, k := range c.kept {
+		free(k...)
+	}
+	c.saved, c.pulls, c.kept = nil, nil, nil
 }
 
 // into and out are the positions of the i-th block's input, and those of them that
@@ -299,6 +303,9 @@ func (c *chunk) block(i int, x *tensors.Tensor) (stream, error) {
 	}
 	t, fills := c.blockTaps(i)
 	f.ends = len(t.reads) > 0 && c.leadsNowhere(i)
+	if c.keeps && b.Layer >= c.lowest() {
+		t.keep = c.Keeps(c.group)
+	}
 	l := c.layout(c.out(i), c.into(i))
 	out, err := c.call(f.name(), t, fills, f.graph(c.Engine, t), append([]any{x}, args...), c.names.block, b.Layer, l)
 	if err != nil {
@@ -309,6 +316,12 @@ func (c *chunk) block(i int, x *tensors.Tensor) (stream, error) {
 	}
 	s := stream{out[0], c.out(i), free}
 	out = out[1:]
+	if n := len(slices.Concat(t.keep...)); n > 0 {
+		if c.kept == nil {
+			c.kept = map[int][]*tensors.Tensor{}
+		}
+		c.kept[i], out = out[len(out)-n:], out[:len(out)-n]
+	}
 	if f.cache != noCache {
 		c.growth.keep(b.Layer, out[0], out[1])
 		out = out[2:]

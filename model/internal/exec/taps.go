@@ -13,13 +13,14 @@ import (
 
 // taps is what happens at the hook points of one graph.
 type taps struct {
-	reads   []label     // outputs of the forward graph
-	slots   []plan.Slot // edits, in order
-	calcs   []*calc     // of the slots, nil where it is no formula
-	linears []linear    // points in which metrics are linear, on the way back
-	grads   []label     // points whose gradient is wanted
-	weigh   []string    // tensors of formulas whose gradient is wanted
-	back    bool        // the graph is that of the way back
+	reads   []label       // outputs of the forward graph
+	slots   []plan.Slot   // edits, in order
+	calcs   []*calc       // of the slots, nil where it is no formula
+	linears []linear      // points in which metrics are linear, on the way back
+	grads   []label       // points whose gradient is wanted
+	weigh   []string      // tensors of formulas whose gradient is wanted
+	back    bool          // the graph is that of the way back
+	keep    [][]hook.Kind // activations that the way back is given as they were; see plan.Batch.Keeps
 
 	// While a graph is built:
 	nodes   []*Node // inputs of the slots
@@ -27,6 +28,8 @@ type taps struct {
 	copies  map[hook.Kind][]*Node     // of points whose gradient is wanted, computed again
 	fars    map[hook.ID][]*Node       // inputs that formulas are given of other blocks
 	tensors map[string][]*Node        // and tensors
+	kept    map[hook.Kind]*Node       // what is given of keep
+	made    map[hook.Kind]*Node       // and how it is computed
 	chosen  func(x *Node) *Node       // of the positions of keys, those of queries
 	ofKeys  func(kind hook.Kind) bool // has the positions of keys
 }
@@ -55,7 +58,7 @@ func (t *taps) name() string {
 			near = append(near, c.near...)
 		}
 	}
-	return fmt.Sprint(t.reads, t.slots, near, t.linears, t.grads, t.weigh, t.back)
+	return fmt.Sprint(t.reads, t.slots, near, t.linears, t.grads, t.weigh, t.back, t.keep)
 }
 
 // begin makes the taps ready to build a graph; nodes are the slots' inputs.
@@ -83,10 +86,43 @@ func (t *taps) outputs() []*Node {
 	return out
 }
 
+// keeps are the nodes of what the way back is given.
+func (t *taps) keeps() (all []*Node) {
+	for _, k := range slices.Concat(t.keep...) {
+		all = append(all, t.found[label{kind: k}])
+	}
+	return all
+}
+
+// give takes them where the graph is that of the way back.
+func (t *taps) give(nodes []*Node) {
+	t.kept, t.made = map[hook.Kind]*Node{}, map[hook.Kind]*Node{}
+	for i, k := range slices.Concat(t.keep...) {
+		t.kept[k] = nodes[i]
+	}
+}
+
+// through is a loss that goes on from what is given to how it is computed: its slope
+// there is the loss's by what is given, stage by stage from the last.
+func (t *taps) through(loss *Node) *Node {
+	for _, stage := range slices.Backward(t.keep) {
+		var given []*Node
+		for _, k := range stage {
+			given = append(given, t.kept[k])
+		}
+		for i, slope := range Gradient(loss, given...) {
+			loss = Add(loss, ReduceAllSum(Mul(t.made[stage[i]], StopGradient(slope))))
+		}
+	}
+	return loss
+}
+
 // At implements arch.Tap.
 func (t *taps) At(kind hook.Kind, x *Node) *Node {
 	x = t.edit(kind, x, false)
-	if slices.Contains(t.grads, label{kind: kind}) {
+	if given := t.kept[kind]; given != nil {
+		t.made[kind], x = x, given
+	} else if slices.Contains(t.grads, label{kind: kind}) {
 		// A node of its own, so that its gradient is its own: attn_in and
 		// q_input, say, are one value. The library's Identity has no gradient.
 		x = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })

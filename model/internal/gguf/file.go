@@ -35,12 +35,7 @@ func Open(path string) (*File, error) {
 }
 
 func read(path string, data *weights.Mapped) (*File, error) {
-	if err := data.Guarded(func(b []byte) error {
-		if !bytes.HasPrefix(b, []byte("GGUF")) {
-			return weights.Mistaken(b, fmt.Errorf("not a GGUF file: it does not begin with GGUF"))
-		}
-		return walk(b[4:])
-	}); err != nil {
+	if err := data.Guarded(check); err != nil {
 		return nil, err
 	}
 	header, err := lib.Open(path)
@@ -92,6 +87,14 @@ func read(path string, data *weights.Mapped) (*File, error) {
 	}
 	f.Weights, err = data.Store(views)
 	return f, err
+}
+
+// check refuses what has no header that a reader may trust.
+func check(data []byte) error {
+	if !bytes.HasPrefix(data, []byte("GGUF")) {
+		return weights.Mistaken(data, fmt.Errorf("not a GGUF file: it does not begin with GGUF"))
+	}
+	return walk(data[4:])
 }
 
 // size is the bytes of a tensor.

@@ -138,6 +138,9 @@ func FuzzOpen(f *testing.F) {
 		{"tokenizer.ggml.tokens", []string{"a", "b", "ab"}}, {"tokenizer.ggml.merges", []string{"a b"}}}, []tensor{f32("token_embd.weight", []float32{1, 2}, 2, 1)}))
 	path := filepath.Join(f.TempDir(), "x.gguf")
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if gguf.Check(data) != nil {
+			return // as most are, in microseconds: the library opens files only
+		}
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -216,6 +216,8 @@ func along(s formula.Step, x *Node) *Node {
 		return Tanh(x)
 	case formula.OpSigmoid:
 		return Sigmoid(x)
+	case formula.OpSoftplus:
+		return softplus(x)
 	case formula.OpSoftmax:
 		return Softmax(x, -1)
 	case formula.OpTopMask:
@@ -234,4 +236,10 @@ func along(s formula.Step, x *Node) *Node {
 		return StopGradient(x)
 	}
 	panic(fmt.Sprintf("lower: no graph of operation %q", s.Op))
+}
+
+// softplus is log(1+exp(x)). The library's has the gradient 1 at 0.
+func softplus(x *Node) *Node {
+	above := GreaterThan(x, ZerosLike(x))
+	return Add(Where(above, x, ZerosLike(x)), Log1P(Exp(Where(above, Neg(x), x))))
 }

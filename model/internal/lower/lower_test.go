@@ -190,6 +190,33 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// The logarithm of a sigmoid has its value where the sigmoid is 0 or 1.
+func TestLogSigmoidFarOut(t *testing.T) {
+	for name, b := range engines(t) {
+		p := newProblem(rand.New(rand.NewPCG(1, 1)), formula.Here().LogSigmoid().Sub(formula.Here().Neg().LogSigmoid().Scale(2)), formula.Shapes{Here: []int{4}})
+		for i := range p.reads[0].x {
+			p.reads[0].x[i] = []float32{-100, 100, -30, 0}[i%4]
+		}
+		inputs, names := p.inputs()
+		e, err := NewExec(b, func(in []*Node) *Node {
+			y, _ := p.build(in, names)
+			return y
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Call(inputs...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := p.twin()
+		compare(t, name, got[0], want)
+		if want[0] != -100 || want[1] != 200 {
+			t.Errorf("the twin has %v", want[:4])
+		}
+	}
+}
+
 // A float32 graph of a dozen operations on values of order one.
 const tolerance = 2e-5
 
@@ -289,6 +316,9 @@ func TestChosenGradients(t *testing.T) {
 		{"jump, soft", x.JumpSoft(u(1, 2, 1), .5), []float32{.9, 2.2, 1.3}, []float32{0, 1, 1}, []float32{-2, -4, 0}},
 		{"greater, soft", x.GreaterSoft(u(1, 2, 1), .5), []float32{.9, 2.2, 1.3}, []float32{0, 0, 0}, []float32{-2, -2, 0}},
 		{"where", x.Greater(formula.Number(0)).Where(x.Scale(3), formula.Number(7)), []float32{2, -2}, []float32{3, 0}, nil},
+		{"softplus", x.Softplus(), []float32{-100, 0, 100}, []float32{0, .5, 1}, nil},
+		{"log sigmoid", x.LogSigmoid(), []float32{-100, 0, 100}, []float32{1, .5, 0}, nil},
+		{"log of 1 - sigmoid", x.Neg().LogSigmoid(), []float32{-100, 0, 100}, []float32{0, -.5, -1}, nil},
 		{"put", x.Put(u(5), 1), []float32{1, 2, 3}, []float32{1, 0, 1}, []float32{1}},
 	} {
 		for name, b := range engines(t) {
@@ -320,7 +350,7 @@ func TestChosenGradients(t *testing.T) {
 				for i, want := range [][]float32{c.want, c.tensor}[:len(args)] {
 					values, _ := tensors.CopyFlatData[float32](got[i])
 					for k := range want {
-						if math.Abs(float64(values[k]-want[k])) > 1e-6 {
+						if !(math.Abs(float64(values[k]-want[k])) <= 1e-6) {
 							t.Errorf("gradient %v, want %v", values, want)
 							break
 						}

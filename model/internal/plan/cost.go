@@ -82,6 +82,9 @@ func (b *Batch) passBytes(rows int) int64 {
 		}
 		if back {
 			n += 4 * int64(b.Layers*batch*width*b.DModel)
+			if run.job.Soft {
+				n += min(keptMost, 4*int64(b.Layers*batch*width*keptOf(b.Config)))
+			}
 		}
 		most = max(most, n*int64(min(b.Workers, chunks)))
 	}

@@ -23,6 +23,7 @@ type Job struct {
 	Most     int          // rows of a chunk; 0 means as many as run well
 	Soft     bool         // metrics that graphs can measure are, in float32, where their gradients are taken
 	Starts   []int        // first position to run of each row, nil for all; Base has keys and values before it
+	Widest   int          // most positions that a row runs in any job like this one, to which widths are not rounded up; 0 is not known
 	Done     func(rows int)
 	Cut      Cut // how rows are cut into chunks; zero is as suits the engine
 

@@ -35,15 +35,45 @@ func (b *Batch) Pass() *Group {
 	for i, n := range b.Lens {
 		g.Width = max(g.Width, b.passWidth(n-starts[i]))
 	}
+	if job.Widest > 0 {
+		g.Width = min(g.Width, job.Widest)
+	}
 	g.Batch = b.passRows(len(b.Lens), g.Width, job.Most)
 	for i, n := range b.Lens {
 		from := min(starts[i], max(0, n-g.Width)) // earlier, to fill the width
 		g.Past = max(g.Past, from)
 		g.Rows = append(g.Rows, Row{Index: i, Embeds: job.From == 0, Blocks: blocks, Final: b.readOfFinal(i), From: from, End: n})
 	}
+	b.onlyRead(g)
 	b.sortByEdits(g)
 	g.cut(b.Machine)
 	return g
+}
+
+// onlyRead lets the last block compute only the positions that are unembedded, behind
+// its keys and values, where a run's gradients are taken and nothing else in it is read.
+func (b *Batch) onlyRead(g *Group) {
+	job, last := b.Job.Base, b.Layers-1
+	inside := func(p hook.Point) bool {
+		return !p.Kind.Global() && p.Layer == last && (p.Value != "" || !OfKeys(b.Config, p.Kind))
+	}
+	if len(job.GradOf) == 0 || job.Until <= last || job.From > last || slices.ContainsFunc(slices.Concat(b.Points, job.Grads), inside) {
+		return
+	}
+	n := 0
+	for _, r := range g.Rows {
+		n = max(n, len(r.Final))
+	}
+	if n = b.round(n); n == 0 || n >= g.Width {
+		return
+	}
+	for i := range g.Rows {
+		r := &g.Rows[i]
+		in := Range(r.From, r.From+g.Width)
+		more := minus(in, r.Final)
+		r.Blocks = slices.Clone(r.Blocks)
+		r.Blocks[len(r.Blocks)-1] = Block{Layer: last, Attends: true, In: in, Out: union(r.Final, more[len(more)-(n-len(r.Final)):])}
+	}
 }
 
 // sortByEdits puts rows side by side that the same formulas change, where gradients of
@@ -69,9 +99,9 @@ type PassCost struct {
 	Kept, Memory         int64 // bytes: of what is given back; at the peak
 }
 
-// PassCost is what the run takes. The way back computes every block again and
-// twice its products, down to the lowest point, or tensor of a formula, whose gradient
-// is taken.
+// PassCost is what the run takes. The way back computes every block again, unless what
+// it needs is kept, and twice its products, down to the lowest point, or tensor of a
+// formula, whose gradient is taken.
 func (b *Batch) PassCost() PassCost {
 	g, job := b.Pass(), b.Job.Base
 	edits := b.Edits()
@@ -98,11 +128,15 @@ func (b *Batch) PassCost() PassCost {
 		if g.Rows[0].Embeds {
 			c.FLOPs += b.formulaFlops(edits, atEmbedding, chunk.Size, g.Width, g.Width)
 		}
-		for _, t := range g.Rows[0].Blocks {
-			n := blockFlops(b.Config, t, chunk.Size, g.Width, g.Width, g.Past) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, g.Width, g.Width)
+		for i, t := range g.Rows[0].Blocks {
+			keys, outs := b.widths(g, i)
+			n := blockFlops(b.Config, t, chunk.Size, keys, outs, g.Past) + b.formulaFlops(edits, inBlock(t.Layer), chunk.Size, keys, outs)
 			c.FLOPs += n
 			if t.Layer >= lowest {
-				c.FLOPs += n + 2*int64(len(job.GradOf))*n
+				c.FLOPs += 2 * int64(len(job.GradOf)) * n
+				if len(b.Keeps(g)) == 0 {
+					c.FLOPs += n
+				}
 			}
 		}
 		c.FLOPs += 2 * int64(len(job.GradOf)) * logits
