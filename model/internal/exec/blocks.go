@@ -143,6 +143,11 @@ func (b *blocks) use(layer int) (map[string]*tensors.Tensor, func(), error) {
 // begin loads a block if it is not there. The lock is held.
 func (b *blocks) begin(layer int) *block {
 	b.clock++
+	if b.rest == nil {
+		b.rest = time.AfterFunc(b.held.Rest, b.drop)
+	} else {
+		b.rest.Reset(b.held.Rest)
+	}
 	if x := b.loaded[layer]; x != nil {
 		x.used = b.clock
 		return x
@@ -163,11 +168,6 @@ func (b *blocks) begin(layer int) *block {
 		}()
 		x.err = b.load(layer, x, spare)
 	}()
-	if b.rest == nil {
-		b.rest = time.AfterFunc(b.held.Rest, b.drop)
-	} else {
-		b.rest.Reset(b.held.Rest)
-	}
 	return x
 }
 

@@ -8,7 +8,10 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
@@ -64,14 +67,14 @@ func heldAtMost(looks int, f func()) (most int) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	defer exec.AtCall(nil)
 	calls := 0
-	exec.AtCall(func() { calls++ })
+	exec.AtCall(func(string, *graph.Exec) { calls++ })
 	f() // compiles
 	for look := range looks {
 		exec.AtCall(nil)
 		runtime.GC() // a pool is emptied by the second collection
 		runtime.GC()
 		before, i := alive(), 0
-		exec.AtCall(func() {
+		exec.AtCall(func(string, *graph.Exec) {
 			if i++; i == calls-look*calls/looks {
 				runtime.GC()
 				most = max(most, alive()-before)
@@ -158,5 +161,49 @@ func TestMemoryIsPredicted(t *testing.T) {
 		c, err := m.ExplainGeneration(g)
 		check("generation", c.Memory, err, func() error { _, err := m.Complete(g); return err })
 		m.Close()
+	}
+}
+
+// What is said of a block on XLA is what its graph takes by XLA's own count: scores and
+// patterns are there twice, and what the activation function gives once, read or not.
+func TestMemoryOfXLAIsPredicted(t *testing.T) {
+	shape := modeltest.Shape{Layers: 2, Heads: 6, DModel: 384, DMLP: 1536, Vocab: 100, Context: 1024}
+	const weights = 4 * (12*384*384 + 13*384) // of a block
+	m, err := model.Open(modeltest.Random(t, shape, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if !strings.HasPrefix(m.Info().Backend, "xla:cpu") {
+		t.Skip("reads what XLA says of its graphs: set GOLENS_BACKEND=xla:cpu")
+	}
+	defer exec.AtCall(nil)
+	for _, c := range []struct {
+		rows, length int
+		read         hook.Point
+	}{{8, 128, hook.ResidPost(0)}, {8, 128, hook.Pattern(0)}, {8, 128, hook.MLPPost(0)}, {1, 1024, hook.ResidPost(0)}, {1, 1024, hook.Pattern(0)}} {
+		rows := make([][]int32, c.rows)
+		for i := range rows {
+			rows[i] = make([]int32, c.length)
+		}
+		r := m.Rows(rows).Capture(c.read.At(-1))
+		said, err := m.ExplainRun(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		exec.AtCall(func(name string, p *graph.Exec) {
+			if s := exec.SizeOf(p); strings.HasPrefix(name, "block") {
+				most = max(most, s.In-weights+s.Out+s.Temp)
+			}
+		})
+		if _, err := m.Run(r); err != nil {
+			t.Fatal(err)
+		}
+		ratio := float64(most) / float64(said.Memory-said.Kept)
+		t.Logf("%d x %d, %s: %.2f MB, said were %.2f: %.2f", c.rows, c.length, c.read, float64(most)/1e6, float64(said.Memory-said.Kept)/1e6, ratio)
+		if ratio < 0.7 || ratio > 1.1 {
+			t.Errorf("%d x %d, %s: the graph takes %.2f times what was said", c.rows, c.length, c.read, ratio)
+		}
 	}
 }
