@@ -22,7 +22,7 @@ import (
 // With no Runs that is edge attribution patching, of two passes and one way back;
 // each run adds a pass and a way back. In time it is about twice that, see
 // BENCHMARKS.md: the gradient at what each head reads is written out, and multiplied
-// with what each sender writes. It is exact where the metric is linear in what the
+// with what each sender writes. [Model.ExplainEdgeScores] counts it beforehand. It is exact where the metric is linear in what the
 // receiver reads, and misses what two edges do only together.
 // Sources: Syed et al. 2023 (EAP), Hanna et al. 2024 (EAP-IG).
 type EdgeScores struct {
@@ -88,7 +88,25 @@ func (m *Model) EdgeScoresContext(ctx context.Context, s EdgeScores) (*EdgeScore
 	return do[*EdgeScoresResult](ctx, m, s)
 }
 
-func init() { asks[EdgeScores, *EdgeScoresResult]() }
+// ExplainEdgeScores asks what the scores of all edges would cost, without running
+// anything. Kept are the scores of all rows. The answer is a [Cost].
+type ExplainEdgeScores struct{ Scores EdgeScores }
+
+// ExplainEdgeScores is what the scores of all edges would cost, without running
+// anything.
+func (m *Model) ExplainEdgeScores(s EdgeScores) (*Cost, error) {
+	return do[*Cost](context.Background(), m, ExplainEdgeScores{s})
+}
+
+func init() {
+	asks[EdgeScores, *EdgeScoresResult]()
+	asks[ExplainEdgeScores, *Cost]()
+}
+
+// Verb implements [Ask].
+func (ExplainEdgeScores) Verb() string { return "cost of edge scores" }
+
+func (e ExplainEdgeScores) check(c config.Config) error { return e.Scores.check(c) }
 
 // Verb implements [Ask].
 func (EdgeScores) Verb() string { return "edge scores" }

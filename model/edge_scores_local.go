@@ -11,7 +11,31 @@ import (
 	"github.com/golens/golens/model/internal/exec"
 )
 
-func init() { executes("edge scores", (*local).edgeScores) }
+func init() {
+	executes("edge scores", (*local).edgeScores)
+	executes("cost of edge scores", (*local).explainEdgeScores)
+}
+
+func (l *local) explainEdgeScores(_ context.Context, e ExplainEdgeScores, _ string) (*Cost, error) {
+	s := e.Scores
+	job, err := s.job(l.config, l.encode)
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := l.engine.PlanEdges(job)
+	if err != nil {
+		return nil, fmt.Errorf("edge scores: %w", err)
+	}
+	return l.cost(p.ScoreCost(s.runs(), len(s.Shares), s.ByPosition)), nil
+}
+
+// runs are those whose gradients are taken.
+func (s EdgeScores) runs() [][]hook.Edit {
+	if s.Runs == nil {
+		return [][]hook.Edit{nil}
+	}
+	return s.Runs
+}
 
 // edgeScores scores edges in this process.
 func (l *local) edgeScores(ctx context.Context, s EdgeScores, hash string) (*EdgeScoresResult, error) {
@@ -19,10 +43,7 @@ func (l *local) edgeScores(ctx context.Context, s EdgeScores, hash string) (*Edg
 	if err != nil {
 		return nil, err
 	}
-	runs := s.Runs
-	if runs == nil {
-		runs = [][]hook.Edit{nil}
-	}
+	runs := s.runs()
 	done, total := 0, len(s.Base.Rows)*max(len(s.Shares), len(runs))
 	job.Done = func(rows int) {
 		done += rows

@@ -8,8 +8,6 @@ import (
 )
 
 // ExplainFit asks what a fit would cost, without running it. The answer is a [FitCost].
-// Of fits of edges it is not known; [Model.ExplainSubgraphs] says what one of their
-// runs costs.
 type ExplainFit struct{ Fit Fit }
 
 // A FitCost is what a fit takes. FLOPs count as in [Cost].

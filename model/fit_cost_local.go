@@ -4,8 +4,9 @@ package model
 
 import (
 	"context"
-	"errors"
 	"slices"
+
+	"github.com/golens/golens/model/internal/plan"
 )
 
 func init() { executes("cost of a fit", (*local).explainFit) }
@@ -15,9 +16,6 @@ func (l *local) explainFit(_ context.Context, e ExplainFit, _ string) (*FitCost,
 	if err != nil {
 		return nil, err
 	}
-	if t.Edges != nil {
-		return nil, errors.New("explain: what a fit of edges costs is not known beforehand; ExplainSubgraphs says it of one run")
-	}
 	first := 0
 	if t.windowed() {
 		first = t.Window[0]
@@ -26,7 +24,16 @@ func (l *local) explainFit(_ context.Context, e ExplainFit, _ string) (*FitCost,
 	b, kept := l.planBelow(t)
 	c := &FitCost{Rows: len(rows), Steps: t.Steps}
 	r, reads := t.measured(l.config, t.Base.pick(rows), rows)
-	if len(reads) > 0 {
+	switch {
+	case len(reads) == 0:
+	case t.Edges != nil:
+		p, err := l.planEdges(t, r, rows)
+		if err != nil {
+			return nil, err
+		}
+		step := p.ScoreCost(nil, 1, false)
+		c.Blocks, c.FLOPs, c.Memory = step.Blocks, step.FLOPs, step.Memory
+	default:
 		may := allowed{base: true, source: t.Source.Rows != nil, free: true, own: true}
 		if may.source {
 			may.donors = lengths(t.Source.pick(rows).Rows)
@@ -75,4 +82,17 @@ func (l *local) explainFit(_ context.Context, e ExplainFit, _ string) (*FitCost,
 		c.Memory += 4 * 4 * int64(product(t.free[f.Name])) // it, its gradient, and what Adam remembers
 	}
 	return c, nil
+}
+
+// planEdges is how a step of a fit of edges is done.
+func (l *local) planEdges(t *fitting, r Request, rows []int) (*plan.Edges, error) {
+	base := r.withoutGradients()
+	base.Metrics = known(base.Metrics)
+	job, err := t.Edges.Reference.pick(rows).job(l.config, base, l.encode)
+	if err != nil {
+		return nil, err
+	}
+	job.Base.GradOf = []int{0}
+	p, _, err := l.engine.PlanEdges(job)
+	return p, err
 }

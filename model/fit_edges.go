@@ -49,14 +49,21 @@ func (e *EdgeMask) check(c config.Config, t *fitting, encode func(string) ([]int
 		return fmt.Errorf("cut: it has shape %v; [receiver, sender] is %v", formula.Dims(dims), want)
 	}
 	base := t.Base
-	base.Metrics = slices.Clone(base.Metrics)
-	for i, m := range base.Metrics {
-		if m.Kind == KindKL && m.Reference == nil { // comes with each step
-			base.Metrics[i] = LogProbOf(0).In(m.At)
-		}
-	}
+	base.Metrics = known(base.Metrics)
 	_, err = e.Reference.job(c, base, encode)
 	return err
+}
+
+// known are metrics with others of the whole vocabulary in place of divergences whose
+// reference comes with each step.
+func known(metrics []Metric) []Metric {
+	metrics = slices.Clone(metrics)
+	for i, m := range metrics {
+		if m.Kind == KindKL && m.Reference == nil {
+			metrics[i] = LogProbOf(0).In(m.At)
+		}
+	}
+	return metrics
 }
 
 // readsActivations tells whether a formula has more than tensors.

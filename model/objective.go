@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
@@ -203,30 +204,56 @@ func (k *checker) kl(m Metric, o plan.Objective) (plan.Objective, error) {
 
 // divergenceFrom is the divergence from the logits that row has at its i-th position.
 func divergenceFrom(o plan.Objective, ref func(row, i int) []float32) plan.Objective {
+	known := &references{of: map[*float32]*reference{}}
 	o.Eval = func(row, i int, x []float32, grad func(int, float64)) float64 {
-		return divergence(ref(row, i), x, grad)
+		return known.at(ref(row, i)).divergence(x, grad)
 	}
 	o.Soft = &plan.Soft{Logits: ref, Factor: 1}
 	return o
 }
 
-// divergence is KL(softmax(ref) || softmax(x)) and its derivative by x.
-func divergence(ref, x []float32, grad func(j int, d float64)) float64 {
-	zr, zx := softmax.LogSum(ref), softmax.LogSum(x)
-	var own []float64 // probabilities
-	if grad != nil {
-		own = make([]float64, len(x))
-		softmax.Exps(own, x, zx, 1)
+// references are what divergences are from, of which variants of a row share theirs.
+type references struct {
+	mu   sync.Mutex
+	of   map[*float32]*reference
+	size int
+}
+
+// mostKept bounds the values that are kept: 64 MB.
+const mostKept = 8 << 20
+
+// A reference is a distribution: logits less their LogSum are log probabilities.
+type reference struct {
+	logits []float32
+	z      float64
+	p      []float64
+}
+
+func (r *references) at(logits []float32) *reference {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.of[&logits[0]]
+	if k == nil {
+		k = &reference{logits: logits, p: make([]float64, len(logits))}
+		k.z = softmax.Of(k.p, logits)
+		if r.size += len(logits); r.size <= mostKept {
+			r.of[&logits[0]] = k
+		}
 	}
-	sum := 0.0
-	softmax.Each(ref, zr, func(j int, p float64) {
+	return k
+}
+
+// divergence is KL(reference || softmax(x)) and its derivative by x.
+func (r *reference) divergence(x []float32, grad func(j int, d float64)) float64 {
+	z, sum := softmax.LogSum(x), 0.0
+	for j, p := range r.p {
 		if p > 0 {
-			sum += p * ((float64(ref[j]) - zr) - (float64(x[j]) - zx))
+			sum += p * ((float64(r.logits[j]) - r.z) - (float64(x[j]) - z))
 		}
-		if grad != nil {
-			grad(j, own[j]-p)
-		}
-	})
+	}
+	if grad != nil {
+		softmax.Each(x, z, func(j int, own float64) { grad(j, own-r.p[j]) })
+	}
 	return sum
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golens/golens/interp"
 	"github.com/golens/golens/interp/heads"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
@@ -64,6 +65,11 @@ func TestSinks(t *testing.T) {
 	}
 	if _, err := heads.Sinks(open(t), open(t).Rows([][]int32{{1, 2}}), 0); err == nil {
 		t.Error("no first tokens give no error")
+	}
+	for _, score := range []func(*model.Model, model.Prompts, int) (*interp.Result, error){heads.Sinks, heads.SinkValues} {
+		if _, err := score(open(t), open(t).Rows([][]int32{{1, 2, 3}, {1, 2}}), 2); err == nil || !strings.Contains(err.Error(), "row 1 has 2 tokens, and none behind the first 2") {
+			t.Errorf("a row without a token behind the sink: %v", err)
+		}
 	}
 }
 

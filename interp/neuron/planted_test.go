@@ -11,6 +11,7 @@ import (
 
 	"github.com/golens/golens/interp/neuron"
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/corpus"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
 )
@@ -323,6 +324,48 @@ func TestWires(t *testing.T) {
 	if err != nil || math.Abs(read.At(0, 0)-2) > near {
 		t.Errorf("a feature's weight is %v (%v)", read, err)
 	}
+	y := make([]float32, len(x))
+	y[5] = 3
+	features := []neuron.Port{neuron.Direction("early", -1, y, x), neuron.Direction("late", 0, y, x)}
+	between, err := neuron.Weights(m, features, features, neuron.Norms{})
+	if err != nil || between.At(0, 1) != 6 || !math.IsNaN(between.At(1, 0)) {
+		t.Errorf("from feature to feature %v (%v), want 6 forwards and nothing back", between, err)
+	}
+}
+
+// What there is none of has no answer, or an error that says so.
+func TestNothingIsSaid(t *testing.T) {
+	m := planted(t)
+	if p, strong := neuron.PatternOf(nil); p != neuron.OtherPattern || strong {
+		t.Errorf("no rates are %s, strong: %t", p, strong)
+	}
+	rows := make([]model.TallyRow, 4)
+	for i, row := range speech(0, len(rows)) {
+		rows[i].Tokens = row
+	}
+	cut, err := corpus.Given([]string{"a"}, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := neuron.Survey(t.Context(), m, cut, neuron.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []neuron.Unit{{Layer: 1}, {Neuron: neurons}, {Layer: -1}} {
+		if all, over := s.Triggers(u, false); all != nil || over || s.Covering(u, false, 1) != 0 || s.RatesOf(u) != nil {
+			t.Errorf("neuron %s, which does not exist, fires on %v", u, all)
+		}
+	}
+	if _, err := neuron.LanguagesOf([]string{"a", "b"}, []int64{1, 1}, [][]int64{{}}); err == nil || !strings.Contains(err.Error(), "and a neuron") {
+		t.Errorf("languages of no neurons: %v", err)
+	}
+	if _, err := neuron.Losses(t.Context(), m, cut, []string{"a", "b"}, map[string][]hook.Edit{"a": nil}); err == nil || !strings.Contains(err.Error(), `no edits of "b"`) {
+		t.Errorf("losses with edits that are missing: %v", err)
+	}
+	of := &neuron.Specific{Names: []string{"a"}, Units: map[string][]neuron.Unit{"a": {{Layer: 2}}}}
+	if got := of.ByLayer(1); got.Dim("layer") != 3 || got.At(0, 2) != 1 {
+		t.Errorf("by layer: %v", got)
+	}
 }
 
 // With the norms folded into the matrices, virtual weights are their plain products; and
@@ -358,7 +401,9 @@ func TestVirtualWeightsFoldNorms(t *testing.T) {
 		// Only the direct path: everything between is held as it was.
 		var hold []hook.Edit
 		hold = append(hold, hook.AttnOut(1).Freeze(), hook.MLPOut(1).Freeze(), hook.AttnOut(2).Freeze())
-		s, err := m.Sweep(model.Sweep{Base: prompts.Request(), Captures: []hook.Point{at.At(-1), hook.LN2Scale(2).At(-1)},
+		kv := m.Config().KVHead(1)
+		heads := []hook.Point{hook.Q(2).Head(1).At(-1), hook.K(2).Head(kv).At(-1), hook.V(2).Head(kv).At(-1), hook.LN1Scale(2).At(-1)}
+		s, err := m.Sweep(model.Sweep{Base: prompts.Request(), Captures: append([]hook.Point{at.At(-1), hook.LN2Scale(2).At(-1)}, heads...),
 			Variants: []model.Variant{{Edits: hold}, {Edits: append(slices.Clone(hold), change.Add(hook.Vec(moved...)))}}})
 		if err != nil {
 			t.Fatal(err)
@@ -371,6 +416,25 @@ func TestVirtualWeightsFoldNorms(t *testing.T) {
 		slope := float64(pre[1]*scale[1]-pre[0]*scale[0]) / step
 		if got := folded.At(0, 0); math.Abs(got-slope) > 0.02*(1+math.Abs(slope)) {
 			t.Errorf("%s: virtual weight %.4f, the reader moves by %.4f (linearised %.4f)", name, got, slope, linear.At(0, 0))
+		}
+		ports := []neuron.Port{neuron.Query(m, 2, 1), neuron.Key(m, 2, 1), neuron.Value(m, 2, 1)}
+		into, err := neuron.Weights(m, []neuron.Port{from}, ports, neuron.Norms{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scale = s.Captures[5].Array.Values(); m.Config().NormAt == "after" {
+			scale = []float32{1, 1}
+		}
+		for k, port := range ports {
+			x, sum := s.Captures[2+k].Array.Values(), 0.0
+			n := len(x) / 2
+			for i := range n {
+				d := float64(x[n+i]*scale[1]-x[i]*scale[0]) / step
+				sum += d * d
+			}
+			if got := into.At(0, k); math.Abs(got-math.Sqrt(sum)) > 0.03*(1+got) {
+				t.Errorf("%s: virtual weight into %s %.4f, it moves by %.4f", name, port.Name, got, math.Sqrt(sum))
+			}
 		}
 		_, out, err := neuron.Strongest(m, from, 1<<20, neuron.Norms{})
 		if err != nil {

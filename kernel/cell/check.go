@@ -3,6 +3,7 @@ package cell
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -58,7 +59,9 @@ func (c *composer) checkOnce() (errs []*Error, more bool) {
 				}
 			}
 		}
-		if e := c.typeError(fset, src, te); e != nil {
+		if more, ok := strings.CutPrefix(te.Msg, "\t"); ok && len(errs) > 0 { // said of the error before
+			errs[len(errs)-1].Msg += "; " + more + ": " + fset.Position(te.Pos).String()
+		} else if e := c.typeError(fset, src, te); e != nil {
 			errs = append(errs, e)
 		}
 	}}
@@ -75,6 +78,9 @@ func (c *composer) checkOnce() (errs []*Error, more bool) {
 	}
 	more = c.endByError(fset, file, info) || len(drop) > 0
 	more = c.showLast(fset, file, info) || more
+	for _, e := range errs {
+		e.Msg = position.ReplaceAllString(e.Msg, "cell $1, line $2")
+	}
 	slices.SortStableFunc(errs, func(a, b *Error) int {
 		return cmp.Or(-cmp.Compare(a.Cell, b.Cell), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
@@ -103,11 +109,31 @@ func (c *composer) typeError(fset *token.FileSet, src string, te types.Error) *E
 		if _, why, ok := strings.Cut(strings.TrimSuffix(e.Msg, ")"), " ("); ok {
 			e.Msg = why
 		}
+		if strings.HasPrefix(te.Msg, "could not import C ") {
+			e.Msg = "a cell cannot hold C: put it into a module of its own and import that"
+		}
 	}
 	if name, ok := strings.CutPrefix(e.Msg, "undefined: "); ok && c.failed[name] > 0 {
 		e.Msg += ": cell " + strconv.Itoa(c.failed[name]) + ", which declares it, failed: mend it and run it again"
 	}
+	for _, missing := range missingMethod {
+		if m := missing.FindStringSubmatch(e.Msg); m != nil && c.lost[m[1]+"."+m[2]] > 0 {
+			e.Msg += fmt.Sprintf(": %s was declared anew, without its methods; declare %s of cell %d again", m[1], m[2], c.lost[m[1]+"."+m[2]])
+		}
+	}
+	// A name of Go's own that a cell took.
+	if name := leadingName(src[fset.PositionFor(te.Pos, false).Offset:]); types.Universe.Lookup(name) != nil {
+		if d := c.State.names[name]; d != nil {
+			e.Msg += fmt.Sprintf(": cell %d declares %s; %%rm %s brings Go's back", d.cell, name, name)
+		}
+	}
 	return e
+}
+
+// missingMethod are what the checker says of a type without a method.
+var missingMethod = []*regexp.Regexp{
+	regexp.MustCompile(`type \*?(\w+)(?:\[.*\])? has no field or method (\w+)`),
+	regexp.MustCompile(`: \*?(\w+)(?:\[.*\])? does not implement .*missing method (\w+)`),
 }
 
 // siteOf finds the place in the cell of a node of the program.

@@ -139,6 +139,9 @@ func lineOffset(s string, n int) int {
 	return at
 }
 
+// closers are what closes a bracket.
+var closers = map[byte]token.Token{'(': token.RPAREN, '[': token.RBRACK, '{': token.RBRACE}
+
 // split finds the declarations and statements of src by its tokens.
 func split(src string) ([]chunk, error) {
 	fset := token.NewFileSet()
@@ -193,6 +196,9 @@ func split(src string) ([]chunk, error) {
 			if len(open) == 0 {
 				return nil, at(src, o, tok.String()+" closes nothing")
 			}
+			if last := open[len(open)-1]; closers[src[last]] != tok {
+				return nil, at(src, last, fmt.Sprintf("%c is not closed before the %s of line %d", src[last], tok, at(src, o, "").Line))
+			}
 			open = open[:len(open)-1]
 		}
 		if empty {
@@ -231,6 +237,10 @@ const (
 // parseChunk parses a declaration, or a group of them, or a statement.
 func parseChunk(src string, first token.Token) ([]*item, error) {
 	switch first {
+	case token.PACKAGE:
+		if len(strings.Fields(src)) == 2 {
+			return nil, &offsetError{0, "a cell has no package clause: leave this line out"}
+		}
 	case token.IMPORT, token.CONST, token.TYPE, token.VAR:
 		return parseDecl(src)
 	case token.FUNC:

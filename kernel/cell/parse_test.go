@@ -60,6 +60,9 @@ func TestFaultsHaveTheirPlace(t *testing.T) {
 		{" %ls", "1:2 expected statement, found '%' false"},
 		{"func f( {\n}", "1:7 ( is not closed true"},
 		{"}", "1:1 } closes nothing false"},
+		{"if x {\n\tf(\"x\"\n}", "2:3 ( is not closed before the } of line 3 false"},
+		{"x := []int{1, 2)", "1:11 { is not closed before the ) of line 1 false"},
+		{"x := 1\npackage main\n\nfunc main() {}", "2:1 a cell has no package clause: leave this line out false"},
 	} {
 		err := Parse(Split(test.code))
 		var e *Error

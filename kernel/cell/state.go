@@ -15,6 +15,7 @@ type State struct {
 	inits   map[string]*decl // functions init_NAME, which begin every program
 	imports []*imported
 	failed  map[string]int // variables whose cell failed, and the cell
+	lost    map[string]int // methods that a type declared anew has no more, and their cell
 }
 
 // decl is a declaration of an earlier cell.
@@ -47,7 +48,7 @@ type Kept struct {
 
 // NewState returns a state in which nothing is declared.
 func NewState() *State {
-	return &State{names: map[string]*decl{}, inits: map[string]*decl{}, failed: map[string]int{}}
+	return &State{names: map[string]*decl{}, inits: map[string]*decl{}, failed: map[string]int{}, lost: map[string]int{}}
 }
 
 // Remove forgets the declaration of a name, and a type's methods with it. It
@@ -77,7 +78,13 @@ func (s *State) Remove(name string) bool {
 }
 
 func (s *State) dropMethods(of string) {
-	maps.DeleteFunc(s.names, func(name string, _ *decl) bool { return strings.HasPrefix(name, of+".") })
+	maps.DeleteFunc(s.names, func(name string, d *decl) bool {
+		is := strings.HasPrefix(name, of+".")
+		if is {
+			s.lost[name] = d.cell
+		}
+		return is
+	})
 }
 
 // local is the name that the import declares.
@@ -191,6 +198,7 @@ func (s *State) commit(p *Program) {
 					s.inits[n] = d
 				default:
 					s.names[n] = d
+					delete(s.lost, n)
 				}
 			}
 		}

@@ -55,6 +55,12 @@ func known(name string) bool {
 // runCell runs a cell's magics and then its Go. failed is nil if all went well;
 // alive is false if gonb is gone.
 func (p *Proxy) runCell(b *Back, r *request, req gonbExecute) (failed *failure, alive bool) {
+	defer func() {
+		if e := recover(); e != nil {
+			f := p.fault(e)
+			failed, alive = &f, true
+		}
+	}()
 	text := cell.Split(req.Code)
 	fail := func(f failure) (*failure, bool) { return &f, true }
 	if text.Special != "" {
@@ -172,15 +178,15 @@ func (p *Proxy) before(b *Back, r *request, req gonbExecute, list []cell.Magic) 
 	return flush()
 }
 
+// fault is what a panic of golens' own becomes: a cell that is read wrongly, or a
+// question about one, must not end the kernel.
+func (p *Proxy) fault(e any) failure {
+	p.hooks.Log("reading a cell: %v\n%s", e, debug.Stack())
+	return say("KernelFault", fmt.Sprintf("golens cannot read this cell (%v): please report it", e))
+}
+
 // compose makes the cell's program.
 func (p *Proxy) compose(ctx context.Context, r *request, text cell.Text) (prog *cell.Program, failed *failure) {
-	defer func() {
-		if e := recover(); e != nil { // a cell that is read wrongly must not end the kernel
-			p.hooks.Log("reading a cell: %v\n%s", e, debug.Stack())
-			f := say("KernelFault", fmt.Sprintf("golens cannot read this cell (%v): please report it", e))
-			prog, failed = nil, &f
-		}
-	}()
 	err := p.cells.Builder.Refresh(ctx)
 	if err != nil {
 		return nil, buildFailure(r, err)

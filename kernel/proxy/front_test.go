@@ -303,3 +303,18 @@ func TestTwentyClients(t *testing.T) {
 	wg.Wait()
 	s.answers(t)
 }
+
+// A fault of golens' own, such as in reading a cell, is an answer and not the end.
+func TestFaultsEndNoKernel(t *testing.T) {
+	s := newServer(t)
+	got, err := json.Marshal(s.unless(func() any { panic("boom") }))
+	if text := string(got); err != nil || !strings.Contains(text, `"status":"error"`) || !strings.Contains(text, `"ename":"KernelFault"`) || !strings.Contains(text, "boom") {
+		t.Errorf("%s, %v", got, err)
+	}
+	r := newRequest(wire.New("execute_request", "s", nil, struct{}{}))
+	f, alive := s.runCell(nil, r, gonbExecute{Code: "x := 1"}) // without a builder
+	if f == nil || f.Name != "KernelFault" || !alive {
+		t.Errorf("a cell: %+v, %v", f, alive)
+	}
+	s.answers(t)
+}

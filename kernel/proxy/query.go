@@ -113,7 +113,7 @@ func (p *Proxy) server() *gopls.Client {
 }
 
 // complete answers a complete_request.
-func (p *Proxy) complete(m *wire.Message) map[string]any {
+func (p *Proxy) complete(m *wire.Message) any {
 	if own, ok := completeCommand(m); ok {
 		return own
 	}
@@ -191,7 +191,7 @@ func (p *Proxy) models(q query) []gopls.Match {
 var ownLink = regexp.MustCompile(`\[([^\]]*)\]\(https://pkg\.go\.dev/(?:github\.com/golens/golens|gonb_)[^)]*\)`)
 
 // inspect answers an inspect_request.
-func (p *Proxy) inspect(m *wire.Message) map[string]any {
+func (p *Proxy) inspect(m *wire.Message) any {
 	none := map[string]any{"status": "ok", "found": false, "data": map[string]any{}, "metadata": map[string]any{}}
 	q, ok := readQuery(m)
 	if !ok {

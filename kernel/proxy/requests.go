@@ -157,22 +157,40 @@ func (p *Proxy) work() {
 				p.execute(m)
 			}
 		case "complete_request":
-			p.reply(p.front.shell, "complete_reply", m, p.complete(m))
+			p.answer("complete_reply", m, p.complete)
 		case "inspect_request":
-			p.reply(p.front.shell, "inspect_reply", m, p.inspect(m))
+			p.answer("inspect_reply", m, p.inspect)
 		case "kernel_info_request":
 			p.reply(p.front.shell, "kernel_info_reply", m, p.kernelInfo())
 		case "is_complete_request":
-			p.reply(p.front.shell, "is_complete_reply", m, isComplete(m))
+			p.answer("is_complete_reply", m, isComplete)
 		case "history_request":
-			p.reply(p.front.shell, "history_reply", m, p.history.answer(m))
+			p.answer("history_reply", m, p.history.answer)
 		case "comm_info_request":
-			p.reply(p.front.shell, "comm_info_reply", m, p.comms.answer(m))
+			p.answer("comm_info_reply", m, p.comms.answer)
 		default:
 			p.hooks.Log("no answer to %s", m.Header.MsgType)
 		}
 		p.publish("status", m, status{"idle"})
 	}
+}
+
+// answer answers a question.
+func (p *Proxy) answer(kind string, m *wire.Message, to func(*wire.Message) any) {
+	p.reply(p.front.shell, kind, m, p.unless(func() any { return to(m) }))
+}
+
+// unless is what f gives, or what its panic becomes.
+func (p *Proxy) unless(f func() any) (content any) {
+	defer func() {
+		if e := recover(); e != nil {
+			content = struct {
+				Status string `json:"status"`
+				failure
+			}{"error", p.fault(e)}
+		}
+	}()
+	return f()
 }
 
 func emptyCompletion(m *wire.Message) map[string]any {

@@ -142,6 +142,10 @@ func (mathExtension) Extend(m goldmark.Markdown) {
 
 type inlineMath struct{}
 
+// longestFormula is how far ahead the end of a formula is looked for, in bytes: a text
+// of dollars that end nothing would else be read once for each of them.
+const longestFormula = 8 << 10
+
 // Trigger implements parser.InlineParser.
 func (inlineMath) Trigger() []byte { return []byte{'$', '\\'} }
 
@@ -154,12 +158,12 @@ var inlineDelims = []struct {
 func (inlineMath) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node {
 	line, at := block.Position()
 	rest := ""
-	for {
+	for len(rest) < longestFormula {
 		l, _ := block.PeekLine()
 		if l == nil {
 			break
 		}
-		rest += string(l)
+		rest += string(l[:min(len(l), longestFormula)])
 		block.AdvanceLine()
 	}
 	block.SetPosition(line, at)

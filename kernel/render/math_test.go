@@ -53,6 +53,21 @@ func TestMath(t *testing.T) {
 	}
 }
 
+// The end of a formula is looked for in its neighbourhood, not in all that follows.
+func TestFormulasAreBounded(t *testing.T) {
+	long := "$a" + strings.Repeat("+b", longestFormula) + "$"
+	if got, _ := tex(t, long); len(got) != 0 {
+		t.Errorf("%d formulas", len(got))
+	}
+	if got, _ := tex(t, long+" and $c$"); strings.Join(got, "|") != "c" {
+		t.Errorf("behind it there is %q", got)
+	}
+	whole := "a" + strings.Repeat("+b", longestFormula/2-10)
+	if got, _ := tex(t, "$"+whole+"$"); strings.Join(got, "|") != whole {
+		t.Errorf("a long one: %d formulas", len(got))
+	}
+}
+
 func TestMathIsMathML(t *testing.T) {
 	_, page := tex(t, `$\frac{x_i}{\sqrt{2}}$`)
 	for _, want := range []string{`<math display="inline">`, "<mfrac>", "<msqrt>", "<msub>"} {

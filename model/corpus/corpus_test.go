@@ -131,6 +131,9 @@ func TestBrokenCorpora(t *testing.T) {
 	if _, err := texts(corpus.Folder(t.TempDir())); err == nil {
 		t.Error("an empty folder gives no error")
 	}
+	if _, err := texts(corpus.Folder(folder(t, map[string]string{"a.arrow": "", "sub/b.arrow": "", "c.bin": ""}))); err == nil || !strings.Contains(err.Error(), `end in [".arrow" ".bin"]`) {
+		t.Errorf("a folder of files that nobody reads: %v", err)
+	}
 	if _, err := texts(corpus.DataSet("who/what")); err == nil || !strings.Contains(err.Error(), "snapshot_download") {
 		t.Errorf("a data set that is not there: %v", err)
 	}

@@ -126,7 +126,7 @@ func lines(name string, text func(line []byte) (string, error)) Source {
 // if there are none.
 func Folder(dir string, patterns ...string) Source {
 	return func(yield func(Document, error) bool) {
-		var names []string
+		var names, others []string
 		err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
@@ -139,13 +139,15 @@ func Folder(dir string, patterns ...string) Source {
 				}
 				takes = takes || ok
 			}
-			if takes {
+			if end := path.Ext(name); takes {
 				names = append(names, name)
+			} else if end != "" && !slices.Contains(others, end) {
+				others = append(others, end)
 			}
 			return nil
 		})
 		if err == nil && len(names) == 0 {
-			err = fmt.Errorf("%s holds no file that matches %q or has a known format", dir, patterns)
+			err = fmt.Errorf("%s holds no file that matches %q or has a known format; its files end in %q, of which package parquet, imported, reads .parquet", dir, patterns, others)
 		}
 		if err != nil {
 			yield(Document{Source: dir}, fmt.Errorf("corpus: %w", err))

@@ -116,18 +116,18 @@ func (b *builder) queriesKeysValues(x *Node, around Around) (q, k, v, shared *No
 			y = b.again().normInput(y, "ln1", hook.KindLN1, hook.KindLN1Norm)
 			return DotGeneral(y, []int{3}, []int{axis}, Reshape(w, b.DModel, heads, b.DHead), []int{0}, []int{1})
 		}
+		choose := func(x *Node) *Node { return x }
+		if kind == hook.KindQInput {
+			choose = around.Chosen
+		}
 		var split *Node
-		if t, is := b.tap.(HeadFirst); is && y.Rank() == 3 && around.Queries == nil {
-			split = t.Split(kind, y, heads)
+		if t, is := b.tap.(HeadFirst); is && y.Rank() == 3 {
+			split = t.Split(kind, choose(y), heads)
 		}
 		if split == nil && b.tap.Reads(kind) {
 			if split := b.tap.At(kind, perHead(in, heads)); b.tap.Writes(kind) {
 				y = split
 			}
-		}
-		choose := func(x *Node) *Node { return x }
-		if kind == hook.KindQInput {
-			choose = around.Chosen
 		}
 		switch {
 		case split != nil:

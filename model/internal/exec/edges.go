@@ -275,14 +275,14 @@ func (s *edges) wholeEmbedding() bool { return s.WholeEmbedding || s.EmbedNorm }
 // if that is wanted.
 func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any) (y, group, enters *tensors.Tensor, err error) {
 	i := l - c.rows[0].Blocks[0].Layer
-	args, err := c.around(i, form{attends: true})
+	args, err := c.around(i, f.around())
 	defer c.giveBack()
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	t, fills := c.blockTaps(i)
 	args = append(append([]any{x}, args...), more...)
-	out, err := c.call(f.name(), t, fills, f.graph(s.Engine, t), args, c.names.block, l, c.layout(c.whole, c.whole))
+	out, err := c.call(f.name(), t, fills, f.graph(s.Engine, t), args, c.names.block, l, c.layout(c.out(i), c.into(i)))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("block %d: %w", l, err)
 	}

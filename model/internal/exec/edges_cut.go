@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
 )
 
@@ -33,6 +34,7 @@ type cutting struct {
 type stack struct {
 	t      *tensors.Tensor
 	groups []*tensors.Tensor
+	size   int // senders that have room
 }
 
 // cut measures variants of a chunk of rows; the metrics' rows name a variant by
@@ -47,7 +49,7 @@ func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *trac
 	for v := range w.n {
 		for i := range rows.Size { // the last row stands in where there is none
 			r := rows.Rows[min(i, len(rows.Rows)-1)]
-			r.Embeds, r.Blocks, r.Variant = false, r.Blocks[w.start:], v
+			r.Embeds, r.Blocks, r.Variant = false, s.blocks(r, w.start), v
 			if i >= len(rows.Rows) {
 				r.Variant = w.n
 			}
@@ -60,7 +62,7 @@ func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *trac
 		free(w.own...)
 		w.scratch.back(w.side[0].t, w.side[1].t)
 	}()
-	x, err := s.one(fmt.Sprint("repeat ", w.n), repeatGraph(w.n), []any{base.resid[w.start]})
+	x, err := w.begin()
 	defer func() { free(x) }()
 	for l := w.start; l < s.Layers && err == nil; l++ {
 		if err = ctx.Err(); err != nil {
@@ -80,57 +82,114 @@ func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *trac
 	if err != nil {
 		return err
 	}
-	_, err = w.chunk.unembed(stream{x, w.chunk.whole, func(...*tensors.Tensor) {}})
+	at := w.chunk.whole
+	if w.Ends != nil {
+		at = func(r plan.Row) []int { return w.Ends[r.Index] }
+	}
+	_, err = w.chunk.unembed(stream{x, at, func(...*tensors.Tensor) {}})
 	return err
 }
+
+// blocks are those that a row of a variant runs.
+func (s *edges) blocks(r plan.Row, start int) []plan.Block {
+	blocks := slices.Clone(r.Blocks[start:])
+	if n := len(blocks); n > 0 && s.Ends != nil {
+		blocks[n-1].In, blocks[n-1].Out = plan.Range(r.From, r.From+s.Rows.Width), s.Ends[r.Index]
+	}
+	return blocks
+}
+
+// begin is the base run's stream into the first block that runs, for each variant.
+func (w *cutting) begin() (*tensors.Tensor, error) {
+	x := w.base.resid[w.start]
+	if w.start == w.Layers && w.Ends != nil {
+		var err error
+		if x, err = w.atEnds(x); err != nil {
+			return nil, err
+		}
+		defer w.giveBack()
+	}
+	return w.one(fmt.Sprint("repeat ", w.n), repeatGraph(w.n), []any{x})
+}
+
+// giveBack gives back the inputs of a call.
+func (w *cutting) giveBack() { w.scratch.back(w.free...); w.free = nil }
 
 // layer runs one block with what its receivers read.
 func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	u := w.uses
 	f := cutForm{attention: u.Any(2 * l), mlp: u.Any(2*l + 1), siblings: u.At[2*l+1][l+1], writes: u.Later(l), places: w.places()}
 	f.reference = f.writes && w.base.reference.writes()
-	first, n := l*w.Graph.Reads(), w.Graph.Reads()
-	if !f.attention {
-		first, n = first+n-1, 1
-	} else if !f.mlp && !w.AttnOnly() {
-		n--
-	}
-	defer func() { w.scratch.back(w.free...); w.free = nil }()
-	var more []any
-	var err error
-	if f.attention || f.mlp {
-		more, err = w.reading(&f, []int{2 * l, 2*l + 1}, l, first, n)
-	}
-	if err == nil && f.siblings {
-		var m *tensors.Tensor
-		m, err = w.mask((l+1)*w.Graph.Reads()-1, 1, w.Group(l + 1)[:w.Heads], w.Heads)
-		more = append(more, m)
-	}
+	f.ends = l == w.Layers-1 && w.Ends != nil
+	defer w.giveBack()
+	more, err := w.inputs(&f, l)
 	if err != nil {
 		return nil, err
-	}
-	if f.reference {
-		more = append(more, w.base.reference.groups[l+1])
 	}
 	y, group, _, err := w.block(w.chunk, l, x, f, more)
 	w.own[l+1] = group
 	return y, err
 }
 
+// inputs are what a layer's graph has beside a block's.
+func (w *cutting) inputs(f *cutForm, l int) (args []any, err error) {
+	receivers := plan.Range(l*w.Graph.Reads(), (l+1)*w.Graph.Reads())
+	behind := w.Heads + 2*w.KVHeads
+	mlp := readers{receivers[behind:], f.ends}
+	sections := []int{2 * l, 2*l + 1}
+	all, few := readers{}, readers{ends: true}
+	late, of := &all, sections // what queries and the MLP are among
+	if f.ends {
+		late, of = &few, sections[:1]
+	}
+	if f.attention {
+		late.list = receivers[:w.Heads]
+		all.list = slices.Concat(all.list, receivers[w.Heads:behind])
+	}
+	if f.mlp {
+		late.list = slices.Concat(late.list, mlp.list)
+	}
+	args, err = w.reading(&f.readForm, of, l, all)
+	add := func(more []any, bad error) { args, err = append(args, more...), cmp.Or(err, bad) }
+	add(w.reading(&f.few, sections, l, few))
+	if f.siblings {
+		m, bad := w.mask(mlp, w.Group(l + 1)[:w.Heads], w.Heads)
+		add([]any{m}, bad)
+	}
+	if f.reference {
+		ref, bad := w.base.reference.groups[l+1], error(nil)
+		if f.ends {
+			ref, bad = w.atEnds(ref)
+		}
+		add([]any{ref}, bad)
+	}
+	return args, err
+}
+
 // final is the last residual stream as it is read.
 func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
 	f := cutForm{places: w.places()}
-	more, err := w.reading(&f, []int{2 * w.Layers}, w.Layers, len(w.Graph.Receivers)-1, 1)
-	defer func() { w.scratch.back(w.free...); w.free = nil }()
+	defer w.giveBack()
+	more, err := w.reading(&f.readForm, []int{2 * w.Layers}, w.Layers, readers{[]int{len(w.Graph.Receivers) - 1}, w.Ends != nil})
 	if err != nil {
 		return nil, err
 	}
 	return w.one("final "+f.name(), f.final(), append([]any{x}, more...))
 }
 
-// reading are the inputs by which receivers first..first+n-1 read what is left of
-// the residual stream into a layer.
-func (w *cutting) reading(f *cutForm, sections []int, layer, first, n int) (args []any, err error) {
+// readers are receivers of a layer, by their numbers, that read at the same positions:
+// all, or those that are read at the end.
+type readers struct {
+	list []int
+	ends bool
+}
+
+// reading are the inputs by which receivers read what is left of the residual stream
+// into a layer.
+func (w *cutting) reading(f *readForm, sections []int, layer int, who readers) (args []any, err error) {
+	if len(who.list) == 0 {
+		return nil, nil
+	}
 	var senders [2][]int // shared and own
 	var groups [2][]*tensors.Tensor
 	for g := range layer + 1 {
@@ -144,15 +203,21 @@ func (w *cutting) reading(f *cutForm, sections []int, layer, first, n int) (args
 		senders[which], groups[which] = append(senders[which], w.Group(g)...), append(groups[which], group)
 	}
 	f.shared, f.own = senders[0] != nil, senders[1] != nil
+	variants := [2]int{1, w.n}
 	for i, list := range senders {
 		if list == nil {
 			continue
 		}
-		stack, err := w.stack(&w.side[i], groups[i], len(list))
+		var stack *tensors.Tensor
+		if who.ends {
+			stack, err = w.stackAtEnds(groups[i], len(list), variants[i])
+		} else {
+			stack, err = w.stack(&w.side[i], groups[i], len(list), variants[i])
+		}
 		if err != nil {
 			return nil, err
 		}
-		m, err := w.mask(first, n, list, stack.Shape().Dimensions[0])
+		m, err := w.mask(who, list, w.stackSize(len(list)))
 		if args = append(args, stack, m); err != nil {
 			return nil, err
 		}
@@ -163,27 +228,35 @@ func (w *cutting) reading(f *cutForm, sections []int, layer, first, n int) (args
 		f.rest = f.rest || rest && !mid && w.uses.Any(s)
 		f.mid = f.mid || rest && mid && w.uses.Any(s)
 	}
+	add := func(t *tensors.Tensor, bad error) { args, err = append(args, t), cmp.Or(err, bad) }
+	stream := func(t *tensors.Tensor) {
+		if who.ends {
+			add(w.atEnds(t))
+		} else {
+			add(t, nil)
+		}
+	}
 	if f.rest {
-		args = append(args, w.base.reference.resid[layer])
+		stream(w.base.reference.resid[layer])
 	}
 	if f.mid {
-		args = append(args, w.base.reference.mid[layer])
+		stream(w.base.reference.mid[layer])
 	}
 	if f.rest || f.mid {
-		live, err := w.live(first, n)
-		return append(args, live), err
+		add(w.live(who.list))
 	}
-	return args, nil
+	return args, err
 }
 
 // live is 1 for receivers that start from the run's own stream, 0 for those that
 // start from the reference's [variant, receiver].
-func (w *cutting) live(first, n int) (*tensors.Tensor, error) {
+func (w *cutting) live(receivers []int) (*tensors.Tensor, error) {
+	n := len(receivers)
 	t, err := reuse(w.scratch, func(x []float32) {
 		for j := range w.n {
-			for r := range n {
-				if j >= len(w.list) || !w.Uses[w.list[j]].Inverse[first+r] {
-					x[j*n+r] = 1
+			for i, r := range receivers {
+				if j >= len(w.list) || !w.Uses[w.list[j]].Inverse[r] {
+					x[j*n+i] = 1
 				}
 			}
 		}
@@ -192,54 +265,120 @@ func (w *cutting) live(first, n int) (*tensors.Tensor, error) {
 	return t, err
 }
 
-// stack is groups of so many senders side by side, rounded up where graphs take
-// long to compile.
-func (w *cutting) stack(s *stack, groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
-	size := n
-	if quarter := (len(w.Graph.Senders) + 3) / 4; !w.Exact && n > 1 {
-		size = min((n+quarter-1)/quarter*quarter, len(w.Graph.Senders))
+// atEnds is x [(sender,) row or 1 or batch, pos, d_model] where rows are read at the end.
+func (w *cutting) atEnds(x *tensors.Tensor) (*tensors.Tensor, error) {
+	d := slices.Clone(x.Shape().Dimensions)
+	n := len(d)
+	q, from, pos := len(w.Ends[0]), d[n-3], d[n-2]
+	d[n-3], d[n-2] = max(from, w.rows.Size), q
+	senders := 1
+	if n == 4 {
+		senders = d[0]
 	}
-	if !w.scratch.keep || s.t == nil || s.t.Shape().Dimensions[0] != size || len(groups) < len(s.groups) || !slices.Equal(s.groups, groups[:len(s.groups)]) {
-		w.scratch.back(s.t)
-		*s = stack{}
+	var bad error
+	t, err := over(w.scratch, func(to []float32) {
+		bad = tensors.ConstFlatData(x, func(all []float32) {
+			if pos == q { // they are all that there is
+				copy(to, all)
+				return
+			}
+			for s := range senders {
+				for i := range d[n-3] {
+					row := w.rows.Rows[min(i%w.rows.Size, len(w.rows.Rows)-1)].Index
+					for j, p := range w.Ends[row] {
+						at := (s*from+min(i, from-1))*pos + p
+						copy(to[((s*d[n-3]+i)*q+j)*w.DModel:][:w.DModel], all[at*w.DModel:])
+					}
+				}
+			}
+		})
+	}, d...)
+	w.free = append(w.free, t)
+	return t, cmp.Or(err, bad)
+}
+
+// stackAtEnds is groups side by side where rows are read at the end.
+func (w *cutting) stackAtEnds(groups []*tensors.Tensor, n, variants int) (*tensors.Tensor, error) {
+	some := make([]*tensors.Tensor, len(groups))
+	for i, g := range groups {
+		var err error
+		if some[i], err = w.atEnds(g); err != nil {
+			return nil, err
+		}
 	}
-	t, err := w.sideBySide(*s, groups, size)
-	*s = stack{t, groups}
+	t, err := w.sideBySide(stack{}, some, w.stackSize(n), variants)
+	w.free = append(w.free, t)
 	return t, err
 }
 
-// sideBySide is groups in one tensor of so many senders, zeros at its end; what a
-// stack holds of them already is left there.
-func (s *edges) sideBySide(has stack, groups []*tensors.Tensor, size int) (t *tensors.Tensor, err error) {
-	shape := groups[0].Shape().Dimensions
+// stackSize is a number of senders rounded up where graphs take long to compile.
+func (w *cutting) stackSize(n int) int {
+	quarter := (len(w.Graph.Senders) + 3) / 4
+	if w.Exact || n == 1 {
+		return n
+	}
+	return min((n+quarter-1)/quarter*quarter, len(w.Graph.Senders))
+}
+
+// stack is groups of so many senders side by side.
+func (w *cutting) stack(s *stack, groups []*tensors.Tensor, n, variants int) (*tensors.Tensor, error) {
+	size := w.stackSize(n)
+	if !w.scratch.keep || s.t == nil || s.size != size || len(groups) < len(s.groups) || !slices.Equal(s.groups, groups[:len(s.groups)]) {
+		w.scratch.back(s.t)
+		*s = stack{}
+	}
+	t, err := w.sideBySide(*s, groups, size, variants)
+	*s = stack{t, groups, size}
+	return t, err
+}
+
+// sideBySide is groups [sender, batch, pos, d_model] in one tensor of so many senders,
+// zeros at its end, [sender, batch, pos, d_model] or, of several variants, [variant,
+// sender, row, pos, d_model]; what a stack holds of them already is left there.
+func (s *edges) sideBySide(has stack, groups []*tensors.Tensor, size, variants int) (t *tensors.Tensor, err error) {
+	d := groups[0].Shape().Dimensions
+	dims := []int{size, d[1] / variants, d[2], d[3]}
+	n := dims[1] * dims[2] * dims[3]
+	if variants > 1 {
+		dims = append([]int{variants}, dims...)
+	}
 	write := func(to []float32) {
+		at := 0
 		for i, g := range groups {
-			err = cmp.Or(err, tensors.ConstFlatData(g, func(from []float32) {
-				if i >= len(has.groups) {
-					twoCopy(to, from)
-				}
-				to = to[len(from):]
-			}))
+			senders := g.Shape().Dimensions[0]
+			if i >= len(has.groups) {
+				err = cmp.Or(err, tensors.ConstFlatData(g, func(from []float32) {
+					inHalves(senders*variants, func(k int) { copy(to[(k%variants*size+at+k/variants)*n:][:n], from[k*n:]) })
+				}))
+			}
+			at += senders
 		}
-		if has.t == nil {
-			clear(to)
+		for v := range variants {
+			if has.t == nil {
+				clear(to[(v*size+at)*n : (v+1)*size*n])
+			}
 		}
 	}
 	if t = has.t; t == nil {
 		var bad error
-		t, bad = over(s.scratch, write, size, shape[1], shape[2], shape[3])
+		t, bad = over(s.scratch, write, dims...)
 		return t, cmp.Or(bad, err)
 	}
 	bad := tensors.MutableFlatData(t, write)
 	return t, cmp.Or(bad, err)
 }
 
-// twoCopy is copy by two threads: memory is faster than one processor.
-func twoCopy(to, from []float32) {
-	half := len(from) / 2
+// inHalves copies by two threads: memory is faster than one processor.
+func inHalves(n int, do func(k int)) {
 	var wg sync.WaitGroup
-	wg.Go(func() { copy(to, from[:half]) })
-	copy(to[half:], from[half:])
+	wg.Go(func() {
+		for k := range n / 2 {
+			do(k)
+		}
+	})
+	for k := n / 2; k < n; k++ {
+		do(k)
+	}
 	wg.Wait()
 }
 
@@ -248,33 +387,44 @@ func (w *cutting) places() bool {
 	return slices.ContainsFunc(w.list, func(v int) bool { return w.Cuts[v].ByPosition() })
 }
 
-// mask is how much receivers first..first+n-1 lack of senders, of which there are
-// width in all [row or 1, (pos,) variant, receiver, sender]; what those that start
-// from the reference's stream keep counts negative.
-func (w *cutting) mask(first, n int, senders []int, width int) (*tensors.Tensor, error) {
+// mask is how much receivers lack of senders, of which there are width in all [row or
+// 1, (pos,) variant, receiver, sender]; what those that start from the reference's
+// stream keep counts negative.
+func (w *cutting) mask(who readers, senders []int, width int) (*tensors.Tensor, error) {
+	n := len(who.list)
 	dims := []int{1, w.n, n, width}
-	rows, pos := 1, 1
+	rows, places := 1, func(int) []int { return []int{0} }
 	if w.places() {
-		pos = w.Rows.Width
-		dims = slices.Insert(dims, 1, pos)
+		places = func(int) []int { return hook.UpTo(w.Rows.Width) }
+		if who.ends {
+			places = func(row int) []int { return w.Ends[row] }
+		}
+		dims = slices.Insert(dims, 1, len(places(0)))
 	}
-	if slices.ContainsFunc(w.list, func(v int) bool { return w.Cuts[v].ByRow() }) {
+	pos := len(places(0))
+	if who.ends && w.places() || slices.ContainsFunc(w.list, func(v int) bool { return w.Cuts[v].ByRow() }) {
 		rows, dims[0] = len(w.rows.Rows), w.rows.Size
 	}
 	t, err := reuse(w.scratch, func(x []float32) {
 		for row := range rows {
-			for p := range min(pos, w.Longest) {
+			index := w.rows.Rows[row].Index
+			for i, p := range places(index) {
+				if p >= w.Longest {
+					break
+				}
 				for j, v := range w.list {
-					to := x[((row*pos+p)*w.n+j)*n*width:]
-					for r := range n {
-						w.fillMask(to[r*width:], v, w.rows.Rows[row].Index, p, first+r, senders)
+					to := x[((row*pos+i)*w.n+j)*n*width:]
+					for k, r := range who.list {
+						w.fillMask(to[k*width:], v, index, p, r, senders)
 					}
 				}
 			}
 		}
 		for j, v := range w.list {
-			w.addPlaces(v, senders, first, n, func(row, p, receiver, sender int, value float32) {
-				x[(((row*pos+p)*w.n+j)*n+receiver)*width+sender] = value
+			w.addPlaces(v, senders, who.list, func(row, p, receiver, sender int, value float32) {
+				if i := slices.Index(places(w.rows.Rows[row].Index), p); i >= 0 {
+					x[(((row*pos+i)*w.n+j)*n+receiver)*width+sender] = value
+				}
 			})
 		}
 	}, dims...)
@@ -297,25 +447,25 @@ func (w *cutting) fillMask(to []float32, variant, row, pos, receiver int, sender
 	}
 }
 
-// addPlaces sets the edges of receivers first..first+n-1 that a variant cuts at some
-// positions, by the places of rows, receivers and senders in the mask.
-func (w *cutting) addPlaces(variant int, senders []int, first, n int, set func(row, pos, receiver, sender int, value float32)) {
+// addPlaces sets the edges of receivers that a variant cuts at some positions, by the
+// places of rows, receivers and senders in the mask.
+func (w *cutting) addPlaces(variant int, senders, receivers []int, set func(row, pos, receiver, sender int, value float32)) {
 	for _, p := range w.Cuts[variant].Places {
 		sender := slices.Index(senders, p.Sender)
 		if sender < 0 {
 			continue
 		}
-		for r := range n {
-			if p.Sender >= w.Graph.Before(first+r) || p.Receivers != nil && !slices.Contains(p.Receivers, first+r) {
+		for i, r := range receivers {
+			if p.Sender >= w.Graph.Before(r) || p.Receivers != nil && !slices.Contains(p.Receivers, r) {
 				continue
 			}
 			value := float32(1)
-			if w.Uses[variant].Inverse[first+r] {
+			if w.Uses[variant].Inverse[r] {
 				value = 0
 			}
 			for row := range w.rows.Rows {
 				for _, pos := range p.At[w.rows.Rows[row].Index] {
-					set(row, pos, r, sender, value)
+					set(row, pos, i, sender, value)
 				}
 			}
 		}

@@ -46,7 +46,7 @@ func (s *edges) byShares(ctx context.Context, rows plan.Chunk, cut edge.Cut, ref
 
 // form is which inputs a layer's graph has.
 func (m *masking) form() cutForm {
-	return cutForm{attention: true, mlp: !m.AttnOnly(), own: true, siblings: !m.AttnOnly() && !m.Parallel, places: m.places,
+	return cutForm{attention: true, mlp: !m.AttnOnly(), readForm: readForm{own: true}, siblings: !m.AttnOnly() && !m.Parallel, places: m.places,
 		writes: true, reference: m.run.reference.writes()}
 }
 
@@ -91,7 +91,9 @@ func (m *masking) forward(ctx context.Context) (read *tensors.Tensor, err error)
 	return read, err
 }
 
-func (m *masking) finalForm() cutForm { return cutForm{own: true, places: m.places} }
+func (m *masking) finalForm() cutForm {
+	return cutForm{readForm: readForm{own: true}, places: m.places}
+}
 
 func (m *masking) giveBack() { m.scratch.back(m.used...); m.used = nil }
 
@@ -285,7 +287,7 @@ func (m *masking) stack(layer int) (*tensors.Tensor, error) {
 	if !m.Exact {
 		width = len(m.Graph.Senders)
 	}
-	t, err := m.sideBySide(stack{}, m.run.groups[:layer+1], width)
+	t, err := m.sideBySide(stack{}, m.run.groups[:layer+1], width, 1)
 	m.used = append(m.used, t)
 	return t, err
 }

@@ -14,15 +14,22 @@ import (
 // A cutForm is which inputs the graph of a block has whose receivers lack what
 // senders wrote.
 type cutForm struct {
-	attention, mlp bool // whether queries, keys and values, and the MLP's input, lack anything
-	shared, own    bool // earlier senders: the base run's, and of these rows themselves
-	places         bool // masks differ between positions
-	writes         bool // what this layer writes is wanted
-	reference      bool // less what the reference writes
-	siblings       bool // the MLP's input lacks heads of its own layer
-	rest           bool // some receivers start from the reference's stream, and what is kept is added
-	mid            bool // the MLP among them, from the stream behind attention
-	enters         bool // what enters the block, after edits, is wanted
+	attention, mlp bool     // whether queries, keys and values, and the MLP's input, lack anything
+	readForm                // of all receivers, or, if only ends are computed, of keys and values
+	ends           bool     // queries, and what follows, are computed at some positions alone
+	few            readForm // of queries and the MLP's input, at these
+	places         bool     // masks differ between positions
+	writes         bool     // what this layer writes is wanted
+	reference      bool     // less what the reference writes
+	siblings       bool     // the MLP's input lacks heads of its own layer
+	enters         bool     // what enters the block, after edits, is wanted
+}
+
+// A readForm is which inputs say what receivers read.
+type readForm struct {
+	shared, own bool // earlier senders: the base run's, and of these rows themselves
+	rest        bool // some receivers start from the reference's stream, and what is kept is added
+	mid         bool // the MLP among them, from the stream behind attention
 }
 
 func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
@@ -33,12 +40,13 @@ func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
 // sender]. The batch is [variant, row], and base runs' groups have rows alone.
 type cutTap struct {
 	*taps
-	c    config.Config
-	w    arch.Nodes
-	form cutForm
-	reading
-	mask *Node // of the MLP's input by the layer's own heads, if they feed it
-	ref  *Node // [sender, row or 1, pos, d_model] of this layer's senders
+	c       config.Config
+	w       arch.Nodes
+	form    cutForm
+	reading         // of all receivers, or, if only ends are computed, of keys and values
+	few     reading // of queries and the MLP's input, at these
+	mask    *Node   // of the MLP's input by the layer's own heads, if they feed it
+	ref     *Node   // [sender, row or 1, pos, d_model] of this layer's senders
 
 	entered         *Node // resid_pre
 	result, divisor *Node // of the heads; of a norm on what attention writes
@@ -47,7 +55,7 @@ type cutTap struct {
 
 // reading is what receivers read in place of the residual stream.
 type reading struct {
-	lack *Node // [receiver, batch, pos, d_model]: queries, keys, values, the MLP's input
+	lack *Node // [receiver, batch, pos, d_model], in the order of queries, keys, values, the MLP's input
 	rest *Node // of the reference [row or 1, pos, d_model]; nil if no receiver starts from it
 	mid  *Node // likewise behind attention, if the MLP reads there and starts from it
 	live *Node // [receiver, batch, 1, 1]: 1 for receivers that start from this run's, 0 for others
@@ -72,16 +80,10 @@ func (s reading) of(x, rest *Node, first, n int) *Node {
 // At implements arch.Tap.
 func (t *cutTap) At(kind hook.Kind, x *Node) *Node {
 	x = t.taps.At(kind, x)
-	heads, kv := t.c.Heads, t.c.KVHeads
+	heads := t.c.Heads
 	switch kind {
 	case hook.KindResidPre:
 		t.entered = x
-	case hook.KindQInput:
-		return t.less(x, 0, heads)
-	case hook.KindKInput:
-		return t.less(x, heads, kv)
-	case hook.KindVInput:
-		return t.less(x, heads+kv, kv)
 	case hook.KindMLPIn:
 		return t.mlpIn(x)
 	case hook.KindResult:
@@ -108,11 +110,23 @@ func (t *taps) splits(kind hook.Kind) bool {
 
 // Split implements arch.HeadFirst.
 func (t *cutTap) Split(kind hook.Kind, x *Node, heads int) *Node {
-	if !t.form.attention || !t.splits(kind) {
+	if !t.form.attention { // what else runs here has no edits, so that nothing wants the axis elsewhere
 		return nil
 	}
-	first := map[hook.Kind]int{hook.KindQInput: 0, hook.KindKInput: t.c.Heads, hook.KindVInput: t.c.Heads + t.c.KVHeads}[kind]
-	return t.of(ExpandAxes(x, 0), t.rest, first, heads)
+	read, first := t.reading, t.c.Heads
+	if t.form.ends {
+		first = 0
+	}
+	switch kind {
+	case hook.KindQInput:
+		first = 0
+		if t.form.ends {
+			read = t.few
+		}
+	case hook.KindVInput:
+		first += t.c.KVHeads
+	}
+	return read.of(ExpandAxes(x, 0), read.rest, first, heads)
 }
 
 // Wrote implements arch.HeadFirst.
@@ -165,32 +179,37 @@ func (t *cutTap) minus(x *Node, first, n int) *Node {
 	return Sub(x, perVariant(ref, 1, x.Shape().Dimensions[1]))
 }
 
-// less is a split input [batch, pos, head, d_model] as its receivers read it.
-func (t *cutTap) less(x *Node, first, n int) *Node {
-	if !t.form.attention {
-		return x
-	}
-	return TransposeAllAxes(t.of(inFront(x), t.rest, first, n), 1, 2, 0, 3)
-}
-
 // mlpIn is the MLP's input as it is read.
 func (t *cutTap) mlpIn(x *Node) *Node {
 	if !t.form.mlp {
 		return x
 	}
-	last := 0
+	read, last := t.reading, 0
 	if t.form.attention {
 		last = t.c.Heads + 2*t.c.KVHeads
 	}
-	rest := t.rest
-	if !t.c.Parallel {
-		rest = t.mid
+	if t.form.ends {
+		read, last = t.few, min(last, t.c.Heads)
 	}
-	x = t.of(ExpandAxes(x, 0), rest, last, 1)
+	rest := read.rest
+	if !t.c.Parallel {
+		rest = read.mid
+	}
+	x = read.of(ExpandAxes(x, 0), rest, last, 1)
 	if t.form.siblings {
-		x = Sub(x, lacking(t.mask, t.senders, t.form.places, true))
+		x = Sub(x, t.lacksSiblings())
 	}
 	return Squeeze(x, 0)
+}
+
+// lacksSiblings is what the MLP's input lacks of its own layer's heads.
+func (t *cutTap) lacksSiblings() *Node {
+	senders, m := t.senders, t.mask.Shape().Dimensions
+	if n := m[len(m)-3]; n > 1 { // each variant has its own
+		d := senders.Shape().Dimensions
+		senders = TransposeAllAxes(Reshape(senders, d[0], n, d[1]/n, d[2], d[3]), 1, 0, 2, 3, 4)
+	}
+	return lacking(t.mask, senders, t.form.places)
 }
 
 func add(a, b *Node) *Node {
@@ -211,8 +230,6 @@ func (t *cutTap) Reads(kind hook.Kind) bool {
 // Writes implements arch.Tap.
 func (t *cutTap) Writes(kind hook.Kind) bool {
 	switch kind {
-	case hook.KindQInput, hook.KindKInput, hook.KindVInput:
-		return t.form.attention || t.taps.Writes(kind)
 	case hook.KindMLPIn:
 		return t.form.mlp || t.taps.Writes(kind)
 	case hook.KindResult: // the heads' results are summed, and not multiplied out twice
@@ -240,34 +257,33 @@ func perVariant(x *Node, axis, batch int) *Node {
 	return Reshape(BroadcastToDims(ExpandAxes(x, axis), wide...), all...)
 }
 
-// lacking is what a mask cuts of senders [sender, row or batch, pos, d_model]: what
-// each receiver lacks [receiver, batch, pos, d_model]. Where all rows and positions
-// have one mask, it is one flat product; and one serves all variants that share
-// their senders. own tells that they do not.
-func lacking(mask, senders *Node, places, own bool) *Node {
+// lacking is what a mask cuts of senders [sender, row, pos, d_model], or of those of
+// each variant [variant, sender, row, pos, d_model]: what each receiver lacks [receiver,
+// batch, pos, d_model]. Where all rows and positions have one mask, it is one flat
+// product, which serves all variants that share their senders.
+func lacking(mask, senders *Node, places bool) *Node {
 	s, m := senders.Shape().Dimensions, mask.Shape().Dimensions
+	own := len(s) == 5
+	s = s[len(s)-4:]
 	rows, pos, d := s[1], s[2], s[3]
 	variants, receivers := m[len(m)-3], m[len(m)-2]
-	if own {
-		rows /= variants
-	}
 	if !places {
 		mask = ExpandAxes(mask, 1) // [row or 1, pos or 1, variant, receiver, sender]
 	}
 	parts := mask.Shape().Dimensions[1]
 	var y *Node
 	switch {
-	case m[0]*parts == 1 && (!own || variants == 1):
+	case m[0]*parts == 1 && own:
+		mask = Reshape(mask, variants, receivers, s[0])
+		y = DotGeneral(mask, []int{2}, []int{0}, Reshape(senders, variants, s[0], rows*pos*d), []int{1}, []int{0})
+		y = TransposeAllAxes(y, 1, 0, 2)
+	case m[0]*parts == 1:
 		mask = Reshape(TransposeAllAxes(mask, 0, 1, 3, 2, 4), receivers*variants, s[0])
 		y = DotGeneral(mask, []int{1}, nil, Reshape(senders, s[0], rows*pos*d), []int{0}, nil)
-	case m[0]*parts == 1:
-		mask = Reshape(mask, variants, receivers, s[0])
-		y = DotGeneral(mask, []int{2}, []int{0}, Reshape(senders, s[0], variants, rows*pos*d), []int{0}, []int{1})
-		y = TransposeAllAxes(y, 1, 0, 2)
 	case own:
 		mask = BroadcastToDims(mask, rows, parts, variants, receivers, s[0])
-		senders = Reshape(senders, s[0], variants, rows, parts, pos*d/parts)
-		y = DotGeneral(mask, []int{4}, []int{2, 0, 1}, senders, []int{0}, []int{1, 2, 3})
+		senders = Reshape(senders, variants, s[0], rows, parts, pos*d/parts)
+		y = DotGeneral(mask, []int{4}, []int{2, 0, 1}, senders, []int{1}, []int{0, 2, 3})
 		y = TransposeAllAxes(y, 3, 0, 1, 2, 4)
 	default:
 		mask = Reshape(BroadcastToDims(mask, rows, parts, variants, receivers, s[0]), rows, parts, variants*receivers, s[0])
@@ -279,14 +295,14 @@ func lacking(mask, senders *Node, places, own bool) *Node {
 }
 
 // reading takes senders, their masks and the rest off a graph's inputs.
-func (f cutForm) reading(next func() *Node, batch int) (s reading) {
+func (f readForm) reading(next func() *Node, batch int, places bool) (s reading) {
 	if f.shared {
 		senders := next()
-		s.lack = lacking(next(), senders, f.places, false)
+		s.lack = lacking(next(), senders, places)
 	}
 	if f.own {
 		senders := next()
-		s.lack = add(s.lack, lacking(next(), senders, f.places, true))
+		s.lack = add(s.lack, lacking(next(), senders, places))
 	}
 	if f.rest {
 		s.rest = next()
@@ -303,21 +319,31 @@ func (f cutForm) reading(next func() *Node, batch int) (s reading) {
 	return s
 }
 
+func (f readForm) inputs() int {
+	return count([]bool{f.shared, f.shared, f.own, f.own, f.rest, f.mid, f.rest || f.mid})
+}
+
 // inputs is how many inputs the graph has beside those of any block.
 func (f cutForm) inputs() int {
-	return count([]bool{f.shared, f.shared, f.own, f.own, f.siblings, f.reference, f.rest, f.mid, f.rest || f.mid})
+	return f.readForm.inputs() + f.few.inputs() + count([]bool{f.siblings, f.reference})
 }
+
+// around is which inputs any block has.
+func (f cutForm) around() form { return form{attends: true, queries: f.ends} }
 
 // graph is a block whose receivers lack what a mask cuts: resid_post, and what its
 // senders wrote.
 func (f cutForm) graph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
-		plain := form{attends: true}
+		plain := f.around()
 		n := plain.inputs(e.Config)
 		lead, w, slots, _ := inputs(in, n+f.inputs(), e.names.block, t)
 		block, rest := lead[:n], lead[n:]
 		next := func() *Node { x := rest[0]; rest = rest[1:]; return x }
-		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f, reading: f.reading(next, block[0].Shape().Dimensions[0])}
+		batch := block[0].Shape().Dimensions[0]
+		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f}
+		c.reading = f.readForm.reading(next, batch, f.places)
+		c.few = f.few.reading(next, batch, f.places)
 		if f.siblings {
 			c.mask = next()
 		}
@@ -340,7 +366,7 @@ func (f cutForm) graph(e *Engine, t *taps) graphFn {
 func (f cutForm) final() graphFn {
 	return func(in []*Node) []*Node {
 		x, rest := in[0], in[1:]
-		s := f.reading(func() *Node { y := rest[0]; rest = rest[1:]; return y }, x.Shape().Dimensions[0])
+		s := f.readForm.reading(func() *Node { y := rest[0]; rest = rest[1:]; return y }, x.Shape().Dimensions[0], f.places)
 		return []*Node{Squeeze(s.of(ExpandAxes(x, 0), s.rest, 0, 1), 0)}
 	}
 }

@@ -134,16 +134,7 @@ func (s *scoring) shares(ctx context.Context, rows plan.Chunk) error {
 // again runs a chunk with edits and measures it. What lies below the first edit is
 // the base run's.
 func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *traced) (resid []*tensors.Tensor, err error) {
-	start, embeds := s.Layers, false
-	for _, e := range edits {
-		switch {
-		case plan.Final(e.Kind):
-		case e.Kind.Global():
-			embeds = true
-		default:
-			start = min(start, e.Layer)
-		}
-	}
+	start, embeds := min(s.FirstEdited(edits), s.Layers), slices.ContainsFunc(edits, func(e hook.Edit) bool { return e.Kind.Global() && !plan.Final(e.Kind) })
 	resid = slices.Clone(base.resid)
 	if embeds {
 		x, err := c.embed()

@@ -53,6 +53,7 @@ type Edges struct {
 	Same   []int   // variants that cut nothing
 	Starts []int   // of each variant: the first layer that lacks anything
 	Uses   []*Uses // of each variant
+	Ends   [][]int // of each row, the positions that the last block computes of variants, equally many; nil for all
 	Most   int     // variants of a call
 	Outer  int     // chunks of rows side by side
 	Inner  int     // lists of variants of each side by side
@@ -147,6 +148,7 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	base.Most = rows
 	p.Batch = NewBatch(m, Sweep{Base: base, Variants: make([]Variant, max(1, len(job.Cuts)))})
 	p.Rows = p.Pass()
+	p.Ends = p.ends()
 	for _, list := range byStart {
 		p.Lists = append(p.Lists, slices.Collect(slices.Chunk(list, p.Most))...)
 	}
@@ -155,6 +157,23 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	p.count(&cost)
 	cost.Memory = bytes()
 	return p, cost, nil
+}
+
+// ends are the positions that something reads of the last residual stream.
+func (p *Edges) ends() [][]int {
+	most := 0
+	for _, r := range p.Rows.Rows {
+		most = max(most, len(r.Final))
+	}
+	if most = p.round(most); most == 0 || most >= p.Rows.Width {
+		return nil
+	}
+	ends := make([][]int, len(p.Lens))
+	for _, r := range p.Rows.Rows {
+		rest := minus(Range(0, p.Rows.Width), r.Final)
+		ends[r.Index] = union(r.Final, rest[len(rest)-(most-len(r.Final)):])
+	}
+	return ends
 }
 
 // usesOf is what a cut uses, and the first layer that lacks anything: the
@@ -223,17 +242,29 @@ func (p *Edges) count(cost *EdgeCost) {
 	cost.Rows = len(p.Cuts)*len(p.Lens) - cost.Same
 	cost.Calls = len(p.Rows.Chunks) * len(p.Lists)
 	cost.RowsPerCall, cost.VariantsPerCall = p.Rows.Batch, p.Most
+	at, width := p.Rows.Width, p.Rows.Width
+	if p.Ends != nil {
+		at = len(p.Ends[0])
+	}
+	last := block * blockFlops(c, Block{Attends: true}, 1, width, at, 0) / blockFlops(c, Block{Attends: true}, 1, width, width, 0)
 	for _, list := range p.Lists {
-		u, start := p.Together(list), p.Starts[list[0]]
-		one := int64(c.Layers-start) * block
+		u, start, one := p.Together(list), p.Starts[list[0]], int64(0)
+		for l := start; l < c.Layers; l++ {
+			if one += block; l == c.Layers-1 {
+				one += last - block
+			}
+		}
 		for section, groups := range u.At {
-			receivers := 1
+			wide, few := 0, 1 // receivers that read at all positions, and at those that are read at the end
 			if section < 2*c.Layers && section%2 == 0 {
-				receivers = c.Heads + 2*c.KVHeads
+				wide, few = 2*c.KVHeads, c.Heads
+			}
+			if section < 2*c.Layers-2 {
+				wide, few = wide+few, 0
 			}
 			for g, read := range groups {
 				if read {
-					one += int64(2 * receivers * p.Width(g) * c.DModel)
+					one += int64(2*p.Width(g)*c.DModel) * int64(wide*width+few*at) / int64(width)
 				}
 			}
 		}

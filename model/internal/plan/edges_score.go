@@ -1,0 +1,86 @@
+package plan
+
+import "github.com/golens/golens/model/hook"
+
+// ScoreCost is what it takes to score all edges by the gradients of runs with such
+// edits, or, if shares is not 0, of so many cuts.
+//
+// The way back through a block is that block once more, twice its products, those that
+// bring gradients to what each head reads, and those of gradients and senders.
+func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassCost {
+	c, g, width := p.Config, p.Graph, p.Rows.Width
+	rows, layers := int64(len(p.Rows.Chunks)*p.Rows.Batch), int64(c.Layers)
+	if p.Exact {
+		rows = int64(len(p.Lens))
+	}
+	block := rows * blockFlops(c, Block{Attends: true}, 1, width, width, 0)
+	read := 0
+	for _, r := range p.Rows.Rows {
+		read += len(r.Final)
+	}
+	logits := 2 * int64(read*c.DModel) * int64(p.columns())
+	token := 2 * rows * int64(width*c.DModel) // of one product of a receiver and a sender
+	products, reads := int64(0), c.Heads+2*c.KVHeads
+	for r := range g.Receivers { // senders of whole layers
+		before := g.Before(r)
+		if shares == 0 && g.Receivers[r].Kind == hook.KindMLPIn && !c.Parallel {
+			before++ // its own layer's MLP is multiplied, and left out
+		} else if shares > 0 && !p.Exact {
+			before = len(g.Senders)
+		}
+		products += token * int64(before)
+	}
+	cost := PassCost{Rows: len(p.Lens), Chunks: len(p.Rows.Chunks), Blocks: c.Layers}
+	if p.EdgeJob.Source != nil {
+		cost.FLOPs = layers * block
+		if p.Mean {
+			cost.FLOPs = cost.FLOPs / rows * int64(len(p.EdgeJob.Source.Tokens))
+		}
+	}
+	stream := int64(4 * p.Rows.Batch * width * c.DModel)
+	senders := int64(len(g.Senders))
+	worker := p.blockBytes(Block{Attends: true}, nil, p.Rows.Batch, width, width, 0, 0, true) + stream*layers
+	if p.EdgeJob.Source != nil {
+		worker += stream * (senders + 2*layers)
+	}
+	if shares > 0 {
+		cost.FLOPs += int64(shares) * (4*(layers*block+products) + 3*logits)
+		worker += stream * (5*senders + int64(2*g.Reads()))
+	} else {
+		inputs := layers * token * int64(reads*c.DHead)
+		cost.FLOPs += layers*block + logits
+		for _, edits := range runs {
+			cost.FLOPs += 3*layers*block + 2*logits + inputs + products
+			if first := p.FirstEdited(edits); first <= c.Layers {
+				cost.FLOPs += int64(c.Layers-first)*block + logits
+			}
+			if len(edits) > 0 {
+				worker += stream * layers
+			}
+		}
+		worker += stream * (2*senders + int64(2*g.Reads()))
+	}
+	cost.Kept = 4 * int64(len(p.Lens)*len(g.Receivers)) * senders
+	if byPosition {
+		cost.Kept *= int64(p.Longest)
+	}
+	cost.Memory = cost.Kept + int64(p.Outer)*worker
+	return cost
+}
+
+// FirstEdited is the first layer that edits of a run change: the number of layers if
+// only what follows them is, one more for nothing.
+func (p *Edges) FirstEdited(edits []hook.Edit) int {
+	first := p.Layers + 1
+	for _, e := range edits {
+		switch {
+		case Final(e.Kind):
+			first = min(first, p.Layers)
+		case e.Kind.Global():
+			first = 0
+		default:
+			first = min(first, e.Layer)
+		}
+	}
+	return first
+}
