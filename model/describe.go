@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ type Description struct {
 	Tokenizer  string           // what reads texts, or why nothing does
 	Begin, End []int32          // tokens that it puts around a text
 	Stored     map[string]int64 // bytes of the weights in the files, by type
-	Memory     int64            // bytes of the weights as they run, in float32
+	Memory     int64            // the most bytes that the weights take as they run, in float32
+	Held       string           // how the others lie in memory meanwhile, as in [Info]; "" if there are none
 }
 
 // Describe opens a model's files, as [Open] finds them, and reads no weights.
@@ -43,13 +45,12 @@ func Describe(ctx context.Context, name string) (*Description, error) {
 		}
 		d.Stored[v.DType] += int64(len(v.Bytes))
 	}
-	seen := map[*arch.Pending]bool{}
-	for _, w := range s.raw {
-		if !seen[w] {
-			seen[w] = true
-			d.Memory += 4 * int64(w.Size())
-		}
+	s.heldAs = os.Getenv(WeightsEnv)
+	held, words, err := s.held(Processing{})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
+	d.Held, d.Memory = words, held.Bytes(s.raw, s.config.Layers)
 	return d, nil
 }
 
@@ -64,7 +65,10 @@ func (d *Description) String() string {
 	for _, dtype := range slices.Sorted(maps.Keys(d.Stored)) {
 		parts = append(parts, fmt.Sprintf("%.1f MB of %s", float64(d.Stored[dtype])/1e6, dtype))
 	}
-	fmt.Fprintf(&b, "\nweights: %s; %.1f MB as they run, in float32", strings.Join(parts, ", "), float64(d.Memory)/1e6)
+	fmt.Fprintf(&b, "\nweights: %s; at most %.1f MB as they run, in float32", strings.Join(parts, ", "), float64(d.Memory)/1e6)
+	if d.Held != "" {
+		b.WriteString(", beside the file; " + d.Held)
+	}
 	for _, w := range d.Config.Warnings {
 		b.WriteString("\nwarning: " + w)
 	}

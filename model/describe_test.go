@@ -24,6 +24,18 @@ func TestDescribe(t *testing.T) {
 	if d.Stored["BF16"] == 0 || d.Memory != 2*d.Stored["BF16"] || !strings.Contains(d.String(), "MB of BF16") {
 		t.Errorf("%+v\n%s", d, d)
 	}
+	of := func(held string) *model.Description {
+		t.Setenv(model.WeightsEnv, held)
+		d, err := model.Describe(context.Background(), modeltest.Families(t)["llama_gqa"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	if all, few := of("float32"), of("published:0MB"); few.Memory >= all.Memory || few.Memory < all.Memory/2 || few.Held == "" { // two blocks of three
+		t.Errorf("in float32: %s\nas published: %s", all, few)
+	}
+	t.Setenv(model.WeightsEnv, "")
 	for _, family := range model.Families() {
 		if table, err := model.ConfigKeys(family); err != nil || !strings.Contains(table, "rows of the embedding") {
 			t.Errorf("%s: %v\n%s", family, err, table)

@@ -28,11 +28,11 @@ var encoders = map[string]bool{"bert": true, "roberta": true, "distilbert": true
 func decoders(t *testing.T) (families map[string]string, n int, plainToo bool) {
 	families = modeltest.Families(t)
 	maps.DeleteFunc(families, func(name, _ string) bool { return encoders[name] })
-	if strings.HasPrefix(open(t).Info().Backend, "go") {
-		return families, 14, os.Getenv("GOLENS_SLOW") != ""
+	families, n = few(families, "gpt2", "gemma3_text"), 14
+	if strings.HasPrefix(open(t).Info().Backend, "xla") {
+		n = 9
 	}
-	maps.DeleteFunc(families, func(name, _ string) bool { return name != "gpt2" && name != "gemma3_text" })
-	return families, 9, false
+	return families, n, os.Getenv("GOLENS_SLOW") != "" && n == 14
 }
 
 // A generation is as the naive one, which runs the whole row for each token.

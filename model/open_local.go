@@ -11,7 +11,7 @@ import (
 // Open opens a model: "zoo:NAME" ships with golens, a folder holds config.json,
 // model.safetensors (or an index and shards) and, unless token ids are enough,
 // tokenizer.json, vocab.json and merges.txt, vocab.txt, or tokenizer.model. A file
-// that ends in .gguf, or a folder with one and no config.json, is a model of llama.cpp's. Any
+// that ends in .gguf, or a folder with one and no other weights, is a model of llama.cpp's. Any
 // other name is a model of the Hugging Face Hub, "gpt2" or
 // "EleutherAI/pythia-70m@step3000" with a branch, a tag or a commit, or one file of
 // it, "ggml-org/gemma-3-270m-GGUF/gemma-3-270m-Q8_0.gguf": it is taken from the Hugging Face cache and, if it is not

@@ -112,14 +112,16 @@ func (s *source) readGGUF(path string) error {
 	return s.plan(arch.LoadGGUF(architecture, &s.config, s.store))
 }
 
-// quantized is the GGUF file that a path is or, without a config.json beside it,
-// holds alone.
+// quantized is the GGUF file that a path is or, without other weights beside it, holds
+// alone. Repositories of GGUF files often hold a config.json, too.
 func quantized(path string) (string, error) {
 	if strings.HasSuffix(path, ".gguf") {
 		return path, nil
 	}
-	if _, err := os.Stat(filepath.Join(path, "config.json")); err == nil {
-		return "", nil
+	for _, other := range []string{"model.safetensors", "model.safetensors.index.json"} {
+		if _, err := os.Stat(filepath.Join(path, other)); err == nil {
+			return "", nil
+		}
 	}
 	found, err := filepath.Glob(filepath.Join(path, "*.gguf"))
 	if err != nil || len(found) < 2 {

@@ -115,3 +115,19 @@ func TestGraphsNameTheirLayers(t *testing.T) {
 		t.Errorf("%v\n%s", f.Err(), f.Text())
 	}
 }
+
+// As many classes as a search finds have a colour each.
+func TestClassesHaveColoursOfTheirOwn(t *testing.T) {
+	n := &network{}
+	for i := range 2 * len(series) {
+		n.classes = append(n.classes, string(rune('a'+i)))
+	}
+	of := map[color]string{n.colour("none"): "none"}
+	for _, class := range n.classes {
+		if c := n.colour(class); of[c] != "" {
+			t.Errorf("%s is drawn as %s", class, of[c])
+		} else {
+			of[c] = class
+		}
+	}
+}

@@ -205,12 +205,18 @@ func (b *board) frame(s *scene) {
 	}
 }
 
-// colour is that of a class.
+// colour is that of a class. Classes beyond the colours that there are have lighter
+// shades of them.
 func (n *network) colour(class string) color {
-	if i := slices.Index(n.classes, class); i >= 0 {
-		return seriesColour(i)
+	i := slices.Index(n.classes, class)
+	if i < 0 {
+		return plain
 	}
-	return plain
+	c := seriesColour(i)
+	for range i / len(series) {
+		c = color{R: c.R/2 + 127, G: c.G/2 + 127, B: c.B/2 + 127, A: c.A}
+	}
+	return c
 }
 
 // stroke is a link's width.

@@ -35,13 +35,18 @@ func TestEdgesOf(t *testing.T) {
 			t.Errorf("%s has %d edges, want %d", c.name, len(all), c.want)
 		}
 		whole := &circuit.Circuit{Name: "all", Nodes: every(m), Edges: all}
-		start := time.Now()
-		if err := whole.Check(m); err != nil {
-			t.Error(err)
+		// Measured at 10 ms for GPT-2 small; quadratic it took 15 s. A busy machine may
+		// take one try for long, not each.
+		least := time.Hour
+		for try := 0; try < 10 && least > 2*time.Second; try++ {
+			start := time.Now()
+			if err := whole.Check(m); err != nil {
+				t.Fatal(err)
+			}
+			least = min(least, time.Since(start))
 		}
-		// Measured at 10 ms for GPT-2 small; quadratic it took 15 s.
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%s: checking %d edges took %s", c.name, len(all), took)
+		if least > 2*time.Second {
+			t.Errorf("%s: checking %d edges took %s", c.name, len(all), least)
 		}
 	}
 }

@@ -66,6 +66,9 @@ func Open(path string) (*Store, error) {
 		shards = append(shards, filepath.Join(path, shard))
 	}
 	s, err := openFiles(shards)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; %s names it: not all was fetched, fetch the rest", err, indexName)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,11 @@ func Parse(raw []byte) (config.Config, Family, error) {
 	var head struct {
 		ModelType string `json:"model_type"`
 	}
+	raw = AsJSON(raw)
 	if err := json.Unmarshal(raw, &head); err != nil {
+		if what := new(json.UnmarshalTypeError); errors.As(err, &what) {
+			err = errors.New("it must be an object with keys such as model_type, a text")
+		}
 		return config.Config{}, Family{}, fmt.Errorf("config.json: %w", weights.Mistaken(raw, err))
 	}
 	family, ok := families[head.ModelType]

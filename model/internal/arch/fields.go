@@ -101,9 +101,32 @@ func (f *fields) get(key string, into any) bool {
 		return false
 	}
 	if err := json.Unmarshal(value, into); err != nil {
-		f.fail("%s is %s: %w", key, short(value), err)
+		f.fail("%s is %s; it must be %s", key, short(value), wants(into))
 	}
 	return f.err == nil
+}
+
+// wants says in JSON's words what a variable takes.
+func wants(into any) string {
+	t := reflect.TypeOf(into).Elem()
+	many := ""
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		if t.Kind() == reflect.Slice {
+			many = "a list, each "
+		}
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return many + "a whole number"
+	case reflect.Float64:
+		return many + "a number"
+	case reflect.Bool:
+		return many + "true or false"
+	case reflect.String:
+		return many + "a text"
+	}
+	return many + "an object"
 }
 
 func (f *fields) int(key string, otherwise int) int {

@@ -73,7 +73,7 @@ type wanted struct {
 
 func newLayout(raw []byte, c config.Config, params Params) (*layout, error) {
 	l := &layout{config: c, params: params, by: map[string]*wanted{}, feeds: map[string][]*wanted{}}
-	return l, json.Unmarshal(raw, &l.keys)
+	return l, json.Unmarshal(AsJSON(raw), &l.keys)
 }
 
 // Names implements [Source].

@@ -60,7 +60,7 @@ func each[T any](c config.Config, local, global T) []T {
 // rewrite is a config.json that says c where the one at hand says from.
 func rewrite(raw []byte, from, c config.Config, flags map[string]bool) ([]byte, error) {
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &keys); err != nil {
+	if err := json.Unmarshal(AsJSON(raw), &keys); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	reads, err := Keys(c.Family)

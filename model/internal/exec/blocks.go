@@ -28,6 +28,40 @@ const (
 	defaultRest = 20 * time.Second
 )
 
+// room is how many blocks of a size are kept.
+func (h Held) room(size int64) int {
+	most := h.Most
+	if most == 0 {
+		most = defaultMost
+	}
+	return max(2, int(most/max(1, size)))
+}
+
+// Bytes is the most that the weights of a plan take in float32 at a time.
+func (h Held) Bytes(plan arch.Plan, layers int) (n int64) {
+	if h.AsPublished {
+		var blocks []map[string]*arch.Pending
+		plan, blocks = split(plan, layers)
+		size := blockBytes(blocks)
+		n = size * int64(min(layers, h.room(size)))
+	}
+	seen := map[*arch.Pending]bool{}
+	for _, w := range plan {
+		if !seen[w] { // tied weights are one
+			n, seen[w] = n+4*int64(w.Size()), true
+		}
+	}
+	return n
+}
+
+// blockBytes is the size of a block's matrices in float32.
+func blockBytes(blocks []map[string]*arch.Pending) (n int64) {
+	for _, w := range blocks[0] {
+		n += 4 * int64(w.Size())
+	}
+	return n
+}
+
 // blocks are the matrices of blocks that are not all in memory.
 type blocks struct {
 	e       *Engine
@@ -68,17 +102,10 @@ func split(plan arch.Plan, layers int) (rest arch.Plan, pending []map[string]*ar
 }
 
 func newBlocks(e *Engine, pending []map[string]*arch.Pending, held Held) *blocks {
-	if held.Most == 0 {
-		held.Most = defaultMost
-	}
 	if held.Rest == 0 {
 		held.Rest = defaultRest
 	}
-	b := &blocks{e: e, pending: pending, held: held, loaded: map[int]*block{}, last: -1}
-	for _, w := range pending[0] {
-		b.size += 4 * int64(w.Size())
-	}
-	return b
+	return &blocks{e: e, pending: pending, held: held, loaded: map[int]*block{}, last: -1, size: blockBytes(pending)}
 }
 
 // use gives the matrices of a block in float32, and what to call when no graph
@@ -116,6 +143,11 @@ func (b *blocks) use(layer int) (map[string]*tensors.Tensor, func(), error) {
 // begin loads a block if it is not there. The lock is held.
 func (b *blocks) begin(layer int) *block {
 	b.clock++
+	if b.rest == nil {
+		b.rest = time.AfterFunc(b.held.Rest, b.drop)
+	} else {
+		b.rest.Reset(b.held.Rest)
+	}
 	if x := b.loaded[layer]; x != nil {
 		x.used = b.clock
 		return x
@@ -136,16 +168,11 @@ func (b *blocks) begin(layer int) *block {
 		}()
 		x.err = b.load(layer, x, spare)
 	}()
-	if b.rest == nil {
-		b.rest = time.AfterFunc(b.held.Rest, b.drop)
-	} else {
-		b.rest.Reset(b.held.Rest)
-	}
 	return x
 }
 
 // room is how many blocks are kept.
-func (b *blocks) room() int { return max(2, int(b.held.Most/max(1, b.size))) }
+func (b *blocks) room() int { return b.held.room(b.size) }
 
 // spares are tensors that nothing reads any more.
 type spares struct {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golens/golens/model/config"
@@ -97,6 +98,30 @@ func TestBlocksLeaveAtRest(t *testing.T) {
 			t.Fatal("blocks stay though nothing uses them")
 		}
 	}
+}
+
+// A rest begins when nothing was used for so long, not when nothing was loaded.
+func TestBlocksStayWhileTheyAreUsed(t *testing.T) {
+	heldEngine(t, Held{}, never) // the backend is there, outside of the bubble
+	synctest.Test(t, func(t *testing.T) {
+		e, reads := heldEngine(t, Held{Rest: time.Minute}, never)
+		for range 5 {
+			_, release, err := e.useBlock(2, []string{"attn.W_Q"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			release()
+			time.Sleep(40 * time.Second)
+		}
+		if reads(2) != 1 {
+			t.Errorf("a block that was used every 40 seconds was made %d times", reads(2))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := e.Resident(); n != 0 {
+			t.Errorf("%d bytes stay though nothing uses them", n)
+		}
+	})
 }
 
 func TestBlockThatCannotBeRead(t *testing.T) {

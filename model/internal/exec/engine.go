@@ -211,13 +211,13 @@ func call(name string, p *Exec, args []any) (out []*tensors.Tensor, err error) {
 		return nil, fmt.Errorf("exec %s: %w", name, err)
 	}
 	if atCall != nil {
-		atCall()
+		atCall(name, p)
 	}
 	return out, nil
 }
 
-// atCall is what a test does after each call, while what it gave is held.
-var atCall func()
+// atCall is what a test does after each call of a program, while what it gave is held.
+var atCall func(name string, p *Exec)
 
 // free gives device memory back at once; XLA's is invisible to the collector.
 func free(ts ...*tensors.Tensor) {

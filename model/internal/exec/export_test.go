@@ -1,6 +1,11 @@
 package exec
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
 
 // Fewer is fewer.
 func (e *Engine) Fewer(batch, live, steps int) int { return e.fewer(batch, live, steps) }
@@ -13,4 +18,18 @@ func LeaveSoon(t *testing.T) {
 }
 
 // AtCall does something after each call of a graph, in a test.
-func AtCall(do func()) { atCall = do }
+func AtCall(do func(name string, p *Exec)) { atCall = do }
+
+// A Size is the bytes that XLA says a compiled graph takes.
+type Size struct{ In, Out, Temp int }
+
+// SizeOf is that of a program's last graph, which the libraries keep to themselves.
+func SizeOf(p *Exec) Size {
+	graphs := reflect.ValueOf(p).Elem().FieldByName("cache")
+	graph := graphs.Index(graphs.Len() - 1).Elem().FieldByName("graph").Elem()
+	compiled := graph.FieldByName("executable").Elem().Elem().FieldByName("exec").Elem()
+	of := func(name string) int {
+		return int(compiled.FieldByName("OnDeviceMemoryUsageStats").FieldByName(name).Int())
+	}
+	return Size{of("Inputs"), of("Outputs"), of("Temporary")}
+}

@@ -136,13 +136,14 @@ func (b *Batch) bytes(g *Group, batch int) int64 {
 
 // blockSize is how many values one row of a block holds at a time on XLA: the residual
 // stream and what else is given, and attention or the MLP. given are those of
-// keys and values that it does not compute.
-func (b *Batch) blockSize(t Block, keys, outs, past, given int) int {
+// keys and values that it does not compute, read those of scores and patterns that are
+// read, which are there during attention in any case.
+func (b *Batch) blockSize(t Block, keys, outs, past, given, read int) int {
 	c := b.Config
 	attention, scores, mlp := 0, 0, 0
 	if t.Attends {
 		attention = 2*keys*c.DModel + (2*keys*c.KVHeads+2*outs*c.Heads)*c.DHead + given
-		scores = 3 * outs * (past + keys) * c.Heads
+		scores = 2 * outs * (past + keys) * c.Heads // and the pattern
 	}
 	if !t.GivenMLP && !c.AttnOnly() {
 		mlp = 2 * outs * c.DMLP
@@ -160,7 +161,7 @@ func (b *Batch) blockSize(t Block, keys, outs, past, given int) int {
 		stream += outs * c.Heads * c.DHead
 	}
 	around := 3 * outs * c.DModel // of the MLP
-	return stream + max(attention+scores, around+mlp)
+	return stream + max(attention+scores, around+mlp+read)
 }
 
 // widths are the positions of the i-th block's residual stream and of those that

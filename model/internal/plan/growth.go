@@ -133,13 +133,17 @@ func (g Growth) Cost(kept int64) PassCost {
 	c := PassCost{Rows: len(g.Lens), Blocks: g.Layers, Kept: kept}
 	read := func(width, keys int) (n int) { // what a block gives to be read, beside its stream
 		for id := range ids(g.Points) {
-			if !id.Kind.Global() {
-				d := g.Dims(id.Kind, width)
-				if a := id.Kind.Axes(); a[len(a)-1] == hook.Key {
-					d[len(d)-1] = keys
-				}
-				n = max(n, place.Size(d))
+			if id.Kind.Global() {
+				continue
 			}
+			d := g.Dims(id.Kind, width)
+			if a := id.Kind.Axes(); a[len(a)-1] == hook.Key {
+				if !g.Exact {
+					continue // XLA gives what attention holds in any case
+				}
+				d[len(d)-1] = keys
+			}
+			n = max(n, place.Size(d))
 		}
 		return n
 	}

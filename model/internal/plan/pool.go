@@ -118,14 +118,21 @@ func (b *Batch) blockBytes(t Block, points []hook.Point, rows, keys, outs, past,
 		if b.Exact {
 			n = b.blockPool(t, reads, rows, keys, outs, past, back).bytes()
 		} else {
-			n = b.blockSize(t, keys, outs, past, given)
+			other, read := 0, 0
+			for _, k := range reads {
+				switch size := place.Size(b.Config.Dims(k, keys)); k {
+				case hook.KindScores, hook.KindPattern:
+					read += size
+				case hook.KindPost: // which is there in any case
+				default:
+					other += size
+				}
+			}
+			n = b.blockSize(t, keys, outs, past, given, read)
 			if back {
 				n *= 3
 			}
-			for _, k := range reads {
-				n += place.Size(b.Config.Dims(k, keys))
-			}
-			n *= 4 * rows
+			n = 4 * rows * (n + other)
 		}
 		most = max(most, n)
 	}
