@@ -2,6 +2,7 @@ package plotting
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -28,12 +29,16 @@ func (g grid) heatmap(o options, square bool) parts {
 	rank := len(g.axes)
 	rows, cols := g.axes[rank-2], g.axes[rank-1]
 	lo, hi := bounds(g.vals)
-	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, g.scored(), o), unit: g.unit}
+	h := heat{rows: rows, cols: cols, square: square, maxCell: 26, scale: newScale(lo, hi, g.scored(), o), unit: g.unit, words: slices.Concat(g.words...)}
 	if square { // a map of few heads need not be a stamp
 		h.maxCell = min(44, max(h.maxCell, 310/float64(max(rows.n, cols.n))))
 	}
 	h.tip = func(p panel, r, c int) string {
-		return fmt.Sprintf("%s, %s: %s", rows.named(r), cols.named(c), withUnit(h.val(p, r, c), g.unit))
+		value := withUnit(h.val(p, r, c), g.unit)
+		if h.words != nil {
+			value = h.words[r*cols.n+c] + ", " + value
+		}
+		return fmt.Sprintf("%s, %s: %s", rows.named(r), cols.named(c), value)
 	}
 	size := rows.n * cols.n
 	for i := 0; i < len(g.vals); i += size {

@@ -37,6 +37,7 @@ type heat struct {
 	align      int // panels side by side, where that many fit; 0: any number
 	scale      scale
 	unit       string
+	words      []string // written into the cells in place of values; nil: none
 	// hidden cells are left white, without hover title; nil: none are.
 	hidden func(r, c int) bool
 	// tip is the hover title of a cell.
@@ -71,6 +72,7 @@ const (
 	panelTitle = 18.0
 	minPanel   = 64.0 // the side at which a pattern still shows
 	minAligned = 48.0 // and that a grid of layers and heads may take
+	wordRoom   = 26.0 // that a longer word in a cell is cut to
 	barWidth   = 12.0
 	barGap     = 18.0
 )

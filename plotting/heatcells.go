@@ -23,7 +23,13 @@ func (h *heat) cells(s *scene, p panel, x, y float64) {
 			b := box{x + float64(c)*h.cw, y + float64(r)*h.ch, h.cw - gap, h.ch - gap, h.scale.at(v), h.tip(p, r, c)}
 			s.add(b)
 			if h.values && !math.IsNaN(v) {
-				s.add(text{x: b.x + b.w/2, y: mid(b.y+b.h/2, cellSize), s: h.format(v), size: cellSize, fill: on(b.fill), anchor: middle, through: true})
+				t := text{x: b.x + b.w/2, y: mid(b.y+b.h/2, cellSize), s: h.format(v), size: cellSize, fill: on(b.fill), anchor: middle, through: true}
+				if h.words != nil {
+					t.s = h.words[r*h.cols.n+c]
+					t = t.within(b.w - 2)
+					t.tip = "" // the cell's own says it
+				}
+				s.add(t)
 			}
 		}
 	}

@@ -120,6 +120,13 @@ func (h *heat) valueRoom() float64 {
 	if h.rastered() {
 		return 0 // none will be printed
 	}
+	if h.words != nil {
+		need := 0.0
+		for _, w := range h.words {
+			need = max(need, width(w, cellSize))
+		}
+		return math.Ceil(min(need, wordRoom) + 3)
+	}
 	need, seen := 0.0, map[string]bool{}
 	for _, vs := range h.shownValues() {
 		for _, v := range vs {

@@ -80,6 +80,7 @@ type grid struct {
 	masked []bool    // cells that cannot have a value; nil: none
 	title  string
 	unit   string
+	words  [][]string // in the cells; nil: none
 }
 
 // read checks x and copies it. want are the accepted shapes in words, such as

@@ -312,9 +312,9 @@ func (a *acdc) try(list []pair) error {
 			done, right = done+1, t.Kept == guess
 		}
 		if list = list[done:]; right {
-			a.size = min(2*a.size, a.Options.Batch)
+			a.size += (a.size/2 + 3) &^ 3 // by fours, as small models run four together
 		} else {
-			a.size = max(8, (done+a.size)/2) // as long as such stretches are
+			a.size = max(4, (2*done+a.size)/3&^3) // as long as such stretches are
 		}
 	}
 	return nil

@@ -49,19 +49,6 @@ func (w *Words) String() string {
 	return b.String()
 }
 
-// CellTexts are the raised tokens, which figures write into the cells.
-func (w *Words) CellTexts() [][]string {
-	var all [][]string
-	for _, words := range w.Raised {
-		var row []string
-		for _, word := range words {
-			row = append(row, word.Text)
-		}
-		all = append(all, row)
-	}
-	return all
-}
-
 // HeadWords are the k largest singular vectors of a head's W_OV on the side that it
 // writes, as tokens: what it can say. The signs of singular vectors mean nothing. Source:
 // Millidge and Black 2022, "The Singular Value Decompositions of Transformer Weight
