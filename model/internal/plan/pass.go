@@ -57,7 +57,7 @@ func (b *Batch) onlyRead(g *Group) {
 	inside := func(p hook.Point) bool {
 		return !p.Kind.Global() && p.Layer == last && (p.Value != "" || !OfKeys(b.Config, p.Kind))
 	}
-	if len(job.GradOf) == 0 || job.Until <= last || job.From > last || slices.ContainsFunc(slices.Concat(b.Points, job.Grads), inside) {
+	if !job.Soft || len(job.GradOf) == 0 || job.Until <= last || job.From > last || slices.ContainsFunc(slices.Concat(b.Points, job.Grads), inside) {
 		return
 	}
 	n := 0
