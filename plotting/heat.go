@@ -73,6 +73,7 @@ const (
 	minPanel   = 64.0 // the side at which a pattern still shows
 	minAligned = 48.0 // and that a grid of layers and heads may take
 	wordRoom   = 26.0 // that a longer word in a cell is cut to
+	leastWord  = 18.0 // of a cell in which a cut word still says something
 	barWidth   = 12.0
 	barGap     = 18.0
 )

@@ -65,6 +65,9 @@ func (h *heat) size(o options) {
 		h.ch = max(h.ch, min(14, math.Floor(availH/float64(h.rows.n))))
 		h.cw = max(h.cw, min(14, math.Floor(availW/float64(h.cols.n))))
 	}
+	if h.words != nil {
+		need = min(need, leastWord)
+	}
 	h.values = h.cw >= math.Floor(need) && h.ch >= cellSize+4 && !h.rastered()
 	if o.values != nil {
 		h.values = h.values && *o.values

@@ -321,7 +321,7 @@ z`, "=> 0"},
 		{`p := 2.5
 p, q`, "=> 2.5\n=> q"},
 		{`type Square struct{ side, other float64 }`, ""},
-		{`shape`, "error: line 4: cannot use Square{…} (value of struct type Square) as Shape value in variable declaration: Square does not implement Shape (missing method Area); line 4: too few values in struct literal of type Square"},
+		{`shape`, "error: line 4: cannot use Square{…} (value of struct type Square) as Shape value in variable declaration: Square does not implement Shape (missing method Area): Square was declared anew, without its methods; declare Area of cell 13 again; line 4: too few values in struct literal of type Square"},
 		{`type Tree struct{ Value string }
 root.Value`, "error: line 2: cannot use 1 (untyped int constant) as string value in struct literal"},
 		{`func after() int { return p2 }
