@@ -312,7 +312,7 @@ func (a *acdc) try(list []pair) error {
 			done, right = done+1, t.Kept == guess
 		}
 		if list = list[done:]; right {
-			a.size += (a.size/2 + 3) &^ 3 // by fours, as small models run four together
+			a.size = min(a.size+(a.size/2+3)&^3, a.Options.Batch) // by fours, as small models run four together
 		} else {
 			a.size = max(4, (2*done+a.size)/3&^3) // as long as such stretches are
 		}
