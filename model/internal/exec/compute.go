@@ -77,7 +77,10 @@ func (t *taps) compute(c *calc, x *Node, in []*Node, again bool) *Node {
 		if y == nil {
 			panic(fmt.Sprintf("edit %s: %s is not computed before it where heads read inputs of their own", c.edit.Point, k))
 		}
-		to.At[hook.ID{Kind: k, Layer: c.edit.Layer}.String()] = t.match(k, kind, y)
+		if y = t.match(k, kind, y); again {
+			y = alongHeads([]*Node{y}, x)[0]
+		}
+		to.At[hook.ID{Kind: k, Layer: c.edit.Layer}.String()] = y
 	}
 	for i, s := range c.edit.Formula.Tensors() {
 		to.Tensors[s.Name] = given[i]
