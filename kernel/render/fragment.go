@@ -17,6 +17,12 @@ var dropped = []string{
 	"noframes", "noscript", "plaintext", "portal", "script", "style", "template", "title", "xmp",
 }
 
+// outside are the elements of HTML that end a drawing or a formula in whose midst they
+// stand, when a page is read, but not when a fragment is: what is written behind them
+// as the ends of the drawing's elements would then end those of the page.
+var outside = strings.Fields(`b big blockquote body br center code dd div dl dt em embed font h1 h2 h3 h4 h5 h6
+	head hr i img li listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var`)
+
 // settles is how often a fragment is read and written until it no longer
 // changes. One reading is enough for all but what is made to be read twice.
 const settles = 3
@@ -67,7 +73,11 @@ func kept(n *nethtml.Node) bool {
 		return true
 	case nethtml.ElementNode:
 		// The title of a part of a figure is shown when the pointer rests on it.
-		return n.Namespace == "svg" && n.Data == "title" || !slices.Contains(dropped, strings.ToLower(n.Data))
+		if n.Namespace == "svg" && n.Data == "title" {
+			return true
+		}
+		name := strings.ToLower(n.Data)
+		return !slices.Contains(dropped, name) && (n.Namespace == "" || !slices.Contains(outside, name))
 	}
 	return false // comments, doctypes
 }

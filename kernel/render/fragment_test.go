@@ -74,6 +74,7 @@ var attacks = []string{
 	`<div style="position:fixed;inset:0;background:white">`,
 	`<table><tr><td></main></table><select><option></main>`,
 	`<svg><desc><div></svg></main><style>footer{display:none}</style>`,
+	`<svg><main><div>`, `<math><section><p></section></main><b>`, `<svg><g><main><font color=red></main></main>`,
 	`<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;meta http-equiv=refresh content=0&gt;">`,
 	`<form><math><mtext></form><form><mglyph><style></math><meta http-equiv="refresh" content="0;url=x">`,
 	`<a href="x"><table><a href="y"><b><p></b></a></table></main>`,
