@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"html"
 	"slices"
 	"strings"
@@ -60,11 +61,26 @@ func written(markup string) (string, error) {
 			continue
 		}
 		clean(n)
+		if depth(n) > deepest {
+			return "", errors.New("too deep")
+		}
 		if err := nethtml.Render(&b, n); err != nil {
 			return "", err
 		}
 	}
 	return b.String(), nil
+}
+
+// deepest is how far elements may lie in each other: those who read a page count to
+// 512, with what the fragment stands in.
+const deepest = 400
+
+func depth(n *nethtml.Node) int {
+	most := 0
+	for c := range n.ChildNodes() {
+		most = max(most, depth(c))
+	}
+	return 1 + most
 }
 
 func kept(n *nethtml.Node) bool {

@@ -145,6 +145,14 @@ func TestTheFooterStaysTheLastBlock(t *testing.T) {
 	whole(t, pageOf(t, b.String()))
 }
 
+func TestDeepFragmentsAreText(t *testing.T) {
+	for n, want := range map[int]bool{deepest: false, deepest + 1: true} {
+		if got := fragment(strings.Repeat("<i>", n)); strings.HasPrefix(got, "<pre>") != want {
+			t.Errorf("%d elements deep: %.40s", n, got)
+		}
+	}
+}
+
 func FuzzFragment(f *testing.F) {
 	for _, a := range attacks {
 		f.Add(a)
