@@ -10,19 +10,22 @@ import (
 	"github.com/golens/golens/model/hook"
 )
 
+// costOf is what a run is said to take.
+func costOf(t *testing.T, m *model.Model, r model.Request) *model.Cost {
+	t.Helper()
+	c, err := m.ExplainRun(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // What a run is said to give back is what it gives back; its pass costs what the
 // base of a sweep costs, and gradients cost more the deeper they go.
 func TestCostOfARun(t *testing.T) {
 	m := open(t)
 	base := m.Rows([][]int32{{1, 2, 3}, {4, 5, 6}}).Metric(model.LogProbOf(1)).Capture(hook.Pattern(1), hook.Z(0).Head(1).At(-1))
-	cost := func(r model.Request) *model.Cost {
-		t.Helper()
-		c, err := m.ExplainRun(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
+	cost := func(r model.Request) *model.Cost { t.Helper(); return costOf(t, m, r) }
 	got := cost(base)
 	run, err := m.Run(base)
 	if err != nil {

@@ -35,14 +35,7 @@ func TestCostOfEdgeScores(t *testing.T) {
 		}
 		return got
 	}
-	flops := func(r model.Request) int64 {
-		t.Helper()
-		got, err := m.ExplainRun(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got.FLOPs
-	}
+	flops := func(r model.Request) int64 { t.Helper(); return costOf(t, m, r).FLOPs }
 	blocks := flops(model.Request{Rows: base.Rows, Captures: []hook.Point{hook.ResidPost(c.Layers - 1)}})
 	both, products := flops(base.Grad(hook.Embed())), 0
 	for r, p := range g.Receivers {

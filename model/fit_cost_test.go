@@ -33,14 +33,7 @@ func TestCostOfAFit(t *testing.T) {
 		}
 		return got
 	}
-	flops := func(r model.Request) int64 {
-		t.Helper()
-		got, err := m.ExplainRun(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got.FLOPs
-	}
+	flops := func(r model.Request) int64 { t.Helper(); return costOf(t, m, r).FLOPs }
 	got := cost(fit(hook.ResidPre(1)))
 	distinct := m.Rows([][]int32{{1, 2, 3, 4}, {4, 5, 6, 7}})
 	if want := flops(distinct.Capture(hook.ResidPre(1))); got.Below != want || got.Kept != 4*2*4*int64(c.DModel) {

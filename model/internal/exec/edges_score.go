@@ -12,6 +12,7 @@ import (
 	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/lower"
 	"github.com/golens/golens/model/internal/plan"
 )
 
@@ -310,7 +311,7 @@ func (t *scoreTap) copiedKinds() []hook.Kind {
 
 // copied is a node of its own, so that its gradient is its own.
 func (t *scoreTap) copied(kind hook.Kind, x *Node) *Node {
-	t.copies[kind] = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
+	t.copies[kind] = lower.Own(x)
 	return t.copies[kind]
 }
 

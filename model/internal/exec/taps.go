@@ -8,6 +8,7 @@ import (
 
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/arch"
+	"github.com/golens/golens/model/internal/lower"
 	"github.com/golens/golens/model/internal/plan"
 )
 
@@ -123,9 +124,7 @@ func (t *taps) At(kind hook.Kind, x *Node) *Node {
 	if given := t.kept[kind]; given != nil {
 		t.made[kind], x = x, given
 	} else if slices.Contains(t.grads, label{kind: kind}) {
-		// A node of its own, so that its gradient is its own: attn_in and
-		// q_input, say, are one value. The library's Identity has no gradient.
-		x = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
+		x = lower.Own(x)
 	}
 	t.found[label{kind: kind}] = x
 	return x
@@ -135,7 +134,7 @@ func (t *taps) At(kind hook.Kind, x *Node) *Node {
 func (t *taps) Again(kind hook.Kind, x *Node) *Node {
 	x = t.edit(kind, x, true)
 	if slices.Contains(t.grads, label{kind: kind}) { // which what reads the copy has a part in
-		x = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
+		x = lower.Own(x)
 		t.copies[kind] = append(t.copies[kind], x)
 	}
 	return x

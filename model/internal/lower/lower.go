@@ -77,8 +77,7 @@ func (b *builder) step(i int) *Node {
 	case formula.OpWith:
 		return args[0]
 	case formula.OpLabel:
-		// A node of its own, so that its gradient is its own.
-		b.labels[s.Name] = IdentityWithCustomGradient(args[0], func(_, v *Node) *Node { return v })
+		b.labels[s.Name] = Own(args[0])
 		return b.labels[s.Name]
 	case formula.OpAdd, formula.OpSub, formula.OpMul, formula.OpDiv, formula.OpMax, formula.OpMin,
 		formula.OpGreater, formula.OpJump, formula.OpWhere:
@@ -242,4 +241,10 @@ func along(s formula.Step, x *Node) *Node {
 func softplus(x *Node) *Node {
 	above := GreaterThan(x, ZerosLike(x))
 	return Add(Where(above, x, ZerosLike(x)), Log1P(Exp(Where(above, Neg(x), x))))
+}
+
+// Own is a node of its own with the value of x, so that its gradient is its own:
+// attn_in and q_input, say, are one value. The library's Identity has no gradient.
+func Own(x *Node) *Node {
+	return IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
 }
