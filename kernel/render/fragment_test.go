@@ -153,6 +153,28 @@ func TestDeepFragmentsAreText(t *testing.T) {
 	}
 }
 
+// Whatever is written a thousand times around itself, the page is whole and says what
+// was written.
+func TestDeepMarkupLeavesThePageWhole(t *testing.T) {
+	for _, kind := range []struct{ open, before, close, after string }{
+		{open: "**", close: "**"}, {open: "_*", close: "*_"}, {open: "~~", close: "~~"}, {open: "> "}, {open: "- "}, {open: "1. "},
+		{open: "![", close: "](a)"}, {open: "[", close: "](a)"}, {open: "<g>", close: "</g>"}, {open: "<b>", close: "</b>"},
+		{open: "**<i>", close: "</i>**"}, {before: "$", open: `\sqrt{`, close: "}", after: "$"}, {before: "$", open: `x^{`, close: "}", after: "$"},
+		{before: strings.Repeat("> ", 150) + "$", open: `\sqrt{`, close: "}", after: "$"}, {open: "\x1b[1m", close: "\x1b[0m"},
+	} {
+		for _, n := range []int{90, 190, 300, 390, 1000} {
+			page := pageOf(t, kind.before+strings.Repeat(kind.open, n)+"word"+strings.Repeat(kind.close, n)+kind.after)
+			whole(t, page)
+			if said := strings.NewReplacer("<mi>", "", "</mi>", "").Replace(page); !strings.Contains(said, "word") {
+				t.Errorf("%d times %q: what was written is not shown", n, kind.open)
+			}
+			if t.Failed() {
+				t.Fatalf("%d times %q", n, kind.open)
+			}
+		}
+	}
+}
+
 func FuzzFragment(f *testing.F) {
 	for _, a := range attacks {
 		f.Add(a)
@@ -175,5 +197,6 @@ func FuzzPage(f *testing.F) {
 	for _, a := range attacks {
 		f.Add(a)
 	}
+	f.Add(strings.Repeat("_*", 300) + "x" + strings.Repeat("*_", 300))
 	f.Fuzz(func(t *testing.T, text string) { whole(t, pageOf(t, text)) })
 }

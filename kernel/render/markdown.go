@@ -42,12 +42,22 @@ var commonMark = goldmark.New(
 
 func newMarkdown() *markdown { return &markdown{ids: make(map[string]bool)} }
 
-// html renders one cell's source.
+// deepestProse is how far the parts of a markdown text may lie in each other.
+const deepestProse = 200
+
+// html renders one cell's source; what is nested too deeply to be a text for readers is
+// shown as it was written.
 func (m *markdown) html(source string) (string, error) {
 	src := []byte(source)
 	doc := commonMark.Parser().Parse(text.NewReader(src), parser.WithContext(parser.NewContext()))
-	raw := false
+	raw, open, most := false, 0, 0
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			open++
+			most = max(most, open)
+		} else {
+			open--
+		}
 		raw = raw || n.Kind() == ast.KindRawHTML || n.Kind() == ast.KindHTMLBlock
 		h, ok := n.(*ast.Heading)
 		if !ok || !entering {
@@ -59,6 +69,9 @@ func (m *markdown) html(source string) (string, error) {
 		m.headings = append(m.headings, heading{Level: h.Level, ID: id, Text: title})
 		return ast.WalkContinue, nil
 	})
+	if most > deepestProse {
+		return "<pre>" + html.EscapeString(source) + "</pre>", nil
+	}
 	var b bytes.Buffer
 	if err := commonMark.Renderer().Render(&b, src, doc); err != nil {
 		return "", fmt.Errorf("markdown: %w", err)

@@ -53,6 +53,9 @@ func mathHTML(tex string, display bool) (out string) {
 	}
 	var b strings.Builder
 	for _, n := range nodes {
+		if depth(n) > deepestMath {
+			return raw
+		}
 		writeMath(&b, n)
 	}
 	return b.String()
@@ -61,6 +64,9 @@ func mathHTML(tex string, display bool) (out string) {
 // mathElements are the elements of MathML that a page takes.
 var mathElements = strings.Fields(`math semantics annotation mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle merror mpadded
 	mphantom msub msup msubsup munder mover munderover mmultiscripts mprescripts none mtable mtr mtd menclose`)
+
+// deepestMath is how far the parts of a formula may lie in each other.
+const deepestMath = 100
 
 // mathStyle is a style that a cell of an array may have.
 var mathStyle = regexp.MustCompile(`^[a-z :;0-9.-]*$`)

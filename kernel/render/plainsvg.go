@@ -53,12 +53,20 @@ func plainSVG(svg string) bool {
 	return balanced(svg) && !strings.Contains(svg, "<![CDATA[")
 }
 
-// balanced tells whether every element is closed in its place.
+// balanced tells whether every element is closed in its place, and none lies too deep.
 func balanced(svg string) bool {
 	d := xml.NewDecoder(strings.NewReader(svg))
-	for {
-		if _, err := d.Token(); err != nil {
+	for open := 0; open <= deepest; {
+		t, err := d.Token()
+		if err != nil {
 			return errors.Is(err, io.EOF)
 		}
+		switch t.(type) {
+		case xml.StartElement:
+			open++
+		case xml.EndElement:
+			open--
+		}
 	}
+	return false
 }
