@@ -27,7 +27,7 @@ type heading struct {
 // markdown turns notebooks' markdown into HTML. One is used for a whole
 // notebook, so that ids of headings are unique.
 type markdown struct {
-	ids      map[string]bool
+	ids      map[string]int // of those that are taken, the number of the next of that name
 	headings []heading
 }
 
@@ -40,7 +40,7 @@ var commonMark = goldmark.New(
 	),
 )
 
-func newMarkdown() *markdown { return &markdown{ids: make(map[string]bool)} }
+func newMarkdown() *markdown { return &markdown{ids: make(map[string]int)} }
 
 // deepestProse is how far the parts of a markdown text may lie in each other.
 const deepestProse = 200
@@ -113,10 +113,11 @@ func (m *markdown) id(title string) string {
 		base = "section"
 	}
 	id := base
-	for n := 2; m.ids[id]; n++ {
-		id = fmt.Sprintf("%s-%d", base, n)
+	for m.ids[id] > 0 {
+		m.ids[base]++
+		id = fmt.Sprintf("%s-%d", base, m.ids[base])
 	}
-	m.ids[id] = true
+	m.ids[id] = 1
 	return id
 }
 

@@ -162,21 +162,12 @@ var inlineDelims = []struct {
 
 // Parse implements parser.InlineParser.
 func (inlineMath) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node {
-	line, at := block.Position()
-	rest := ""
-	for len(rest) < longestFormula {
-		l, _ := block.PeekLine()
-		if l == nil {
-			break
-		}
-		rest += string(l[:min(len(l), longestFormula)])
-		block.AdvanceLine()
-	}
-	block.SetPosition(line, at)
+	first, _ := block.PeekLine()
 	for _, d := range inlineDelims {
-		if !strings.HasPrefix(rest, d.begin) {
+		if !bytes.HasPrefix(first, []byte(d.begin)) {
 			continue
 		}
+		rest := ahead(block)
 		n := closing(rest[len(d.begin):], d.end)
 		if n < 0 {
 			return nil // and not that "$$" is an empty "$"
@@ -185,6 +176,22 @@ func (inlineMath) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Nod
 		return &formula{tex: rest[len(d.begin) : len(d.begin)+n], display: d.display}
 	}
 	return nil
+}
+
+// ahead is what follows, as far as a formula may reach.
+func ahead(block text.Reader) string {
+	line, at := block.Position()
+	defer block.SetPosition(line, at)
+	var b strings.Builder
+	for b.Len() < longestFormula {
+		l, _ := block.PeekLine()
+		if l == nil {
+			break
+		}
+		b.Write(l[:min(len(l), longestFormula)])
+		block.AdvanceLine()
+	}
+	return b.String()
 }
 
 // skip advances by n bytes of the lines that are left.
