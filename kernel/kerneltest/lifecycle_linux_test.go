@@ -103,9 +103,11 @@ func TestAllKilledAtOnceIsSweptAtTheNextStart(t *testing.T) {
 	p := newPlace(t)
 	s := p.start()
 	p.busy(s)
-	for _, q := range p.processes() {
-		if err := syscall.Kill(q.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) { // dead with its parent
-			t.Fatal(err)
+	for _, how := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} { // none has time to clean up after another
+		for _, q := range p.processes() {
+			if err := syscall.Kill(q.pid, how); err != nil && !errors.Is(err, syscall.ESRCH) { // dead with its parent
+				t.Fatal(err)
+			}
 		}
 	}
 	<-s.Exited()
