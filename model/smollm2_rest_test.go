@@ -3,9 +3,6 @@
 package model_test
 
 import (
-	"os"
-	"os/exec"
-	"runtime"
 	"testing"
 	"time"
 
@@ -17,19 +14,10 @@ import (
 // anything: 0.17 GB on the Go engine and 0.31 on XLA, where it takes 0.65 and 0.76 at work.
 // What threads and allocators take by themselves, more on larger machines, is in both.
 func TestSmolLM2AtRest(t *testing.T) {
-	const alone = "GOLENS_TEST_ALONE"
-	if os.Getenv(alone) == "" {
-		openSmolLM2(t).Close() // or skips
-		if runtime.GOOS != "linux" {
-			t.Skip("reads /proc/self/status")
-		}
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestSmolLM2AtRest$", "-test.v") // without what other tests hold
-		cmd.Env = append(os.Environ(), alone+"=1")
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Error(err)
-		}
+	if modeltest.Memory("VmRSS") == 0 {
+		t.Skip("the system does not say how much memory a process takes")
+	}
+	if !modeltest.Alone(t) {
 		return
 	}
 	m := openSmolLM2(t)
