@@ -26,7 +26,8 @@ type outcome struct {
 	took        time.Duration
 }
 
-// tail keeps the last part of a text.
+// tail keeps the last part of a text, and where a Go program that panics began to say
+// so: it names all of its goroutines after that.
 type tail struct{ text string }
 
 // tailSize holds a panic's message and its first frames, with room for the
@@ -35,9 +36,16 @@ const tailSize = 64 << 10
 
 func (t *tail) add(s string) {
 	t.text += s
-	if len(t.text) > tailSize {
-		t.text = t.text[len(t.text)-tailSize:]
+	if len(t.text) <= 2*tailSize {
+		return
 	}
+	rest := len(t.text) - tailSize
+	var head string
+	if all := panicLine.FindAllStringIndex(t.text[:rest], -1); len(all) > 0 {
+		from := all[len(all)-1][0]
+		head = t.text[from:min(from+tailSize/2, rest)] + "\n\n"
+	}
+	t.text = head + t.text[rest:]
 }
 
 // explain says how a cell failed, if it did, in words that help.
