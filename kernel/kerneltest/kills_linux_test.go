@@ -75,7 +75,7 @@ func TestRandomKills(t *testing.T) {
 			victim = p.cellTrial(delay, pick, told)
 		}
 		p.start().Close() // sweeps what was left
-		p.gone(endLimit)
+		p.gone()
 		if t.Failed() {
 			t.Fatalf("trial %d of seed %d: %s was killed after %v", i, seed, victim, delay)
 		}
