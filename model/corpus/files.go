@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/golens/golens/model/files"
 )
 
 // A Reader gives the documents of a file.
@@ -207,7 +209,7 @@ type unpacked struct {
 }
 
 func open(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
+	f, err := files.Open(name)
 	if err != nil || !strings.HasSuffix(name, ".gz") {
 		return f, err
 	}
