@@ -182,7 +182,7 @@ func DataSet(name string, patterns ...string) Source {
 		cache = filepath.Join(home, "hub")
 	}
 	repo := filepath.Join(cache, "datasets--"+strings.ReplaceAll(name, "/", "--"))
-	commit, err := os.ReadFile(filepath.Join(repo, "refs", "main"))
+	commit, err := files.Read(filepath.Join(repo, "refs", "main"))
 	if err != nil {
 		return failed(fmt.Errorf("corpus: the data set %s is not in the cache: %w; Python's snapshot_download(%q, repo_type=\"dataset\") brings it", name, err, name))
 	}
