@@ -90,6 +90,8 @@ func TestStacksOfManyGoroutinesAreNotShown(t *testing.T) {
 	stack := "goroutine 7 [select (no cases)]:\nmain.cell.func1()\n\t/golens/cell/9.go:1 +0xf\n\n"
 	var left int
 	_, stderr, _ := published(t, func(s *server, r *request) {
+		s.relayOne(gonbSays(r, "stderr", "runtime: goroutine stack exceeds 1000000000"))
+		s.relayOne(gonbSays(r, "stderr", "-byte limit\n"))
 		s.relayOne(gonbSays(r, "stderr", "fatal error: all goroutines are asleep - deadlock!\n\n"))
 		for range 100 {
 			s.relayOne(gonbSays(r, "stderr", strings.Repeat(stack, 500)))
