@@ -211,8 +211,10 @@ func (r *traced) last() stream {
 }
 
 // lessReference tells whether what senders write lies less what they write in the
-// reference of a run. Scores subtract it later.
-func (s *edges) lessReference(r *traced) bool { return r.reference.writes() && !s.scores }
+// reference of a run. Stacks of scores subtract it later.
+func (s *edges) lessReference(r *traced) bool {
+	return r.reference.writes() && (!s.scores || s.Vectors)
+}
 
 // through runs every block of a chunk and keeps what senders wrote.
 func (s *edges) through(ctx context.Context, r *traced) error {
