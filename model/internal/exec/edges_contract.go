@@ -10,27 +10,33 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/plan"
 	"github.com/golens/golens/model/internal/products"
 )
+
+// near is how many senders stay near the processor while the host multiplies them with
+// the gradients of several layers.
+const near = 24
 
 // A wayBack takes the gradients at what receivers read as they come, from above.
 type wayBack struct {
 	*scoring
 	chunk  *chunk
 	groups []*tensors.Tensor // of senders, where the host multiplies
+	above  []*tensors.Tensor // and the gradients that it multiplies next
 	stacks []*tensors.Tensor // of them, elsewhere
 	single []*tensors.Tensor // the last stream's and the MLPs', which are multiplied together
 	to     []int             // and which receivers they are
 }
 
 // last takes that at the last stream.
-func (w *wayBack) last(ctx context.Context, g *tensors.Tensor) error {
-	receiver := len(w.Graph.Receivers) - 1
+func (w *wayBack) last(g *tensors.Tensor) error {
+	t, err := w.byRow(g) // a copy
 	if w.Vectors {
-		return w.multiply(ctx, receiver, g)
+		w.above = append(w.above, t)
+		return err
 	}
-	t, err := w.byRow([]*tensors.Tensor{g}, 1)
-	w.single, w.to = append(w.single, t), append(w.to, receiver)
+	w.single, w.to = append(w.single, t), append(w.to, len(w.Graph.Receivers)-1)
 	return err
 }
 
@@ -38,8 +44,12 @@ func (w *wayBack) last(ctx context.Context, g *tensors.Tensor) error {
 func (w *wayBack) block(ctx context.Context, layer int, gradients []*tensors.Tensor) error {
 	first, n := layer*w.Graph.Reads(), w.Heads+2*w.KVHeads
 	if w.Vectors {
-		defer free(gradients...)
-		return w.multiply(ctx, first, gradients...)
+		w.above = slices.Concat(gradients, w.above)
+		if layer%plan.Together > 0 {
+			return nil
+		}
+		defer func() { free(w.above...); w.above = nil }()
+		return w.multiply(ctx, first)
 	}
 	defer free(gradients[0])
 	if w.single = append(w.single, gradients[1:]...); len(gradients) > 1 {
@@ -56,10 +66,12 @@ func (w *wayBack) end() error {
 	return w.contract(w.chunk, w.single, w.stacks, w.to)
 }
 
-// multiply adds to the scores of receivers from the first on the products of their
-// gradients [receiver, row, pos, d_model] with what the groups' senders wrote, on the
-// host, where all lie. What is read of one position serves all gradients.
-func (w *wayBack) multiply(ctx context.Context, first int, gradients ...*tensors.Tensor) error {
+func (w *wayBack) close() { free(slices.Concat(w.above, w.single)...) }
+
+// multiply adds to the scores of receivers from the first on the products of the gradients
+// above [receiver, row, pos, d_model] with what the groups' senders wrote, on the host,
+// where all lie. What is read of a position serves all layers.
+func (w *wayBack) multiply(ctx context.Context, first int) error {
 	R, S := len(w.Graph.Receivers), len(w.Graph.Senders)
 	factor := -1 / float32(len(w.job.Runs)) // senders lie as base less reference
 	rows, d := w.chunk.rows, w.DModel
@@ -69,7 +81,7 @@ func (w *wayBack) multiply(ctx context.Context, first int, gradients ...*tensors
 		positions = 1
 	}
 	parts := (w.Longest + positions - 1) / positions
-	return flat(slices.Concat(gradients, w.groups), func(x [][]float32) error {
+	return flat(slices.Concat(w.above, w.groups), func(x [][]float32) error {
 		return each(ctx, hook.UpTo(len(rows)*parts), w.Inner, func(_ context.Context, part int) error {
 			i, from := part/parts, part%parts*positions
 			row := rows[i].Index
@@ -77,28 +89,35 @@ func (w *wayBack) multiply(ctx context.Context, first int, gradients ...*tensors
 			if w.job.ByPosition {
 				to = w.out.Scores[(row*w.Longest+from)*R*S:]
 			}
-			var a, b [][]float32
 			for p := from; p < min(from+positions, w.Lens[row]); p++ {
-				at := func(vectors [][]float32, x []float32) [][]float32 {
-					for k := (i*w.Rows.Width + p) * d; k < len(x); k += stride {
-						vectors = append(vectors, x[k:][:d])
+				at := func(x [][]float32) (vectors [][]float32) {
+					for _, x := range x {
+						for k := (i*w.Rows.Width + p) * d; k < len(x); k += stride {
+							vectors = append(vectors, x[k:][:d])
+						}
 					}
 					return vectors
 				}
-				b = b[:0]
-				for _, x := range x[len(gradients):] {
-					b = at(b, x)
-				}
-				r := first
-				for _, x := range x[:len(gradients)] {
-					a = at(a[:0], x)
-					products.Add(to[r*S:], S, a, b[:w.Graph.Before(r)], factor)
-					r += len(a)
-				}
+				w.add(to, first, at(x[:len(w.above)]), at(x[len(w.above):]), factor)
 			}
 			return nil
 		})
 	})
+}
+
+// add adds products of gradients of receivers from the first on with what all senders wrote.
+func (w *wayBack) add(to []float32, first int, gradients, senders [][]float32, factor float32) {
+	S := len(senders)
+	for u := 0; u < S; u += near {
+		for r, n := 0, 0; r < len(gradients); r += n {
+			before := w.Graph.Before(first + r)
+			for n = 1; r+n < len(gradients) && w.Graph.Before(first+r+n) == before; n++ {
+			}
+			if u < before {
+				products.Add(to[(first+r)*S+u:], S, gradients[r:r+n], senders[u:min(u+near, before)], factor)
+			}
+		}
+	}
 }
 
 // flat reads tensors where they lie.
@@ -154,41 +173,36 @@ func (s *scoring) contract(c *chunk, gradients, stacks []*tensors.Tensor, receiv
 	})
 }
 
-// stacks are what groups of senders write less what they write in the reference, side
-// by side with rows in front: products of each row are fastest with many senders at once.
+// stacks are groups of senders side by side with rows in front: products of each row are
+// fastest with many senders at once.
 func (s *scoring) stacks(r *traced) (all []*tensors.Tensor, err error) {
-	first := 0
-	for _, n := range s.Stacks() {
-		groups := r.groups[first:][:n]
-		if r.reference.writes() {
-			groups = slices.Concat(groups, r.reference.groups[first:][:n])
+	groups, layer := r.groups, (len(r.groups)-1)/s.Layers // one group of a layer, or two
+	for i, n := range s.Stacks() {
+		if n *= layer; i == 0 {
+			n -= layer - 1 // the embedding is one
 		}
-		t, err := s.byRow(groups, n)
+		t, err := s.byRow(groups[:n]...)
 		if all = append(all, t); err != nil {
 			return all, err
 		}
-		first += n
+		groups = groups[n:]
 	}
 	return all, nil
 }
 
-// byRow is the first n groups of senders or receivers, less the others, side by side
-// with rows in front.
-func (s *scoring) byRow(groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
+// byRow is senders, or gradients of receivers, side by side with rows in front.
+func (s *scoring) byRow(parts ...*tensors.Tensor) (*tensors.Tensor, error) {
 	var args []any
-	for _, t := range groups {
+	for _, t := range parts {
 		args = append(args, t)
 	}
-	return s.one(fmt.Sprintf("%d by row, by position=%t", n, s.job.ByPosition), func(in []*Node) []*Node {
+	return s.one(fmt.Sprint("by row ", s.order()), func(in []*Node) []*Node {
 		for i, x := range in {
 			if x.Rank() == 3 { // of one
 				in[i] = ExpandAxes(x, 0)
 			}
-			if i >= n {
-				in[i-n] = Sub(in[i-n], perVariant(in[i], 1, in[i-n].Shape().Dimensions[1]))
-			}
 		}
-		return []*Node{inOrder(Concatenate(in[:n], 0), s.order())}
+		return []*Node{inOrder(Concatenate(in, 0), s.order())}
 	}, args)
 }
 

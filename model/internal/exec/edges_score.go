@@ -45,7 +45,7 @@ type scoring struct {
 
 // Scores does a ScoreJob. It stops with the context's error between two blocks.
 func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error) {
-	edges, err := e.newEdges(ctx, job.Edges, job.Shares == nil)
+	edges, err := e.newEdges(ctx, job.Edges)
 	defer edges.close()
 	if err != nil {
 		return nil, err
@@ -178,8 +178,8 @@ func (s *scoring) backward(ctx context.Context, c *chunk, base *traced, resid, s
 		return err
 	}
 	way := &wayBack{scoring: s, chunk: c, groups: base.groups, stacks: stacks}
-	defer func() { free(way.single...) }()
-	if err := way.last(ctx, above[0]); err != nil {
+	defer way.close()
+	if err := way.last(above[0]); err != nil {
 		return err
 	}
 	f := form{attends: true}

@@ -63,7 +63,11 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 				worker += stream*layers + inside
 			}
 		}
-		worker += inside + stream*(2*senders+int64(2*g.Reads())+layers)
+		receivers := 2 * int64(g.Reads())
+		if p.Vectors {
+			receivers = int64(min(Together, c.Layers)+1) * int64(g.Reads())
+		}
+		worker += inside + stream*(2*senders+receivers+layers)
 	}
 	cost.Kept = 4 * int64(len(p.Lens)*len(g.Receivers)) * senders
 	if byPosition {
