@@ -24,7 +24,7 @@ const endLimit = 2 * time.Minute
 // run runs a cell and returns what it printed.
 func run(t *testing.T, s *session.Session, code string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	out, err := s.Execute(ctx, code, session.Limits{}, nil)
 	text := ""
@@ -147,7 +147,7 @@ for n := range int32(90) {
 	nb.Must(m.Run(m.Rows(rows).Request()))
 }
 fmt.Println("done")`
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	began := cpu(t, host.pid)
 	go func() {
@@ -224,7 +224,7 @@ func TestInterruptSparesGopls(t *testing.T) {
 	p := newPlace(t)
 	s := p.start(kerneltest.Gopls)
 	gopls := p.find("gopls")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	_, err := s.Execute(ctx, "%%\ntime.Sleep(time.Minute)", session.Limits{Time: time.Second}, nil)
 	if err == nil {
@@ -240,7 +240,7 @@ func TestInterruptEndsAShellThatStartsProgramsAllTheTime(t *testing.T) {
 	p := newPlace(t)
 	s := p.start()
 	for range 3 {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		_, err := s.Execute(ctx, "!while :; do /bin/true; done; sleep 60", session.Limits{Time: 300 * time.Millisecond}, nil)
 		cancel()
 		var failed *session.CellError
