@@ -78,7 +78,13 @@ func interruptedAfter(d time.Duration) string {
 	return fmt.Sprintf("the cell was interrupted after %.1f s", d.Seconds())
 }
 
+// valueLimit is how much of what an error says is shown, in bytes.
+const valueLimit = 8 << 10
+
 func say(name, value string) failure {
+	if n := len(value); n > valueLimit {
+		value = fmt.Sprintf("%s… (%d KB)", strings.ToValidUTF8(value[:valueLimit], ""), n>>10)
+	}
 	return failure{Name: name, Value: value, Traceback: []string{red(name) + ": " + value}}
 }
 

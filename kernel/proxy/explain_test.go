@@ -29,6 +29,9 @@ func TestExplain(t *testing.T) {
 		{"second panic counts", outcome{gonb: exit2, stderr: tail{"panic: a [recovered]\n\tpanic: b\npanic: c\n"}}, "Panic: c", nil},
 		{"fatal error", outcome{gonb: exit2, stderr: tail{"fatal error: all goroutines are asleep - deadlock!\n"}}, "Fatal error: all goroutines are asleep - deadlock!", nil},
 		{"a word that is no panic", outcome{gonb: gonb("exit status 3"), stderr: tail{"panic: a word\n"}}, "ExitError: the cell's program ended with exit status 3", nil},
+		{"a message without end", outcome{gonb: exit2, stderr: tail{"panic: " + strings.Repeat("é", 5000) + "\n"}}, "Panic: " + strings.Repeat("é", valueLimit/4) + "…", nil},
+		{"what nb.Must says without end", outcome{gonb: gonb("exit status 1"), must: strings.Repeat("é", 50<<10)}, "Error: " + strings.Repeat("é", valueLimit/2) + "… (100 KB)", nil},
+		{"a place that is none", outcome{gonb: exit2, stderr: tail{"panic: x\n/golens/cell/99999999999.go:1 +0x1\n"}}, "Panic: x", nil},
 		{"killed", outcome{gonb: gonb("signal: killed")}, "ExitError: the cell's program ended with signal: killed", nil},
 		{"gonb's own", outcome{gonb: gonb("no such command %foo")}, "ERROR: no such command %foo", nil},
 	} {

@@ -29,6 +29,9 @@ func panicked(stderr string) (failure, bool) {
 	m := all[len(all)-1]
 	kind, value := stderr[m[2]:m[3]], strings.TrimSuffix(stderr[m[4]:m[5]], " [recovered]")
 	stack := stderr[m[1]:]
+	if len(value) > valueLimit/2 {
+		value = strings.ToValidUTF8(value[:valueLimit/2], "") + "…"
+	}
 	if c, line, _, ok := cell.Position(stack); ok {
 		value += " (" + inCell(c, line) + ")"
 	}

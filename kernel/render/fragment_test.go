@@ -65,7 +65,9 @@ func TestPlainSVG(t *testing.T) {
 		{`<svg style="position:fixed;inset:0"></svg>`, false},
 		{`<svg style="p\6fsition:fixed"></svg>`, false},
 		{`<svg><g style="TRANSFORM:scale(99)"></g></svg>`, false},
-		{`<svg style="fill:none;stroke-width:2"></svg>`, true},
+		{`<svg style="fill:none; margin-top:-999px"></svg>`, false},
+		{`<svg style="/**/scale/**/:99"></svg>`, false},
+		{`<svg style="fill:none;stroke-width:2;stroke-dashoffset:1"></svg>`, true},
 		{`<svg><x:style xmlns:x="http://www.w3.org/1999/xhtml">*{}</x:style></svg>`, false},
 	} {
 		if got := plainSVG(test.svg); got != test.want {

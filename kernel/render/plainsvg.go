@@ -54,8 +54,9 @@ func plainSVG(svg string) bool {
 	return balanced(svg) && !strings.Contains(svg, "<![CDATA[")
 }
 
-// positioned is a style by which a drawing could lie above the page; \ can spell any word.
-var positioned = regexp.MustCompile(`(?i)position|inset|transform|z-index|\\`)
+// positioned is a style by which a drawing could lie above what is around it, on a
+// screen or on paper; \ can spell any word.
+var positioned = regexp.MustCompile(`(?i)position|\\|(^|[;/\s])(inset|transform|translate|scale|rotate|zoom|offset|margin|z-index|filter|outline|box-shadow)[a-z-]*\s*[:/]`)
 
 // balanced tells whether every element is closed in its place, and none lies too deep.
 func balanced(svg string) bool {

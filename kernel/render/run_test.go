@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -267,12 +268,18 @@ func TestRunRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := write(t, dir)
+	pipe := filepath.Join(dir, "pipe.ipynb")
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		cfg  render.Config
 		want string
 	}{
 		{"no notebook", render.Config{Notebook: filepath.Join(dir, "none.ipynb")}, "no such file"},
+		{"a pipe", render.Config{Notebook: pipe}, "pipe.ipynb is no regular file"},
+		{"a device", render.Config{Notebook: "/dev/zero", HTML: filepath.Join(dir, "zero.html")}, "/dev/zero is no regular file"},
 		{"another kernel", render.Config{Notebook: python}, "python.ipynb: the notebook is for the kernel python3 (python); golens runs Go"},
 		{"no such parameter", render.Config{Notebook: good, Parameters: []notebook.Parameter{{Name: "n", Value: "1"}}}, `no cell is tagged "parameters"`},
 		{"standard output twice", render.Config{Notebook: good, HTML: "-", Executed: "-"}, "cannot write both"},
