@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golens/golens/kernel/internal/porttest"
 	"github.com/golens/golens/kernel/wire"
 	"github.com/golens/golens/kernel/wire/zmtp"
 )
@@ -22,14 +23,8 @@ const ample = 4 * time.Minute
 func local(t *testing.T) wire.Connection {
 	t.Helper()
 	conn := wire.Connection{Transport: "tcp", IP: "127.0.0.1", Key: "secret"}
-	for _, port := range []*int{&conn.ShellPort, &conn.ControlPort, &conn.StdinPort, &conn.IOPubPort, &conn.HBPort} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		*port = l.Addr().(*net.TCPAddr).Port
-	}
+	free := porttest.Free(t, 5)
+	conn.ShellPort, conn.ControlPort, conn.StdinPort, conn.IOPubPort, conn.HBPort = free[0], free[1], free[2], free[3], free[4]
 	return conn
 }
 

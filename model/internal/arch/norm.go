@@ -93,40 +93,42 @@ func affine(x, w, bias *Node) *Node {
 }
 
 // BackToInputs is the gradient at what each head's query, key and value read [head,
-// batch, pos, d_model], queries first, from those at queries, keys and values [batch,
-// pos, head, d_head] as they are projected: through the head's own weights and the
-// norm of x [batch, pos, d_model] that all share.
-func BackToInputs(c config.Config, w Nodes, x *Node, grads []*Node) *Node {
+// batch, pos, d_model], queries first, from those at queries, keys and values as they are
+// projected [batch, pos, head, d_head], which are given too: through the head's own
+// weights and the norm of x [batch, pos, d_model] that all share.
+func BackToInputs(c config.Config, w Nodes, x *Node, projected, grads []*Node) *Node {
 	b := &builder{c, w, NoTap{}}
-	g := Concatenate(grads, 2)
-	heads := g.Shape().Dimensions[2]
-	var weights []*Node
-	for _, name := range []string{"attn.W_Q", "attn.W_K", "attn.W_V"} {
-		weights = append(weights, Reshape(w[name], b.DModel, -1, b.DHead))
+	var weights, read []*Node
+	for i, of := range []string{"Q", "K", "V"} {
+		m, y := Reshape(w["attn.W_"+of], b.DModel, -1, b.DHead), projected[i]
+		if bias := w["attn.b_"+of]; bias != nil {
+			y = Sub(y, ExpandLeftToRank(Reshape(bias, -1, b.DHead), 4))
+		}
+		if shift := w["ln1.b"]; shift != nil {
+			y = Sub(y, ExpandLeftToRank(DotGeneral(shift, []int{0}, nil, m, []int{0}, nil), 4))
+		}
+		weights, read = append(weights, m), append(read, y) // what the norm's result alone gives
 	}
-	to := Concatenate(weights, 1)
-	through := func(g *Node) *Node {
-		return DotGeneral(g, []int{3}, []int{2}, to, []int{2}, []int{1})
-	}
+	g, to := Concatenate(grads, 2), Concatenate(weights, 1)
+	byHead := func(to *Node) *Node { return TransposeAllAxes(to, 1, 0, 2) } // as products of each head want them
+	through := func(g, to *Node) *Node { return DotGeneral(g, []int{3}, []int{2}, to, []int{2}, []int{0}) }
 	if b.Norm == config.NormNone || b.NormAt == config.NormAfter || b.NormAt == config.NormOnSum {
-		return through(g)
+		return through(g, byHead(to))
 	}
-	if scale := w["ln1.w"]; scale != nil {
-		to = Mul(to, ExpandAxes(scale, 1, 2))
+	if to = byHead(to); w["ln1.w"] != nil {
+		to = Mul(to, ExpandAxes(w["ln1.w"], 0, 2))
 	}
-	// Of a gradient y at the norm's result n, behind its weights, what goes on is
-	// (y - mean(y) - n mean(y n)) / size. Both means are products with the head's
-	// gradient, which is small.
+	// Of a gradient y at n, what goes on is (y - mean(y) - n mean(y n)) / size. Both means
+	// are products with the head's gradient, which is small.
 	centered, size := b.center(x)
 	n := Div(centered, size)
 	g = Div(g, ExpandAxes(size, -1))
-	read := Reshape(dense(n, Reshape(to, b.DModel, heads*b.DHead)), g.Shape().Dimensions...)
 	mean := func(y *Node) *Node { // [head, batch, pos, 1]
 		return TransposeAllAxes(ReduceAndKeep(DivScalar(Mul(g, y), float64(b.DModel)), ReduceSum, -1), 2, 0, 1, 3)
 	}
-	y := Sub(through(g), Mul(ExpandAxes(n, 0), mean(read)))
+	y := Sub(through(g, to), Mul(ExpandAxes(n, 0), mean(Concatenate(read, 2))))
 	if b.Norm == config.NormLayer {
-		y = Sub(y, mean(ExpandLeftToRank(ReduceSum(to, 0), 4)))
+		y = Sub(y, mean(ExpandLeftToRank(ReduceSum(to, 1), 4)))
 	}
 	return y
 }

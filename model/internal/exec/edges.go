@@ -33,6 +33,7 @@ type edges struct {
 	mean    *traced // the reference, if all rows share it
 	kept    *kept   // nil if nothing is
 	scratch *scratch
+	scores  bool       // a way back follows the base run, whose senders are subtracted from later
 	mu      sync.Mutex // of what is given back
 }
 
@@ -42,8 +43,8 @@ func (e *Engine) PlanEdges(job plan.EdgeJob) (*plan.Edges, plan.EdgeCost, error)
 }
 
 // newEdges is the work, with the reference if all rows share it.
-func (e *Engine) newEdges(ctx context.Context, p *plan.Edges) (*edges, error) {
-	s := &edges{Engine: e, Edges: p, scratch: newScratch(e)}
+func (e *Engine) newEdges(ctx context.Context, p *plan.Edges, scores bool) (*edges, error) {
+	s := &edges{Engine: e, Edges: p, scratch: newScratch(e), scores: scores}
 	s.scratch.keep = e.Backend.HasSharedBuffers() // a call ends before it gives its outputs
 	if p.Key != "" {
 		s.kept = e.takeKept(p)
@@ -71,7 +72,7 @@ func (s *edges) close() {
 
 // CutEdges does an EdgeJob. It stops with the context's error between two blocks.
 func (e *Engine) CutEdges(ctx context.Context, p *plan.Edges) (*EdgeOutcome, error) {
-	s, err := e.newEdges(ctx, p)
+	s, err := e.newEdges(ctx, p, false)
 	defer s.close()
 	if err != nil {
 		return nil, err
@@ -194,6 +195,9 @@ func (s *edges) trace(ctx context.Context, rows plan.Chunk, metric func(k int, r
 		return r, fmt.Errorf("reference: %w", err)
 	}
 	r.chunk = s.chunkOf(s.Batch, s.EdgeJob.Base.Tokens, rows, metric)
+	if s.scores {
+		r.chunk.insides = 0
+	}
 	if err := s.through(ctx, r); err != nil {
 		return r, err
 	}
@@ -206,8 +210,11 @@ func (r *traced) last() stream {
 	return stream{r.resid[len(r.resid)-1], r.chunk.whole, func(...*tensors.Tensor) {}}
 }
 
-// through runs every block of a chunk and keeps what senders wrote, less what they
-// write in the reference if they do.
+// lessReference tells whether what senders write lies less what they write in the
+// reference of a run. Scores subtract it later.
+func (s *edges) lessReference(r *traced) bool { return r.reference.writes() && !s.scores }
+
+// through runs every block of a chunk and keeps what senders wrote.
 func (s *edges) through(ctx context.Context, r *traced) error {
 	x, first, err := s.embed(r)
 	if err != nil {
@@ -218,7 +225,7 @@ func (s *edges) through(ctx context.Context, r *traced) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f := cutForm{writes: true, reference: r.reference.writes(), enters: l == 0 && s.wholeEmbedding()}
+		f := cutForm{writes: true, reference: s.lessReference(r), enters: l == 0 && s.wholeEmbedding()}
 		var more []any
 		if f.reference {
 			more = append(more, r.reference.groups[l+1])
@@ -260,11 +267,11 @@ func (s *edges) embed(r *traced) (x, group *tensors.Tensor, err error) {
 
 // first is the first sender as a group.
 func (s *edges) first(r *traced, x *tensors.Tensor) (*tensors.Tensor, error) {
-	args := []any{x}
-	if r.reference.writes() {
+	args, less := []any{x}, s.lessReference(r)
+	if less {
 		args = append(args, r.reference.groups[0])
 	}
-	return s.one(fmt.Sprint("less ", r.reference.writes()), lessGraph(r.reference.writes()), args)
+	return s.one(fmt.Sprint("less ", less), lessGraph(less), args)
 }
 
 // wholeEmbedding tells whether the first sender is all that enters the first
@@ -281,11 +288,13 @@ func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any)
 		return nil, nil, nil, err
 	}
 	t, fills := c.blockTaps(i)
+	c.keepInsides(t, l)
 	args = append(append([]any{x}, args...), more...)
 	out, err := c.call(f.name(), t, fills, f.graph(s.Engine, t), args, c.names.block, l, c.layout(c.out(i), c.into(i)))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("block %d: %w", l, err)
 	}
+	out = c.takeInsides(i, t, out)
 	y, out = out[0], out[1:]
 	if f.writes {
 		group, out = out[0], out[1:]
@@ -328,7 +337,7 @@ func (s *edges) reference(ctx context.Context, rows plan.Chunk) (r *traced, err 
 
 // addMids finds the stream behind attention of each layer whose MLP reads there.
 func (s *edges) addMids(r *traced) error {
-	if s.AttnOnly() || s.Parallel {
+	if s.AttnOnly() || s.Parallel || s.scores {
 		return nil
 	}
 	for l := range s.Layers {

@@ -357,7 +357,7 @@ func (f cutForm) graph(e *Engine, t *taps) graphFn {
 		if f.enters {
 			out = append(out, c.entered)
 		}
-		return append(out, c.outputs()...)
+		return slices.Concat(out, c.outputs(), c.keeps())
 	}
 }
 

@@ -45,7 +45,7 @@ type scoring struct {
 
 // Scores does a ScoreJob. It stops with the context's error between two blocks.
 func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error) {
-	edges, err := e.newEdges(ctx, job.Edges)
+	edges, err := e.newEdges(ctx, job.Edges, job.Shares == nil)
 	defer edges.close()
 	if err != nil {
 		return nil, err
@@ -73,30 +73,13 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		if err != nil {
 			return err
 		}
-		groups, err := s.byRow(r.groups)
-		defer free(groups...)
+		stacks, err := s.stacks(r)
+		defer free(stacks...)
 		if err != nil {
 			return err
 		}
 		for i, edits := range job.Runs {
-			c := r.chunk
-			resid := r.resid
-			if len(edits) > 0 {
-				c = s.chunkOf(batches[i], job.EdgeJob.Base.Tokens, rows, func(int, plan.Row, float64) {})
-				resid, err = s.again(ctx, c, edits, r)
-			}
-			if err == nil {
-				err = s.run(ctx, c, resid, groups)
-			}
-			if len(edits) > 0 {
-				c.close()
-				for l, t := range resid {
-					if t != r.resid[l] {
-						free(t)
-					}
-				}
-			}
-			if err != nil {
+			if err := s.run(ctx, r, batches[i], edits, stacks); err != nil {
 				return fmt.Errorf("run %d: %w", i, err)
 			}
 			s.done(len(rows.Rows))
@@ -132,6 +115,28 @@ func (s *scoring) shares(ctx context.Context, rows plan.Chunk) error {
 	return nil
 }
 
+// run adds the scores by the gradients of a run with edits, of which the base run is
+// measured already.
+func (s *scoring) run(ctx context.Context, base *traced, b *plan.Batch, edits []hook.Edit, stacks []*tensors.Tensor) error {
+	if len(edits) == 0 {
+		return s.backward(ctx, base.chunk, base, base.resid, stacks)
+	}
+	c := s.chunkOf(b, s.EdgeJob.Base.Tokens, plan.Chunk{Rows: base.chunk.rows, Size: base.chunk.size}, func(int, plan.Row, float64) {})
+	defer c.close()
+	resid, err := s.again(ctx, c, edits, base)
+	defer func() {
+		for l, t := range resid {
+			if t != base.resid[l] {
+				free(t)
+			}
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	return s.backward(ctx, c, base, resid, stacks)
+}
+
 // again runs a chunk with edits and measures it. What lies below the first edit is
 // the base run's.
 func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *traced) (resid []*tensors.Tensor, err error) {
@@ -144,6 +149,7 @@ func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *
 		}
 		start, resid[0] = 0, x.x
 	}
+	c.insides = 0
 	for l := start; l < s.Layers; l++ {
 		if err := ctx.Err(); err != nil {
 			return resid, err
@@ -158,22 +164,42 @@ func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *
 	return resid, err
 }
 
-// byRow are groups of senders, or the gradients of one receiver, with rows in front, as
-// products for each row want them.
-func (s *scoring) byRow(groups []*tensors.Tensor) (all []*tensors.Tensor, err error) {
-	for _, g := range groups {
-		t, err := s.one(fmt.Sprint("by row, by position=", s.job.ByPosition), func(in []*Node) []*Node {
-			x := in[0]
-			if x.Rank() == 3 { // of one sender or receiver
-				x = ExpandAxes(x, 0)
-			}
-			return []*Node{rowFirst(x, s.job.ByPosition)}
-		}, []any{g})
+// stacks are what groups of senders write less what they write in the reference, side
+// by side with rows in front: products of each row are fastest with many senders at once.
+func (s *scoring) stacks(r *traced) (all []*tensors.Tensor, err error) {
+	first := 0
+	for _, n := range s.Stacks() {
+		groups := r.groups[first:][:n]
+		if r.reference.writes() {
+			groups = slices.Concat(groups, r.reference.groups[first:][:n])
+		}
+		t, err := s.byRow(groups, n)
 		if all = append(all, t); err != nil {
 			return all, err
 		}
+		first += n
 	}
 	return all, nil
+}
+
+// byRow is the first n groups of senders or receivers, less the others, side by side
+// with rows in front.
+func (s *scoring) byRow(groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
+	var args []any
+	for _, t := range groups {
+		args = append(args, t)
+	}
+	return s.one(fmt.Sprintf("%d by row, by position=%t", n, s.job.ByPosition), func(in []*Node) []*Node {
+		for i, x := range in {
+			if x.Rank() == 3 { // of one
+				in[i] = ExpandAxes(x, 0)
+			}
+			if i >= n {
+				in[i-n] = Sub(in[i-n], perVariant(in[i], 1, in[i-n].Shape().Dimensions[1]))
+			}
+		}
+		return []*Node{rowFirst(Concatenate(in[:n], 0), s.job.ByPosition)}
+	}, args)
 }
 
 // rowFirst is x [sender or receiver, row, pos, d_model] with the row in front, or row
@@ -185,8 +211,9 @@ func rowFirst(x *Node, byPosition bool) *Node {
 	return TransposeAllAxes(x, 1, 0, 2, 3)
 }
 
-// run adds the scores by the gradients of a run that was measured.
-func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Tensor) error {
+// backward adds the scores by the gradients of a run that was measured. What it did not
+// keep of a block the base run did.
+func (s *scoring) backward(ctx context.Context, c *chunk, base *traced, resid, stacks []*tensors.Tensor) error {
 	c.saved = []stream{{resid[s.Layers], c.whole, func(...*tensors.Tensor) {}}}
 	above, err := c.backFinal(make([][]backTo, 1))
 	c.saved = nil
@@ -194,13 +221,13 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 	if err != nil || above[0] == nil {
 		return err
 	}
-	last, err := s.byRow(above[:1])
+	last, err := s.byRow(above[:1], 1)
+	single := []*tensors.Tensor{last} // gradients of the last stream and of MLPs, from above
+	defer func() { free(single...) }()
 	if err != nil {
 		return err
 	}
-	if err := s.contract(c, last[0], groups, len(s.Graph.Receivers)-1, 1); err != nil {
-		return err
-	}
+	to, reads := []int{len(s.Graph.Receivers) - 1}, s.Heads+2*s.KVHeads
 	f := form{attends: true}
 	for l := s.Layers - 1; l >= 0; l-- {
 		if err := ctx.Err(); err != nil {
@@ -213,6 +240,11 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 		t, fills := c.blockTaps(l)
 		t.back, t.reads = true, nil
 		args = append([]any{resid[l], above[0]}, args...)
+		kept := c.kept[l]
+		if kept == nil {
+			kept = base.chunk.kept[l]
+		}
+		args = c.withInsides(args, t, kept)
 		out, err := c.call(fmt.Sprint(f.name(), " scores by position=", s.job.ByPosition), t, fills, f.scores(s.Engine, t, s.job.ByPosition), args, c.names.block, l, c.layout(c.whole, c.whole))
 		c.giveBack()
 		if err != nil {
@@ -220,49 +252,39 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 		}
 		free(above...)
 		above = gradients{out[0]}
-		receiver, senders := l*s.Graph.Reads(), groups[:l+1]
-		for _, g := range out[1:] {
-			n := 1
-			if receiver == l*s.Graph.Reads() {
-				n = s.Heads + 2*s.KVHeads
-			}
-			if err == nil {
-				err = s.contract(c, g, senders, receiver, n)
-			}
-			receiver += n
-			if !s.Parallel {
-				senders = groups[:l+2] // the MLP reads its own layer's heads too
-			}
+		first := l * s.Graph.Reads()
+		err = s.contract(c, out[1:2], stacks[:s.StacksBefore(l)], hook.UpTo(first + reads)[first:])
+		free(out[1])
+		if single = append(single, out[2:]...); len(out) > 2 {
+			to = append(to, first+reads)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.contract(c, single, stacks, to)
 }
 
-// contract adds to the scores of n receivers the products of their gradients, which
-// it frees, with what the groups' senders wrote; rows are in front in both.
-func (s *scoring) contract(c *chunk, gradient *tensors.Tensor, groups []*tensors.Tensor, receiver, n int) error {
-	defer free(gradient)
-	args := []any{gradient}
-	for _, g := range groups {
-		args = append(args, g)
+// contract adds to the scores of receivers the products of their gradients with what
+// senders wrote.
+func (s *scoring) contract(c *chunk, gradients, stacks []*tensors.Tensor, receivers []int) error {
+	var args []any
+	for _, t := range slices.Concat(stacks, gradients) {
+		args = append(args, t)
 	}
-	t, err := s.one(fmt.Sprintf("score by position=%t", s.job.ByPosition), scoreGraph(s.job.ByPosition), args)
+	t, err := s.one(fmt.Sprintf("score of %d, by position=%t", len(stacks), s.job.ByPosition), scoreGraph(len(stacks), s.job.ByPosition), args)
 	if err != nil {
 		return err
 	}
 	defer free(t)
 	R, S := len(s.Graph.Receivers), len(s.Graph.Senders)
-	before := s.Graph.Before(receiver)
 	factor := -1 / float32(len(s.job.Runs)) // senders lie as base less reference
-	width := t.Shape().Dimensions[t.Rank()-1]
+	n, width := len(receivers), t.Shape().Dimensions[t.Rank()-2]
 	return tensors.ConstFlatData(t, func(x []float32) {
 		add := func(to, from []float32) {
-			for r := range n {
-				for u := range before {
-					to[(receiver+r)*S+u] += factor * from[r*width+u]
+			for i, r := range receivers {
+				for u := range s.Graph.Before(r) {
+					to[r*S+u] += factor * from[u*n+i]
 				}
 			}
 		}
@@ -307,6 +329,19 @@ func (t *scoreTap) copiedKinds() []hook.Kind {
 		return projected
 	}
 	return receiving
+}
+
+// projections are queries, keys and values as they are projected: as they were kept, if
+// no edit changed them.
+func (t *scoreTap) projections() (all []*Node) {
+	for _, k := range projected[:3] {
+		x := t.kept[k]
+		if x == nil || t.taps.Writes(k) {
+			x = t.copies[k]
+		}
+		all = append(all, x)
+	}
+	return all
 }
 
 // copied is a node of its own, so that its gradient is its own.
@@ -357,20 +392,21 @@ func (t *scoreTap) Wrote(*Node) bool { return false }
 func (f form) scores(e *Engine, t *taps, byPosition bool) graphFn {
 	return func(in []*Node) []*Node {
 		n := f.inputs(e.Config)
-		lead, w, slots, _ := inputs(in, n+1, e.names.block, t)
+		lead, w, slots, _ := inputs(in, n+1+len(slices.Concat(t.keep...)), e.names.block, t)
 		tap := newScoreTap(e.Config, t.begin(slots))
-		y := arch.Block(e.Config, w, tap, lead[0], f.around(e.Config, lead[2:]))
+		tap.give(lead[n+1:])
+		y := arch.Block(e.Config, w, tap, lead[0], f.around(e.Config, lead[2:n+1]))
 		of := []*Node{lead[0]}
 		for _, k := range tap.copiedKinds() {
 			if x := tap.copies[k]; x != nil {
 				of = append(of, x)
 			}
 		}
-		grads := Gradient(ReduceAllSum(Mul(y, lead[1])), of...)
+		grads := Gradient(tap.through(ReduceAllSum(Mul(y, lead[1]))), of...)
 		attention := grads[1:4]
 		var heads *Node
 		if tap.projects {
-			heads = arch.BackToInputs(e.Config, w, tap.entered, attention)
+			heads = arch.BackToInputs(e.Config, w, tap.entered, tap.projections(), attention)
 		} else {
 			for i, g := range attention {
 				if !tap.splits(receiving[i]) {
@@ -387,10 +423,14 @@ func (f form) scores(e *Engine, t *taps, byPosition bool) graphFn {
 	}
 }
 
-// scoreGraph is the products of gradients with groups of senders, rows in front in
-// both: [row, receiver, sender], or [row, pos, receiver, sender].
-func scoreGraph(byPosition bool) graphFn {
+// scoreGraph is the products of n stacks of senders with gradients, rows in front in
+// both: [row, sender, receiver], or [row, pos, sender, receiver].
+func scoreGraph(n int, byPosition bool) graphFn {
 	return func(in []*Node) []*Node {
+		axis := 1
+		if byPosition {
+			axis = 2
+		}
 		flatten := func(x *Node) *Node { // [row, receiver or sender, all that is summed]
 			d := x.Shape().Dimensions
 			if byPosition {
@@ -399,13 +439,13 @@ func scoreGraph(byPosition bool) graphFn {
 			return Reshape(x, d[0], d[1], d[2]*d[3])
 		}
 		d := in[0].Shape().Dimensions
-		g, products := flatten(in[0]), []*Node(nil)
-		for _, senders := range in[1:] {
-			products = append(products, DotGeneral(g, []int{2}, []int{0}, flatten(senders), []int{2}, []int{0}))
+		g, products := flatten(Concatenate(in[n:], axis)), []*Node(nil)
+		for _, senders := range in[:n] {
+			products = append(products, DotGeneral(flatten(senders), []int{2}, []int{0}, g, []int{2}, []int{0}))
 		}
-		y := Concatenate(products, 2)
+		y := Concatenate(products, 1)
 		if byPosition {
-			y = Reshape(y, d[0], d[1], d[2], y.Shape().Dimensions[2])
+			y = Reshape(y, d[0], d[1], y.Shape().Dimensions[1], y.Shape().Dimensions[2])
 		}
 		return []*Node{y}
 	}

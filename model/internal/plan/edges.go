@@ -295,6 +295,25 @@ func (p *Edges) Width(group int) int {
 	return p.Graph.Writes()
 }
 
+// Stacks are how many groups lie side by side in each stack of senders: four stacks of
+// about as many, since few wide products are faster than many of a layer each.
+func (p *Edges) Stacks() (sizes []int) {
+	n := p.Layers + 1
+	for parts := min(4, n); parts > 0; parts-- {
+		sizes = append(sizes, (n+parts-1)/parts)
+		n -= sizes[len(sizes)-1]
+	}
+	return sizes
+}
+
+// StacksBefore is how many stacks hold what attention of a layer reads.
+func (p *Edges) StacksBefore(layer int) (n int) {
+	for groups := 0; groups <= layer; n++ {
+		groups += p.Stacks()[n]
+	}
+	return n
+}
+
 // Group are the indices of a group's senders.
 func (p *Edges) Group(group int) []int {
 	if group == 0 {
