@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/golens/golens/model/config"
@@ -98,37 +99,49 @@ func affine(x, w, bias *Node) *Node {
 // weights and the norm of x [batch, pos, d_model] that all share.
 func BackToInputs(c config.Config, w Nodes, x *Node, projected, grads []*Node) *Node {
 	b := &builder{c, w, NoTap{}}
-	var weights, read []*Node
+	norm := b.Norm != config.NormNone && b.NormAt != config.NormAfter && b.NormAt != config.NormOnSum
+	scale, shift := w["ln1.w"], w["ln1.b"]
+	var weights, read, sums []*Node
 	for i, of := range []string{"Q", "K", "V"} {
-		m, y := Reshape(w["attn.W_"+of], b.DModel, -1, b.DHead), projected[i]
+		m := Reshape(w["attn.W_"+of], b.DModel, -1, b.DHead)
+		weights = append(weights, TransposeAllAxes(m, 1, 0, 2)) // as products of each head want them
+		if !norm {
+			continue
+		}
+		along := func(x *Node) *Node { return ExpandLeftToRank(DotGeneral(x, []int{0}, nil, m, []int{0}, nil), 4) }
+		y := projected[i] // less what it is where the norm's result is 0
 		if bias := w["attn.b_"+of]; bias != nil {
 			y = Sub(y, ExpandLeftToRank(Reshape(bias, -1, b.DHead), 4))
 		}
-		if shift := w["ln1.b"]; shift != nil {
-			y = Sub(y, ExpandLeftToRank(DotGeneral(shift, []int{0}, nil, m, []int{0}, nil), 4))
+		if shift != nil {
+			y = Sub(y, along(shift))
 		}
-		weights, read = append(weights, m), append(read, y) // what the norm's result alone gives
+		read = append(read, y)
+		if scale == nil {
+			scale = Ones(x.Graph(), shapes.Make(x.DType(), b.DModel))
+		}
+		sums = append(sums, along(scale))
 	}
-	g, to := Concatenate(grads, 2), Concatenate(weights, 1)
-	byHead := func(to *Node) *Node { return TransposeAllAxes(to, 1, 0, 2) } // as products of each head want them
-	through := func(g, to *Node) *Node { return DotGeneral(g, []int{3}, []int{2}, to, []int{2}, []int{0}) }
-	if b.Norm == config.NormNone || b.NormAt == config.NormAfter || b.NormAt == config.NormOnSum {
-		return through(g, byHead(to))
+	g := Concatenate(grads, 2)
+	through := func() *Node {
+		return DotGeneral(g, []int{3}, []int{2}, Concatenate(weights, 0), []int{2}, []int{0})
 	}
-	if to = byHead(to); w["ln1.w"] != nil {
-		to = Mul(to, ExpandAxes(w["ln1.w"], 0, 2))
+	if !norm {
+		return through()
 	}
-	// Of a gradient y at n, what goes on is (y - mean(y) - n mean(y n)) / size. Both means
-	// are products with the head's gradient, which is small.
+	// Of a gradient y at the norm's result n, behind its scale, what goes on is
+	// (y - mean(y) - n mean(y n)) / size. Both means are products with the head's
+	// gradient, which is small.
 	centered, size := b.center(x)
-	n := Div(centered, size)
 	g = Div(g, ExpandAxes(size, -1))
-	mean := func(y *Node) *Node { // [head, batch, pos, 1]
-		return TransposeAllAxes(ReduceAndKeep(DivScalar(Mul(g, y), float64(b.DModel)), ReduceSum, -1), 2, 0, 1, 3)
+	mean := func(y []*Node) *Node { // [head, batch, pos, 1]
+		sum := ReduceAndKeep(Mul(g, Concatenate(y, 2)), ReduceSum, -1)
+		return TransposeAllAxes(DivScalar(sum, float64(b.DModel)), 2, 0, 1, 3)
 	}
-	y := Sub(through(g, to), Mul(ExpandAxes(n, 0), mean(Concatenate(read, 2))))
+	n := ExpandAxes(Div(centered, size), 0)
+	y := Sub(Mul(through(), ExpandLeftToRank(scale, 4)), Mul(n, mean(read)))
 	if b.Norm == config.NormLayer {
-		y = Sub(y, mean(ExpandLeftToRank(ReduceSum(to, 1), 4)))
+		y = Sub(y, mean(sums))
 	}
 	return y
 }

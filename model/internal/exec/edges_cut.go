@@ -126,8 +126,10 @@ func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	y, group, _, err := w.block(w.chunk, l, x, f, more)
-	w.own[l+1] = group
+	y, groups, _, err := w.block(w.chunk, l, x, f, more)
+	if len(groups) > 0 {
+		w.own[l+1] = groups[0]
+	}
 	return y, err
 }
 

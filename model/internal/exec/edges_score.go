@@ -45,7 +45,7 @@ type scoring struct {
 
 // Scores does a ScoreJob. It stops with the context's error between two blocks.
 func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error) {
-	edges, err := e.newEdges(ctx, job.Edges, job.Shares == nil)
+	edges, err := e.newEdges(ctx, job.Edges)
 	defer edges.close()
 	if err != nil {
 		return nil, err
@@ -73,10 +73,13 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		if err != nil {
 			return err
 		}
-		stacks, err := s.stacks(r)
-		defer free(stacks...)
-		if err != nil {
-			return err
+		var stacks []*tensors.Tensor
+		if !s.Vectors {
+			stacks, err = s.stacks(r)
+			defer free(stacks...)
+			if err != nil {
+				return err
+			}
 		}
 		for i, edits := range job.Runs {
 			if err := s.run(ctx, r, batches[i], edits, stacks); err != nil {
@@ -164,53 +167,6 @@ func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *
 	return resid, err
 }
 
-// stacks are what groups of senders write less what they write in the reference, side
-// by side with rows in front: products of each row are fastest with many senders at once.
-func (s *scoring) stacks(r *traced) (all []*tensors.Tensor, err error) {
-	first := 0
-	for _, n := range s.Stacks() {
-		groups := r.groups[first:][:n]
-		if r.reference.writes() {
-			groups = slices.Concat(groups, r.reference.groups[first:][:n])
-		}
-		t, err := s.byRow(groups, n)
-		if all = append(all, t); err != nil {
-			return all, err
-		}
-		first += n
-	}
-	return all, nil
-}
-
-// byRow is the first n groups of senders or receivers, less the others, side by side
-// with rows in front.
-func (s *scoring) byRow(groups []*tensors.Tensor, n int) (*tensors.Tensor, error) {
-	var args []any
-	for _, t := range groups {
-		args = append(args, t)
-	}
-	return s.one(fmt.Sprintf("%d by row, by position=%t", n, s.job.ByPosition), func(in []*Node) []*Node {
-		for i, x := range in {
-			if x.Rank() == 3 { // of one
-				in[i] = ExpandAxes(x, 0)
-			}
-			if i >= n {
-				in[i-n] = Sub(in[i-n], perVariant(in[i], 1, in[i-n].Shape().Dimensions[1]))
-			}
-		}
-		return []*Node{rowFirst(Concatenate(in[:n], 0), s.job.ByPosition)}
-	}, args)
-}
-
-// rowFirst is x [sender or receiver, row, pos, d_model] with the row in front, or row
-// and position.
-func rowFirst(x *Node, byPosition bool) *Node {
-	if byPosition {
-		return TransposeAllAxes(x, 1, 2, 0, 3)
-	}
-	return TransposeAllAxes(x, 1, 0, 2, 3)
-}
-
 // backward adds the scores by the gradients of a run that was measured. What it did not
 // keep of a block the base run did.
 func (s *scoring) backward(ctx context.Context, c *chunk, base *traced, resid, stacks []*tensors.Tensor) error {
@@ -221,13 +177,11 @@ func (s *scoring) backward(ctx context.Context, c *chunk, base *traced, resid, s
 	if err != nil || above[0] == nil {
 		return err
 	}
-	last, err := s.byRow(above[:1], 1)
-	single := []*tensors.Tensor{last} // gradients of the last stream and of MLPs, from above
-	defer func() { free(single...) }()
-	if err != nil {
+	way := &wayBack{scoring: s, chunk: c, groups: base.groups, stacks: stacks}
+	defer way.close()
+	if err := way.last(above[0]); err != nil {
 		return err
 	}
-	to, reads := []int{len(s.Graph.Receivers) - 1}, s.Heads+2*s.KVHeads
 	f := form{attends: true}
 	for l := s.Layers - 1; l >= 0; l-- {
 		if err := ctx.Err(); err != nil {
@@ -245,59 +199,18 @@ func (s *scoring) backward(ctx context.Context, c *chunk, base *traced, resid, s
 			kept = base.chunk.kept[l]
 		}
 		args = c.withInsides(args, t, kept)
-		out, err := c.call(fmt.Sprint(f.name(), " scores by position=", s.job.ByPosition), t, fills, f.scores(s.Engine, t, s.job.ByPosition), args, c.names.block, l, c.layout(c.whole, c.whole))
+		out, err := c.call(fmt.Sprint(f.name(), " scores", s.order()), t, fills, f.scores(s.Engine, t, s.order()), args, c.names.block, l, c.layout(c.whole, c.whole))
 		c.giveBack()
 		if err != nil {
 			return fmt.Errorf("block %d, gradient: %w", l, err)
 		}
 		free(above...)
 		above = gradients{out[0]}
-		first := l * s.Graph.Reads()
-		err = s.contract(c, out[1:2], stacks[:s.StacksBefore(l)], hook.UpTo(first + reads)[first:])
-		free(out[1])
-		if single = append(single, out[2:]...); len(out) > 2 {
-			to = append(to, first+reads)
-		}
-		if err != nil {
+		if err := way.block(ctx, l, out[1:]); err != nil {
 			return err
 		}
 	}
-	return s.contract(c, single, stacks, to)
-}
-
-// contract adds to the scores of receivers the products of their gradients with what
-// senders wrote.
-func (s *scoring) contract(c *chunk, gradients, stacks []*tensors.Tensor, receivers []int) error {
-	var args []any
-	for _, t := range slices.Concat(stacks, gradients) {
-		args = append(args, t)
-	}
-	t, err := s.one(fmt.Sprintf("score of %d, by position=%t", len(stacks), s.job.ByPosition), scoreGraph(len(stacks), s.job.ByPosition), args)
-	if err != nil {
-		return err
-	}
-	defer free(t)
-	R, S := len(s.Graph.Receivers), len(s.Graph.Senders)
-	factor := -1 / float32(len(s.job.Runs)) // senders lie as base less reference
-	n, width := len(receivers), t.Shape().Dimensions[t.Rank()-2]
-	return tensors.ConstFlatData(t, func(x []float32) {
-		add := func(to, from []float32) {
-			for i, r := range receivers {
-				for u := range s.Graph.Before(r) {
-					to[r*S+u] += factor * from[u*n+i]
-				}
-			}
-		}
-		for i, row := range c.rows {
-			if !s.job.ByPosition {
-				add(s.out.Scores[row.Index*R*S:], x[i*n*width:])
-				continue
-			}
-			for p := range s.Lens[row.Index] {
-				add(s.out.Scores[(row.Index*s.Longest+p)*R*S:], x[(i*s.Rows.Width+p)*n*width:])
-			}
-		}
-	})
+	return way.end()
 }
 
 // scoreTap gives each receiver of a block a copy of what it reads.
@@ -387,9 +300,9 @@ func (t *scoreTap) Split(kind hook.Kind, x *Node, heads int) *Node {
 func (t *scoreTap) Wrote(*Node) bool { return false }
 
 // scores is the way back through a block, from resid_pre and the gradient of
-// resid_post, to the gradient of resid_pre and those of its receivers, rows in front:
+// resid_post, to the gradient of resid_pre and those of its receivers, in the order wanted:
 // of attention, and of the MLP if there is one.
-func (f form) scores(e *Engine, t *taps, byPosition bool) graphFn {
+func (f form) scores(e *Engine, t *taps, order []int) graphFn {
 	return func(in []*Node) []*Node {
 		n := f.inputs(e.Config)
 		lead, w, slots, _ := inputs(in, n+1+len(slices.Concat(t.keep...)), e.names.block, t)
@@ -415,38 +328,10 @@ func (f form) scores(e *Engine, t *taps, byPosition bool) graphFn {
 			}
 			heads = Concatenate(attention, 0)
 		}
-		out := []*Node{grads[0], rowFirst(heads, byPosition)}
+		out := []*Node{grads[0], inOrder(heads, order)}
 		if len(grads) > 4 {
-			out = append(out, rowFirst(ExpandAxes(grads[4], 0), byPosition))
+			out = append(out, inOrder(ExpandAxes(grads[4], 0), order))
 		}
 		return out
-	}
-}
-
-// scoreGraph is the products of n stacks of senders with gradients, rows in front in
-// both: [row, sender, receiver], or [row, pos, sender, receiver].
-func scoreGraph(n int, byPosition bool) graphFn {
-	return func(in []*Node) []*Node {
-		axis := 1
-		if byPosition {
-			axis = 2
-		}
-		flatten := func(x *Node) *Node { // [row, receiver or sender, all that is summed]
-			d := x.Shape().Dimensions
-			if byPosition {
-				return Reshape(x, d[0]*d[1], d[2], d[3])
-			}
-			return Reshape(x, d[0], d[1], d[2]*d[3])
-		}
-		d := in[0].Shape().Dimensions
-		g, products := flatten(Concatenate(in[n:], axis)), []*Node(nil)
-		for _, senders := range in[:n] {
-			products = append(products, DotGeneral(flatten(senders), []int{2}, []int{0}, g, []int{2}, []int{0}))
-		}
-		y := Concatenate(products, 1)
-		if byPosition {
-			y = Reshape(y, d[0], d[1], y.Shape().Dimensions[1], y.Shape().Dimensions[2])
-		}
-		return []*Node{y}
 	}
 }

@@ -19,15 +19,25 @@ type EdgeJob struct {
 	Graph          *edge.Graph
 	Cuts           []edge.Cut // one per variant
 	Key            string     // names the base and the reference, whose runs the next job may use; if not empty
+	Scores         bool       // gradients of receivers are taken
 	Budget         int64
 	Done           func(rows int)
 }
 
+// Together is how many layers' gradients the host multiplies together with what senders
+// wrote, which is far away by then.
+const Together = 4
+
 // edgeTokens bounds batch*pos of one call: what senders write takes a hundred times
 // the memory of the residual stream, and is read fastest where it was just written.
-// Small models take more, as far as that stays small.
-func edgeTokens(m Machine, g *edge.Graph) int {
-	const least, most, bytes = 256, 1024, 16 << 20
+// Small models take more, as far as that stays small; so do scores, whose products are
+// made of large matrices.
+func edgeTokens(m Machine, g *edge.Graph, scores bool) int {
+	const bytes = 16 << 20
+	least, most := 256, 1024
+	if scores {
+		least, most = 512, 2048
+	}
 	return min(most, max(least, bytes/(4*m.DModel*len(g.Senders))))
 }
 
@@ -120,7 +130,7 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	}
 	lens := lensOf(job.Base.Tokens)
 	pos := m.passWidth(lens.Longest)
-	tokens := edgeTokens(m, job.Graph)
+	tokens := edgeTokens(m, job.Graph, job.Scores)
 	rows := min(len(lens.Each), max(1, tokens/pos))
 	if m.Exact {
 		rows = min(rows, (len(lens.Each)+m.Workers-1)/m.Workers)

@@ -7,7 +7,7 @@ import "github.com/golens/golens/model/hook"
 //
 // The way back through a block is twice its products, and the block once more where the
 // base run could not keep its inside; those that bring gradients to what each head reads;
-// and those of gradients and senders, which are of whole stacks.
+// and those of gradients and senders, which are of whole stacks unless the host makes them.
 func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassCost {
 	c, g, width := p.Config, p.Graph, p.Rows.Width
 	rows, layers := int64(len(p.Rows.Chunks)*p.Rows.Batch), int64(c.Layers)
@@ -25,7 +25,7 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 	for r, to := range g.Receivers {
 		before := len(g.Senders)
 		switch {
-		case shares > 0 && p.Exact:
+		case shares > 0 && p.Exact, shares == 0 && p.Vectors:
 			before = g.Before(r)
 		case shares == 0 && to.Kind != hook.KindMLPIn && to.Kind != hook.KindResidPost:
 			before = p.inStacks(p.StacksBefore(to.Layer))
@@ -63,7 +63,11 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 				worker += stream*layers + inside
 			}
 		}
-		worker += inside + stream*(2*senders+int64(2*g.Reads())+layers)
+		receivers := 2 * int64(g.Reads())
+		if p.Vectors {
+			receivers = int64(min(Together, c.Layers)+1) * int64(g.Reads())
+		}
+		worker += inside + stream*(2*senders+receivers+layers)
 	}
 	cost.Kept = 4 * int64(len(p.Lens)*len(g.Receivers)) * senders
 	if byPosition {
