@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/crew"
 	"github.com/golens/golens/model/internal/plan"
 )
 
@@ -372,7 +372,7 @@ func (s *edges) sideBySide(has stack, groups []*tensors.Tensor, size, variants i
 
 // inHalves copies by two threads: memory is faster than one processor.
 func inHalves(n int, do func(k int)) {
-	var wg sync.WaitGroup
+	var wg crew.Group
 	wg.Go(func() {
 		for k := range n / 2 {
 			do(k)
