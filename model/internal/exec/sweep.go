@@ -144,7 +144,7 @@ func (s *sweep) runBase(ctx context.Context) error {
 	}
 	var err error
 	base := s.Job.Base
-	base.Until = s.Layers
+	base.Until = s.BaseUntil()
 	if s.out.Base, s.base, s.copies, err = run(base, s.Needs.Base, s.Job.Captures); err != nil {
 		return err
 	}

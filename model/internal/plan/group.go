@@ -90,7 +90,7 @@ func (b *Batch) Sweep() ([]*Group, Cost, error) {
 			float64(held+passes)/1e6, float64(held)/1e6, float64(budget)/1e6)
 	}
 	p.Memory = held + max(most, passes)
-	p.Base = b.pass(b.Job.Base, b.Job.Base.Edits, b.Config.Layers, len(b.Lens), b.Longest)
+	p.Base = b.pass(b.Job.Base, b.Job.Base.Edits, b.BaseUntil(), len(b.Lens), b.Longest)
 	p.Naive = 0
 	for i, v := range b.Variants {
 		p.Naive += b.pass(b.Job.Base, b.editsOfVariant(i), b.Config.Layers, len(v.Rows), b.Longest)
@@ -154,12 +154,18 @@ func (c Row) start() string {
 	return "attn_out"
 }
 
-// round rounds a number of positions up where graphs take long to compile.
+// round rounds a number of positions up where graphs take long to compile: in steps of
+// 4 up to 32, since sweeps run many rows of few positions.
 func (b *Batch) round(n int) int {
-	if b.Exact {
+	switch {
+	case b.Exact:
 		return n
+	case n > 8 && n <= 32:
+		n = (n + 3) / 4 * 4
+	default:
+		n = roundRows(n)
 	}
-	return min(roundRows(n), b.Longest)
+	return min(n, b.Longest)
 }
 
 func (b *Batch) group(rows []Row) *Group {
