@@ -344,7 +344,24 @@ func (c *chunk) blockTaps(i int) (*taps, [][][]hook.Edit) {
 		ids[k] = hook.ID{Kind: kind, Layer: b.Layer}
 	}
 	start := i == 0 && !c.rows[0].Embeds
-	return c.taps(ids, func(k hook.Kind) bool { return c.meets(k, b) }, func(k hook.Kind) making { return c.happens(k, b, start) })
+	t, fills := c.taps(ids, func(k hook.Kind) bool { return c.meets(k, b) }, func(k hook.Kind) making { return c.happens(k, b, start) })
+	if c.Job.Base.Common && !c.Exact {
+		t.reads = commonReads(t.reads, plan.KeyKind(c.Config))
+	}
+	return t, fills
+}
+
+// commonReads are all that sweeps read of most blocks in place of some of it. What is
+// read and not asked for goes nowhere.
+func commonReads(reads []label, keys hook.Kind) []label {
+	all := []label{{kind: hook.KindResidPre}, {kind: hook.KindQ}, {kind: hook.KindK}, {kind: hook.KindV}, {kind: hook.KindZ}}
+	if keys != hook.KindK {
+		all = append(all, label{kind: keys})
+	}
+	if len(reads) == 0 || slices.ContainsFunc(reads, func(l label) bool { return !slices.Contains(all, l) }) {
+		return reads
+	}
+	return all
 }
 
 // making is which edits of an activation are made in the graph.

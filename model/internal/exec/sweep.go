@@ -129,7 +129,7 @@ func (s *sweep) runBase(ctx context.Context) error {
 				job.Captures = append(job.Captures, p)
 			}
 		}
-		job.Most = s.Most
+		job.Most, job.Common = s.Most, true
 		out, err := s.Run(ctx, job)
 		if err != nil {
 			return nil, nil, nil, err
