@@ -345,23 +345,17 @@ func (c *chunk) blockTaps(i int) (*taps, [][][]hook.Edit) {
 	}
 	start := i == 0 && !c.rows[0].Embeds
 	t, fills := c.taps(ids, func(k hook.Kind) bool { return c.meets(k, b) }, func(k hook.Kind) making { return c.happens(k, b, start) })
-	if c.Job.Base.Common && !c.Exact {
-		t.reads = commonReads(t.reads, plan.KeyKind(c.Config))
+	if named := func(l label) bool { return l.name != "" }; c.Job.Base.Common && !c.Exact && !slices.ContainsFunc(t.reads, named) {
+		var kinds []hook.Kind
+		for _, l := range t.reads {
+			kinds = append(kinds, l.kind)
+		}
+		t.reads = nil
+		for _, k := range plan.CommonReads(c.Config, kinds) {
+			t.reads = append(t.reads, label{kind: k})
+		}
 	}
 	return t, fills
-}
-
-// commonReads are all that sweeps read of most blocks in place of some of it. What is
-// read and not asked for goes nowhere.
-func commonReads(reads []label, keys hook.Kind) []label {
-	all := []label{{kind: hook.KindResidPre}, {kind: hook.KindQ}, {kind: hook.KindK}, {kind: hook.KindV}, {kind: hook.KindZ}}
-	if keys != hook.KindK {
-		all = append(all, label{kind: keys})
-	}
-	if len(reads) == 0 || slices.ContainsFunc(reads, func(l label) bool { return !slices.Contains(all, l) }) {
-		return reads
-	}
-	return all
 }
 
 // making is which edits of an activation are made in the graph.

@@ -35,6 +35,7 @@ const defaultBudget = 4 << 30
 // groups, and says what that costs.
 func (b *Batch) Sweep() ([]*Group, Cost, error) {
 	var p Cost
+	b.common = !b.Exact
 	byKey := map[string][]Row{}
 	for v, rows := range b.rows() {
 		p.Rows += len(rows)
