@@ -129,7 +129,7 @@ func (s EdgeScores) job(c config.Config, encode func(text string) ([]int32, erro
 		return job, fmt.Errorf("edge scores: %w", err)
 	}
 	job.Base.GradOf = []int{0}
-	job.Budget = s.Budget
+	job.Budget, job.Scores = s.Budget, s.Shares == nil
 	k, err := newChecker(c, job.Base.Tokens)
 	if err != nil {
 		return job, fmt.Errorf("edge scores: %w", err)

@@ -3,9 +3,6 @@
 package model_test
 
 import (
-	"os"
-	"os/exec"
-	"runtime"
 	"testing"
 	"time"
 
@@ -15,20 +12,12 @@ import (
 
 // The file's weights stay as they are, and the process takes little when nobody asks
 // anything: 0.17 GB on the Go engine and 0.31 on XLA, where it takes 0.65 and 0.76 at work.
+// What threads and allocators take by themselves, more on larger machines, is in both.
 func TestSmolLM2AtRest(t *testing.T) {
-	const alone = "GOLENS_TEST_ALONE"
-	if os.Getenv(alone) == "" {
-		openSmolLM2(t).Close() // or skips
-		if runtime.GOOS != "linux" {
-			t.Skip("reads /proc/self/status")
-		}
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestSmolLM2AtRest$", "-test.v") // without what other tests hold
-		cmd.Env = append(os.Environ(), alone+"=1")
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Error(err)
-		}
+	if modeltest.Memory("VmRSS") == 0 {
+		t.Skip("the system does not say how much memory a process takes")
+	}
+	if !modeltest.Alone(t) {
 		return
 	}
 	m := openSmolLM2(t)
@@ -36,13 +25,13 @@ func TestSmolLM2AtRest(t *testing.T) {
 		t.Error("a GGUF file's weights are all float32")
 	}
 	run(t, m, m.Tokens("When Mary and John went to the store").Capture(hook.Logits().At(-1)))
-	working := modeltest.Memory("VmRSS")
+	working := modeltest.Memory("VmHWM")
 	rest := working
-	for began := time.Now(); rest > 350e6 && time.Since(began) < 2*time.Minute; rest = modeltest.Memory("VmRSS") {
+	for began := time.Now(); working-rest < 300e6 && time.Since(began) < 4*time.Minute; rest = modeltest.Memory("VmRSS") {
 		time.Sleep(time.Second)
 	}
 	t.Logf("%d MB at work, %d at rest", working/1e6, rest/1e6)
-	if rest > 350e6 {
-		t.Error("more than 350 MB")
+	if working-rest < 300e6 {
+		t.Error("less than 300 MB have been given back")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/golens/golens/model/files"
 )
@@ -55,7 +54,7 @@ func (c *Circuit) Save(path string) error {
 // Load reads a circuit from a file. Whether a model has its parts is checked
 // where it is used, or by [Circuit.Check].
 func Load(path string) (*Circuit, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("circuit: %w", err)
 	}

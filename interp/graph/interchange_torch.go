@@ -3,7 +3,6 @@ package graph
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -124,7 +123,7 @@ func (g *Graph) torchNames() (senders, receivers []string) {
 // OpenEAPIG reads such a file, as [Graph.ParseEAPIG] does. Of a .pt file only tensors
 // are read, and nothing in it is run.
 func (g *Graph) OpenEAPIG(path string) (*Set, *array.Array, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -72,7 +71,7 @@ func OpenTuned(dir string) (*Tuned, error) {
 
 func openTuned(dir string) (*Tuned, error) {
 	path := filepath.Join(dir, "config.json")
-	raw, err := os.ReadFile(path)
+	raw, err := files.Read(path)
 	if err != nil {
 		return nil, err
 	}

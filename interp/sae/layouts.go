@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/model/dictionary"
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -419,10 +420,10 @@ type setConfig struct {
 // readSetConfig reads the configuration beside transcoders; none gives defaults.
 func readSetConfig(folder string) (setConfig, error) {
 	c := setConfig{In: "mlp.hook_in", Out: "hook_mlp_out"}
-	data, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	data, err := files.Read(filepath.Join(folder, "config.json"))
 	if err == nil {
 		err = json.Unmarshal(data, &c)
-	} else if data, err = os.ReadFile(filepath.Join(folder, "config.yaml")); err == nil {
+	} else if data, err = files.Read(filepath.Join(folder, "config.yaml")); err == nil {
 		err = readYAML(data, &c)
 	}
 	if errors.Is(err, fs.ErrNotExist) {

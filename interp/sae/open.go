@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -186,7 +187,7 @@ func (d *Dictionary) apply(o Options) error {
 // readJSON reads a file of a folder. One that is not there leaves v as it is, if
 // that is allowed.
 func readJSON(path string, v any, optional bool) error {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if optional && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

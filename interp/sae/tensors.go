@@ -8,12 +8,12 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/weights"
 )
 
@@ -177,7 +177,7 @@ func readTensors(path string) (tensors, error) {
 	case strings.HasSuffix(path, ".safetensors"):
 		return readSafetensors(path)
 	}
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -194,7 +193,7 @@ func save(path string, v any) error {
 }
 
 func load(path string, v any) error {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const OwnFile = "/golens/kernel.go"
 // cellFile names a cell.
 const cellFile = "/golens/cell/%d.go"
 
-var position = regexp.MustCompile(`/golens/cell/(\d+)\.go:(\d+)(?::(\d+))?`)
+var position = regexp.MustCompile(`/golens/cell/(\d{1,9})\.go:(\d{1,9})(?::(\d{1,9}))?`)
 
 // Position reads the cell, the line and the column from a position that the
 // compiler or a stack names. ok is false for a place that is in no cell.

@@ -103,7 +103,11 @@ type chunk struct {
 
 // parse reads the items of a cell.
 func parse(t Text) ([]*item, error) {
-	chunks, err := split(t.Go)
+	src, err := directives(t.Go)
+	if err != nil {
+		return nil, err
+	}
+	chunks, err := split(src)
 	if err != nil {
 		return nil, err
 	}
@@ -116,9 +120,9 @@ func parse(t Text) ([]*item, error) {
 	}
 	var items []*item
 	for _, c := range chunks {
-		list, err := parseChunk(t.Go[c.at:c.end], c.first)
+		list, err := parseChunk(src[c.at:c.end], c.first)
 		if err != nil {
-			return nil, place(err, t.Go, c.at)
+			return nil, place(err, src, c.at)
 		}
 		for _, it := range list {
 			it.at += c.at

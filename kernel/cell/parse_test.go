@@ -96,3 +96,35 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestDirectives(t *testing.T) {
+	for code, want := range map[string]string{
+		"//go:embed a.txt\nvar s string":                              "line 1: a cell embeds no file: read it with os.ReadFile, or a folder with os.DirFS",
+		"import _ \"embed\"\n\n  //go:embed *\nvar s string":          "line 3: a cell embeds no file: read it with os.ReadFile, or a folder with os.DirFS",
+		"//go:linkname now time.now\nfunc now() int":                  "line 1: a cell takes no name from inside another package: leave this line out",
+		"x := 1\n//go:build ignore":                                   "line 2: a cell has no build constraint: leave this line out",
+		"//go:debug panicnil=1\nx := 1":                               "line 1: a cell has no //go:debug: write %env GODEBUG=SETTING in a cell of its own",
+		"//go:cgo_import_dynamic x":                                   "line 1: a cell cannot hold C: put it into a module of its own and import that",
+		"//go:noinline\nfunc f() {}":                                  "",
+		"//go:embedded\nx := `\n//go:embed x\n` // say //go:embed x":  "",
+		"/* //go:embed x\n*/ x := 1 // go:embed and //go:generate no": "",
+	} {
+		err := Parse(Split(code))
+		if got := fmt.Sprint(err); err == nil && want != "" || err != nil && got != want {
+			t.Errorf("%q: %v, want %q", code, err, want)
+		}
+	}
+}
+
+// A cell cannot say that its faults are another's.
+func TestLinesAreTheCellsOwn(t *testing.T) {
+	for _, code := range []string{
+		"func f() {\n//line /etc/passwd:77\nvar x int = \"s\"; _ = x }", "func f() {\n/*line /golens/cell/9.go:5:1*/var x int = \"s\"; _ = x }",
+		"y := 1\n//line :9\nvar x int = \"s\"",
+	} {
+		p, errs := NewState().Compose(Split(code), 1, noPackages{})
+		if len(errs) != 1 || errs[0].Cell != 1 || errs[0].Line != 3-strings.Count(code, "/*") {
+			t.Errorf("%q: %v, %v", code, p, errs)
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golens/golens/kernel/internal/porttest"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/modeltest"
 )
@@ -32,13 +33,7 @@ type lab struct {
 }
 
 func newLab(t *testing.T, folder string) *lab {
-	l := &lab{t: t, folder: folder}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.listen = free.Addr().String()
-	free.Close()
+	l := &lab{t: t, folder: folder, listen: fmt.Sprintf("127.0.0.1:%d", porttest.Free(t, 1)[0])}
 	l.start()
 	l.join = filepath.Join(folder, "join.json")
 	l.line = newLine(t, l.listen)

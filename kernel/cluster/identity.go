@@ -21,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/golens/golens/model/files"
 )
 
 // valid is how long a certificate holds: longer than a lab keeps a folder.
@@ -37,7 +39,7 @@ type ident struct {
 // does not hold for all names is made anew; whoever joined must then join again.
 func identity(dir, host string, names []string) (id ident, err error) {
 	certFile, keyFile, tokenFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "token")
-	token, err := os.ReadFile(tokenFile)
+	token, err := files.Read(tokenFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		raw := make([]byte, 32)
 		_, _ = rand.Read(raw) // it gives no errors
@@ -59,7 +61,7 @@ func identity(dir, host string, names []string) (id ident, err error) {
 			return id, err
 		}
 	}
-	text, err := os.ReadFile(certFile)
+	text, err := files.Read(certFile)
 	id.pem = string(text)
 	return id, err
 }

@@ -14,6 +14,7 @@ type Client struct {
 	conn    *conn
 	uri     string
 	version int
+	text    string // of the file
 }
 
 // object is a JSON object.
@@ -56,9 +57,14 @@ func (c *Client) Close() error { return c.conn.rw.Close() }
 // Pid is the id of the server's process, 0 if the system does not tell.
 func (c *Client) Pid() int { return peer(c.conn.rw) }
 
-// set makes text the file's.
+// set makes text the file's. A change, be it none, has the server begin anew, which on a
+// busy machine would never come to an end.
 func (c *Client) set(text string) error {
+	if c.version > 0 && text == c.text {
+		return nil
+	}
 	c.version++
+	c.text = text
 	if c.version == 1 {
 		return c.conn.send(message{Method: "textDocument/didOpen", Params: object{
 			"textDocument": object{"uri": c.uri, "languageId": "go", "version": 1, "text": text}}})

@@ -165,7 +165,12 @@ func TestListenNeedsASocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listen("", int(f.Fd())); err == nil || !strings.Contains(err.Error(), "is not a listening socket") {
+	defer f.Close()
+	fd, err := syscall.Dup(int(f.Fd())) // which listen closes
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listen("", fd); err == nil || !strings.Contains(err.Error(), "is not a listening socket") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // ask asks on the shell channel and returns the reply's content.
 func ask(t *testing.T, s *session.Session, kind string, content any) map[string]any {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	id, err := s.Post(session.Shell, kind+"_request", content)
 	if err != nil {
@@ -43,7 +43,7 @@ func askUntil(t *testing.T, s *session.Session, kind string, content any, good f
 	t.Helper()
 	for began := time.Now(); ; {
 		c := ask(t, s, kind, content)
-		if good(c) || time.Since(began) > 2*time.Minute {
+		if good(c) || time.Since(began) > 4*time.Minute {
 			return c
 		}
 	}

@@ -16,8 +16,9 @@ import (
 	"github.com/golens/golens/kernel/wire"
 )
 
-// stepLimit bounds each step: cells of conversations take a second.
-const stepLimit = 60 * time.Second
+// stepLimit bounds each step: cells of conversations take a second, and a busy machine
+// as long as it takes.
+const stepLimit = 4 * time.Minute
 
 // talk is a conversation that is going on.
 type talk struct {
@@ -39,6 +40,7 @@ type cell struct {
 	results  []map[string]any
 	trace    string // of the error, without colours
 	status   string
+	begun    bool // it has its turn
 	idle     bool
 }
 
@@ -69,7 +71,7 @@ func Run(t testing.TB, s *session.Session, file string) {
 
 func isAct(name string) bool {
 	switch verb, _, _ := strings.Cut(name, " "); verb {
-	case "run", "send", "sleep", "until", "interrupt", "wait", "ask", "control":
+	case "run", "send", "sleep", "begun", "until", "interrupt", "wait", "ask", "control":
 		return true
 	}
 	return false
@@ -91,6 +93,8 @@ func (c *talk) act(verb, arg, data string) bool {
 			c.t.Fatalf("%s: %v", c.where, err)
 		}
 		time.Sleep(d)
+	case "begun": // what comes now stops it, be it still built or run
+		c.until(ctx, func() bool { return c.last().begun })
 	case "until":
 		c.until(ctx, func() bool { return strings.Contains(c.last().stdout, arg) || c.last().done() })
 	case "interrupt":
@@ -184,6 +188,8 @@ func (c *talk) take(to *cell, channel session.Channel, m *wire.Message) {
 		c.t.Fatalf("%s: %v", c.where, err)
 	}
 	switch m.Header.MsgType {
+	case "execute_input":
+		to.begun = true
 	case "execute_reply":
 		to.status = b.Status
 	case "status":

@@ -10,6 +10,7 @@
 //	run            execute the code and wait for its end
 //	send           execute the code, do not wait
 //	sleep D        wait for D, such as 500ms
+//	begun          wait until the last cell has its turn, before it is built
 //	until TEXT     wait until TEXT has come as output of the last cell
 //	interrupt      interrupt on the control channel
 //	wait           wait for the end of every cell that was sent

@@ -39,7 +39,7 @@ fmt.Printf("%q", in.Text())`, `"Ada"""`, 2},
 		{"nobody can type into a shell", "!cat; echo over", "over\n", 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			limits := session.Limits{Input: typed, Time: 4 * time.Minute}
+			limits := session.Limits{Input: typed, Time: 10 * time.Minute}
 			if strings.HasPrefix(test.name, "nobody") {
 				limits.Input = nil
 			} else if runtime.GOOS != "linux" {

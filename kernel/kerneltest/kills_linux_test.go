@@ -42,7 +42,7 @@ func number(t *testing.T, variable string, otherwise uint64) uint64 {
 var clear = regexp.MustCompile(`kernel ended|signal: killed|model host|was killed|gonb|exit status|compile|build|interrupted|program|undefined: m\b`) // m: the cell that declares it was killed
 
 // hangs is after how long a cell of a trial is given up: they take a second.
-const hangs = 2 * time.Minute
+const hangs = 5 * time.Minute
 
 // load is what the cells of a trial do: build, ask the model, print, run a shell
 // and programs, and fail.
@@ -75,7 +75,7 @@ func TestRandomKills(t *testing.T) {
 			victim = p.cellTrial(delay, pick, told)
 		}
 		p.start().Close() // sweeps what was left
-		p.gone(endLimit)
+		p.gone()
 		if t.Failed() {
 			t.Fatalf("trial %d of seed %d: %s was killed after %v", i, seed, victim, delay)
 		}
@@ -159,7 +159,7 @@ func (p *place) renderTrial(delay time.Duration, pick int, told map[string]int) 
 	t.Setenv("XDG_RUNTIME_DIR", p.dir)
 	killed := make(chan string, 1)
 	go func() { killed <- p.killOne(delay, pick) }()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	err := render.Run(ctx, render.Config{Notebook: notebook, Executed: filepath.Join(dir, "out.ipynb"), Kernel: kerneltest.Command(t), Env: []string{p.mark, "TMPDIR=" + p.dir, "XDG_RUNTIME_DIR=" + p.dir}})
 	if ctx.Err() != nil {

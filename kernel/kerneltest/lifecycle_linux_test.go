@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,12 +19,12 @@ import (
 
 // endLimit is within how long all must be gone after a process was killed: the
 // supervisor gives gonb two seconds, the host's guard one, a busy machine more.
-const endLimit = time.Minute
+const endLimit = 2 * time.Minute
 
 // run runs a cell and returns what it printed.
 func run(t *testing.T, s *session.Session, code string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	out, err := s.Execute(ctx, code, session.Limits{}, nil)
 	text := ""
@@ -61,7 +62,7 @@ func TestShutdownLeavesNothing(t *testing.T) {
 	p.find("gopls")
 	p.busy(s)
 	s.Close()
-	p.gone(0)
+	p.gone()
 }
 
 func TestKilledProcess(t *testing.T) {
@@ -87,13 +88,13 @@ func TestKilledProcess(t *testing.T) {
 				case <-time.After(endLimit):
 					t.Fatal("the supervisor goes on")
 				}
-				p.gone(endLimit)
+				p.gone()
 				return
 			}
 			p.end(s, cell)
 			mustRun(t, s, openModel(t), "3")
 			s.Close()
-			p.gone(0)
+			p.gone()
 		})
 	}
 }
@@ -102,9 +103,11 @@ func TestAllKilledAtOnceIsSweptAtTheNextStart(t *testing.T) {
 	p := newPlace(t)
 	s := p.start()
 	p.busy(s)
-	for _, q := range p.processes() {
-		if err := syscall.Kill(q.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) { // dead with its parent
-			t.Fatal(err)
+	for _, how := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} { // none has time to clean up after another
+		for _, q := range p.processes() {
+			if err := syscall.Kill(q.pid, how); err != nil && !errors.Is(err, syscall.ESRCH) { // dead with its parent
+				t.Fatal(err)
+			}
 		}
 	}
 	<-s.Exited()
@@ -113,7 +116,7 @@ func TestAllKilledAtOnceIsSweptAtTheNextStart(t *testing.T) {
 	}
 	s.Close()
 	p.start().Close()
-	p.gone(0)
+	p.gone()
 }
 
 func TestTerminatedKernelEndsInOrder(t *testing.T) {
@@ -123,7 +126,7 @@ func TestTerminatedKernelEndsInOrder(t *testing.T) {
 	if err := syscall.Kill(s.Pid(), syscall.SIGTERM); err != nil { // what a parent's death sends
 		t.Fatal(err)
 	}
-	p.gone(endLimit)
+	p.gone()
 }
 
 func TestInterruptStopsTheHostsWork(t *testing.T) {
@@ -144,7 +147,7 @@ for n := range int32(90) {
 	nb.Must(m.Run(m.Rows(rows).Request()))
 }
 fmt.Println("done")`
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	began := cpu(t, host.pid)
 	go func() {
@@ -221,7 +224,7 @@ func TestInterruptSparesGopls(t *testing.T) {
 	p := newPlace(t)
 	s := p.start(kerneltest.Gopls)
 	gopls := p.find("gopls")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	_, err := s.Execute(ctx, "%%\ntime.Sleep(time.Minute)", session.Limits{Time: time.Second}, nil)
 	if err == nil {
@@ -237,7 +240,7 @@ func TestInterruptEndsAShellThatStartsProgramsAllTheTime(t *testing.T) {
 	p := newPlace(t)
 	s := p.start()
 	for range 3 {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		_, err := s.Execute(ctx, "!while :; do /bin/true; done; sleep 60", session.Limits{Time: 300 * time.Millisecond}, nil)
 		cancel()
 		var failed *session.CellError
@@ -255,7 +258,7 @@ func TestTwoKernels(t *testing.T) {
 	mustRun(t, a, openModel(t), "3")
 	mustRun(t, a, "%%\nfmt.Println(who)", "a")
 	a.Close()
-	p.gone(0)
+	p.gone()
 	mustRun(t, b, "%%\nfmt.Println(who)", "b")
 	mustRun(t, b, openModel(t), "3")
 }
@@ -304,17 +307,39 @@ func TestWarmCellStartsQuickly(t *testing.T) {
 		return took[n/2]
 	}
 	mustRun(t, s, openModel(t), "3")
-	// 0.3 and 0.45 s are what a reader may wait; another machine is allowed four times
-	// that, and one with other things to do tries again, and may take as long as it takes.
-	for range 4 {
-		light, warm := median("fmt.Println(f1())", "1"), median("fmt.Println(m.Config().Heads)", "4")
-		t.Logf("from request to idle, median of %d: a light cell %v, one that asks an open model %v",
-			n, light.Round(time.Millisecond), warm.Round(time.Millisecond))
-		if light <= 1200*time.Millisecond && warm <= 1800*time.Millisecond || kerneltest.Busy() {
+	// 0.3 and 0.45 s are what a reader may wait, where go run takes 0.4 s for a program of
+	// one line. A machine that is slow, or has other things to do, is so for both.
+	for range 6 {
+		light, warm, yard := median("fmt.Println(f1())", "1"), median("fmt.Println(m.Config().Heads)", "4"), goRun(t, n)
+		t.Logf("from request to idle, median of %d: a light cell %v, one that asks an open model %v, go run %v",
+			n, light.Round(time.Millisecond), warm.Round(time.Millisecond), yard.Round(time.Millisecond))
+		if light <= 3*yard && warm <= 4*yard {
 			return
 		}
 	}
-	t.Error("four times in a row cells took too long on a machine that is not busy")
+	t.Error("six times in a row cells took too long")
+}
+
+// goRun is what the go command takes for a program of one line, the median of n.
+func goRun(t *testing.T, n int) time.Duration {
+	t.Helper()
+	var took []time.Duration
+	for i := range n {
+		dir := t.TempDir()
+		program := fmt.Sprintf("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(%d) }\n", i+int(time.Now().UnixNano())) // it is not known
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("go", "run", "main.go")
+		cmd.Dir = dir
+		start := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	return took[n/2]
 }
 
 // Anybody may put a go.work into the temporary folder, above all cells.

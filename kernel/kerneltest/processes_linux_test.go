@@ -2,11 +2,13 @@ package kerneltest_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,8 +44,9 @@ func (p *place) start(options ...kerneltest.Option) *session.Session {
 
 // process is one of a kernel's processes.
 type process struct {
-	pid  int
-	name string // of its program's file
+	pid   int
+	name  string // of its program's file
+	start int    // when, in ticks since the machine's
 }
 
 // processes lists the kernel's processes.
@@ -60,12 +63,29 @@ func (p *place) processes() []process {
 			continue // a zombie: it has ended
 		}
 		pid, _ := strconv.Atoi(filepath.Base(d))
-		list = append(list, process{pid, filepath.Base(exe)})
+		stat, err := fields(pid)
+		if err != nil {
+			continue
+		}
+		start, _ := strconv.Atoi(stat[19])
+		list = append(list, process{pid, filepath.Base(exe), start})
 	}
+	slices.SortFunc(list, func(a, b process) int { return cmp.Or(a.start-b.start, a.pid-b.pid) })
 	return list
 }
 
-// find returns the process of the named program; "cell" is that of a cell.
+// fields are what the system says of a process, from its third on: the second, its
+// name, may hold spaces.
+func fields(pid int) ([]string, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:])), nil
+}
+
+// find returns the process of the named program, "cell" is that of a cell: the oldest,
+// since a child bears its parent's name until it is another program.
 func (p *place) find(name string) process {
 	p.t.Helper()
 	for range 2400 { // two minutes: a cell takes half a second to build, where nothing else runs
@@ -92,21 +112,16 @@ func (p *place) files() []string {
 	return list
 }
 
-// dying is the time that a killed process may take to be gone: as long as nothing
-// else, where the machine is busy.
-const dying = 20 * time.Second
-
 // gone waits until no process and no file of the kernel is left.
-func (p *place) gone(within time.Duration) {
+func (p *place) gone() {
 	p.t.Helper()
-	within = max(within, dying)
-	for deadline := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(endLimit); ; time.Sleep(20 * time.Millisecond) {
 		procs, files := p.processes(), p.files()
 		if len(procs)+len(files) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%v after the end: processes %v, files %v", within, procs, files)
+			p.t.Fatalf("%v after the end: processes %v, files %v", endLimit, procs, files)
 		}
 	}
 }
@@ -142,14 +157,12 @@ func (p *place) end(s *session.Session, cell process) {
 
 // cpu is the processor time that a process has used.
 func cpu(t *testing.T, pid int) time.Duration {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	stat, err := fields(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Fields 14 and 15, user and system time; the second may hold spaces.
-	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
+	user, _ := strconv.Atoi(stat[11])
+	system, _ := strconv.Atoi(stat[12])
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux
 	return time.Duration(user+system) * tick
 }

@@ -23,7 +23,7 @@ func TestReadmeCells(t *testing.T) {
 		t.Fatalf("%d cells, want the two of the introduction", len(cells))
 	}
 	s := kerneltest.Start(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	for i, want := range []string{"prefix-matching score", "without"} {
 		out, err := s.Execute(ctx, strings.TrimSuffix(cells[i][1], "\n"), session.Limits{}, nil)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golens/golens/kernel/internal/porttest"
 	"github.com/golens/golens/kernel/kerneltest"
 	"github.com/golens/golens/kernel/wire"
 	"github.com/golens/golens/kernel/wire/zmtp"
@@ -148,18 +149,8 @@ func TestTwoUsers(t *testing.T) {
 func onPorts(t *testing.T, p *place) (conn wire.Connection, talk func()) {
 	t.Helper()
 	conn = wire.Connection{Transport: "tcp", IP: "127.0.0.1", Key: wire.NewID(), SignatureScheme: "hmac-sha256"}
-	var all []net.Listener
-	for _, port := range []*int{&conn.ShellPort, &conn.ControlPort, &conn.StdinPort, &conn.IOPubPort, &conn.HBPort} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, l)
-		*port = l.Addr().(*net.TCPAddr).Port
-	}
-	for _, l := range all { // only now, so that all are different
-		l.Close()
-	}
+	free := porttest.Free(t, 5)
+	conn.ShellPort, conn.ControlPort, conn.StdinPort, conn.IOPubPort, conn.HBPort = free[0], free[1], free[2], free[3], free[4]
 	file := filepath.Join(p.dir, "kernel-tcp.json")
 	if err := conn.Write(file); err != nil {
 		t.Fatal(err)
@@ -193,16 +184,18 @@ func onPorts(t *testing.T, p *place) (conn wire.Connection, talk func()) {
 // another runs hostile as another user until it holds what it could get.
 func another(t *testing.T, k known) (out string, release func()) {
 	t.Helper()
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("/tmp", "glu-") // TMPDIR may be in a folder of this user's alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	self := filepath.Join(dir, "self") // a copy that another user may run
 	data, err := os.ReadFile("/proc/self/exe")
 	if err == nil {
 		err = os.WriteFile(self, data, 0o755)
 	}
-	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err == nil {
-			err = os.Chmod(d, 0o755)
-		}
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
 	}
 	what, _ := json.Marshal(k)
 	if err != nil {

@@ -3,33 +3,19 @@ package nb
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golens/golens/model"
 )
 
-// drawn is a bar that has run for a while and writes down how it is drawn.
+// drawn is a bar that has run for a while and writes down how it is drawn. Tests of when
+// it is drawn stop the clock.
 func drawn(total int, ran time.Duration) (*Bar, *[]string) {
 	var seen []string
 	b := &Bar{label: "rows", total: total, start: time.Now().Add(-ran)}
 	b.out = func(b *Bar, final bool) { seen = append(seen, b.text(final)) }
 	return b, &seen
-}
-
-// drawnAtOnce is what a bar drew of work that took no time: a machine that did
-// something else meanwhile is asked again.
-func drawnAtOnce(t *testing.T, total int, ran time.Duration, work func(b *Bar)) (*Bar, []string) {
-	t.Helper()
-	for range 100 {
-		b, seen := drawn(total, ran)
-		began := time.Now()
-		work(b)
-		if time.Since(began) < pace/2 {
-			return b, *seen
-		}
-	}
-	t.Skip("the machine is too busy for a hundred trials of a few microseconds")
-	return nil, nil
 }
 
 func TestBarSaysRateAndTimeLeft(t *testing.T) {
@@ -61,31 +47,33 @@ func TestBarSaysRateAndTimeLeft(t *testing.T) {
 	}
 }
 
-func TestShortWorkDrawsNothing(t *testing.T) {
-	_, seen := drawnAtOnce(t, 10, 0, func(b *Bar) {
-		for range 10 {
-			b.Add(1)
-		}
-		b.End()
-	})
-	if len(seen) != 0 {
-		t.Errorf("drawn %q", seen)
+func TestShortWorkDrawsNothing(t *testing.T) { synctest.Test(t, shortWorkDrawsNothing) }
+
+func shortWorkDrawsNothing(t *testing.T) {
+	b, seen := drawn(10, 0)
+	for range 10 {
+		b.Add(1)
+	}
+	b.End()
+	if len(*seen) != 0 {
+		t.Errorf("drawn %q", *seen)
 	}
 }
 
-func TestLongWorkIsDrawnAtAPaceAndEnds(t *testing.T) {
-	_, seen := drawnAtOnce(t, 1000, time.Second, func(b *Bar) {
-		for range 1000 {
-			b.Add(1)
-		}
-		b.End()
-		b.End()
-		b.Set(3)
-	})
-	if len(seen) != 2 { // the first step and the end
-		t.Fatalf("drawn %d times", len(seen))
+func TestLongWorkIsDrawnAtAPaceAndEnds(t *testing.T) { synctest.Test(t, longWorkIsDrawn) }
+
+func longWorkIsDrawn(t *testing.T) {
+	b, seen := drawn(1000, time.Second)
+	for range 1000 {
+		b.Add(1)
 	}
-	if first, last := seen[0], seen[1]; !strings.HasPrefix(first, "rows [........................] 1/1000") || !strings.HasPrefix(last, "rows [########################] 1000/1000") {
+	b.End()
+	b.End()
+	b.Set(3)
+	if len(*seen) != 2 { // the first step and the end
+		t.Fatalf("drawn %d times", len(*seen))
+	}
+	if first, last := (*seen)[0], (*seen)[1]; !strings.HasPrefix(first, "rows [........................] 1/1000") || !strings.HasPrefix(last, "rows [########################] 1000/1000") {
 		t.Errorf("drawn %q, %q", first, last)
 	}
 }
@@ -97,7 +85,9 @@ func TestZeroBarDrawsNothing(t *testing.T) {
 	b.End()
 }
 
-func TestRequestsShareOneBar(t *testing.T) {
+func TestRequestsShareOneBar(t *testing.T) { synctest.Test(t, requestsShareOneBar) }
+
+func requestsShareOneBar(t *testing.T) {
 	b, seen := drawn(4, time.Second)
 	b.label = "model"
 	r := &requests{bar: b}
@@ -108,13 +98,13 @@ func TestRequestsShareOneBar(t *testing.T) {
 	if !b.ended || len(*seen) != 2 {
 		t.Fatalf("after the first request: ended %v, drawn %q", b.ended, *seen)
 	}
-	r.last = r.last.Add(-2 * pause)
+	time.Sleep(2 * pause)
 	tell(1, 8)
 	if r.bar != b || b.ended || b.total != 8 || b.done != 1 {
 		t.Errorf("the second request's bar: %+v", b)
 	}
 	tell(5, 8)
-	r.last = r.last.Add(-2 * pause)
+	time.Sleep(2 * pause)
 	third := time.Now()
 	tell(1, 8) // the one before was cancelled, this is a third
 	if b.done != 1 || b.start.Before(third) {
@@ -127,25 +117,25 @@ func TestRequestsShareOneBar(t *testing.T) {
 }
 
 // A search asks many requests, none of which takes long enough for a bar.
-func TestSearchOfShortRequestsHasABar(t *testing.T) {
-	var r *requests
-	b, seen := drawnAtOnce(t, 4, 0, func(b *Bar) {
-		b.label = "discover.Search.ACDC"
-		r = &requests{bar: b}
-		for i := range 10 {
-			if i == 5 {
-				b.start = b.start.Add(-time.Second) // that the first five took
-			}
-			for done := 1; done <= 4; done++ {
-				r.show("discover.Search.ACDC", steps, 0, done, 4)
-			}
+func TestSearchOfShortRequestsHasABar(t *testing.T) { synctest.Test(t, searchHasABar) }
+
+func searchHasABar(t *testing.T) {
+	b, seen := drawn(4, 0)
+	b.label = "discover.Search.ACDC"
+	r := &requests{bar: b}
+	for i := range 10 {
+		if i == 5 {
+			time.Sleep(pause / 2) // the first five took so long
 		}
-	})
-	if len(seen) == 0 || !strings.HasPrefix(seen[0], "discover.Search.ACDC [####") || !strings.Contains(seen[0], " 20/24, ") {
-		t.Errorf("drawn %q", seen)
+		for done := 1; done <= 4; done++ {
+			r.show("discover.Search.ACDC", steps, 0, done, 4)
+		}
 	}
-	if len(seen) != 2 { // at a pace: once, and that request's end
-		t.Errorf("drawn %d times", len(seen))
+	if len(*seen) == 0 || !strings.HasPrefix((*seen)[0], "discover.Search.ACDC [####") || !strings.Contains((*seen)[0], " 20/24, ") {
+		t.Errorf("drawn %q", *seen)
+	}
+	if len(*seen) != 2 { // at a pace: once, and that request's end
+		t.Errorf("drawn %d times", len(*seen))
 	}
 	r.show("lens.Tune", steps, 0, 1, 9)
 	if b.label != "lens.Tune" || b.done != 1 || b.total != 9 {

@@ -86,6 +86,25 @@ func TestEndlessTextIsCutWithANote(t *testing.T) {
 
 // A line that begins as a panic does is held back, since the error may tell it
 // better: not all that follows it.
+func TestStacksOfManyGoroutinesAreNotShown(t *testing.T) {
+	stack := "goroutine 7 [select (no cases)]:\nmain.cell.func1()\n\t/golens/cell/9.go:1 +0xf\n\n"
+	var left int
+	_, stderr, _ := published(t, func(s *server, r *request) {
+		s.relayOne(gonbSays(r, "stderr", "runtime: goroutine stack exceeds 1000000000"))
+		s.relayOne(gonbSays(r, "stderr", "-byte limit\n"))
+		s.relayOne(gonbSays(r, "stderr", "fatal error: all goroutines are asleep - deadlock!\n\n"))
+		for range 100 {
+			s.relayOne(gonbSays(r, "stderr", strings.Repeat(stack, 500)))
+		}
+		r.forget(true)
+		s.release(r)
+		left = r.heldSize
+	})
+	if stderr > 0 || left > 0 {
+		t.Errorf("%d bytes were shown, %d are held", stderr, left)
+	}
+}
+
 func TestWhatFollowsPanicIsNotHeldForever(t *testing.T) {
 	line := strings.Repeat("y", 1<<16) + "\n"
 	var left int

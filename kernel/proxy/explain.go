@@ -26,7 +26,8 @@ type outcome struct {
 	took        time.Duration
 }
 
-// tail keeps the last part of a text.
+// tail keeps the last part of a text, and where a Go program that panics began to say
+// so: it names all of its goroutines after that.
 type tail struct{ text string }
 
 // tailSize holds a panic's message and its first frames, with room for the
@@ -35,9 +36,16 @@ const tailSize = 64 << 10
 
 func (t *tail) add(s string) {
 	t.text += s
-	if len(t.text) > tailSize {
-		t.text = t.text[len(t.text)-tailSize:]
+	if len(t.text) <= 2*tailSize {
+		return
 	}
+	rest := len(t.text) - tailSize
+	var head string
+	if all := panicLine.FindAllStringIndex(t.text[:rest], -1); len(all) > 0 {
+		from := all[len(all)-1][0]
+		head = t.text[from:min(from+tailSize/2, rest)] + "\n\n"
+	}
+	t.text = head + t.text[rest:]
 }
 
 // explain says how a cell failed, if it did, in words that help.
@@ -70,7 +78,13 @@ func interruptedAfter(d time.Duration) string {
 	return fmt.Sprintf("the cell was interrupted after %.1f s", d.Seconds())
 }
 
+// valueLimit is how much of what an error says is shown, in bytes.
+const valueLimit = 8 << 10
+
 func say(name, value string) failure {
+	if n := len(value); n > valueLimit {
+		value = fmt.Sprintf("%s… (%d KB)", strings.ToValidUTF8(value[:valueLimit], ""), n>>10)
+	}
 	return failure{Name: name, Value: value, Traceback: []string{red(name) + ": " + value}}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golens/golens/kernel/internal/porttest"
 	"github.com/golens/golens/kernel/wire"
 	"github.com/golens/golens/kernel/wire/zmtp"
 )
@@ -22,14 +23,8 @@ const ample = 4 * time.Minute
 func local(t *testing.T) wire.Connection {
 	t.Helper()
 	conn := wire.Connection{Transport: "tcp", IP: "127.0.0.1", Key: "secret"}
-	for _, port := range []*int{&conn.ShellPort, &conn.ControlPort, &conn.StdinPort, &conn.IOPubPort, &conn.HBPort} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		*port = l.Addr().(*net.TCPAddr).Port
-	}
+	free := porttest.Free(t, 5)
+	conn.ShellPort, conn.ControlPort, conn.StdinPort, conn.IOPubPort, conn.HBPort = free[0], free[1], free[2], free[3], free[4]
 	return conn
 }
 
@@ -317,4 +312,45 @@ func TestFaultsEndNoKernel(t *testing.T) {
 		t.Errorf("a cell: %+v, %v", f, alive)
 	}
 	s.answers(t)
+}
+
+// Who has the key may still be mistaken: whatever stands in a request, the kernel
+// answers the next.
+func TestOddRequestsEndNoKernel(t *testing.T) {
+	s := newServer(t)
+	contents := []string{
+		`null`, `[]`, `"x"`, `{}`, `1e999`, `{"code": 1, "cursor_pos": "x"}`, `{"code": "x", "cursor_pos": -5}`, `{"code": "x", "cursor_pos": 1e18}`,
+		`{"code": "\u0000\ud800é👍", "cursor_pos": 3}`, `{"code": "a.\r\n\r\nb", "cursor_pos": 6, "detail_level": -7}`, `{"code": "%", "cursor_pos": 1}`,
+		`{"code": "` + strings.Repeat("(", 100_000) + `", "cursor_pos": 50000}`, `{"code": "` + strings.Repeat("x.", 50_000) + `", "cursor_pos": 100000}`,
+		`{"hist_access_type": "range", "start": -5, "stop": -9, "session": -1, "n": -3}`, `{"hist_access_type": "search", "pattern": "` + strings.Repeat("*?", 10_000) + `", "n": 9223372036854775807}`,
+		`{"hist_access_type": "tail", "output": true, "n": -9223372036854775808}`, `{"comm_id": null, "target_name": 7, "data": []}`, `{"comm_id": "` + strings.Repeat("c", 1<<20) + `", "target_name": "x"}`,
+		`{"value": ["x"]}`, `{"restart": "maybe"}`, strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000),
+	}
+	for _, port := range []int{s.conn.ShellPort, s.conn.ControlPort, s.conn.StdinPort} {
+		socket, err := s.conn.Dial(t.Context(), zmtp.Dealer, port, "", ample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{
+			"kernel_info_request", "complete_request", "inspect_request", "history_request", "is_complete_request", "comm_info_request",
+			"comm_open", "comm_msg", "comm_close", "debug_request", "interrupt_request", "input_reply", "status", "execute_reply", "", strings.Repeat("x", 1<<16),
+		} {
+			for _, content := range contents {
+				m := wire.New(kind, "s", nil, struct{}{})
+				m.Content = json.RawMessage(content)
+				if err := socket.Send(m); err != nil {
+					t.Fatalf("port %d, %.40s, %.60s: %v", port, kind, content, err)
+				}
+			}
+		}
+		socket.Close()
+	}
+	s.answers(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range s.log {
+		if strings.HasPrefix(line, "reading a cell: ") { // a panic
+			t.Error("a request was a fault of the kernel's")
+		}
+	}
 }

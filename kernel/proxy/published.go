@@ -16,6 +16,12 @@ const MIMEError = "text/vnd.golens.error"
 // a failure. It comes as a message of its own.
 var remark = regexp.MustCompile(`^(\^C\n)?(exit status \d+|signal: [a-z ]+( \(core dumped\))?)\n$`)
 
+// runtimeSays matches what Go's runtime says before it names a fatal error.
+var runtimeSays = regexp.MustCompile(`(?m)^(runtime: |unexpected fault address |\[signal )`)
+
+// stacks matches a part of what a Go program says of its goroutines when it panics.
+var stacks = regexp.MustCompile(`(?m)^(goroutine \d+.* \[.*\]:|\t\S+:\d+ \+0x[0-9a-f]+)$`)
+
 // relayPublished passes on what gonb publishes.
 func (p *Proxy) relayPublished(b *Back) {
 	for {
@@ -88,9 +94,9 @@ func (r *request) take(m *wire.Message) bool {
 			return true
 		}
 		r.seen.stderr.add(s.Text)
-		if len(r.held) > 0 || remark.MatchString(s.Text) || panicLine.MatchString(s.Text) {
+		if len(r.held) > 0 || remark.MatchString(s.Text) || panicLine.MatchString(s.Text) || runtimeSays.MatchString(s.Text) {
 			if r.heldSize += len(m.Content); r.heldSize > heldLimit {
-				return true // no error tells of so much
+				return !stacks.MatchString(s.Text) // else the error tells which of thousands counts
 			}
 			r.held = append(r.held, m)
 			return false

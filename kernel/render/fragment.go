@@ -102,7 +102,7 @@ func kept(n *nethtml.Node) bool {
 func clean(n *nethtml.Node) {
 	n.Attr = slices.DeleteFunc(n.Attr, func(a nethtml.Attribute) bool {
 		name := strings.ToLower(a.Key)
-		return strings.HasPrefix(name, "on") || strings.HasPrefix(name, "popover") || name == "ping" || name == "autofocus" || name == "http-equiv"
+		return strings.HasPrefix(name, "on") || strings.HasPrefix(name, "popover") || strings.HasPrefix(name, "command") || name == "ping" || name == "autofocus" || name == "http-equiv"
 	})
 	for c := n.FirstChild; c != nil; {
 		next := c.NextSibling

@@ -2,6 +2,8 @@ package render
 
 import (
 	"fmt"
+	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +30,7 @@ func TestFragment(t *testing.T) {
 		{"where scripts do not run", `<noscript><meta http-equiv="refresh" content="0;url=x"></noscript>a`, `a`},
 		{"the rest is text", `a<plaintext><b>`, `a`},
 		{"handlers", `<img src="data:," onerror="x()" alt="y">`, `<img src="data:," alt="y"/>`},
+		{"above all, by a command", `<dialog id="d" style="inset:0">x</dialog><button commandfor="d" command="show-modal">y</button>`, `<dialog id="d" style="inset:0">x</dialog><button>y</button>`},
 		{"above all", `<div popover id="p">x</div><button popovertarget="p">y</button>`, `<div id="p">x</div><button>y</button>`},
 		{"a figure's data stay", `<div class="golens-figure" data-golens="{&#34;v&#34;:1}"></div>`, `<div class="golens-figure" data-golens="{&#34;v&#34;:1}"></div>`},
 		{"names of SVG", `<svg viewBox="0 0 1 1"><linearGradient id="a"><title>t</title></linearGradient></svg>`, `<svg viewBox="0 0 1 1"><linearGradient id="a"><title>t</title></linearGradient></svg>`},
@@ -60,6 +63,11 @@ func TestPlainSVG(t *testing.T) {
 		{`<svg></svg></figure>`, false},
 		{`<svg onload="x()"></svg>`, false},
 		{`<svg style="position:fixed;inset:0"></svg>`, false},
+		{`<svg style="p\6fsition:fixed"></svg>`, false},
+		{`<svg><g style="TRANSFORM:scale(99)"></g></svg>`, false},
+		{`<svg style="fill:none; margin-top:-999px"></svg>`, false},
+		{`<svg style="/**/scale/**/:99"></svg>`, false},
+		{`<svg style="fill:none;stroke-width:2;stroke-dashoffset:1"></svg>`, true},
 		{`<svg><x:style xmlns:x="http://www.w3.org/1999/xhtml">*{}</x:style></svg>`, false},
 	} {
 		if got := plainSVG(test.svg); got != test.want {
@@ -149,6 +157,52 @@ func TestDeepFragmentsAreText(t *testing.T) {
 	for n, want := range map[int]bool{deepest: false, deepest + 1: true} {
 		if got := fragment(strings.Repeat("<i>", n)); strings.HasPrefix(got, "<pre>") != want {
 			t.Errorf("%d elements deep: %.40s", n, got)
+		}
+	}
+}
+
+// Whatever is written a thousand times around itself, the page is whole and says what
+// was written.
+func TestDeepMarkupLeavesThePageWhole(t *testing.T) {
+	for _, kind := range []struct{ open, before, close, after string }{
+		{open: "**", close: "**"}, {open: "_*", close: "*_"}, {open: "~~", close: "~~"}, {open: "> "}, {open: "- "}, {open: "1. "},
+		{open: "![", close: "](a)"}, {open: "[", close: "](a)"}, {open: "<g>", close: "</g>"}, {open: "<b>", close: "</b>"},
+		{open: "**<i>", close: "</i>**"}, {before: "$", open: `\sqrt{`, close: "}", after: "$"}, {before: "$", open: `x^{`, close: "}", after: "$"},
+		{before: strings.Repeat("> ", 150) + "$", open: `\sqrt{`, close: "}", after: "$"}, {open: "\x1b[1m", close: "\x1b[0m"},
+	} {
+		for _, n := range []int{90, 190, 300, 390, 1000} {
+			page := pageOf(t, kind.before+strings.Repeat(kind.open, n)+"word"+strings.Repeat(kind.close, n)+kind.after)
+			whole(t, page)
+			if said := strings.NewReplacer("<mi>", "", "</mi>", "").Replace(page); !strings.Contains(said, "word") {
+				t.Errorf("%d times %q: what was written is not shown", n, kind.open)
+			}
+			if t.Failed() {
+				t.Fatalf("%d times %q", n, kind.open)
+			}
+		}
+	}
+}
+
+// A text four times as long makes a few times as much work, not sixteen times.
+func TestWorkGrowsWithTheText(t *testing.T) {
+	for _, part := range []string{"# a\n", "a\n===\n\n", "\\begin{a}\n", "```\n", "```zz\n```\n", "**a", "[a]: b\n"} {
+		made := func(n int) float64 {
+			text := strings.Repeat(part, n)
+			least := math.Inf(1)
+			for range 3 { // others of this process may allocate too
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				if _, err := newMarkdown().html(text); err != nil {
+					t.Fatal(err)
+				}
+				runtime.ReadMemStats(&after)
+				least = min(least, float64(after.TotalAlloc-before.TotalAlloc))
+			}
+			return least
+		}
+		made(1)
+		if few, many := made(1000), made(4000); many > 8*few {
+			t.Errorf("%q: %.0f bytes are allocated for 1000, %.0f for 4000", part, few, many)
 		}
 	}
 }

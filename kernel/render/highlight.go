@@ -2,7 +2,9 @@ package render
 
 import (
 	"html"
+	"maps"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/chroma/v2"
 	"github.com/alecthomas/chroma/v2/lexers"
@@ -15,8 +17,28 @@ func highlight(code, language string) string {
 	if language == "go" {
 		return highlightCell(code)
 	}
-	return tokens(code, lexers.Get(language))
+	return tokens(code, languages()[strings.ToLower(language)])
 }
+
+// languages are the lexers by the names, shorter names and endings of files of their
+// languages. The library's own search tries hundreds of patterns for a name that is none.
+var languages = sync.OnceValue(func() map[string]chroma.Lexer {
+	byName, byEnding := map[string]chroma.Lexer{}, map[string]chroma.Lexer{}
+	for _, l := range lexers.GlobalLexerRegistry.Lexers {
+		c := l.Config()
+		for _, glob := range c.Filenames {
+			ending := strings.ToLower(strings.TrimPrefix(glob, "*."))
+			if old := byEnding[ending]; old == nil || c.Priority > old.Config().Priority {
+				byEnding[ending] = l
+			}
+		}
+		for _, name := range append([]string{c.Name}, c.Aliases...) {
+			byName[strings.ToLower(name)] = l
+		}
+	}
+	maps.Copy(byEnding, byName)
+	return byEnding
+})
 
 var (
 	goLexer   = lexers.Get("go")

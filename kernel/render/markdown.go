@@ -27,7 +27,7 @@ type heading struct {
 // markdown turns notebooks' markdown into HTML. One is used for a whole
 // notebook, so that ids of headings are unique.
 type markdown struct {
-	ids      map[string]bool
+	ids      map[string]int // of those that are taken, the number of the next of that name
 	headings []heading
 }
 
@@ -40,14 +40,24 @@ var commonMark = goldmark.New(
 	),
 )
 
-func newMarkdown() *markdown { return &markdown{ids: make(map[string]bool)} }
+func newMarkdown() *markdown { return &markdown{ids: make(map[string]int)} }
 
-// html renders one cell's source.
+// deepestProse is how far the parts of a markdown text may lie in each other.
+const deepestProse = 200
+
+// html renders one cell's source; what is nested too deeply to be a text for readers is
+// shown as it was written.
 func (m *markdown) html(source string) (string, error) {
 	src := []byte(source)
 	doc := commonMark.Parser().Parse(text.NewReader(src), parser.WithContext(parser.NewContext()))
-	raw := false
+	raw, open, most := false, 0, 0
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			open++
+			most = max(most, open)
+		} else {
+			open--
+		}
 		raw = raw || n.Kind() == ast.KindRawHTML || n.Kind() == ast.KindHTMLBlock
 		h, ok := n.(*ast.Heading)
 		if !ok || !entering {
@@ -59,6 +69,9 @@ func (m *markdown) html(source string) (string, error) {
 		m.headings = append(m.headings, heading{Level: h.Level, ID: id, Text: title})
 		return ast.WalkContinue, nil
 	})
+	if most > deepestProse {
+		return "<pre>" + html.EscapeString(source) + "</pre>", nil
+	}
 	var b bytes.Buffer
 	if err := commonMark.Renderer().Render(&b, src, doc); err != nil {
 		return "", fmt.Errorf("markdown: %w", err)
@@ -100,10 +113,11 @@ func (m *markdown) id(title string) string {
 		base = "section"
 	}
 	id := base
-	for n := 2; m.ids[id]; n++ {
-		id = fmt.Sprintf("%s-%d", base, n)
+	for m.ids[id] > 0 {
+		m.ids[base]++
+		id = fmt.Sprintf("%s-%d", base, m.ids[base])
 	}
-	m.ids[id] = true
+	m.ids[id] = 1
 	return id
 }
 

@@ -53,6 +53,9 @@ func mathHTML(tex string, display bool) (out string) {
 	}
 	var b strings.Builder
 	for _, n := range nodes {
+		if depth(n) > deepestMath {
+			return raw
+		}
 		writeMath(&b, n)
 	}
 	return b.String()
@@ -61,6 +64,9 @@ func mathHTML(tex string, display bool) (out string) {
 // mathElements are the elements of MathML that a page takes.
 var mathElements = strings.Fields(`math semantics annotation mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle merror mpadded
 	mphantom msub msup msubsup munder mover munderover mmultiscripts mprescripts none mtable mtr mtd menclose`)
+
+// deepestMath is how far the parts of a formula may lie in each other.
+const deepestMath = 100
 
 // mathStyle is a style that a cell of an array may have.
 var mathStyle = regexp.MustCompile(`^[a-z :;0-9.-]*$`)
@@ -156,21 +162,12 @@ var inlineDelims = []struct {
 
 // Parse implements parser.InlineParser.
 func (inlineMath) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node {
-	line, at := block.Position()
-	rest := ""
-	for len(rest) < longestFormula {
-		l, _ := block.PeekLine()
-		if l == nil {
-			break
-		}
-		rest += string(l[:min(len(l), longestFormula)])
-		block.AdvanceLine()
-	}
-	block.SetPosition(line, at)
+	first, _ := block.PeekLine()
 	for _, d := range inlineDelims {
-		if !strings.HasPrefix(rest, d.begin) {
+		if !bytes.HasPrefix(first, []byte(d.begin)) {
 			continue
 		}
+		rest := ahead(block)
 		n := closing(rest[len(d.begin):], d.end)
 		if n < 0 {
 			return nil // and not that "$$" is an empty "$"
@@ -179,6 +176,22 @@ func (inlineMath) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Nod
 		return &formula{tex: rest[len(d.begin) : len(d.begin)+n], display: d.display}
 	}
 	return nil
+}
+
+// ahead is what follows, as far as a formula may reach.
+func ahead(block text.Reader) string {
+	line, at := block.Position()
+	defer block.SetPosition(line, at)
+	var b strings.Builder
+	for b.Len() < longestFormula {
+		l, _ := block.PeekLine()
+		if l == nil {
+			break
+		}
+		b.Write(l[:min(len(l), longestFormula)])
+		block.AdvanceLine()
+	}
+	return b.String()
 }
 
 // skip advances by n bytes of the lines that are left.

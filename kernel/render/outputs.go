@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -97,13 +98,34 @@ func (p *page) form(mime string, b notebook.Bundle) (string, error) {
 	case mime == "text/latex":
 		return `<div class="prose">` + mathHTML(bare(text), true) + "</div>", nil
 	case mime == "application/json":
-		data, err := json.MarshalIndent(b[mime], "", "  ")
+		data, err := json.Marshal(b[mime])
 		if err != nil {
 			return "", err
+		}
+		if nesting(data) <= deepestProse {
+			var b bytes.Buffer
+			_ = json.Indent(&b, data, "", "  ") // it has just been written
+			data = b.Bytes()
 		}
 		return `<pre class="out">` + tokens(string(data), jsonLexer) + "</pre>", nil
 	}
 	return folded("out", strings.TrimRight(text, "\n")), nil
+}
+
+// nesting is how far the brackets of a JSON text lie in each other; those in strings
+// count.
+func nesting(data []byte) (most int) {
+	open := 0
+	for _, c := range data {
+		switch c {
+		case '[', '{':
+			open++
+			most = max(most, open)
+		case ']', '}':
+			open--
+		}
+	}
+	return most
 }
 
 // A text of more lines than foldAbove shows foldShown of them; a browser lays out the

@@ -145,3 +145,29 @@ func TestLongTextsAreFolded(t *testing.T) {
 		}
 	}
 }
+
+func TestDeepJSONIsNotIndented(t *testing.T) {
+	for n, want := range map[int]bool{3: true, 5000: false} {
+		p := &page{}
+		var v any = "x"
+		for range n {
+			v = []any{v}
+		}
+		got, err := p.form("application/json", notebook.Bundle{"application/json": v})
+		if err != nil || strings.Contains(got, "\n") != want || len(got) > 100*n+100 {
+			t.Errorf("%d deep: %d bytes, %v", n, len(got), err)
+		}
+	}
+}
+
+func TestLanguagesOfCode(t *testing.T) {
+	for name, want := range map[string]string{"py": "Python", "Python": "Python", "yml": "YAML", "sh": "Bash", "go": "Go", "": "", "zz": ""} {
+		got := ""
+		if l := languages()[strings.ToLower(name)]; l != nil {
+			got = l.Config().Name
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -42,7 +43,7 @@ func plainSVG(svg string) bool {
 			}
 			for _, a := range t.Attr {
 				name := strings.ToLower(a.Name.Local)
-				if strings.HasPrefix(name, "on") || name == "style" && strings.Contains(strings.ToLower(a.Value), "position") {
+				if strings.HasPrefix(name, "on") || name == "style" && positioned.MatchString(a.Value) {
 					return false
 				}
 			}
@@ -53,12 +54,24 @@ func plainSVG(svg string) bool {
 	return balanced(svg) && !strings.Contains(svg, "<![CDATA[")
 }
 
-// balanced tells whether every element is closed in its place.
+// positioned is a style by which a drawing could lie above what is around it, on a
+// screen or on paper; \ can spell any word.
+var positioned = regexp.MustCompile(`(?i)position|\\|(^|[;/\s])(inset|transform|translate|scale|rotate|zoom|offset|margin|z-index|filter|outline|box-shadow)[a-z-]*\s*[:/]`)
+
+// balanced tells whether every element is closed in its place, and none lies too deep.
 func balanced(svg string) bool {
 	d := xml.NewDecoder(strings.NewReader(svg))
-	for {
-		if _, err := d.Token(); err != nil {
+	for open := 0; open <= deepest; {
+		t, err := d.Token()
+		if err != nil {
 			return errors.Is(err, io.EOF)
 		}
+		switch t.(type) {
+		case xml.StartElement:
+			open++
+		case xml.EndElement:
+			open--
+		}
 	}
+	return false
 }

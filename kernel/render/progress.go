@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/golens/golens/kernel/notebook"
 )
@@ -63,6 +64,14 @@ func firstLine(source string) string {
 		name = line
 		break
 	}
+	name = strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		} else if !unicode.IsPrint(r) { // a terminal would obey it
+			return unicode.ReplacementChar
+		}
+		return r
+	}, name)
 	if r := []rune(name); len(r) > lineWidth {
 		name = string(r[:lineWidth-1]) + "…"
 	}

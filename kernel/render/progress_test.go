@@ -18,6 +18,7 @@ func TestFirstLineNamesACell(t *testing.T) {
 		{"command alone", "%reset", "%reset"},
 		{"long", strings.Repeat("é", 99), strings.Repeat("é", lineWidth-1) + "…"},
 		{"empty", "", ""},
+		{"what a terminal obeys", "x := \"\x1b]0;a\x07\u202eb\tc\"", "x := \"\ufffd]0;a\ufffd\ufffdb c\""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := firstLine(test.source); got != test.want {

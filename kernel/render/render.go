@@ -88,7 +88,7 @@ func (cfg Config) withDefaults() Config {
 // prepare reads the notebook, gives it its parameters and checks where the
 // results are to go.
 func prepare(cfg Config) (nb *notebook.Notebook, data []byte, err error) {
-	if data, err = os.ReadFile(cfg.Notebook); err != nil {
+	if data, err = files.Read(cfg.Notebook); err != nil {
 		return nil, nil, err
 	}
 	if nb, err = notebook.Read(data); err == nil {

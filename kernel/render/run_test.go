@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,7 +50,7 @@ func run(t *testing.T, cells ...string) (page string, nb *notebook.Notebook, ter
 	var shown bytes.Buffer
 	cfg := render.Config{
 		Notebook: write(t, dir, cells...), Executed: filepath.Join(dir, "out.ipynb"), Terminal: &shown,
-		Timeout: 5 * time.Minute, Kernel: kerneltest.Command(t),
+		Timeout: 15 * time.Minute, Kernel: kerneltest.Command(t),
 	}
 	err = render.Run(context.Background(), cfg)
 	html, readErr := os.ReadFile(filepath.Join(dir, "n.html"))
@@ -151,7 +152,7 @@ func TestTagsOfRunCells(t *testing.T) {
 	}
 	var out bytes.Buffer
 	err = render.Run(context.Background(), render.Config{Notebook: path, HTML: "-", Stdout: &out, Executed: filepath.Join(dir, "out.ipynb"),
-		Parameters: []notebook.Parameter{{Name: "n", Value: "7"}}, Timeout: 5 * time.Minute, Kernel: kerneltest.Command(t)})
+		Parameters: []notebook.Parameter{{Name: "n", Value: "7"}}, Timeout: 15 * time.Minute, Kernel: kerneltest.Command(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,10 +195,13 @@ func interrupted(t *testing.T, wait time.Duration) (fault string) {
 	mark := filepath.Join(dir, "mark")
 	path := write(t, dir, "%%\nfmt.Println(\"one\")", "%%\nfmt.Println(\"two\")\nos.WriteFile(\""+mark+"\", nil, 0o644)\ntime.Sleep(time.Hour)", "%%\nfmt.Println(\"three\")")
 	ctx, cancel := context.WithCancel(context.Background())
+	began := time.Now()
+	var ran time.Duration // by then two cells have run
 	var at time.Time
 	go func() {
 		for {
 			if _, err := os.Stat(mark); err == nil {
+				ran = time.Since(began)
 				time.Sleep(wait) // what was printed is on its way
 				at = time.Now()
 				cancel()
@@ -211,8 +215,9 @@ func interrupted(t *testing.T, wait time.Duration) (fault string) {
 		t.Fatal(err)
 	}
 	// The kernel has 5 seconds to end by itself; an interrupt does not wait for that.
-	if took := time.Since(at); took > 4*time.Second && !kerneltest.Busy() {
-		return fmt.Sprintf("ended after %v", took)
+	// A machine on which it takes longer takes longer to start the kernel, too.
+	if took := time.Since(at); took > max(4*time.Second, ran) {
+		return fmt.Sprintf("ended after %v, and had begun within %v", took, ran)
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "n.html"))
 	if err != nil {
@@ -230,12 +235,16 @@ func TestTimeLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: starts a kernel, which builds and runs programs; run without -short")
 	}
-	for _, limit := range []time.Duration{time.Second, 10 * time.Second, time.Minute} { // the cell must be built in it
+	for _, limit := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 5 * time.Minute} { // the cell must be built in it
 		dir := t.TempDir()
 		err := render.Run(context.Background(), render.Config{Notebook: write(t, dir, "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Hour)"),
 			Timeout: limit, Kernel: kerneltest.Command(t)})
-		if err == nil || !strings.Contains(err.Error(), "stopped after "+limit.String()) {
+		if err == nil || !strings.Contains(err.Error(), "after "+limit.String()) {
 			t.Fatalf("got %v", err)
+		}
+		if !strings.Contains(err.Error(), "stopped after") { // on a busy machine it is given up
+			t.Log(err)
+			continue
 		}
 		page, err := os.ReadFile(filepath.Join(dir, "n.html"))
 		if err != nil {
@@ -259,12 +268,18 @@ func TestRunRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := write(t, dir)
+	pipe := filepath.Join(dir, "pipe.ipynb")
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		cfg  render.Config
 		want string
 	}{
 		{"no notebook", render.Config{Notebook: filepath.Join(dir, "none.ipynb")}, "no such file"},
+		{"a pipe", render.Config{Notebook: pipe}, "pipe.ipynb is no regular file"},
+		{"a device", render.Config{Notebook: "/dev/zero", HTML: filepath.Join(dir, "zero.html")}, "/dev/zero is no regular file"},
 		{"another kernel", render.Config{Notebook: python}, "python.ipynb: the notebook is for the kernel python3 (python); golens runs Go"},
 		{"no such parameter", render.Config{Notebook: good, Parameters: []notebook.Parameter{{Name: "n", Value: "1"}}}, `no cell is tagged "parameters"`},
 		{"standard output twice", render.Config{Notebook: good, HTML: "-", Executed: "-"}, "cannot write both"},

@@ -196,7 +196,7 @@ func titleOf(path string) string {
 
 // reread reads a notebook, an empty one where it cannot.
 func reread(path string) *notebook.Notebook {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err == nil {
 		if nb, err := notebook.Read(data); err == nil {
 			return nb

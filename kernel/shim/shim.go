@@ -48,7 +48,7 @@ func gopls(args []string) error {
 	}
 	// 10 of 19: completion may be slow while a cell builds, not the reverse.
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10)
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+withTag(os.Getenv("GOFLAGS")), Workspace(os.Getenv(envCellDir)))
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+withTag(os.Getenv("GOFLAGS")), Modules, Workspace(os.Getenv(envCellDir)))
 	return become(EnvGopls, args, env)
 }
 

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "real-") {
 		wd, _ := os.Getwd()
 		os.Stdout.WriteString(strings.Join(os.Args[1:], " ") + "\n" + wd + "\nCGO_ENABLED=" + os.Getenv("CGO_ENABLED") +
-			"\nGOFLAGS=" + os.Getenv("GOFLAGS") + "\nPATH=" + os.Getenv("PATH") + "\nGOWORK=" + os.Getenv("GOWORK") + "\n")
+			"\nGOFLAGS=" + os.Getenv("GOFLAGS") + "\nPATH=" + os.Getenv("PATH") + "\nGOWORK=" + os.Getenv("GOWORK") + "\nGO111MODULE=" + os.Getenv("GO111MODULE") + "\n")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -56,7 +56,7 @@ func newWorld(t *testing.T) *world {
 	w.env = append(os.Environ(),
 		EnvGo+"="+filepath.Join(w.dir, "real-go"), EnvGopls+"="+filepath.Join(w.dir, "real-gopls"),
 		EnvCellModule+"="+filepath.Join(w.dir, "module"), EnvShellFailed+"="+filepath.Join(w.dir, "failed"),
-		EnvBasePath+"=/base", "GONB_TMP_DIR="+w.cell, "PATH="+w.dir+":/base", "GOFLAGS=")
+		EnvBasePath+"=/base", "GONB_TMP_DIR="+w.cell, "PATH="+w.dir+":/base", "GOFLAGS=", "GO111MODULE=off", "CGO_ENABLED=")
 	return w
 }
 
@@ -82,7 +82,7 @@ func TestGoInACellsFolder(t *testing.T) {
 		t.Errorf("a look-up of modules was made: %q, %v", out, err)
 	}
 	out, err := w.run(w.cell, "go", "build", "-o", "x")
-	want := "build -tags=golens_cell -buildvcs=false -ldflags=-w -o x\n" + w.cell + "\nCGO_ENABLED=0\nGOFLAGS=\nPATH=/base\nGOWORK=off\n"
+	want := "build -tags=golens_cell -buildvcs=false -ldflags=-w -o x\n" + w.cell + "\nCGO_ENABLED=0\nGOFLAGS=\nPATH=/base\nGOWORK=off\nGO111MODULE=on\n"
 	if err != nil || out != want {
 		t.Errorf("got %q, %v; want %q", out, err, want)
 	}

@@ -197,7 +197,7 @@ func (s *supervisor) cellTools() proxy.Cells {
 		Dir: func() (string, error) {
 			found, _ := filepath.Glob(filepath.Join(s.temp(), "gonb_*", "go.mod"))
 			if len(found) == 0 {
-				return "", errors.New("gonb has no folder for cells")
+				return "", fmt.Errorf("the kernel's folder in %s is gone (do cells or a cleaner of temporary files remove it?): restart the kernel", s.temp())
 			}
 			return filepath.Dir(found[0]), nil
 		},

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/golens/golens/kernel/shim"
 )
 
 // Module is the path of this module.
@@ -126,7 +128,7 @@ func download(ctx context.Context, version string) (Source, error) {
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module+"@"+version)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), noWorkspace, "PWD="+dir)
+	cmd.Env = append(os.Environ(), noWorkspace, shim.Modules, "PWD="+dir)
 	out, err := cmd.Output()
 	var got struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &got); jsonErr == nil && got.Error != "" {

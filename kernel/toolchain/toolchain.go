@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/kernel/internal/proc"
+	"github.com/golens/golens/kernel/shim"
 )
 
 // Toolchain builds and finds programs.
@@ -44,7 +45,7 @@ func Find(ctx context.Context) (*Toolchain, error) {
 	cmd := exec.CommandContext(ctx, t.Go, "env", "-json",
 		"GOVERSION", "GOOS", "GOARCH", "GOAMD64", "GOEXPERIMENT", "CGO_ENABLED", "GOFLAGS")
 	cmd.Dir = src.Dir // where go.mod may ask for a newer toolchain
-	cmd.Env = append(os.Environ(), noWorkspace, "PWD="+src.Dir)
+	cmd.Env = append(os.Environ(), noWorkspace, shim.Modules, "PWD="+src.Dir)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w%s", err, stderrOf(err))
@@ -265,7 +266,7 @@ func (t *Toolchain) buildEnv(program string) []string {
 	case t.env.GOARCH == "amd64":
 		env = append(env, "GOEXPERIMENT="+withSIMD(t.env.GOEXPERIMENT))
 	}
-	return append(env, noWorkspace, "PWD="+t.Source.Dir)
+	return append(env, noWorkspace, shim.Modules, "PWD="+t.Source.Dir)
 }
 
 // noWorkspace keeps the go command from obeying a go.work in any folder above,

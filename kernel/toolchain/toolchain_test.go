@@ -17,7 +17,7 @@ const fakeGo = `#!/bin/sh
 case "$1 $2" in
 "mod edit") echo '{"Go": "1.26.5", "Require": [{"Path": "example.com/a", "Version": "v1.2.3"}], "Replace": [{"Old": {"Path": "example.com/b"}, "New": {"Path": "../b c"}}]}'; exit ;;
 esac
-echo "$* CGO_ENABLED=$CGO_ENABLED GOEXPERIMENT=$GOEXPERIMENT GOWORK=$GOWORK" >> "$FAKE_LOG"
+echo "$* CGO_ENABLED=$CGO_ENABLED GOEXPERIMENT=$GOEXPERIMENT GOWORK=$GOWORK GO111MODULE=$GO111MODULE" >> "$FAKE_LOG"
 if [ -e "$FAKE_LOG.fail" ]; then echo "x.go:1: broken" >&2; exit 1; fi
 while [ $# -gt 0 ]; do
   if [ "$1" = -o ]; then echo "built $RANDOM" > "$2"; fi
@@ -47,6 +47,7 @@ func newToolchain(t *testing.T) *Toolchain {
 		}
 	}
 	t.Setenv("FAKE_LOG", filepath.Join(dir, "log"))
+	t.Setenv("CGO_ENABLED", "") // what tests are run with
 	return tc
 }
 
@@ -78,7 +79,7 @@ func TestBuildOnlyWhatIsOutdated(t *testing.T) {
 		t.Errorf("the host was built by %q", got[1])
 	}
 	for _, call := range got {
-		if !strings.HasSuffix(call, " GOWORK=off") {
+		if !strings.HasSuffix(call, " GOWORK=off GO111MODULE=on") {
 			t.Errorf("a go.work would be obeyed by %q", call)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+
+	"github.com/golens/golens/model/files"
 )
 
 // Connection is a Jupyter connection file: where a kernel listens, and the
@@ -25,7 +27,7 @@ type Connection struct {
 
 // ReadConnection reads and checks the connection file at path.
 func ReadConnection(path string) (Connection, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return Connection{}, fmt.Errorf("connection file: %w", err)
 	}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/golens/golens/model/files"
 )
 
 // A Reader gives the documents of a file.
@@ -180,7 +182,7 @@ func DataSet(name string, patterns ...string) Source {
 		cache = filepath.Join(home, "hub")
 	}
 	repo := filepath.Join(cache, "datasets--"+strings.ReplaceAll(name, "/", "--"))
-	commit, err := os.ReadFile(filepath.Join(repo, "refs", "main"))
+	commit, err := files.Read(filepath.Join(repo, "refs", "main"))
 	if err != nil {
 		return failed(fmt.Errorf("corpus: the data set %s is not in the cache: %w; Python's snapshot_download(%q, repo_type=\"dataset\") brings it", name, err, name))
 	}
@@ -207,7 +209,7 @@ type unpacked struct {
 }
 
 func open(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
+	f, err := files.Open(name)
 	if err != nil || !strings.HasSuffix(name, ".gz") {
 		return f, err
 	}

@@ -126,7 +126,7 @@ func LoadCheckpoint(folder string) (c Checkpoint, err error) {
 // ReadCurve is the curve of a training, as its last checkpoint has it, while it
 // runs.
 func ReadCurve(folder string) (curve []Report, err error) {
-	data, err := os.ReadFile(filepath.Join(folder, curveFile))
+	data, err := files.Read(filepath.Join(folder, curveFile))
 	if err == nil {
 		err = json.Unmarshal(data, &curve)
 	}

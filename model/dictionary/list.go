@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // A list is the entries of a sparse matrix [row, feature], row by row.
@@ -94,7 +96,7 @@ func parallel(n int, work func(i int)) {
 	each := max(1, n/(workers*8))
 	var next sync.Mutex
 	at := 0
-	var done sync.WaitGroup
+	var done crew.Group
 	for range workers {
 		done.Go(func() {
 			for {

@@ -80,3 +80,33 @@ func Regular(path string) (fs.FileInfo, error) {
 	}
 	return info, nil
 }
+
+// Read returns what the file at path holds. A pipe or a device is an error: the one
+// would be waited for, the other read without end.
+func Read(path string) ([]byte, error) {
+	if err := readable(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// Open opens the file at path, as Read does.
+func Open(path string) (*os.File, error) {
+	if err := readable(path); err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+func readable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil // to open it says so
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file in it", path)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file (%v): copy what it gives into one", path, info.Mode())
+	}
+	return nil
+}

@@ -59,3 +59,29 @@ func onSmallDisk(t *testing.T, dir string) {
 		t.Errorf("left behind: %v", files)
 	}
 }
+
+// Nobody waits for a pipe, or reads a device without end.
+func TestOnlyFilesAreRead(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink("pipe", link)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		pipe: "is no regular file", link: "is no regular file", "/dev/zero": "is no regular file", dir: "is a folder", filepath.Join(dir, "none"): "no such file",
+	} {
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is read: %v", path, err)
+		}
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is opened: %v", path, err)
+		}
+	}
+	file := filepath.Join(dir, "file")
+	if err := Write(file, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(file); string(got) != "x" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -58,7 +58,7 @@ func (c Config) filled() (Config, error) {
 		c.Token = Token(strings.TrimSpace(first(os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))))
 		if c.Token == "" {
 			// A file that cannot be read is as good as none: public models need no token.
-			data, _ := os.ReadFile(expand(first(os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))))
+			data, _ := readSmall(expand(first(os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"))), 64<<10)
 			c.Token = Token(strings.TrimSpace(string(data)))
 		}
 	}

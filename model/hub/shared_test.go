@@ -25,6 +25,23 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return httptest.NewRecorder().Result(), nil
 }
 
+// Nobody waits for a pipe that somebody has put in the token's place.
+func TestATokenIsAFile(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "token")
+	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HF_TOKEN", "")
+	t.Setenv("HUGGING_FACE_HUB_TOKEN", "")
+	t.Setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "")
+	for _, path := range []string{pipe, "/dev/zero"} {
+		t.Setenv("HF_TOKEN_PATH", path)
+		if c, err := (Config{}).filled(); err != nil || c.Token != "" {
+			t.Errorf("%s: %d bytes, %v", path, len(c.Token), err)
+		}
+	}
+}
+
 func TestTokenIsNotShownInClear(t *testing.T) {
 	for address, want := range map[string]string{
 		"https://huggingface.co": "Bearer hf_secret", "https://mirror.example:8443": "Bearer hf_secret",

@@ -48,7 +48,7 @@ func TestSocketThroughSSH(t *testing.T) {
 		}
 	}
 	there, here := account(t, "nobody"), account(t, "daemon")
-	base, err := os.MkdirTemp("", "gls-") // short enough for sockets
+	base, err := os.MkdirTemp("/tmp", "gls-") // short enough for sockets, and open to both
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,10 +87,13 @@ func TestSocketThroughSSH(t *testing.T) {
 	t.Cleanup(func() { srv.Close() })
 
 	// An ssh server of that user, which lets the other's key in.
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	check(err)
-	port := strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
-	free.Close()
+	port := ""
+	for n := 20_000 + os.Getpid()%10_000; port == ""; n++ { // below those that the system gives to anybody
+		if free, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n)); err == nil {
+			port = strconv.Itoa(n)
+			free.Close()
+		}
+	}
 	known, err := os.ReadFile(filepath.Join(dir[here], "key.pub"))
 	check(err)
 	keys := filepath.Join(dir[there], "authorized")

@@ -6,11 +6,12 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+
+	"github.com/golens/golens/model/internal/crew"
 )
 
 // A State is what a reducer kept. Arrays over units are flat [group, unit].
@@ -123,7 +124,7 @@ func (s *State) share(values int, do func(from, to int) bool) bool {
 	if n := runtime.GOMAXPROCS(0); values >= manyValues && n > 1 {
 		width = (s.Units/n + line) / line * line
 	}
-	var wg sync.WaitGroup
+	var wg crew.Group
 	var is atomic.Bool
 	for from := 0; from < s.Units; from += width {
 		to := min(from+width, s.Units)

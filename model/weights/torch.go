@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
+
+	"github.com/golens/golens/model/files"
 )
 
 // A .pt file is a zip with a pickle, which says how objects are made, and the
@@ -52,7 +53,7 @@ var torchTypes = map[string]struct {
 // OpenTorch reads the tensors of a .pt file; those of nested dictionaries have names
 // joined by dots. Nothing in the file is run.
 func OpenTorch(path string) (*Store, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, err
 	}

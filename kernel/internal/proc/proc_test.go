@@ -73,6 +73,23 @@ func TestEndKillsWhatDoesNotListen(t *testing.T) {
 	}
 }
 
+func TestWhatIsStoppedNotices(t *testing.T) {
+	cmd := exec.Command("sleep", "600")
+	Group(cmd, syscall.SIGKILL)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(cmd.Process.Pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := Signal(cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: interrupt" {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 func TestSignalNeverReachesEverybody(t *testing.T) {
 	for _, group := range []int{-1, 0, 1} {
 		if err := Signal(group, syscall.SIGKILL); err != nil || Alive(group) {

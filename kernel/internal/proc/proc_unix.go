@@ -20,14 +20,17 @@ func Group(cmd *exec.Cmd, sig syscall.Signal) {
 	onParentDeath(cmd.SysProcAttr, sig)
 }
 
-// Signal sends sig to every process of group pgid. A group that is gone is no
-// error.
+// Signal sends sig to every process of group pgid, and lets those go on that are
+// stopped: they would else not notice, such as a program that a ! line starts and that
+// reads from the terminal. A group that is gone is no error.
 func Signal(pgid int, sig syscall.Signal) error {
 	if pgid <= 1 { // never "every process", never init
 		return nil
 	}
-	if err := syscall.Kill(-pgid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return err
+	for _, sig := range []syscall.Signal{sig, syscall.SIGCONT} {
+		if err := syscall.Kill(-pgid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
 	}
 	return nil
 }

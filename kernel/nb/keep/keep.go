@@ -158,7 +158,7 @@ func Result(values ...any) {
 				return
 			}
 		} else {
-			forms["text/plain"] = []byte(fmt.Sprint(v))
+			forms["text/plain"] = []byte(asText(v))
 		}
 		list = append(list, forms)
 	}

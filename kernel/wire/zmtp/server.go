@@ -32,6 +32,8 @@ type Server struct {
 	done chan struct{}
 	once sync.Once
 
+	linger time.Duration
+
 	mu    sync.Mutex
 	peers map[string]*peer // by identity
 	conns map[net.Conn]bool
@@ -55,7 +57,7 @@ func Serve(l net.Listener, kind Kind, log func(format string, args ...any)) *Ser
 	if log == nil {
 		log = func(string, ...any) {}
 	}
-	s := &Server{kind: kind, l: l, log: log, in: make(chan [][]byte), done: make(chan struct{}),
+	s := &Server{kind: kind, l: l, log: log, in: make(chan [][]byte), done: make(chan struct{}), linger: linger,
 		peers: make(map[string]*peer), conns: make(map[net.Conn]bool)}
 	go s.accept()
 	return s
@@ -318,14 +320,14 @@ func (s *Server) Recv() ([][]byte, error) {
 	}
 }
 
-// linger is how long Close waits for peers to take what is queued for them:
-// they are local, and it is little.
-const linger = 100 * time.Millisecond
+// linger is how long Close waits for peers to take what is queued for them: they are
+// local, and it is little, but the machine may be busy.
+const linger = 300 * time.Millisecond
 
 // Close sends what is queued, as far as peers take it at once, and drops them.
 func (s *Server) Close() error {
 	s.once.Do(func() {
-		for end := time.Now().Add(linger); !s.flushed() && time.Now().Before(end); {
+		for end := time.Now().Add(s.linger); !s.flushed() && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 		close(s.done)

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/golens/golens/model/corpus"
+	"github.com/golens/golens/model/files"
 )
 
 func init() {
@@ -40,7 +40,7 @@ func read(path, column string, take func(text string) bool) (err error) {
 			err = fmt.Errorf("not a whole parquet file: %v", r)
 		}
 	}()
-	f, err := os.Open(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/golens/golens/model/config"
@@ -93,40 +94,54 @@ func affine(x, w, bias *Node) *Node {
 }
 
 // BackToInputs is the gradient at what each head's query, key and value read [head,
-// batch, pos, d_model], queries first, from those at queries, keys and values [batch,
-// pos, head, d_head] as they are projected: through the head's own weights and the
-// norm of x [batch, pos, d_model] that all share.
-func BackToInputs(c config.Config, w Nodes, x *Node, grads []*Node) *Node {
+// batch, pos, d_model], queries first, from those at queries, keys and values as they are
+// projected [batch, pos, head, d_head], which are given too: through the head's own
+// weights and the norm of x [batch, pos, d_model] that all share.
+func BackToInputs(c config.Config, w Nodes, x *Node, projected, grads []*Node) *Node {
 	b := &builder{c, w, NoTap{}}
+	norm := b.Norm != config.NormNone && b.NormAt != config.NormAfter && b.NormAt != config.NormOnSum
+	scale, shift := w["ln1.w"], w["ln1.b"]
+	var weights, read, sums []*Node
+	for i, of := range []string{"Q", "K", "V"} {
+		m := Reshape(w["attn.W_"+of], b.DModel, -1, b.DHead)
+		weights = append(weights, TransposeAllAxes(m, 1, 0, 2)) // as products of each head want them
+		if !norm {
+			continue
+		}
+		along := func(x *Node) *Node { return ExpandLeftToRank(DotGeneral(x, []int{0}, nil, m, []int{0}, nil), 4) }
+		y := projected[i] // less what it is where the norm's result is 0
+		if bias := w["attn.b_"+of]; bias != nil {
+			y = Sub(y, ExpandLeftToRank(Reshape(bias, -1, b.DHead), 4))
+		}
+		if shift != nil {
+			y = Sub(y, along(shift))
+		}
+		read = append(read, y)
+		if scale == nil {
+			scale = Ones(x.Graph(), shapes.Make(x.DType(), b.DModel))
+		}
+		sums = append(sums, along(scale))
+	}
 	g := Concatenate(grads, 2)
-	heads := g.Shape().Dimensions[2]
-	var weights []*Node
-	for _, name := range []string{"attn.W_Q", "attn.W_K", "attn.W_V"} {
-		weights = append(weights, Reshape(w[name], b.DModel, -1, b.DHead))
+	through := func() *Node {
+		return DotGeneral(g, []int{3}, []int{2}, Concatenate(weights, 0), []int{2}, []int{0})
 	}
-	to := Concatenate(weights, 1)
-	through := func(g *Node) *Node {
-		return DotGeneral(g, []int{3}, []int{2}, to, []int{2}, []int{1})
+	if !norm {
+		return through()
 	}
-	if b.Norm == config.NormNone || b.NormAt == config.NormAfter || b.NormAt == config.NormOnSum {
-		return through(g)
-	}
-	if scale := w["ln1.w"]; scale != nil {
-		to = Mul(to, ExpandAxes(scale, 1, 2))
-	}
-	// Of a gradient y at the norm's result n, behind its weights, what goes on is
+	// Of a gradient y at the norm's result n, behind its scale, what goes on is
 	// (y - mean(y) - n mean(y n)) / size. Both means are products with the head's
 	// gradient, which is small.
 	centered, size := b.center(x)
-	n := Div(centered, size)
 	g = Div(g, ExpandAxes(size, -1))
-	read := Reshape(dense(n, Reshape(to, b.DModel, heads*b.DHead)), g.Shape().Dimensions...)
-	mean := func(y *Node) *Node { // [head, batch, pos, 1]
-		return TransposeAllAxes(ReduceAndKeep(DivScalar(Mul(g, y), float64(b.DModel)), ReduceSum, -1), 2, 0, 1, 3)
+	mean := func(y []*Node) *Node { // [head, batch, pos, 1]
+		sum := ReduceAndKeep(Mul(g, Concatenate(y, 2)), ReduceSum, -1)
+		return TransposeAllAxes(DivScalar(sum, float64(b.DModel)), 2, 0, 1, 3)
 	}
-	y := Sub(through(g), Mul(ExpandAxes(n, 0), mean(read)))
+	n := ExpandAxes(Div(centered, size), 0)
+	y := Sub(Mul(through(), ExpandLeftToRank(scale, 4)), Mul(n, mean(read)))
 	if b.Norm == config.NormLayer {
-		y = Sub(y, mean(ExpandLeftToRank(ReduceSum(to, 0), 4)))
+		y = Sub(y, mean(sums))
 	}
 	return y
 }

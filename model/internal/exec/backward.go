@@ -166,17 +166,24 @@ func (c *chunk) backBlock(i int, g gradients, to [][]backTo) (gradients, error) 
 	}
 	l := c.layout(c.out(i), c.into(i))
 	args = g.after(append([]any{c.saved[i].x}, args...))
-	if k := c.kept[i]; k != nil {
-		t.keep = c.Keeps(c.group)
-		for _, x := range k {
-			args = append(args, x)
-		}
-	}
+	args = c.withInsides(args, t, c.kept[i])
 	out, err := c.call(fmt.Sprint(form.name(), " back ", flags), t, fills, form.back(c.Engine, t, flags), args, c.names.block, b.Layer, l)
 	if err != nil {
 		return nil, fmt.Errorf("block %d, gradient: %w", b.Layer, err)
 	}
 	return c.takeGradients(t, flags, b.Layer, out, l, to)
+}
+
+// withInsides gives the way back through a block what was kept of it, after its other
+// inputs.
+func (c *chunk) withInsides(args []any, t *taps, kept []*tensors.Tensor) []any {
+	if kept != nil {
+		t.keep = c.Keeps(c.size*c.group.Width, len(c.rows[0].Blocks))
+	}
+	for _, x := range kept {
+		args = append(args, x)
+	}
+	return args
 }
 
 // backEmbed is the gradient of the embeddings.

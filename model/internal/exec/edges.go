@@ -152,13 +152,14 @@ func (s *edges) base(ctx context.Context, rows plan.Chunk, metrics [][]float64) 
 // traced is a run of a chunk with what its senders wrote.
 type traced struct {
 	resid  []*tensors.Tensor // resid_pre of each layer, and the last resid_post
-	groups []*tensors.Tensor
+	groups []*tensors.Tensor // of which a base run of scores may have two a layer, its heads and its MLP
 	mid    []*tensors.Tensor // resid_mid of each layer, of a reference
 
 	metrics   [][]float64 // [metric][row of the chunk], of a base run that is kept
 	chunk     *chunk      // that ran, nil of a reference and of what is kept
 	reference *traced     // less which the groups are
 	shared    bool        // other rows have the reference too
+	source    bool        // it is run to be a reference
 }
 
 // writes tells whether anything is written in a reference.
@@ -194,6 +195,9 @@ func (s *edges) trace(ctx context.Context, rows plan.Chunk, metric func(k int, r
 		return r, fmt.Errorf("reference: %w", err)
 	}
 	r.chunk = s.chunkOf(s.Batch, s.EdgeJob.Base.Tokens, rows, metric)
+	if s.EdgeJob.Scores {
+		r.chunk.insides = 0
+	}
 	if err := s.through(ctx, r); err != nil {
 		return r, err
 	}
@@ -204,6 +208,18 @@ func (s *edges) trace(ctx context.Context, rows plan.Chunk, metric func(k int, r
 // last is the stream out of the last block.
 func (r *traced) last() stream {
 	return stream{r.resid[len(r.resid)-1], r.chunk.whole, func(...*tensors.Tensor) {}}
+}
+
+// byMixes tells whether what heads write is found from what they mixed: both runs are then
+// plain ones, and the difference is multiplied out once. Not where what they write is
+// edited or scaled.
+func (s *edges) byMixes() bool {
+	edits := s.EdgeJob.Base.Edits
+	if s.EdgeJob.Source != nil {
+		edits = slices.Concat(edits, s.EdgeJob.Source.Edits)
+	}
+	return s.EdgeJob.Scores && !s.Mean && outputScale(s.Engine.Config) == "" &&
+		!slices.ContainsFunc(edits, func(e hook.Edit) bool { return e.Kind == hook.KindResult })
 }
 
 // through runs every block of a chunk and keeps what senders wrote, less what they
@@ -218,12 +234,13 @@ func (s *edges) through(ctx context.Context, r *traced) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f := cutForm{writes: true, reference: r.reference.writes(), enters: l == 0 && s.wholeEmbedding()}
+		f := cutForm{writes: !s.byMixes(), mixes: s.byMixes() && r.source, apart: s.byMixes() && !r.source,
+			reference: r.reference.writes(), enters: l == 0 && s.wholeEmbedding()}
 		var more []any
 		if f.reference {
 			more = append(more, r.reference.groups[l+1])
 		}
-		y, group, enters, err := s.block(r.chunk, l, r.resid[l], f, more)
+		y, groups, enters, err := s.block(r.chunk, l, r.resid[l], f, more)
 		if err != nil {
 			return err
 		}
@@ -234,7 +251,7 @@ func (s *edges) through(ctx context.Context, r *traced) error {
 				return err
 			}
 		}
-		r.resid, r.groups = append(r.resid, y), append(r.groups, group)
+		r.resid, r.groups = append(r.resid, y), append(r.groups, groups...)
 	}
 	return nil
 }
@@ -273,7 +290,7 @@ func (s *edges) wholeEmbedding() bool { return s.WholeEmbedding || s.EmbedNorm }
 
 // block runs one block: resid_post, and what its senders wrote and what entered it,
 // if that is wanted.
-func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any) (y, group, enters *tensors.Tensor, err error) {
+func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any) (y *tensors.Tensor, groups []*tensors.Tensor, enters *tensors.Tensor, err error) {
 	i := l - c.rows[0].Blocks[0].Layer
 	args, err := c.around(i, f.around())
 	defer c.giveBack()
@@ -281,19 +298,21 @@ func (s *edges) block(c *chunk, l int, x *tensors.Tensor, f cutForm, more []any)
 		return nil, nil, nil, err
 	}
 	t, fills := c.blockTaps(i)
+	c.keepInsides(t, l)
 	args = append(append([]any{x}, args...), more...)
 	out, err := c.call(f.name(), t, fills, f.graph(s.Engine, t), args, c.names.block, l, c.layout(c.out(i), c.into(i)))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("block %d: %w", l, err)
 	}
+	out = c.takeInsides(i, t, out)
 	y, out = out[0], out[1:]
-	if f.writes {
-		group, out = out[0], out[1:]
+	if n := f.groups(s.Engine.Config); n > 0 {
+		groups, out = out[:n:n], out[n:]
 	}
 	if f.enters {
 		enters = out[0]
 	}
-	return y, group, enters, nil
+	return y, groups, enters, nil
 }
 
 // one calls a graph with one output.
@@ -328,7 +347,7 @@ func (s *edges) reference(ctx context.Context, rows plan.Chunk) (r *traced, err 
 
 // addMids finds the stream behind attention of each layer whose MLP reads there.
 func (s *edges) addMids(r *traced) error {
-	if s.AttnOnly() || s.Parallel {
+	if s.AttnOnly() || s.Parallel || s.EdgeJob.Scores {
 		return nil
 	}
 	for l := range s.Layers {
@@ -425,7 +444,7 @@ func (s *edges) traceSource(ctx context.Context, rows []int, size int) (*traced,
 	for _, i := range rows {
 		c.Rows = append(c.Rows, all[i])
 	}
-	r := &traced{chunk: s.chunkOf(b, job.Tokens, c, func(int, plan.Row, float64) {})}
+	r := &traced{source: true, chunk: s.chunkOf(b, job.Tokens, c, func(int, plan.Row, float64) {})}
 	err := s.through(ctx, r)
 	r.chunk.close()
 	r.chunk = nil

@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/hook"
+	"github.com/golens/golens/model/internal/crew"
 	"github.com/golens/golens/model/internal/plan"
 )
 
@@ -126,8 +126,10 @@ func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	y, group, _, err := w.block(w.chunk, l, x, f, more)
-	w.own[l+1] = group
+	y, groups, _, err := w.block(w.chunk, l, x, f, more)
+	if len(groups) > 0 {
+		w.own[l+1] = groups[0]
+	}
 	return y, err
 }
 
@@ -370,7 +372,7 @@ func (s *edges) sideBySide(has stack, groups []*tensors.Tensor, size, variants i
 
 // inHalves copies by two threads: memory is faster than one processor.
 func inHalves(n int, do func(k int)) {
-	var wg sync.WaitGroup
+	var wg crew.Group
 	wg.Go(func() {
 		for k := range n / 2 {
 			do(k)

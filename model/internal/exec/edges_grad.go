@@ -69,9 +69,10 @@ func (m *masking) forward(ctx context.Context) (read *tensors.Tensor, err error)
 		}
 		more, err := m.inputs(l)
 		if err == nil {
-			var y, group *tensors.Tensor
-			y, group, _, err = m.block(m.chunk, l, m.run.resid[l], m.form(), more)
-			m.run.resid, m.run.groups = append(m.run.resid, y), append(m.run.groups, group)
+			var y *tensors.Tensor
+			var groups []*tensors.Tensor
+			y, groups, _, err = m.block(m.chunk, l, m.run.resid[l], m.form(), more)
+			m.run.resid, m.run.groups = append(m.run.resid, y), append(m.run.groups, groups...)
 		}
 		m.giveBack()
 		if err != nil {

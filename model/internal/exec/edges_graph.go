@@ -20,6 +20,8 @@ type cutForm struct {
 	few            readForm // of queries and the MLP's input, at these
 	places         bool     // masks differ between positions
 	writes         bool     // what this layer writes is wanted
+	mixes          bool     // or what its heads mixed, and its MLP writes, side by side
+	apart          bool     // or what its heads write, and its MLP, less the reference of which there is the same
 	reference      bool     // less what the reference writes
 	siblings       bool     // the MLP's input lacks heads of its own layer
 	enters         bool     // what enters the block, after edits, is wanted
@@ -177,6 +179,49 @@ func (t *cutTap) minus(x *Node, first, n int) *Node {
 	}
 	ref := Slice(t.ref, AxisRange(first, first+n))
 	return Sub(x, perVariant(ref, 1, x.Shape().Dimensions[1]))
+}
+
+// mixed is what all heads mixed [batch, pos, head*d_head] and what the MLP writes, if
+// there is one.
+func (t *cutTap) mixed() []*Node {
+	z := t.found[label{kind: hook.KindZ}]
+	d := z.Shape().Dimensions
+	all := []*Node{Reshape(z, d[0], d[1], d[2]*d[3])}
+	if !t.c.AttnOnly() {
+		all = append(all, t.found[label{kind: hook.KindMLPOut}])
+	}
+	return all
+}
+
+// apart is what heads write and what the MLP writes, less the reference, each [sender,
+// batch, pos, d_model].
+func (t *cutTap) apart() []*Node {
+	all, at := t.mixed(), 0
+	for i, x := range all {
+		if t.ref != nil {
+			n := x.Shape().Dimensions[2]
+			all[i] = Sub(x, Slice(t.ref, AxisRange(), AxisRange(), AxisRange(at, at+n)))
+			at += n
+		}
+	}
+	d := all[0].Shape().Dimensions
+	z := Reshape(all[0], d[0], d[1], t.c.Heads, t.c.DHead)
+	all[0] = DotGeneral(z, []int{3}, []int{2}, Reshape(t.w["attn.W_O"], t.c.Heads, t.c.DHead, t.c.DModel), []int{1}, []int{0})
+	for i := range all[1:] {
+		all[i+1] = ExpandAxes(all[i+1], 0)
+	}
+	return all
+}
+
+// groups is how many outputs say what the layer writes.
+func (f cutForm) groups(c config.Config) int {
+	switch {
+	case f.apart && !c.AttnOnly():
+		return 2
+	case f.apart, f.mixes, f.writes:
+		return 1
+	}
+	return 0
 }
 
 // mlpIn is the MLP's input as it is read.
@@ -354,10 +399,16 @@ func (f cutForm) graph(e *Engine, t *taps) graphFn {
 		if f.writes {
 			out = append(out, c.senders)
 		}
+		if f.mixes {
+			out = append(out, Concatenate(c.mixed(), -1))
+		}
+		if f.apart {
+			out = append(out, c.apart()...)
+		}
 		if f.enters {
 			out = append(out, c.entered)
 		}
-		return append(out, c.outputs()...)
+		return slices.Concat(out, c.outputs(), c.keeps())
 	}
 }
 

@@ -73,30 +73,16 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		if err != nil {
 			return err
 		}
-		groups, err := s.byRow(r.groups)
-		defer free(groups...)
-		if err != nil {
-			return err
+		var stacks []*tensors.Tensor
+		if !s.Vectors {
+			stacks, err = s.stacks(r)
+			defer free(stacks...)
+			if err != nil {
+				return err
+			}
 		}
 		for i, edits := range job.Runs {
-			c := r.chunk
-			resid := r.resid
-			if len(edits) > 0 {
-				c = s.chunkOf(batches[i], job.EdgeJob.Base.Tokens, rows, func(int, plan.Row, float64) {})
-				resid, err = s.again(ctx, c, edits, r)
-			}
-			if err == nil {
-				err = s.run(ctx, c, resid, groups)
-			}
-			if len(edits) > 0 {
-				c.close()
-				for l, t := range resid {
-					if t != r.resid[l] {
-						free(t)
-					}
-				}
-			}
-			if err != nil {
+			if err := s.run(ctx, r, batches[i], edits, stacks); err != nil {
 				return fmt.Errorf("run %d: %w", i, err)
 			}
 			s.done(len(rows.Rows))
@@ -132,6 +118,28 @@ func (s *scoring) shares(ctx context.Context, rows plan.Chunk) error {
 	return nil
 }
 
+// run adds the scores by the gradients of a run with edits, of which the base run is
+// measured already.
+func (s *scoring) run(ctx context.Context, base *traced, b *plan.Batch, edits []hook.Edit, stacks []*tensors.Tensor) error {
+	if len(edits) == 0 {
+		return s.backward(ctx, base.chunk, base, base.resid, stacks)
+	}
+	c := s.chunkOf(b, s.EdgeJob.Base.Tokens, plan.Chunk{Rows: base.chunk.rows, Size: base.chunk.size}, func(int, plan.Row, float64) {})
+	defer c.close()
+	resid, err := s.again(ctx, c, edits, base)
+	defer func() {
+		for l, t := range resid {
+			if t != base.resid[l] {
+				free(t)
+			}
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	return s.backward(ctx, c, base, resid, stacks)
+}
+
 // again runs a chunk with edits and measures it. What lies below the first edit is
 // the base run's.
 func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *traced) (resid []*tensors.Tensor, err error) {
@@ -144,6 +152,7 @@ func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *
 		}
 		start, resid[0] = 0, x.x
 	}
+	c.insides = 0
 	for l := start; l < s.Layers; l++ {
 		if err := ctx.Err(); err != nil {
 			return resid, err
@@ -158,35 +167,9 @@ func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *
 	return resid, err
 }
 
-// byRow are groups of senders, or the gradients of one receiver, with rows in front, as
-// products for each row want them.
-func (s *scoring) byRow(groups []*tensors.Tensor) (all []*tensors.Tensor, err error) {
-	for _, g := range groups {
-		t, err := s.one(fmt.Sprint("by row, by position=", s.job.ByPosition), func(in []*Node) []*Node {
-			x := in[0]
-			if x.Rank() == 3 { // of one sender or receiver
-				x = ExpandAxes(x, 0)
-			}
-			return []*Node{rowFirst(x, s.job.ByPosition)}
-		}, []any{g})
-		if all = append(all, t); err != nil {
-			return all, err
-		}
-	}
-	return all, nil
-}
-
-// rowFirst is x [sender or receiver, row, pos, d_model] with the row in front, or row
-// and position.
-func rowFirst(x *Node, byPosition bool) *Node {
-	if byPosition {
-		return TransposeAllAxes(x, 1, 2, 0, 3)
-	}
-	return TransposeAllAxes(x, 1, 0, 2, 3)
-}
-
-// run adds the scores by the gradients of a run that was measured.
-func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Tensor) error {
+// backward adds the scores by the gradients of a run that was measured. What it did not
+// keep of a block the base run did.
+func (s *scoring) backward(ctx context.Context, c *chunk, base *traced, resid, stacks []*tensors.Tensor) error {
 	c.saved = []stream{{resid[s.Layers], c.whole, func(...*tensors.Tensor) {}}}
 	above, err := c.backFinal(make([][]backTo, 1))
 	c.saved = nil
@@ -194,11 +177,9 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 	if err != nil || above[0] == nil {
 		return err
 	}
-	last, err := s.byRow(above[:1])
-	if err != nil {
-		return err
-	}
-	if err := s.contract(c, last[0], groups, len(s.Graph.Receivers)-1, 1); err != nil {
+	way := &wayBack{scoring: s, chunk: c, groups: base.groups, stacks: stacks}
+	defer way.close()
+	if err := way.last(above[0]); err != nil {
 		return err
 	}
 	f := form{attends: true}
@@ -213,69 +194,23 @@ func (s *scoring) run(ctx context.Context, c *chunk, resid, groups []*tensors.Te
 		t, fills := c.blockTaps(l)
 		t.back, t.reads = true, nil
 		args = append([]any{resid[l], above[0]}, args...)
-		out, err := c.call(fmt.Sprint(f.name(), " scores by position=", s.job.ByPosition), t, fills, f.scores(s.Engine, t, s.job.ByPosition), args, c.names.block, l, c.layout(c.whole, c.whole))
+		kept := c.kept[l]
+		if kept == nil {
+			kept = base.chunk.kept[l]
+		}
+		args = c.withInsides(args, t, kept)
+		out, err := c.call(fmt.Sprint(f.name(), " scores", s.order()), t, fills, f.scores(s.Engine, t, s.order()), args, c.names.block, l, c.layout(c.whole, c.whole))
 		c.giveBack()
 		if err != nil {
 			return fmt.Errorf("block %d, gradient: %w", l, err)
 		}
 		free(above...)
 		above = gradients{out[0]}
-		receiver, senders := l*s.Graph.Reads(), groups[:l+1]
-		for _, g := range out[1:] {
-			n := 1
-			if receiver == l*s.Graph.Reads() {
-				n = s.Heads + 2*s.KVHeads
-			}
-			if err == nil {
-				err = s.contract(c, g, senders, receiver, n)
-			}
-			receiver += n
-			if !s.Parallel {
-				senders = groups[:l+2] // the MLP reads its own layer's heads too
-			}
-		}
-		if err != nil {
+		if err := way.block(ctx, l, out[1:]); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// contract adds to the scores of n receivers the products of their gradients, which
-// it frees, with what the groups' senders wrote; rows are in front in both.
-func (s *scoring) contract(c *chunk, gradient *tensors.Tensor, groups []*tensors.Tensor, receiver, n int) error {
-	defer free(gradient)
-	args := []any{gradient}
-	for _, g := range groups {
-		args = append(args, g)
-	}
-	t, err := s.one(fmt.Sprintf("score by position=%t", s.job.ByPosition), scoreGraph(s.job.ByPosition), args)
-	if err != nil {
-		return err
-	}
-	defer free(t)
-	R, S := len(s.Graph.Receivers), len(s.Graph.Senders)
-	before := s.Graph.Before(receiver)
-	factor := -1 / float32(len(s.job.Runs)) // senders lie as base less reference
-	width := t.Shape().Dimensions[t.Rank()-1]
-	return tensors.ConstFlatData(t, func(x []float32) {
-		add := func(to, from []float32) {
-			for r := range n {
-				for u := range before {
-					to[(receiver+r)*S+u] += factor * from[r*width+u]
-				}
-			}
-		}
-		for i, row := range c.rows {
-			if !s.job.ByPosition {
-				add(s.out.Scores[row.Index*R*S:], x[i*n*width:])
-				continue
-			}
-			for p := range s.Lens[row.Index] {
-				add(s.out.Scores[(row.Index*s.Longest+p)*R*S:], x[(i*s.Rows.Width+p)*n*width:])
-			}
-		}
-	})
+	return way.end()
 }
 
 // scoreTap gives each receiver of a block a copy of what it reads.
@@ -307,6 +242,19 @@ func (t *scoreTap) copiedKinds() []hook.Kind {
 		return projected
 	}
 	return receiving
+}
+
+// projections are queries, keys and values as they are projected: as they were kept, if
+// no edit changed them.
+func (t *scoreTap) projections() (all []*Node) {
+	for _, k := range projected[:3] {
+		x := t.kept[k]
+		if x == nil || t.taps.Writes(k) {
+			x = t.copies[k]
+		}
+		all = append(all, x)
+	}
+	return all
 }
 
 // copied is a node of its own, so that its gradient is its own.
@@ -352,25 +300,26 @@ func (t *scoreTap) Split(kind hook.Kind, x *Node, heads int) *Node {
 func (t *scoreTap) Wrote(*Node) bool { return false }
 
 // scores is the way back through a block, from resid_pre and the gradient of
-// resid_post, to the gradient of resid_pre and those of its receivers, rows in front:
+// resid_post, to the gradient of resid_pre and those of its receivers, in the order wanted:
 // of attention, and of the MLP if there is one.
-func (f form) scores(e *Engine, t *taps, byPosition bool) graphFn {
+func (f form) scores(e *Engine, t *taps, order []int) graphFn {
 	return func(in []*Node) []*Node {
 		n := f.inputs(e.Config)
-		lead, w, slots, _ := inputs(in, n+1, e.names.block, t)
+		lead, w, slots, _ := inputs(in, n+1+len(slices.Concat(t.keep...)), e.names.block, t)
 		tap := newScoreTap(e.Config, t.begin(slots))
-		y := arch.Block(e.Config, w, tap, lead[0], f.around(e.Config, lead[2:]))
+		tap.give(lead[n+1:])
+		y := arch.Block(e.Config, w, tap, lead[0], f.around(e.Config, lead[2:n+1]))
 		of := []*Node{lead[0]}
 		for _, k := range tap.copiedKinds() {
 			if x := tap.copies[k]; x != nil {
 				of = append(of, x)
 			}
 		}
-		grads := Gradient(ReduceAllSum(Mul(y, lead[1])), of...)
+		grads := Gradient(tap.through(ReduceAllSum(Mul(y, lead[1]))), of...)
 		attention := grads[1:4]
 		var heads *Node
 		if tap.projects {
-			heads = arch.BackToInputs(e.Config, w, tap.entered, attention)
+			heads = arch.BackToInputs(e.Config, w, tap.entered, tap.projections(), attention)
 		} else {
 			for i, g := range attention {
 				if !tap.splits(receiving[i]) {
@@ -379,34 +328,10 @@ func (f form) scores(e *Engine, t *taps, byPosition bool) graphFn {
 			}
 			heads = Concatenate(attention, 0)
 		}
-		out := []*Node{grads[0], rowFirst(heads, byPosition)}
+		out := []*Node{grads[0], inOrder(heads, order)}
 		if len(grads) > 4 {
-			out = append(out, rowFirst(ExpandAxes(grads[4], 0), byPosition))
+			out = append(out, inOrder(ExpandAxes(grads[4], 0), order))
 		}
 		return out
-	}
-}
-
-// scoreGraph is the products of gradients with groups of senders, rows in front in
-// both: [row, receiver, sender], or [row, pos, receiver, sender].
-func scoreGraph(byPosition bool) graphFn {
-	return func(in []*Node) []*Node {
-		flatten := func(x *Node) *Node { // [row, receiver or sender, all that is summed]
-			d := x.Shape().Dimensions
-			if byPosition {
-				return Reshape(x, d[0]*d[1], d[2], d[3])
-			}
-			return Reshape(x, d[0], d[1], d[2]*d[3])
-		}
-		d := in[0].Shape().Dimensions
-		g, products := flatten(in[0]), []*Node(nil)
-		for _, senders := range in[1:] {
-			products = append(products, DotGeneral(g, []int{2}, []int{0}, flatten(senders), []int{2}, []int{0}))
-		}
-		y := Concatenate(products, 2)
-		if byPosition {
-			y = Reshape(y, d[0], d[1], d[2], y.Shape().Dimensions[2])
-		}
-		return []*Node{y}
 	}
 }

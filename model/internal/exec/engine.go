@@ -18,6 +18,7 @@ import (
 	"github.com/golens/golens/model/internal/arch"
 	"github.com/golens/golens/model/internal/backend"
 	"github.com/golens/golens/model/internal/plan"
+	"github.com/golens/golens/model/internal/products"
 )
 
 // An Engine is a model's weights on a backend and the graphs compiled for it.
@@ -59,12 +60,16 @@ func (e *Engine) machine() plan.Machine {
 	m := plan.Machine{Config: e.Config, Exact: e.Backend.Go(), Workers: 1, Cores: 1} // XLA has threads of its own
 	if e.Backend.HasSharedBuffers() {
 		m.Cores = runtime.GOMAXPROCS(0) // but wakes them for large products only
+		m.Vectors = vectors
 	}
 	if m.Exact {
 		m.Workers = m.Cores
 	}
 	return m
 }
+
+// vectors tells whether the host multiplies vectors, where it has the engine's memory.
+var vectors = products.Wide
 
 // Cut is how the engine cuts jobs into chunks.
 func (e *Engine) Cut() plan.Cut {

@@ -29,9 +29,10 @@ type chunk struct {
 
 	far map[hook.ID]*farValue // what formulas of later blocks read
 
-	keeps bool                      // the way back follows
-	saved []stream                  // into each block, and out of the last
-	kept  map[int][]*tensors.Tensor // of the insides of blocks; see plan.Batch.Keeps
+	keeps   bool                      // the way back follows
+	insides int                       // the first layer of whose inside something is kept for it
+	saved   []stream                  // into each block, and out of the last
+	kept    map[int][]*tensors.Tensor // of the insides of blocks; see plan.Batch.Keeps
 
 	// On the way back: gradients at what formulas of later blocks read, and, as in
 	// Outcome.Weights, at tensors.
@@ -54,7 +55,7 @@ func (s stream) drop() {
 
 // newChunk is a chunk of a group.
 func (w *work) newChunk(g *plan.Group, c plan.Chunk) *chunk {
-	return &chunk{work: w, group: g, rows: c.Rows, size: c.Size}
+	return &chunk{work: w, group: g, rows: c.Rows, size: c.Size, insides: w.Engine.Config.Layers}
 }
 
 // forward runs the rows through their blocks and measures what comes of them.
@@ -303,9 +304,7 @@ func (c *chunk) block(i int, x *tensors.Tensor) (stream, error) {
 	}
 	t, fills := c.blockTaps(i)
 	f.ends = len(t.reads) > 0 && c.leadsNowhere(i)
-	if c.keeps && b.Layer >= c.lowest() {
-		t.keep = c.Keeps(c.group)
-	}
+	c.keepInsides(t, b.Layer)
 	l := c.layout(c.out(i), c.into(i))
 	out, err := c.call(f.name(), t, fills, f.graph(c.Engine, t), append([]any{x}, args...), c.names.block, b.Layer, l)
 	if err != nil {
@@ -314,19 +313,34 @@ func (c *chunk) block(i int, x *tensors.Tensor) (stream, error) {
 	if f.ends {
 		return stream{}, c.take(out, t.reads, b.Layer, l)
 	}
+	out = c.takeInsides(i, t, out)
 	s := stream{out[0], c.out(i), free}
 	out = out[1:]
-	if n := len(slices.Concat(t.keep...)); n > 0 {
-		if c.kept == nil {
-			c.kept = map[int][]*tensors.Tensor{}
-		}
-		c.kept[i], out = out[len(out)-n:], out[:len(out)-n]
-	}
 	if f.cache != noCache {
 		c.growth.keep(b.Layer, out[0], out[1])
 		out = out[2:]
 	}
 	return s, c.take(out, t.reads, b.Layer, l)
+}
+
+// keepInsides makes a block's graph give what the way back is given.
+func (c *chunk) keepInsides(t *taps, layer int) {
+	if layer >= c.insides {
+		t.keep = c.Keeps(c.size*c.group.Width, len(c.rows[0].Blocks))
+	}
+}
+
+// takeInsides takes it.
+func (c *chunk) takeInsides(i int, t *taps, out []*tensors.Tensor) []*tensors.Tensor {
+	n := len(slices.Concat(t.keep...))
+	if n == 0 {
+		return out
+	}
+	if c.kept == nil {
+		c.kept = map[int][]*tensors.Tensor{}
+	}
+	c.kept[i] = out[len(out)-n:]
+	return out[:len(out)-n]
 }
 
 // leadsNowhere tells whether nothing reads what the i-th block makes of the residual stream. A

@@ -3,7 +3,6 @@ package exec_test
 import (
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -24,18 +23,10 @@ func TestSmolLM2MemoryIsPredicted(t *testing.T) {
 	if path == "" {
 		t.Skip("GOLENS_SMOLLM2 is not set: it names SmolLM2-135M-Instruct.Q4_1.gguf")
 	}
-	const alone = "GOLENS_TEST_ALONE"
-	if os.Getenv(alone) == "" {
-		if modeltest.ResetPeak() == 0 {
-			t.Skip("the system does not say how much memory a process took")
-		}
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestSmolLM2MemoryIsPredicted$", "-test.v")
-		cmd.Env = append(os.Environ(), alone+"=1", "MALLOC_MMAP_THRESHOLD_=65536", "GOMAXPROCS=1", model.WeightsEnv+"=float32")
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Error(err)
-		}
+	if modeltest.ResetPeak() == 0 {
+		t.Skip("the system does not say how much memory a process took")
+	}
+	if !modeltest.Alone(t, "MALLOC_MMAP_THRESHOLD_=65536", "GOMAXPROCS=1", model.WeightsEnv+"=float32") {
 		return
 	}
 	m, err := model.Open(path)

@@ -83,6 +83,9 @@ func (e *Engine) RunGiven(ctx context.Context, job plan.Job, given Given) (*Outc
 		c := w.newChunk(group, rows)
 		defer c.close()
 		c.keeps = len(job.GradOf) > 0
+		if c.keeps && job.Soft {
+			c.insides = c.lowest()
+		}
 		if err := c.forward(ctx); err != nil {
 			return err
 		}

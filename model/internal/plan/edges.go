@@ -19,15 +19,25 @@ type EdgeJob struct {
 	Graph          *edge.Graph
 	Cuts           []edge.Cut // one per variant
 	Key            string     // names the base and the reference, whose runs the next job may use; if not empty
+	Scores         bool       // gradients of receivers are taken
 	Budget         int64
 	Done           func(rows int)
 }
 
+// Together is how many layers' gradients the host multiplies together with what senders
+// wrote, which is far away by then.
+const Together = 4
+
 // edgeTokens bounds batch*pos of one call: what senders write takes a hundred times
 // the memory of the residual stream, and is read fastest where it was just written.
-// Small models take more, as far as that stays small.
-func edgeTokens(m Machine, g *edge.Graph) int {
-	const least, most, bytes = 256, 2048, 16 << 20
+// Small models take more, as far as that stays small; so do scores, whose products are
+// made of large matrices.
+func edgeTokens(m Machine, g *edge.Graph, scores bool) int {
+	const most, bytes = 2048, 16 << 20
+	least := 256
+	if scores {
+		least = 512
+	}
 	return min(most, max(least, bytes/(4*m.DModel*len(g.Senders))))
 }
 
@@ -120,7 +130,7 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	}
 	lens := lensOf(job.Base.Tokens)
 	pos := m.passWidth(lens.Longest)
-	tokens := edgeTokens(m, job.Graph)
+	tokens := edgeTokens(m, job.Graph, job.Scores)
 	rows := min(len(lens.Each), max(1, tokens/pos))
 	if m.Exact {
 		rows = min(rows, (len(lens.Each)+m.Workers-1)/m.Workers)
@@ -278,6 +288,25 @@ func (p *Edges) Width(group int) int {
 		return 1
 	}
 	return p.Graph.Writes()
+}
+
+// Stacks are how many groups lie side by side in each stack of senders: four stacks of
+// about as many, since few wide products are faster than many of a layer each.
+func (p *Edges) Stacks() (sizes []int) {
+	n := p.Layers + 1
+	for parts := min(4, n); parts > 0; parts-- {
+		sizes = append(sizes, (n+parts-1)/parts)
+		n -= sizes[len(sizes)-1]
+	}
+	return sizes
+}
+
+// StacksBefore is how many stacks hold what attention of a layer reads.
+func (p *Edges) StacksBefore(layer int) (n int) {
+	for groups := 0; groups <= layer; n++ {
+		groups += p.Stacks()[n]
+	}
+	return n
 }
 
 // Group are the indices of a group's senders.

@@ -5,8 +5,9 @@ import "github.com/golens/golens/model/hook"
 // ScoreCost is what it takes to score all edges by the gradients of runs with such
 // edits, or, if shares is not 0, of so many cuts.
 //
-// The way back through a block is that block once more, twice its products, those that
-// bring gradients to what each head reads, and those of gradients and senders.
+// The way back through a block is twice its products, and the block once more where the
+// base run could not keep its inside; those that bring gradients to what each head reads;
+// and those of gradients and senders, which are of whole stacks unless the host makes them.
 func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassCost {
 	c, g, width := p.Config, p.Graph, p.Rows.Width
 	rows, layers := int64(len(p.Rows.Chunks)*p.Rows.Batch), int64(c.Layers)
@@ -21,12 +22,13 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 	logits := 2 * int64(read*c.DModel) * int64(p.columns())
 	token := 2 * rows * int64(width*c.DModel) // of one product of a receiver and a sender
 	products, reads := int64(0), c.Heads+2*c.KVHeads
-	for r := range g.Receivers { // senders of whole layers
-		before := g.Before(r)
-		if shares == 0 && g.Receivers[r].Kind == hook.KindMLPIn && !c.Parallel {
-			before++ // its own layer's MLP is multiplied, and left out
-		} else if shares > 0 && !p.Exact {
-			before = len(g.Senders)
+	for r, to := range g.Receivers {
+		before := len(g.Senders)
+		switch {
+		case shares > 0 && p.Exact, shares == 0 && p.Vectors:
+			before = g.Before(r)
+		case shares == 0 && to.Kind != hook.KindMLPIn && to.Kind != hook.KindResidPost:
+			before = p.inStacks(p.StacksBefore(to.Layer))
 		}
 		products += token * int64(before)
 	}
@@ -47,18 +49,25 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 		cost.FLOPs += int64(shares) * (4*(layers*block+products) + 3*logits)
 		worker += stream * (5*senders + int64(2*g.Reads()))
 	} else {
-		inputs := layers * token * int64(reads*c.DHead)
+		inputs, again, inside := layers*token*int64(reads*c.DHead), layers*block, int64(0)
+		if tokens := p.Rows.Batch * width; p.Keeps(tokens, c.Layers) != nil {
+			again, inside = 0, int64(4*tokens*keptOf(c))*layers
+		}
 		cost.FLOPs += layers*block + logits
 		for _, edits := range runs {
-			cost.FLOPs += 3*layers*block + 2*logits + inputs + products
+			cost.FLOPs += again + 2*layers*block + 2*logits + inputs + products
 			if first := p.FirstEdited(edits); first <= c.Layers {
 				cost.FLOPs += int64(c.Layers-first)*block + logits
 			}
 			if len(edits) > 0 {
-				worker += stream * layers
+				worker += stream*layers + inside
 			}
 		}
-		worker += stream * (2*senders + int64(2*g.Reads()))
+		receivers := 2 * int64(g.Reads())
+		if p.Vectors {
+			receivers = int64(min(Together, c.Layers)+1) * int64(g.Reads())
+		}
+		worker += inside + stream*(2*senders+receivers+layers)
 	}
 	cost.Kept = 4 * int64(len(p.Lens)*len(g.Receivers)) * senders
 	if byPosition {
@@ -66,6 +75,18 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 	}
 	cost.Memory = cost.Kept + int64(p.Outer)*worker
 	return cost
+}
+
+// inStacks is how many senders the first n stacks have.
+func (p *Edges) inStacks(n int) (senders int) {
+	groups := 0
+	for _, size := range p.Stacks()[:n] {
+		groups += size
+	}
+	for g := range groups {
+		senders += p.Width(g)
+	}
+	return senders
 }
 
 // FirstEdited is the first layer that edits of a run change: the number of layers if

@@ -9,12 +9,12 @@ import (
 // keptMost bounds the bytes of what a chunk keeps of the insides of its blocks.
 const keptMost = 1 << 29
 
-// Keeps are the activations inside of each block that the rows of a chunk keep for the
-// way back, in stages: those of one do not hang on each other, and those of a later one
+// Keeps are the activations inside of each block that a chunk of so many tokens keeps for
+// the way back, in stages: those of one do not hang on each other, and those of a later one
 // on those before. With them the way back computes no product again; without, as where
 // they would be too large, two thirds of a block.
-func (b *Batch) Keeps(g *Group) [][]hook.Kind {
-	if !b.Job.Base.Soft || 4*g.Batch*g.Width*keptOf(b.Config)*len(g.Rows[0].Blocks) > keptMost {
+func (b *Batch) Keeps(tokens, blocks int) [][]hook.Kind {
+	if 4*tokens*keptOf(b.Config)*blocks > keptMost {
 		return nil
 	}
 	return keptKinds(b.Config)

@@ -8,6 +8,7 @@ type Machine struct {
 	Exact   bool // graphs compile at once, for every size; else few sizes are used
 	Workers int  // chunks that run side by side
 	Cores   int  // the same of chunks whose products are too small to be spread
+	Vectors bool // the host multiplies vectors where they lie, faster than the engine
 }
 
 // A Cut is what decides into which chunks a job is cut. Equal jobs under equal cuts

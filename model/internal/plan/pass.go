@@ -134,7 +134,7 @@ func (b *Batch) PassCost() PassCost {
 			c.FLOPs += n
 			if t.Layer >= lowest {
 				c.FLOPs += 2 * int64(len(job.GradOf)) * n
-				if len(b.Keeps(g)) == 0 {
+				if !job.Soft || b.Keeps(chunk.Size*g.Width, len(g.Rows[0].Blocks)) == nil {
 					c.FLOPs += n
 				}
 			}

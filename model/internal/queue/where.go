@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/golens/golens/model/files"
 )
 
 // Where says where a cluster's server is and what opens it.
@@ -65,7 +67,7 @@ func Find(where string) (w Where, err error) {
 		case "key":
 			w.keyFile = v
 		case "token":
-			data, err := os.ReadFile(v)
+			data, err := files.Read(v)
 			if err != nil {
 				return w, fmt.Errorf("GOLENS_CLUSTER: token: it is read from a file: %w", err)
 			}
@@ -104,7 +106,7 @@ func readJoin(path string) (w Where, err error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return w, fmt.Errorf("GOLENS_CLUSTER: %s can be read by others (mode %04o): it opens the cluster; chmod 600 it, and consider a new token", path, info.Mode().Perm())
 	}
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err == nil {
 		err = json.Unmarshal(data, &w)
 	}
@@ -138,7 +140,7 @@ func (w Where) options() ([]nats.Option, error) {
 	pem := []byte(w.CA)
 	if w.caFile != "" {
 		var err error
-		if pem, err = os.ReadFile(w.caFile); err != nil {
+		if pem, err = files.Read(w.caFile); err != nil {
 			return nil, fmt.Errorf("GOLENS_CLUSTER: ca: %w", err)
 		}
 	}
