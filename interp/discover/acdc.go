@@ -90,7 +90,8 @@ type acdc struct {
 	graph  *graph.Graph // perhaps with edges inside heads
 	metric model.Metric
 	worse  float64 // 1 where a larger metric is worse, else -1
-	size   int     // of the next batch
+	least  int     // of a batch, and that its size is a multiple of
+	right  int     // guesses since the last wrong one
 }
 
 func (s *Search) acdc(o ACDC) (*ACDCResult, error) {
@@ -108,7 +109,10 @@ func (s *Search) acdc(o ACDC) (*ACDCResult, error) {
 		return nil, err
 	}
 	c := s.Model.Config()
-	a := &acdc{search: w, graph: w.graph, size: 4}
+	a := &acdc{search: w, graph: w.graph, least: 4}
+	if tokens := len(w.Clean.IDs) * len(w.Clean.IDs[0]); tokens >= 256 { // as fast by twos, and fewer are run in vain
+		a.least = 2
+	}
 	if o.Inside {
 		if c.KVHeads != c.Heads {
 			return nil, errors.New("the edges inside heads that share keys and values are not each head's own; leave Inside away")
@@ -278,7 +282,8 @@ func (a *acdc) order(receiver int) (senders []int) {
 func (a *acdc) try(list []pair) error {
 	stays := map[pair]bool{} // as guessed
 	for len(list) > 0 {
-		n := min(a.size, a.Options.Batch, len(list))
+		size := max(a.least, a.right/2/a.least*a.least) // as long a stretch may lie ahead
+		n := min(size, a.Options.Batch, len(list))
 		cuts, set := make([]edge.Cut, n), a.Set.Clone()
 		for i, e := range list[:n] {
 			set.Remove(e.sender, e.receiver)
@@ -311,10 +316,9 @@ func (a *acdc) try(list []pair) error {
 			}
 			done, right = done+1, t.Kept == guess
 		}
-		if list = list[done:]; right {
-			a.size = min(a.size+(a.size/2+3)&^3, a.Options.Batch) // by fours, as small models run four together
-		} else {
-			a.size = max(4, (2*done+a.size)/3&^3) // as long as such stretches are
+		list = list[done:]
+		if a.right += done; !right {
+			a.right = 0
 		}
 	}
 	return nil

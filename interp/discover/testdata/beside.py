@@ -1,14 +1,14 @@
-"""What BenchmarkDiscover is measured beside: EAP-IG 795f560 and auto-circuit 1.0.1 on TransformerLens 2.17, two threads, on the
+"""What BenchmarkDiscover is measured beside: EAP-IG 795f560 and auto-circuit 1.0.1 on TransformerLens 2.17, two threads (or THREADS), on the
 weights and prompts that TestWriteForPeers wrote. Prints seconds, and writes what was found, [sender, receiver] in float32.
 
     GOLENS_BESIDE=FOLDER go test -run WriteForPeers . && python beside.py FOLDER EAPIG_SRC [WORK ...]
 
 EAPIG_SRC is the src/ of EAP-IG with 'cuda' replaced by 'cpu'; without WORK everything is run.
 """
-import json, pathlib, resource, sys, time, warnings
+import json, os, pathlib, resource, sys, time, warnings
 warnings.filterwarnings("ignore")
 import numpy as np, torch
-torch.set_num_threads(2)
+torch.set_num_threads(int(os.environ.get("THREADS", 2)))
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 
 root, src, want = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
@@ -106,18 +106,24 @@ def circuits(shape, rows, n, name):
     timed(name, run, diff)
 
 
-def acdc(shape, rows, n, name):
-    """auto-circuit's ACDC on 15 and on 90 edges of all: their difference is what an edge takes."""
+def acdc(shape, rows, n, name, tau, some=()):
+    """auto-circuit's ACDC; on so many edges, if given: their difference is what an edge takes."""
     from auto_circuit.prune_algos.ACDC import acdc_prune_scores
     from ordered_set import OrderedSet
     _, p, data = patchable(shape, rows, n)
     edges = sorted(p.edges, key=lambda e: (e.dest.layer, e.dest.module_name, e.dest.head_idx or 0, e.src.src_idx))
     took = {}
-    for k in (15, 60):
+    for k in some or (len(edges), len(edges)):
         p.edges = OrderedSet(edges[len(edges) // (2 * k)::len(edges) // k][:k])
-        a = time.perf_counter(); acdc_prune_scores(p, data, None, tao_exps=[-6], tao_bases=[1]); took[k] = time.perf_counter() - a
-    one = (took[60] - took[15]) / 45
-    print(f"{name}: {one:.3f} s an edge, {one * len(edges) / 3600:.2f} hours for {len(edges)}, extrapolated", flush=True)
+        a = np.array([time.perf_counter(), time.process_time()])
+        scores = acdc_prune_scores(p, data, None, tao_exps=[tau], tao_bases=[1])
+        took[k] = np.array([time.perf_counter(), time.process_time()]) - a
+    if not some:
+        kept = sum(torch.isinf(s).sum().item() for s in scores.values())
+        s, work = took[len(edges)]
+        return print(f"{name}: {s:.3f} s, {work:.3f} of processor time, the second of two; {kept} of {len(edges)} edges stay", flush=True)
+    s, work = (took[some[1]] - took[some[0]]) / (some[1] - some[0])
+    print(f"{name}: {s:.3f} s an edge, {work:.3f} of processor time; {s * len(edges) / 3600:.2f} and {work * len(edges) / 3600:.2f} hours for {len(edges)}, extrapolated", flush=True)
 
 
 works = {
@@ -127,7 +133,8 @@ works = {
     "sizes": lambda: circuits("gpt2-small", 8, 15, "sizes"),
     "routes": lambda: eapig("gpt2-small", 10, 64, "information-flow-routes", "routes"),
     "exact": lambda: eapig("4x4", 32, 15, "exact", "exact", each=True),
-    "ACDC": lambda: acdc("gpt2-small", 8, 15, "ACDC"),
+    "ACDC": lambda: acdc("gpt2-small", 8, 15, "ACDC", -6, (6, 30)),
+    "toy-ACDC": lambda: acdc("4x4", 32, 15, "toy-ACDC", -4),
     # the same on a toy: whether the results agree is seen in seconds
     "toy": lambda: [eapig("4x4", 32, 15, "EAP", "toy-EAP"), eapig("4x4", 32, 15, "EAP-IG-inputs", "toy-inputs", ig_steps=5), eapig("4x4", 32, 15, "EAP-IG-activations", "toy-activations", ig_steps=1),
                     eapig("4x4", 32, 15, "information-flow-routes", "toy-routes"), circuits("4x4", 32, 15, "toy-sizes")],

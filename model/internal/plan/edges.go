@@ -33,10 +33,10 @@ const Together = 4
 // Small models take more, as far as that stays small; so do scores, whose products are
 // made of large matrices.
 func edgeTokens(m Machine, g *edge.Graph, scores bool) int {
-	const most, bytes = 2048, 16 << 20
-	least := 256
+	const bytes = 16 << 20
+	least, most := 256, 1024
 	if scores {
-		least = 512
+		least, most = 512, 2048
 	}
 	return min(most, max(least, bytes/(4*m.DModel*len(g.Senders))))
 }
@@ -159,14 +159,29 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	p.Batch = NewBatch(m, Sweep{Base: base, Variants: make([]Variant, max(1, len(job.Cuts)))})
 	p.Rows = p.Pass()
 	p.Ends = p.ends()
-	for _, list := range byStart {
-		p.Lists = append(p.Lists, slices.Collect(slices.Chunk(list, p.Most))...)
-	}
 	p.Outer = min(workers, len(p.Rows.Chunks))
 	p.Inner = max(1, workers/p.Outer)
+	p.Lists, p.Most = evenly(byStart, p.Most, p.Inner)
 	p.count(&cost)
 	cost.Memory = bytes()
 	return p, cost, nil
+}
+
+// evenly puts variants that share their start into lists for workers of one chunk, of at
+// most so many, or of half or a quarter of that if workers then end sooner by a tenth:
+// few sizes are compiled.
+func evenly(byStart [][]int, most, workers int) (lists [][]int, size int) {
+	least := 0
+	for n := most; n > 0 && (size == 0 || workers > 1); n /= 2 {
+		var cut [][]int
+		for _, list := range byStart {
+			cut = slices.AppendSeq(cut, slices.Chunk(list, n))
+		}
+		if took := (len(cut) + workers - 1) / workers * n; size == 0 || 10*took < 9*least {
+			lists, size, least = cut, n, took
+		}
+	}
+	return lists, size
 }
 
 // ends are the positions that something reads of the last residual stream.
