@@ -20,10 +20,11 @@ import (
 // summed over positions and coordinates.
 //
 // With no Runs that is edge attribution patching, of two passes and one way back;
-// each run adds a pass and a way back. In time it is about twice that, see
-// BENCHMARKS.md: the gradient at what each head reads is written out, and multiplied
-// with what each sender writes. [Model.ExplainEdgeScores] counts it beforehand. It is exact where the metric is linear in what the
-// receiver reads, and misses what two edges do only together.
+// each run adds a pass and a way back. In time it is 1.3 times that, see BENCHMARKS.md:
+// the gradient at what each head reads is written out, and multiplied with what each
+// sender writes. [Model.ExplainEdgeScores] counts it beforehand. It is exact where the
+// metric is linear in what the receiver reads, and misses what two edges do only
+// together.
 // Sources: Syed et al. 2023 (EAP), Hanna et al. 2024 (EAP-IG).
 type EdgeScores struct {
 	// Base is the batch; the first of its metrics is scored.

@@ -17,6 +17,13 @@ func LeaveSoon(t *testing.T) {
 	t.Cleanup(func() { compileWork = before })
 }
 
+// HostMultiplies sets whether the host makes products of scores, in a test.
+func HostMultiplies(t *testing.T, is bool) {
+	before := vectors
+	vectors = is
+	t.Cleanup(func() { vectors = before })
+}
+
 // AtCall does something after each call of a graph, in a test.
 func AtCall(do func(name string, p *Exec)) { atCall = do }
 
