@@ -90,7 +90,6 @@ type acdc struct {
 	graph  *graph.Graph // perhaps with edges inside heads
 	metric model.Metric
 	worse  float64 // 1 where a larger metric is worse, else -1
-	least  int     // of a batch, and that its size is a multiple of
 	right  int     // guesses since the last wrong one
 }
 
@@ -109,10 +108,7 @@ func (s *Search) acdc(o ACDC) (*ACDCResult, error) {
 		return nil, err
 	}
 	c := s.Model.Config()
-	a := &acdc{search: w, graph: w.graph, least: 4}
-	if tokens := len(w.Clean.IDs) * len(w.Clean.IDs[0]); tokens >= 256 { // as fast by twos, and fewer are run in vain
-		a.least = 2
-	}
+	a := &acdc{search: w, graph: w.graph}
 	if o.Inside {
 		if c.KVHeads != c.Heads {
 			return nil, errors.New("the edges inside heads that share keys and values are not each head's own; leave Inside away")
@@ -282,7 +278,7 @@ func (a *acdc) order(receiver int) (senders []int) {
 func (a *acdc) try(list []pair) error {
 	stays := map[pair]bool{} // as guessed
 	for len(list) > 0 {
-		size := max(a.least, a.right/2/a.least*a.least) // as long a stretch may lie ahead
+		size := max(4, a.right/2&^3) // as long a stretch may lie ahead; by fours, as some run together
 		n := min(size, a.Options.Batch, len(list))
 		cuts, set := make([]edge.Cut, n), a.Set.Clone()
 		for i, e := range list[:n] {

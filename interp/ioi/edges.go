@@ -14,7 +14,7 @@ func (s *finder) edges() error {
 	for stage, spoken := range [][]discover.Effect{toLogits: s.spoken, instead: s.instead} {
 		s.join(slices.DeleteFunc(slices.Clone(spoken), func(e discover.Effect) bool { return !slices.Contains(s.stages[stage], e.Sender) }))
 	}
-	speak := s.stages[toLogits]
+	speak, backups := s.stages[toLogits], s.stages[instead]
 	for _, path := range []struct {
 		from   []graph.Part
 		at     string
@@ -23,11 +23,10 @@ func (s *finder) edges() error {
 		inputs []graph.Input
 		walk   *discover.Walk
 	}{
-		{s.stages[toQueries], "END", speak, "END", []graph.Input{graph.ToQuery}, s.walk},
 		// Backups are told the same as movers, and are held back by them.
-		{s.stages[toQueries], "END", s.stages[instead], "END", []graph.Input{graph.ToQuery}, s.without},
-		{s.stages[toQueries], "END", s.stages[instead], "END", []graph.Input{graph.ToQuery}, s.walk},
-		{s.leaders(), "END", s.stages[instead], "END", []graph.Input{graph.ToQuery}, s.walk},
+		{s.stages[toQueries], "END", both(speak, backups), "END", []graph.Input{graph.ToQuery}, s.walk},
+		{s.stages[toQueries], "END", backups, "END", []graph.Input{graph.ToQuery}, s.without},
+		{s.leaders(), "END", backups, "END", []graph.Input{graph.ToQuery}, s.walk},
 		{s.stages[toSubject], "S2", s.lookers(), "S2", []graph.Input{graph.ToKey, graph.ToValue}, s.walk},
 		{s.stages[toBefore], "S1+1", s.Of(Induction), "S1+1", []graph.Input{graph.ToKey, graph.ToValue}, s.walk},
 	} {
@@ -41,6 +40,11 @@ func (s *finder) edges() error {
 		s.join(effects)
 	}
 	return nil
+}
+
+// both are the parts of either.
+func both(a, b []graph.Part) []graph.Part {
+	return append(slices.Clone(a), slices.DeleteFunc(slices.Clone(b), func(p graph.Part) bool { return slices.Contains(a, p) })...)
 }
 
 // join makes effects that are large enough edges. Of an edge that was measured

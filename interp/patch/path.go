@@ -236,7 +236,7 @@ func (j *journey) sweep(senders []cell) model.Sweep {
 				s.Captures = append(s.Captures, r)
 			}
 		}
-		s.Base, s.Source = j.base().Capture(s.Captures...), j.Corrupted.Request()
+		s.Base = j.base().Capture(s.Captures...)
 	}
 	return s
 }
@@ -259,9 +259,10 @@ func (p Paths) Explain(m *model.Model, t task.Paired) (Plans, error) {
 	for _, s := range j.cells {
 		for _, group := range j.groups(s) {
 			v := model.Variant{Name: s.set.String(), Rows: s.rows}
-			for _, r := range group.receivers {
-				v.Edits = append(v.Edits, j.Receivers[r].Zero()) // of what is received only the place matters here
+			for _, r := range j.points(group) {
+				v.Edits = append(v.Edits, r.Zero()) // of what is received only the place matters here
 			}
+			v.Edits = append(v.Edits, j.holds(group)...)
 			receive.Variants = append(receive.Variants, v)
 		}
 	}

@@ -53,10 +53,6 @@ func (p Paths) one(receiver int) Paths {
 // receive sends and receives, as many senders at a time as can be held. Rows whose
 // receivers read nothing new are as they were.
 func (j *journey) receive(m *model.Model) (e Effects, provenance model.Provenance, err error) {
-	plain, err := m.Run(j.Corrupted.Metric(j.Metric))
-	if err != nil {
-		return e, provenance, err
-	}
 	n := len(j.Clean.IDs)
 	whole := j.grid
 	if j.Apart {
@@ -66,12 +62,19 @@ func (j *journey) receive(m *model.Model) (e Effects, provenance model.Provenanc
 		}
 		whole.axes = append([]array.Axis{array.Labels("receiver", names)}, j.axes...)
 	}
-	e = Effects{metric: j.Metric, direction: Noising, Other: perSample(plain), Metric: whole.empty(n)}
+	e = Effects{metric: j.Metric, direction: Noising, Metric: whole.empty(n)}
 	var hashes []string
 	for senders := range slices.Chunk(j.cells, j.holding) {
-		sent, err := m.Sweep(j.sweep(senders))
+		send := j.sweep(senders)
+		if e.Other != nil { // was measured
+			send.Source = j.Corrupted.Request()
+		}
+		sent, err := m.Sweep(send)
 		if err != nil {
 			return e, provenance, err
+		}
+		if e.Other == nil {
+			e.Other = perSample(sent.Source)
 		}
 		s, to, err := j.messages(sent, senders)
 		if err != nil {
@@ -113,6 +116,25 @@ func (j *journey) receive(m *model.Model) (e Effects, provenance model.Provenanc
 	return e, provenance, nil
 }
 
+// points are where receivers read: heads may share a key.
+func (j *journey) points(g receivers) (all []hook.Point) {
+	for _, k := range g.receivers {
+		if r := j.Receivers[k]; r.Find(all) < 0 {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// holds hold the heads that receivers reach and that read none of them.
+func (j *journey) holds(g receivers) (edits []hook.Edit) {
+	held := j.held(j.conf, g.receivers)
+	for _, layer := range slices.Sorted(maps.Keys(held)) {
+		edits = append(edits, hook.Z(layer).Head(held[layer]...).Freeze())
+	}
+	return edits
+}
+
 // messages is the second sweep: the receivers read what they read under each
 // sender. It also says where in the result each variant belongs.
 func (j *journey) messages(sent *model.SweepResult, senders []cell) (s model.Sweep, to []int, err error) {
@@ -122,13 +144,7 @@ func (j *journey) messages(sent *model.SweepResult, senders []cell) (s model.Swe
 		for _, g := range j.groups(c) {
 			v := model.Variant{Name: c.set.String()}
 			changed := make([]bool, n)
-			var set []hook.Point
-			for _, k := range g.receivers {
-				r := j.Receivers[k]
-				if r.Find(set) >= 0 {
-					continue // heads may share a key
-				}
-				set = append(set, r)
+			for _, r := range j.points(g) {
 				read, was := sent.At(r).Pick(hook.Variant, i), sent.Base.At(r)
 				for _, a := range []*array.Array{read, was} {
 					if err := a.Err(); err != nil {
@@ -143,10 +159,7 @@ func (j *journey) messages(sent *model.SweepResult, senders []cell) (s model.Swe
 				}
 				v.Edits = append(v.Edits, r.Replace(array.Of(interp.Finite(read.Values()), read.Axes()...)))
 			}
-			held := j.held(j.conf, g.receivers)
-			for _, layer := range slices.Sorted(maps.Keys(held)) {
-				v.Edits = append(v.Edits, hook.Z(layer).Head(held[layer]...).Freeze())
-			}
+			v.Edits = append(v.Edits, j.holds(g)...)
 			for row, is := range changed {
 				if is {
 					v.Rows = append(v.Rows, row)

@@ -8,7 +8,7 @@
 // without one, GPT-2's vocab.json and merges.txt, BERT's vocab.txt, or the
 // tokenizer.model of SentencePiece's BPE, with what
 // tokenizer_config.json, special_tokens_map.json and added_tokens.json change, as
-// transformers 5.24 does it. [Parse] reads the bytes of a tokenizer.json,
+// transformers 5.23 does it. [Parse] reads the bytes of a tokenizer.json,
 // [FromPieces] the vocabulary of a GGUF file. [Tokenizer.Encode] gives ids,
 // [Tokenizer.EncodeOffsets] also where each token stands in the text and, on
 // request, the tokens around a text such as [CLS] and [SEP];

@@ -133,7 +133,7 @@ func TestOpenOlderFiles(t *testing.T) {
 		"bert twice":      {fstest.MapFS{"vocab.txt": file("a\nb\na\n")}, "", nil, `line 3 is "a" once more`},
 		"bert empty":      {fstest.MapFS{"vocab.txt": file("")}, "", nil, "vocab.txt: vocab is missing"},
 		"opt":             {opt, "ab<s>ab", []int32{1, 5, 4, 0, 5, 4}, ""},
-		"opt without bos": {with(opt, "tokenizer_config.json", `{"add_bos_token": true, "bos_token": null}`), "ab", []int32{4}, ""},
+		"opt without bos": {with(opt, "tokenizer_config.json", `{"add_bos_token": true, "bos_token": null, "added_tokens_decoder": {}}`), "ab", []int32{4}, ""},
 		"unknown class":   {with(opt, "tokenizer_config.json", `{"tokenizer_class": "CLIPTokenizer"}`), "", nil, `"CLIPTokenizer" is not known`},
 		"bad config":      {with(opt, "tokenizer_config.json", `[]`), "", nil, "tokenizer_config.json: json"},
 		"bad specials":    {with(opt, "special_tokens_map.json", `{"bos_token": 7}`), "", nil, "special_tokens_map.json: bos_token"},

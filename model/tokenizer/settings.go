@@ -23,26 +23,32 @@ type settings struct {
 	Accents     *bool  `json:"strip_accents"`
 	Chinese     *bool  `json:"tokenize_chinese_chars"`
 
-	added []addedToken          // with ids
-	roles map[string]addedToken // bos_token and so on, without ids
-	more  []addedToken          // further special tokens, without ids
+	added  []addedToken          // in the order of their ids
+	listed bool                  // by added_tokens_decoder
+	roles  map[string]addedToken // bos_token and so on, without ids
+	more   []addedToken          // further special tokens, without ids
 }
 
 // roles are the special tokens that have one, in the order in which transformers
 // gives ids to those that the vocabulary lacks.
 var roles = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
-// readSettings reads the files, any of which may be absent.
+// readSettings reads the files, any of which may be absent. What the other two say counts
+// where tokenizer_config.json has no added_tokens_decoder, and then more than what it
+// says, as in transformers.
 func readSettings(fsys fs.FS) (*settings, error) {
 	s := &settings{roles: map[string]addedToken{}}
 	for _, file := range []struct {
 		name string
 		read func(data []byte) error
 	}{
-		{"special_tokens_map.json", s.readRoles},
 		{"tokenizer_config.json", s.readConfig},
+		{"special_tokens_map.json", s.readRoles},
 		{"added_tokens.json", s.readAdded},
 	} {
+		if s.listed {
+			break
+		}
 		data, err := readFile(fsys, file.name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -67,6 +73,7 @@ func (s *settings) readConfig(data []byte) error {
 	if err := json.Unmarshal(data, &decoder); err != nil {
 		return err
 	}
+	s.listed = decoder.Tokens != nil
 	for id, token := range decoder.Tokens {
 		n, err := strconv.ParseInt(id, 10, 64)
 		if err != nil || n < 0 {
@@ -145,27 +152,25 @@ func tokenOf(raw json.RawMessage) (addedToken, error) {
 	return token, err
 }
 
-// join is the added tokens of a vocabulary's own file and those of the settings.
-// One that has no id anywhere gets the next, as transformers gives it.
+// join is the added tokens of a vocabulary's own file and those of the settings. One
+// that the file and the vocabulary do not have gets the next id, whatever id the
+// settings say, as transformers gives it: theirs say the order.
 func (s *settings) join(v *vocab, own []addedToken) []addedToken {
 	all := slices.Clone(own)
-	has, taken := map[string]bool{}, map[int64]bool{}
+	has := map[string]bool{}
 	next := int64(len(v.tokens))
 	for _, token := range own {
-		has[token.Content], taken[token.ID], next = true, true, max(next, token.ID+1)
+		has[token.Content], next = true, max(next, token.ID+1)
 	}
-	add := func(token addedToken, known bool) {
+	add := func(token addedToken) {
 		if has[token.Content] || token.Content == "" {
 			return
 		}
-		id, spelled := v.spelled(token.Content)
-		switch {
-		case spelled:
+		token.ID = next
+		if id, spelled := v.spelled(token.Content); spelled {
 			token.ID = int64(id)
-		case !known:
-			token.ID = next
 		}
-		has[token.Content], taken[token.ID], next = true, true, max(next, token.ID+1)
+		has[token.Content], next = true, max(next, token.ID+1)
 		all = append(all, token)
 	}
 	slices.SortFunc(s.added, func(a, b addedToken) int { return int(a.ID - b.ID) })
@@ -175,10 +180,10 @@ func (s *settings) join(v *vocab, own []addedToken) []addedToken {
 				token.Special, token.Normalized = true, token.Normalized && special.Normalized
 			}
 		}
-		add(token, true)
+		add(token)
 	}
 	for _, token := range s.specials() {
-		add(token, false)
+		add(token)
 	}
 	return all
 }
@@ -219,29 +224,46 @@ func (s *settings) override(f *file) {
 	switch s.class() {
 	case "GPT2", "GPTNeoX", "CodeGen", "Roberta", "Bart", "Longformer", "LED":
 		if s.PrefixSpace != nil {
-			set(&f.PreTokenizer, "ByteLevel", map[string]*bool{"add_prefix_space": s.PrefixSpace})
+			set(&f.PreTokenizer, "ByteLevel", map[string]any{"add_prefix_space": s.PrefixSpace})
+		}
+	case "Llama":
+		if s.PrefixSpace != nil && !*s.PrefixSpace {
+			set(&f.PreTokenizer, "Metaspace", map[string]any{"prepend_scheme": "never", "add_prefix_space": false})
+			leaveOut(&f.Normalizer, "normalizers", "Prepend")
+			leaveOut(&f.Decoder, "decoders", "Strip")
 		}
 	case "Bert", "DistilBert", "Electra":
 		yes := true
-		set(&f.Normalizer, "BertNormalizer", map[string]*bool{
+		set(&f.Normalizer, "BertNormalizer", map[string]any{
 			"lowercase": cmp.Or(s.Lower, &yes), "strip_accents": s.Accents, "handle_chinese_chars": cmp.Or(s.Chinese, &yes),
 		})
 	}
 }
 
 // set changes fields of a part that is of a type.
-func set(part *json.RawMessage, kind string, values map[string]*bool) {
-	var fields map[string]json.RawMessage
+func set(part *json.RawMessage, kind string, values map[string]any) {
+	var fields map[string]any
 	if is, err := typeOf("", *part); absent(*part) || err != nil || is != kind || json.Unmarshal(*part, &fields) != nil {
 		return
 	}
-	for name, value := range values {
-		fields[name] = json.RawMessage("null")
-		if value != nil {
-			fields[name] = json.RawMessage(strconv.FormatBool(*value))
-		}
-	}
+	maps.Copy(fields, values)
 	if changed, err := json.Marshal(fields); err == nil {
+		*part = changed
+	}
+}
+
+// leaveOut takes the steps of a type out of a part that is a sequence.
+func leaveOut(part *json.RawMessage, list, kind string) {
+	var steps []json.RawMessage
+	var fields map[string]json.RawMessage
+	if absent(*part) || json.Unmarshal(*part, &fields) != nil || json.Unmarshal(fields[list], &steps) != nil {
+		return
+	}
+	steps = slices.DeleteFunc(steps, func(step json.RawMessage) bool {
+		is, err := typeOf("", step)
+		return err == nil && is == kind
+	})
+	if changed, err := json.Marshal(map[string]any{"type": "Sequence", list: steps}); err == nil {
 		*part = changed
 	}
 }

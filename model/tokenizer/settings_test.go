@@ -12,18 +12,20 @@ import (
 // follows says which version of transformers is right where they differ: the
 // newer, in which tokenizer.json's post-processor outdoes add_bos_token and the
 // general class heeds no add_prefix_space. Qwen 2's there puts a space before
-// every word.
+// every word, T5's takes the end for the unknown token, and BERT's makes a file that has
+// words alone its own.
 var follows = map[string]string{
-	"Llama 2's class, no begin token": "5.24.0", "Llama 2's class, an end token": "5.24.0",
-	"Gemma's class, no begin token": "5.24.0", "Gemma's class, an end token": "5.24.0",
-	"GPT-NeoX's class, a begin token": "5.24.0", "no class, a prefix space": "5.24.0", "Fast class, a prefix space": "5.24.0",
-	"cased, without a class": "5.24.0", "Qwen 2's class, a prefix space": "4.57.6",
+	"Llama 2's class, no begin token": "5.23.0", "Llama 2's class, an end token": "5.23.0",
+	"Gemma's class, no begin token": "5.23.0", "Gemma's class, an end token": "5.23.0",
+	"GPT-NeoX's class, a begin token": "5.23.0", "no class, a prefix space": "5.23.0", "Fast class, a prefix space": "5.23.0",
+	"cased, without a class": "5.23.0", "Qwen 2's class, a prefix space": "4.57.6", "GPT-2's files, a begin and an end token": "5.23.0",
+	"further tokens in both": "4.57.6", "T5's class, no end token": "4.57.6", "words alone, lowered": "4.57.6",
 }
 
 // What tokenizer_config.json and the files beside it change is what it changes in
-// transformers, 4.57 and 5.24, by the recordings of make_settings.py.
+// transformers, 4.57 and 5.23, by the recordings of make_settings.py.
 func TestSettingsEqualTransformers(t *testing.T) {
-	for _, version := range []string{"4.57.6", "5.24.0"} {
+	for _, version := range []string{"4.57.6", "5.23.0"} {
 		var recorded struct {
 			Cases []struct {
 				Name, Base string
@@ -35,11 +37,11 @@ func TestSettingsEqualTransformers(t *testing.T) {
 		if err := json.Unmarshal(fixture(t, "settings/transformers-"+version+".json"), &recorded); err != nil {
 			t.Fatal(err)
 		}
-		if len(recorded.Cases) < 20 {
+		if len(recorded.Cases) < 80 {
 			t.Fatalf("%d cases", len(recorded.Cases))
 		}
 		folders := map[string]string{"byte-level": "settings/base", "vocab": "settings/vocab", "bert": "wordpiece_bert", "llama": "sentencepiece_llama2",
-			"gemma": "sentencepiece_gemma", "qwen2": "bpe_qwen2", "llama3": "bpe_llama3", "cased": "wordpiece_cased"}
+			"gemma": "sentencepiece_gemma", "qwen2": "bpe_qwen2", "llama3": "bpe_llama3", "cased": "wordpiece_cased", "plain": "wordpiece_plain", "t5": "unigram_t5", "o200k": "bpe_o200k"}
 		for _, c := range recorded.Cases {
 			t.Run(version+" "+c.Name, func(t *testing.T) {
 				if right := follows[c.Name]; right != "" && right != version {

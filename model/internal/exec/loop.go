@@ -358,7 +358,18 @@ func (c *chunk) blockTaps(i int) (*taps, [][][]hook.Edit) {
 		ids[k] = hook.ID{Kind: kind, Layer: b.Layer}
 	}
 	start := i == 0 && !c.rows[0].Embeds
-	return c.taps(ids, func(k hook.Kind) bool { return c.meets(k, b) }, func(k hook.Kind) making { return c.happens(k, b, start) })
+	t, fills := c.taps(ids, func(k hook.Kind) bool { return c.meets(k, b) }, func(k hook.Kind) making { return c.happens(k, b, start) })
+	if named := func(l label) bool { return l.name != "" }; c.Job.Base.Common && !c.Exact && !slices.ContainsFunc(t.reads, named) {
+		var kinds []hook.Kind
+		for _, l := range t.reads {
+			kinds = append(kinds, l.kind)
+		}
+		t.reads = nil
+		for _, k := range plan.CommonReads(c.Config, kinds) {
+			t.reads = append(t.reads, label{kind: k})
+		}
+	}
+	return t, fills
 }
 
 // making is which edits of an activation are made in the graph.

@@ -129,7 +129,7 @@ func (s *sweep) runBase(ctx context.Context) error {
 				job.Captures = append(job.Captures, p)
 			}
 		}
-		job.Most = s.Most
+		job.Most, job.Common = s.Most, true
 		out, err := s.Run(ctx, job)
 		if err != nil {
 			return nil, nil, nil, err
@@ -144,7 +144,7 @@ func (s *sweep) runBase(ctx context.Context) error {
 	}
 	var err error
 	base := s.Job.Base
-	base.Until = s.Layers
+	base.Until = s.BaseUntil()
 	if s.out.Base, s.base, s.copies, err = run(base, s.Needs.Base, s.Job.Captures); err != nil {
 		return err
 	}

@@ -24,8 +24,9 @@ type Batch struct {
 	Needs struct{ Base, Source []hook.Point }
 	Most  int
 
-	kinds []hook.Kind
-	whole bool // logits are read, or changed, not only those of metrics' tokens
+	kinds  []hook.Kind
+	common bool // base and source give [CommonReads]
+	whole  bool // logits are read, or changed, not only those of metrics' tokens
 }
 
 // Lens are the tokens of rows, and the most of them.

@@ -116,7 +116,7 @@ func (b *Batch) bytes(g *Group, batch int) int64 {
 		}
 		for _, k := range b.kinds {
 			if edits := b.EditsOf(g.Rows[0].Variant, hook.ID{Kind: k, Layer: t.Layer}); len(edits) > 0 {
-				n += 8 * int64(batch*place.Size(c.Dims(k, keys)))
+				n += b.editBytes(edits) * int64(batch*place.Size(c.Dims(k, keys)))
 			}
 		}
 		if b.Exact && i == 0 && !g.Rows[0].Embeds {
@@ -132,6 +132,26 @@ func (b *Batch) bytes(g *Group, batch int) int64 {
 		most = max(most, final)
 	}
 	return most
+}
+
+// editBytes is what the edits of an activation are given for each of its values.
+func (b *Batch) editBytes(edits []hook.Edit) int64 {
+	if b.Exact { // masks, too, lie in buffers of few sizes
+		return 8
+	}
+	n := int64(0)
+	slots, _ := Slots(edits)
+	for _, s := range slots {
+		switch s.Op {
+		case OpWhole, hook.OpAdd, hook.OpScale:
+			n += 4
+		case hook.OpReplace: // and a mask
+			n += 5
+		default:
+			n += 8
+		}
+	}
+	return n
 }
 
 // blockSize is how many values one row of a block holds at a time on XLA: the residual

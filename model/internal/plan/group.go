@@ -35,6 +35,7 @@ const defaultBudget = 4 << 30
 // groups, and says what that costs.
 func (b *Batch) Sweep() ([]*Group, Cost, error) {
 	var p Cost
+	b.common = !b.Exact
 	byKey := map[string][]Row{}
 	for v, rows := range b.rows() {
 		p.Rows += len(rows)
@@ -48,8 +49,14 @@ func (b *Batch) Sweep() ([]*Group, Cost, error) {
 		budget = defaultBudget
 	}
 	var groups []*Group
-	for _, rows := range byKey {
-		groups = append(groups, b.group(rows))
+	for _, alike := range byKey {
+		for i, rows := range b.split(alike) {
+			width := rows[0].End - rows[0].From // the widest
+			if i == 0 {
+				width = b.round(width)
+			}
+			groups = append(groups, b.group(rows, width))
+		}
 	}
 	slices.SortFunc(groups, func(g, h *Group) int {
 		x, y := g.Rows[0], h.Rows[0]
@@ -90,7 +97,7 @@ func (b *Batch) Sweep() ([]*Group, Cost, error) {
 			float64(held+passes)/1e6, float64(held)/1e6, float64(budget)/1e6)
 	}
 	p.Memory = held + max(most, passes)
-	p.Base = b.pass(b.Job.Base, b.Job.Base.Edits, b.Config.Layers, len(b.Lens), b.Longest)
+	p.Base = b.pass(b.Job.Base, b.Job.Base.Edits, b.BaseUntil(), len(b.Lens), b.Longest)
 	p.Naive = 0
 	for i, v := range b.Variants {
 		p.Naive += b.pass(b.Job.Base, b.editsOfVariant(i), b.Config.Layers, len(v.Rows), b.Longest)
@@ -162,7 +169,32 @@ func (b *Batch) round(n int) int {
 	return min(roundRows(n), b.Longest)
 }
 
-func (b *Batch) group(rows []Row) *Group {
+// widthWork is what must be saved for rows to have a width of their own: about what
+// compiling its graphs takes on two cores.
+const widthWork = 2e11
+
+// split cuts rows, whose widths round to the same, where computing fewer positions
+// saves more than compiling takes. The widest come first.
+func (b *Batch) split(rows []Row) (all [][]Row) {
+	position := int64(0)
+	for _, t := range rows[0].Blocks {
+		if t.Attends {
+			position += blockFlops(b.Config, t, 1, 1, 1, 0)
+		}
+	}
+	width := func(r Row) int { return r.End - r.From }
+	slices.SortStableFunc(rows, func(x, y Row) int { return width(y) - width(x) })
+	wide := b.round(width(rows[0]))
+	from := 0
+	for i, r := range rows {
+		if saved := int64(len(rows)-i) * int64(wide-width(r)) * position; i > from && width(r) < width(rows[i-1]) && saved > widthWork {
+			all, from, wide = append(all, rows[from:i]), i, width(r)
+		}
+	}
+	return append(all, rows[from:])
+}
+
+func (b *Batch) group(rows []Row, width int) *Group {
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Variant, b.Variant))
 	})
@@ -171,7 +203,7 @@ func (b *Batch) group(rows []Row) *Group {
 	for i := range rows {
 		c := &rows[i]
 		if c.End > 0 {
-			g.Width = b.round(c.End - c.From)
+			g.Width = width
 			shift := min(c.From, g.Width-(c.End-c.From)) // start earlier to fill a rounded width
 			b.widen(c, shift)
 			g.Past = max(g.Past, c.From)

@@ -21,6 +21,7 @@ type Job struct {
 	GradOf   []int        // indices of Metrics
 	Weigh    []string     // tensors of formulas whose gradients are wanted too
 	Most     int          // rows of a chunk; 0 means as many as run well
+	Common   bool         // where graphs take long to compile, blocks give all that sweeps read or nothing, so that sweeps share graphs
 	Soft     bool         // metrics that graphs can measure are, in float32, where their gradients are taken
 	Starts   []int        // first position to run of each row, nil for all; Base has keys and values before it
 	Widest   int          // most positions that a row runs in any job like this one, to which widths are not rounded up; 0 is not known

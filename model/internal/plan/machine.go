@@ -42,12 +42,20 @@ func roundPositions(n int) int {
 	return (n + step - 1) / step * step
 }
 
-// roundRows rounds a number of rows up likewise; up to 8 it is exact.
+// roundRows rounds a number of rows up likewise; up to 8 it is exact, and beyond 128
+// at most a sixteenth is wasted.
 func roundRows(n int) int {
-	if n <= 8 {
+	switch {
+	case n <= 8:
 		return n
+	case n <= 128:
+		return roundPositions(n)
 	}
-	return roundPositions(n)
+	step := 16
+	for n > 16*step {
+		step *= 2
+	}
+	return (n + step - 1) / step * step
 }
 
 // Padded is a number of rows rounded up where graphs take long to compile.
@@ -76,7 +84,7 @@ func (m Machine) passRows(rows, width, most int) int {
 	} else {
 		n = min(roundRows(rows), tokensPerCall/width)
 	}
-	if most > 0 {
+	if most > 0 && most < rows {
 		n = min(n, most)
 	}
 	return max(1, n)

@@ -90,12 +90,17 @@ func (b *Batch) taken(g *Group, c Row, t Block) []int {
 
 // SourceUntil is how many blocks the source runs: up to the last that something
 // reads.
-func (b *Batch) SourceUntil() int {
-	if len(b.Job.Source.Metrics) > 0 {
+func (b *Batch) SourceUntil() int { return b.until(b.Job.Source, b.Needs.Source) }
+
+// BaseUntil is how many the base runs.
+func (b *Batch) BaseUntil() int { return b.until(&b.Job.Base, slices.Concat(b.Needs.Base, b.Points)) }
+
+func (b *Batch) until(job *Job, needs []hook.Point) int {
+	if len(job.Metrics) > 0 {
 		return b.Layers
 	}
 	n := 0
-	for _, p := range slices.Concat(b.Job.Source.Kept(), b.Needs.Source) {
+	for _, p := range slices.Concat(job.Kept(), needs) {
 		switch {
 		case Final(p.Kind):
 			return b.Layers

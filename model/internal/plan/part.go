@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/hook"
 )
@@ -84,6 +86,19 @@ func Final(k hook.Kind) bool {
 
 // Embedding tells whether an activation is one of the embedding's.
 func Embedding(k hook.Kind) bool { return k == hook.KindEmbed || k == hook.KindPosEmbed }
+
+// CommonReads are what a pass for sweeps gives of a block of which some of these are
+// read: all of them, so that few graphs are compiled. Otherwise it is what is read.
+func CommonReads(c config.Config, read []hook.Kind) []hook.Kind {
+	all := []hook.Kind{hook.KindResidPre, hook.KindQ, hook.KindK, hook.KindV, hook.KindZ}
+	if k := KeyKind(c); k != hook.KindK {
+		all = append(all, k)
+	}
+	if len(read) == 0 || slices.ContainsFunc(read, func(k hook.Kind) bool { return !slices.Contains(all, k) }) {
+		return read
+	}
+	return all
+}
 
 // KeyKind is the keys as attention uses them.
 func KeyKind(c config.Config) hook.Kind {

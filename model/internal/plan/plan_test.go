@@ -142,6 +142,8 @@ func TestGroups(t *testing.T) {
 	head := func(layer, head, pos int) plan.Variant {
 		return plan.Variant{Edits: []hook.Edit{hook.Z(layer).Head(head).At(pos).Zero()}}
 	}
+	wide := gpt
+	wide.DModel, wide.DHead, wide.DMLP = 8192, 4096, 32768
 	for _, c := range []struct {
 		name     string
 		machine  plan.Machine
@@ -159,6 +161,9 @@ func TestGroups(t *testing.T) {
 		{"an operation more is another graph", exact(gpt, 1), []int{6}, []plan.Variant{head(1, 0, 5), {Edits: []hook.Edit{hook.Z(1).At(5).Zero(), hook.MLPOut(1).At(5).Scale(2)}}},
 			"1 rows, width 1 past 5, 1 of 1, lane 1; 1 rows, width 1 past 5, 1 of 1, lane 1"},
 		{"widths are rounded where graphs take long to compile", plan.Machine{Config: gpt, Workers: 1}, []int{20}, []plan.Variant{head(1, 0, 10), head(1, 1, 9)}, "2 rows, width 16 past 4, 1 of 2, lane 2"},
+		{"little is saved by a width of its own", plan.Machine{Config: wide, Workers: 1}, []int{20}, []plan.Variant{head(1, 0, 10), head(1, 1, 6)}, "2 rows, width 16 past 4, 1 of 2, lane 2"},
+		{"much is saved", plan.Machine{Config: wide, Workers: 1}, []int{20}, slices.Repeat([]plan.Variant{head(1, 0, 10), head(1, 1, 6)}, 40),
+			"40 rows, width 16 past 4, 1 of 40, lane 40; 40 rows, width 10 past 10, 1 of 40, lane 40"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := plan.NewBatch(c.machine, plan.Sweep{Base: plan.Job{Tokens: rows(c.lens...), Metrics: last(c.lens...)}, Variants: c.variants})

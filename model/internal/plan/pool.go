@@ -114,6 +114,9 @@ func (b *Batch) blockBytes(t Block, points []hook.Point, rows, keys, outs, past,
 	}
 	most := 0
 	for _, reads := range by {
+		if b.common {
+			reads = CommonReads(b.Config, reads)
+		}
 		n := 0
 		if b.Exact {
 			n = b.blockPool(t, reads, rows, keys, outs, past, back).bytes()

@@ -167,7 +167,7 @@ func (d *dealing) failed(err error) error {
 func (d *dealing) begin(ctx context.Context) error {
 	key := d.Kind.Name() + "." + d.Pieces[0].Job
 	_, err := d.jobs.Get(ctx, key)
-	known := err == nil // somebody asked for it: there may be results
+	known := !errors.Is(err, jetstream.ErrKeyNotFound) // else somebody may have asked for it: there may be results
 	if there, err := d.has(ctx, d.asks, d.Pieces[0].Job); err != nil {
 		return err
 	} else if !there {
