@@ -307,13 +307,13 @@ func TestWarmCellStartsQuickly(t *testing.T) {
 		return took[n/2]
 	}
 	mustRun(t, s, openModel(t), "3")
-	// 0.3 and 0.45 s are what a reader may wait, where go run takes 0.4 s for a program of
-	// one line. A machine that is slow, or has other things to do, is so for both.
+	// 0.15 and 0.3 s, where go run takes 0.14 s for a program of one line. A machine that is
+	// slow, or has other things to do, is so for all three.
 	for range 6 {
 		light, warm, yard := median("fmt.Println(f1())", "1"), median("fmt.Println(m.Config().Heads)", "4"), goRun(t, n)
 		t.Logf("from request to idle, median of %d: a light cell %v, one that asks an open model %v, go run %v",
 			n, light.Round(time.Millisecond), warm.Round(time.Millisecond), yard.Round(time.Millisecond))
-		if light <= 3*yard && warm <= 4*yard {
+		if light <= 4*yard && warm <= 6*yard {
 			return
 		}
 	}
