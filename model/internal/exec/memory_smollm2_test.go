@@ -34,19 +34,21 @@ func TestSmolLM2MemoryIsPredicted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	took, within := func(f func()) int { return heldAtMost(2, f) }, 0.2 // in which order a graph's parts run decides on some buffers
+	took := func(f func()) int { return heldAtMost(2, f) }
 	switch onGo := strings.HasPrefix(m.Info().Backend, "go"); {
 	case onGo && !backend.SIMD:
 		t.Skip("the host is built with GOEXPERIMENT=simd, whose products hold less than the portable ones")
 	case !onGo:
-		took, within = grownBy, 0.15 // sweeps take 0.96 to 1.23 of it, the others are within a tenth
+		took = grownBy
 	}
 	check := func(what string, predicted int64, err error, f func() error) {
 		t.Run(what, func(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			const beside = 3e6 // plans, garbage, the allocator's small blocks
+			// On a quiet machine 0.90 to 1.10 were seen on either engine; in which order a
+			// graph's parts run decides on some buffers.
+			const within, beside = 0.2, 3e6 // plans, garbage, the allocator's small blocks
 			r := 0.0
 			for range 4 { // the system may take pages away meanwhile
 				held := took(func() {

@@ -124,7 +124,7 @@ func TestMemoryIsPredicted(t *testing.T) {
 				})
 				r = float64(held) / float64(predicted)
 				t.Logf("%s, %-20s %6.2f MB held, %6.2f predicted: %.2f", name, what, float64(held)/1e6, float64(predicted)/1e6, r)
-				if r >= 0.8 && r <= 1.2 { // 0.92 to 1.09 were seen
+				if r >= 0.7 && r <= 1.2 { // 0.92 to 1.09 were seen, but 0.79 of generations, of a few MB
 					return
 				}
 			}
