@@ -18,6 +18,7 @@ type elsewhere struct {
 	model.Runner
 	want, asked int32
 	all         chan struct{}
+	alone       atomic.Bool // an ask waited for the others in vain
 }
 
 func (e *elsewhere) Info() model.Info {
@@ -32,7 +33,8 @@ func (e *elsewhere) Do(ctx context.Context, ask model.Ask) (any, error) {
 	}
 	select {
 	case <-e.all:
-	case <-time.After(time.Minute): // the test says how often it was asked
+	case <-time.After(time.Minute):
+		e.alone.Store(true)
 	}
 	return e.Runner.Do(ctx, ask)
 }
@@ -65,6 +67,9 @@ func TestWalksAskAhead(t *testing.T) {
 	got, err := model.New(far).TallyOver(t.Context(), ask, each(rows), nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if far.alone.Load() {
+		t.Error("a part was not asked for before the one before it was there")
 	}
 	if far.asked != 4 || got.Rows != want.Rows {
 		t.Errorf("asked %d times for %d rows of %d", far.asked, got.Rows, want.Rows)
