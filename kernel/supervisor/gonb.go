@@ -21,23 +21,30 @@ import (
 // gonbProcess is a running gonb, the leader of a process group that holds the
 // cell, builds and shells that it starts.
 type gonbProcess struct {
-	cmd  *exec.Cmd
-	conn wire.Connection
-	log  *childLog
-	done chan struct{} // closed when gonb has ended
-	err  error         // why, once done is closed
+	cmd   *exec.Cmd
+	conn  wire.Connection
+	log   *childLog
+	heard chan struct{} // it has noticed an interrupt
+	done  chan struct{} // closed when gonb has ended
+	err   error         // why, once done is closed
 }
 
 // remark matches gonb's log lines that are not fatal. It writes some at each
 // start, errors that are none among them.
 var remark = regexp.MustCompile(`^[IWE]\d{4} `)
 
+// noticed ends the line that gonb logs when it has told all that runs of an interrupt.
+const noticed = " Signal interrupt received."
+
+// hearing is how long gonb may take to notice an interrupt on a busy machine.
+const hearing = 2 * time.Second
+
 // startGonb prepares gonb's surroundings and starts it.
 func startGonb(s *supervisor) (*gonbProcess, error) {
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing gonb: %w", err)
 	}
-	g := &gonbProcess{conn: wire.IPC(s.gonbPrefix()), done: make(chan struct{})}
+	g := &gonbProcess{conn: wire.IPC(s.gonbPrefix()), heard: make(chan struct{}, 1), done: make(chan struct{})}
 	// gonb takes the id that Jupyter knows the kernel by from the file's name.
 	file := filepath.Join(s.work.Path, filepath.Base(s.cfg.ConnectionFile))
 	if err := g.conn.Write(file); err != nil {
@@ -50,8 +57,14 @@ func startGonb(s *supervisor) (*gonbProcess, error) {
 	g.log = &childLog{name: "gonb", to: s.log, pick: func(line string) bool {
 		return debug || strings.HasPrefix(line, "F") || strings.HasPrefix(line, "panic:") // klog's fatal lines
 	}}
-	if !debug {
-		g.log.drop = remark.MatchString
+	g.log.drop = func(line string) bool {
+		if strings.HasSuffix(line, noticed) {
+			select {
+			case g.heard <- struct{}{}:
+			default:
+			}
+		}
+		return !debug && remark.MatchString(line)
 	}
 	g.cmd.Stderr = g.log
 	g.cmd.Stdout = g.log
@@ -142,7 +155,21 @@ func (s *supervisor) gonbEnv() []string {
 // interrupt sends SIGINT to gonb, which forgets the rest of the cell, and to
 // the build, cell or shell that it runs.
 func (g *gonbProcess) interrupt() {
+	select {
+	case <-g.heard: // of one that nobody waited for
+	default:
+	}
 	_ = proc.Signal(g.cmd.Process.Pid, syscall.SIGINT)
+}
+
+// hear waits until gonb has noticed an interrupt: one that comes late stops the cell
+// after the one that it was for.
+func (g *gonbProcess) hear() {
+	select {
+	case <-g.heard:
+	case <-g.done:
+	case <-time.After(hearing):
+	}
 }
 
 // end lets gonb remove its files and end its gopls, then kills what is left.

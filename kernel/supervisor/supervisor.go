@@ -249,13 +249,17 @@ func (s *supervisor) stop() {
 	<-s.everything
 }
 
-// interrupt stops what gonb is doing.
+// interrupt stops what gonb is doing. It returns when gonb has noticed.
 func (s *supervisor) interrupt() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gonb != nil && !s.stopping {
-		s.gonb.interrupt()
+	g := s.gonb
+	if g == nil || s.stopping {
+		s.mu.Unlock()
+		return
 	}
+	g.interrupt()
+	s.mu.Unlock()
+	g.hear()
 }
 
 // group is the process group of gonb.
