@@ -71,13 +71,6 @@ func (p *Proxy) execute(m *wire.Message) {
 	endInput := p.openInput(r, req.AllowStdin)
 	f, alive := p.runCell(b, r, req)
 	endInput()
-	r.mu.Lock()
-	interrupted := r.interrupted
-	r.mu.Unlock()
-	if alive && interrupted {
-		p.begin(nil) // no interrupt of it comes any more
-		alive = p.settle(b)
-	}
 	switch {
 	case !alive:
 		p.fail(m, r.count, req, say("KernelDied",
@@ -202,19 +195,6 @@ func (p *Proxy) await(b *Back, id string, idle <-chan struct{}) (*wire.Message, 
 		}
 	}
 	return reply, true
-}
-
-// settle waits until gonb has noticed an interrupt: a busy machine lets a cell
-// end of it before gonb hears of it, which would then stop the next cell. gonb
-// answers a question only after goroutines that were woken earlier. It tells
-// whether gonb is alive.
-func (p *Proxy) settle(b *Back) bool {
-	id, err := b.ask()
-	if err != nil {
-		return false
-	}
-	_, alive := p.await(b, id, nil)
-	return alive
 }
 
 // fail publishes and replies a failure, and aborts the cells that wait if the

@@ -14,6 +14,7 @@ import (
 // goroutine.
 type Hooks struct {
 	// Interrupt stops what gonb runs at the moment: a build, a cell, a ! line.
+	// It returns when gonb has noticed: a late one would stop the next cell.
 	Interrupt func()
 	// Group is the process group of gonb and of what it runs.
 	Group func() int
