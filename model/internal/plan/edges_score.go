@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/golens/golens/model/hook"
+import (
+	"slices"
+
+	"github.com/golens/golens/model/hook"
+)
 
 // ScoreCost is what it takes to score all edges by the gradients of runs with such
 // edits, or, if shares is not 0, of so many cuts.
@@ -59,9 +63,9 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 			if first := p.FirstEdited(edits); first <= c.Layers {
 				cost.FLOPs += int64(c.Layers-first)*block + logits
 			}
-			if len(edits) > 0 {
-				worker += stream*layers + inside
-			}
+		}
+		if slices.ContainsFunc(runs, func(edits []hook.Edit) bool { return len(edits) > 0 }) { // one after another
+			worker += stream*layers + inside
 		}
 		receivers := 2 * int64(g.Reads())
 		if p.Vectors {
