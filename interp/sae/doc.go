@@ -43,7 +43,7 @@
 //
 // [Dictionary.Splice] puts a reconstruction in place of what it reconstructs;
 // [Dictionary.Watch] leaves the model as it is and makes features hook points;
-// [Dictionary.Steer] and [Dictionary.Set] change features and keep the error:
+// [Dictionary.Steer] and [Dictionary.Change] change features and keep the error:
 // x + Δf W_dec. With an unchanged feature Δf is 0, and the activation is the same to
 // the last bit.
 package sae
