@@ -264,6 +264,19 @@ func (g *Graph) Prune(nodes, edges float64) *Pruned {
 	return out
 }
 
+// String says what is left of the graph, and what the graph is.
+func (p *Pruned) String() string {
+	nodes, edges := 0, 0
+	for i, kept := range p.Kept {
+		if kept {
+			nodes++
+		}
+		edges += len(p.Edges[i])
+	}
+	return fmt.Sprintf("pruned to %d of %d nodes and %d edges (%g%% of the influence of nodes, %g%% of that of edges)\n%s",
+		nodes, len(p.Nodes), edges, 100*p.Share, 100*p.EdgeShare, p.Graph)
+}
+
 // String says what the graph is, and how far its numbers can be trusted.
 func (g *Graph) String() string {
 	var b strings.Builder

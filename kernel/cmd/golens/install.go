@@ -58,7 +58,7 @@ builds what it needs.`)
 			program, source, err = tools.Share(toolchain.Shared)
 		}
 	} else {
-		program, err = tools.Keep("golens")
+		program, err = tools.Keep()
 	}
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ const (
 	failureAge = time.Hour
 	lifeAge    = 45 * time.Second // of a worker that says nothing
 	lifePace   = lifeAge / 4
-	operation  = 10 * time.Second // of one exchange with the server
+	operation  = 30 * time.Second // of one exchange with the server
 )
 
 // A Queue is a connection to a cluster's server.
@@ -70,7 +70,7 @@ func Open(ctx context.Context, where string) (*Queue, error) {
 	q := &Queue{where: w, again: make(chan struct{}, 1)}
 	host, _ := os.Hostname()
 	opts = append(opts, nats.Name("golens "+host), nats.MaxReconnects(-1), nats.ReconnectWait(500*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
-		nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2), nats.Timeout(5*time.Second),
+		nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2), nats.Timeout(20*time.Second),
 		nats.ReconnectHandler(func(*nats.Conn) { q.told() }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if q.conn, err = nats.Connect(w.URL, opts...); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", w, explain(err))
