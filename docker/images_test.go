@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -132,6 +133,20 @@ func TestClusterRecipes(t *testing.T) {
 					t.Errorf("%s: golens %s has no flag -%s", file, c[1], f[1])
 				}
 			}
+		}
+		if volumes := regexp.MustCompile(`VOLUME \["(.*)", "(.*)"\]`).FindStringSubmatch(read(t, "cpu.Dockerfile")); volumes == nil {
+			t.Error("cpu.Dockerfile names no volumes")
+		} else { // elsewhere the image's user may not write
+			for _, at := range regexp.MustCompile(`(?:state:|models:|models, mountPath: )(/[^",:}]*)`).FindAllStringSubmatch(text, -1) {
+				if !slices.Contains(volumes[1:], at[1]) {
+					t.Errorf("%s: the image has no volume at %s, but %q", file, at[1], volumes[1:])
+				}
+			}
+		}
+		if user := regexp.MustCompile(`(?m)^USER (\d+):(\d+)$`).FindStringSubmatch(read(t, "cpu.Dockerfile")); user == nil {
+			t.Error("cpu.Dockerfile names no user")
+		} else if want := "runAsUser: " + user[1] + ", runAsGroup: " + user[2] + ", fsGroup: " + user[2]; strings.Count(text, "secretName") != strings.Count(text, want) {
+			t.Errorf("%s: not every pod that reads the secret has %s", file, want)
 		}
 		for _, p := range regexp.MustCompile(`ports: \["([^"]*)`).FindAllStringSubmatch(text, -1) {
 			if !strings.HasPrefix(p[1], "127.0.0.1:") {

@@ -105,16 +105,16 @@ func steps(first, n int) []float32 {
 	return shares
 }
 
-// activations are the runs of ActivationsIG.
+// activations are the runs of ActivationsIG: of each step those in which one point is
+// edited.
 func (s *search) activations(o Scoring) (all [][]hook.Edit, err error) {
-	for _, p := range s.senders() {
-		runs, err := s.toward(steps(1, o.Steps), p)
-		if err != nil {
-			return nil, err
+	runs, err := s.toward(steps(1, o.Steps), s.senders()...)
+	for _, edits := range runs {
+		for _, e := range edits {
+			all = append(all, []hook.Edit{e})
 		}
-		all = append(all, runs...)
 	}
-	return all, nil
+	return all, err
 }
 
 // relevance is edits that change no value and make the way back RelP's.

@@ -44,7 +44,7 @@ func identity(dir, host string, names []string) (id ident, err error) {
 		raw := make([]byte, 32)
 		_, _ = rand.Read(raw) // it gives no errors
 		token = []byte(hex.EncodeToString(raw))
-		err = writeAside(tokenFile, token)
+		err = files.Secret(tokenFile, token)
 	}
 	if err != nil {
 		return id, err
@@ -126,10 +126,10 @@ func makeCertificate(certFile, keyFile string, hosts []string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeAside(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})); err != nil {
+	if err := files.Secret(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})); err != nil {
 		return err
 	}
-	return writeAside(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return files.Secret(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // joinFile is what clients and workers join by; package model reads it.
@@ -165,13 +165,5 @@ func (j *joinFile) write() error {
 	if err != nil {
 		return err
 	}
-	return writeAside(j.path, append(data, '\n'))
-}
-
-// writeAside writes a secret so that nobody reads half of it, nor anybody else.
-func writeAside(path string, data []byte) error {
-	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return files.Secret(j.path, append(data, '\n'))
 }

@@ -1,7 +1,6 @@
 package corpus
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/files"
 )
 
 // Settings are how a corpus is tokenized. The zero value stops at what is broken, and
@@ -99,7 +99,7 @@ func Tokenize(ctx context.Context, m *model.Model, src Source, s Settings) (*Tok
 	}
 	index, err := json.Marshal(kept{t.Labels, t.Counts, t.docs})
 	if err == nil {
-		err = replace(base+".json", func(w io.Writer) error { _, err := w.Write(index); return err })
+		err = files.Write(base+".json", index)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("corpus: %w", err)
@@ -219,7 +219,7 @@ const textsPerAsk = 1 << 20 // bytes
 // write tokenizes so many bytes.
 func (t *Tokens) write(ctx context.Context, m *model.Model, src Source, s Settings, all int64) error {
 	t.Counts, t.docs, t.Labels = Counts{}, nil, nil
-	return replace(t.file, func(w io.Writer) error {
+	return files.Stream(t.file, func(w io.Writer) error {
 		var texts []string
 		size := 0
 		flush := func() error {
@@ -260,29 +260,4 @@ func (t *Tokens) write(ctx context.Context, m *model.Model, src Source, s Settin
 		}
 		return flush()
 	})
-}
-
-// replace writes a file whole or not at all.
-func replace(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriter(f)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if bad := f.Close(); err == nil {
-		err = bad
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	return err
 }

@@ -4,9 +4,11 @@
 package files
 
 import (
+	"bufio"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,11 +18,45 @@ import (
 // Write writes data to path: into a new file beside it, which then takes its place
 // and its mode, if there was one. An error says why, and that what stood there
 // before, if anything, still does.
-func Write(path string, data []byte) (err error) {
+func Write(path string, data []byte) error {
+	return put(path, 0, len(data), func(f *os.File) error { _, err := f.Write(data); return err })
+}
+
+// Secret writes data to path as Write does, for the user's own eyes whoever could read
+// what stood there.
+func Secret(path string, data []byte) error {
+	return put(path, 0o600, len(data), func(f *os.File) error { _, err := f.Write(data); return err })
+}
+
+// Stream writes what write gives to path as Write does. An error of write's own is
+// returned as it is.
+func Stream(path string, write func(io.Writer) error) error {
+	var own error
+	err := put(path, 0, 0, func(f *os.File) error {
+		w := bufio.NewWriter(f)
+		wrote := write(w)
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		own = wrote
+		return own
+	})
+	if own != nil {
+		return own
+	}
+	return err
+}
+
+// put writes a file of size bytes, 0 if that is not known. A mode of 0 is that of the
+// file that stood there, or of any new one.
+func put(path string, mode fs.FileMode, size int, write func(*os.File) error) (err error) {
 	defer func() {
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-			err = fmt.Errorf("%s was not written: the disk is full (%d bytes are needed)", path, len(data))
-		} else if err != nil {
+		switch full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT); {
+		case full && size > 0:
+			err = fmt.Errorf("%s was not written: the disk is full (%d bytes are needed): %w", path, size, err)
+		case full:
+			err = fmt.Errorf("%s was not written: the disk is full: %w", path, err)
+		case err != nil:
 			err = fmt.Errorf("%s was not written: %w", path, err)
 		}
 	}()
@@ -38,17 +74,20 @@ func Write(path string, data []byte) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	if _, err = f.Write(data); err != nil {
+	if mode == 0 && old != nil {
+		mode = old.Mode().Perm()
+	}
+	if mode != 0 {
+		if err = f.Chmod(mode); err != nil {
+			return err
+		}
+	}
+	if err = write(f); err != nil {
 		return err
 	}
 	// The blocks of a file may only be found missing when they reach the disk.
 	if err = f.Sync(); err != nil {
 		return err
-	}
-	if old != nil {
-		if err = f.Chmod(old.Mode().Perm()); err != nil {
-			return err
-		}
 	}
 	if err = f.Close(); err != nil {
 		return err

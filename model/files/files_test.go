@@ -1,6 +1,8 @@
 package files
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,5 +60,36 @@ func TestModes(t *testing.T) {
 		if got, err := os.Stat(filepath.Join(dir, name)); err != nil || got.Mode() != want {
 			t.Errorf("%s has mode %v, %v; want %v", name, got.Mode(), err, want)
 		}
+	}
+}
+
+func TestSecretsAreTheUsersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Secret(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the secret has mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestStream(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "kept")
+	if err := Stream(path, func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the source broke off")
+	if err := Stream(path, func(w io.Writer) error { io.WriteString(w, "ha"); return broken }); err != broken {
+		t.Errorf("got %v", err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "whole" {
+		t.Errorf("the file holds %q, %v", data, err)
+	}
+	if all, _ := os.ReadDir(dir); len(all) != 1 {
+		t.Errorf("left behind: %v", all)
 	}
 }

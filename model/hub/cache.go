@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/golens/golens/model/files"
 )
 
 // Find is the folder of a model in the cache, with its configuration and all
@@ -182,8 +184,7 @@ func (r repo) remember(ref Ref, commit string, absent []string) error {
 	return writeSmall(r.ref(ref.revision()), []byte(commit))
 }
 
-// writeSmall writes a file aside and renames it, so that nobody reads half of
-// it. A file that holds the same already is left as it is.
+// writeSmall writes a file. One that holds the same already is left as it is.
 func writeSmall(path string, data []byte) error {
 	if old, err := readSmall(path, 1<<10); err == nil && string(old) == string(data) {
 		return nil
@@ -191,22 +192,7 @@ func writeSmall(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it is renamed, as it should
-	if _, err := tmp.Write(data); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return files.Write(path, data)
 }
 
 // readSmall reads a file of at most most bytes.

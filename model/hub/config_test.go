@@ -120,7 +120,7 @@ func (f trip) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestTheHubGetsTheToken(t *testing.T) {
 	h := hubtest.New(t)
 	h.Token = "hf_right"
-	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(1000), "main")
 	c := config()
 	c.Token = Token(h.Token)
 	get(t, "gpt2", c)
@@ -134,7 +134,7 @@ func TestTheHubGetsTheToken(t *testing.T) {
 // Addresses to which the Hub redirects are signed: who has them has the file.
 func TestErrorsHideSignedAddresses(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(1000), "main")
 	h.CDN.Close()
 	err := fails(t, "gpt2", config())
 	if strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), strings.TrimPrefix(h.CDN.URL, "http://")) {

@@ -78,7 +78,7 @@ func (l *limited) Write(b []byte) (int, error) {
 
 func TestCutConnectionsAreResumed(t *testing.T) {
 	h := hubtest.New(t)
-	want := files(1 << 20)
+	want := filesOf(1 << 20)
 	h.Publish("gpt2", hubtest.CommitA, want, "main")
 	var gets atomic.Int32
 	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
@@ -108,7 +108,7 @@ func TestCutConnectionsAreResumed(t *testing.T) {
 // it sends.
 func TestAlwaysCutAtTheSamePlace(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(1<<20), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(1<<20), "main")
 	var gets atomic.Int32
 	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if !cdn {
@@ -140,7 +140,7 @@ func TestAnEarlierDownloadIsResumed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hubtest.New(t)
-			want := files(1 << 20)
+			want := filesOf(1 << 20)
 			h.Publish("gpt2", hubtest.CommitA, want, "main")
 			weights := want["model.safetensors"]
 			if err := os.WriteFile(incomplete(t, weights), c.begins(weights), 0o644); err != nil {
@@ -176,24 +176,24 @@ func TestWrongContentIsRefused(t *testing.T) {
 		for _, file := range []string{"config.json", "model.safetensors"} {
 			t.Run(name+"/"+file, func(t *testing.T) {
 				h := hubtest.New(t)
-				h.Publish("gpt2", hubtest.CommitA, files(100_000), "main")
+				h.Publish("gpt2", hubtest.CommitA, filesOf(100_000), "main")
 				h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 					body := strings.Contains(r.URL.Path, "resolve-cache") || cdn
 					if r.Method != http.MethodGet || !body || !strings.HasSuffix(r.URL.Path, file) {
 						return false
 					}
-					w.Write(spoil(append([]byte(nil), files(100_000)[file]...)))
+					w.Write(spoil(append([]byte(nil), filesOf(100_000)[file]...)))
 					return true
 				}
 				err := fails(t, "gpt2", config())
 				if !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), file) {
 					t.Errorf("got %v", err)
 				}
-				if left := leftovers(t, hubtest.ETag(file, files(100_000)[file])+"*"); name == "same_length" && len(left) != 0 {
+				if left := leftovers(t, hubtest.ETag(file, filesOf(100_000)[file])+"*"); name == "same_length" && len(left) != 0 {
 					t.Errorf("the wrong content is kept: %v", left)
 				}
 				h.Fault = nil
-				holds(t, get(t, "gpt2", config()), files(100_000), file)
+				holds(t, get(t, "gpt2", config()), filesOf(100_000), file)
 			})
 		}
 	}
@@ -218,11 +218,11 @@ func answer(h *hubtest.Hub, n int32, status int, header ...string) *atomic.Int32
 func TestPassingTroubleIsWaitedOut(t *testing.T) {
 	for _, status := range []int{408, 429, 500, 502, 503, 504} {
 		h := hubtest.New(t)
-		h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+		h.Publish("gpt2", hubtest.CommitA, filesOf(1000), "main")
 		answer(h, 4, status)
-		holds(t, get(t, "gpt2", config()), files(1000), "model.safetensors")
+		holds(t, get(t, "gpt2", config()), filesOf(1000), "model.safetensors")
 		count := answer(h, -1, status)
-		h.Publish("gpt3", hubtest.CommitA, files(1000), "main")
+		h.Publish("gpt3", hubtest.CommitA, filesOf(1000), "main")
 		err := fails(t, "gpt3", config())
 		if count.Load() != tries || !strings.Contains(err.Error(), fmt.Sprint(status)) {
 			t.Errorf("after %d tries %v", count.Load(), err)
@@ -232,14 +232,14 @@ func TestPassingTroubleIsWaitedOut(t *testing.T) {
 
 func TestRetryAfterIsHeeded(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(10), "main")
 	answer(h, 1, http.StatusTooManyRequests, "Retry-After", "1")
 	start := time.Now()
 	get(t, "gpt2", config())
 	if took := time.Since(start); took < time.Second {
 		t.Errorf("came back after %s, not after the second that was asked for", took)
 	}
-	h.Publish("other", hubtest.CommitA, files(10), "main")
+	h.Publish("other", hubtest.CommitA, filesOf(10), "main")
 	count := answer(h, -1, http.StatusTooManyRequests, "Retry-After", "3600")
 	if err := fails(t, "other", config()); count.Load() != 1 || !strings.Contains(err.Error(), "1h0m0s") {
 		t.Errorf("after %d tries %v", count.Load(), err)
@@ -264,10 +264,10 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	h := hubtest.New(t)
 	h.Token = "hf_right"
-	h.Publish("open/model", hubtest.CommitA, files(10), "main")
-	h.Publish("gated/model", hubtest.CommitA, files(10), "main").Gated = true
-	h.Publish("private/model", hubtest.CommitA, files(10), "main").Private = true
-	pickle := files(10)
+	h.Publish("open/model", hubtest.CommitA, filesOf(10), "main")
+	h.Publish("gated/model", hubtest.CommitA, filesOf(10), "main").Gated = true
+	h.Publish("private/model", hubtest.CommitA, filesOf(10), "main").Private = true
+	pickle := filesOf(10)
 	delete(pickle, "model.safetensors")
 	h.Publish("old/pickle", hubtest.CommitA, pickle, "main")
 	h.Publish("quant/gguf", hubtest.CommitA, map[string][]byte{"a.gguf": nil, "README.md": nil}, "main")
@@ -306,14 +306,14 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	cfg := config()
 	cfg.Token = Token(h.Token)
 	for _, name := range []string{"gated/model", "private/model"} {
-		holds(t, get(t, name, cfg), files(10), "model.safetensors")
+		holds(t, get(t, name, cfg), filesOf(10), "model.safetensors")
 	}
 }
 
 func TestGatedWithATokenWithoutAccess(t *testing.T) {
 	h := hubtest.New(t)
 	h.Token = "hf_right"
-	h.Publish("gated/model", hubtest.CommitA, files(10), "main")
+	h.Publish("gated/model", hubtest.CommitA, filesOf(10), "main")
 	h.Fault = func(w http.ResponseWriter, _ *http.Request, _ bool) bool {
 		w.Header().Set("X-Error-Code", "GatedRepo")
 		w.WriteHeader(http.StatusForbidden)
@@ -331,21 +331,21 @@ func TestGatedWithATokenWithoutAccess(t *testing.T) {
 
 func TestStalledConnectionsAreGivenUp(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(1000), "main")
 	var gets atomic.Int32
 	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if !cdn || gets.Add(1) > 1 {
 			return false
 		}
 		w.Header().Set("Content-Length", "1000")
-		w.Write(files(1000)["model.safetensors"][:300])
+		w.Write(filesOf(1000)["model.safetensors"][:300])
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 		return true
 	}
 	c := config()
 	c.stall = time.Second
-	holds(t, get(t, "gpt2", c), files(1000), "model.safetensors")
+	holds(t, get(t, "gpt2", c), filesOf(1000), "model.safetensors")
 	if gets.Load() < 2 { // more, where the machine itself stalls
 		t.Errorf("%d requests", gets.Load())
 	}
@@ -353,15 +353,15 @@ func TestStalledConnectionsAreGivenUp(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(1<<20), "main")
-	part := incomplete(t, files(1 << 20)["model.safetensors"])
+	h.Publish("gpt2", hubtest.CommitA, filesOf(1<<20), "main")
+	part := incomplete(t, filesOf(1 << 20)["model.safetensors"])
 	ctx, cancel := context.WithCancel(context.Background())
 	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
 		if !cdn {
 			return false
 		}
 		w.Header().Set("Content-Length", fmt.Sprint(1<<20))
-		w.Write(files(1 << 20)["model.safetensors"][:300_000])
+		w.Write(filesOf(1 << 20)["model.safetensors"][:300_000])
 		_ = http.NewResponseController(w).Flush()
 		for info, err := os.Stat(part); err != nil || info.Size() == 0; info, err = os.Stat(part) { // until some of it has arrived
 			time.Sleep(time.Millisecond)
@@ -381,7 +381,7 @@ func TestCancel(t *testing.T) {
 	}
 	h.Fault = nil
 	h.Forget()
-	holds(t, get(t, "gpt2", config()), files(1<<20), "model.safetensors")
+	holds(t, get(t, "gpt2", config()), filesOf(1<<20), "model.safetensors")
 	for _, r := range h.Requests() {
 		if r.CDN && r.Range != fmt.Sprintf("bytes=%d-", info.Size()) {
 			t.Errorf("asked for %q, with %d bytes there", r.Range, info.Size())
@@ -394,9 +394,9 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("this system has no /dev/full to stand for a full disk; Linux has")
 	}
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(1000), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(1000), "main")
 	const full = 1<<8 | 7 // the number of /dev/full
-	if err := syscall.Mknod(incomplete(t, files(1000)["model.safetensors"]), syscall.S_IFCHR|0o666, full); err != nil {
+	if err := syscall.Mknod(incomplete(t, filesOf(1000)["model.safetensors"]), syscall.S_IFCHR|0o666, full); err != nil {
 		t.Skipf("no device can be made here to stand for a full disk (%v); run as root", err)
 	}
 	if err := fails(t, "gpt2", config()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "is full; make room") {
@@ -406,7 +406,7 @@ func TestFullDisk(t *testing.T) {
 
 func TestUnwritableCache(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(10), "main")
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)

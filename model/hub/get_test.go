@@ -17,8 +17,8 @@ import (
 // config is of a client that does not wait long.
 func config() Config { return Config{pause: time.Millisecond, stall: 4 * time.Minute} }
 
-// files is a model of n bytes of weights.
-func files(n int) map[string][]byte {
+// filesOf is a model of n bytes of weights.
+func filesOf(n int) map[string][]byte {
 	return map[string][]byte{
 		"config.json": []byte(`{"model_type":"gpt2"}`), "tokenizer.json": []byte(`{"model":{}}`), "README.md": []byte("# a model"),
 		"model.safetensors": content(n, 1), "pytorch_model.bin": content(n, 2),
@@ -89,7 +89,7 @@ func tree(t testing.TB, root string) (all []string) {
 
 func TestLayoutIsPythons(t *testing.T) {
 	h := hubtest.New(t)
-	want := files(1000)
+	want := filesOf(1000)
 	h.Publish("org/tiny", hubtest.CommitA, want, "main", "step3")
 	dir := get(t, "org/tiny", config())
 	cache := filepath.Join(os.Getenv("HF_HOME"), "hub")
@@ -136,7 +136,7 @@ func TestLayoutIsPythons(t *testing.T) {
 
 func TestWhatIsThereIsNotFetched(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(1000), "main", "v1")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(1000), "main", "v1")
 	dir := get(t, "gpt2", config())
 	h.Forget()
 	if again := get(t, "gpt2", config()); again != dir || len(h.Requests()) != 0 {
@@ -148,7 +148,7 @@ func TestWhatIsThereIsNotFetched(t *testing.T) {
 	}
 	h.Forget()
 	// A newer commit shares what did not change.
-	newer := files(1000)
+	newer := filesOf(1000)
 	newer["config.json"] = []byte(`{"model_type":"gpt2","n_layer":2}`)
 	h.Publish("gpt2", hubtest.CommitB, newer, "main")
 	if old := get(t, "gpt2", config()); old != dir {
@@ -166,7 +166,7 @@ func TestWhatIsThereIsNotFetched(t *testing.T) {
 	if again := get(t, "gpt2", config()); again != updated || filepath.Base(again) != hubtest.CommitB {
 		t.Errorf("after the update, %s", again)
 	}
-	holds(t, get(t, "gpt2@"+hubtest.CommitA, config()), files(1000), "config.json")
+	holds(t, get(t, "gpt2@"+hubtest.CommitA, config()), filesOf(1000), "config.json")
 }
 
 func TestRevisions(t *testing.T) {
@@ -176,9 +176,9 @@ func TestRevisions(t *testing.T) {
 	for name := range steps {
 		n++
 		commit := strings.Repeat(string(rune('0'+n)), 40)
-		h.Publish("EleutherAI/pythia-70m", commit, files(100+n), name)
+		h.Publish("EleutherAI/pythia-70m", commit, filesOf(100+n), name)
 		dir := get(t, "EleutherAI/pythia-70m@"+name, config())
-		holds(t, dir, files(100+n), "model.safetensors")
+		holds(t, dir, filesOf(100+n), "model.safetensors")
 		if filepath.Base(dir) != commit {
 			t.Errorf("%s is %s, want %s", name, dir, commit)
 		}
@@ -215,7 +215,7 @@ func TestShards(t *testing.T) {
 
 func TestProgressAddsUp(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(3<<20), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(3<<20), "main")
 	var last Progress
 	c := config()
 	c.Progress = func(p Progress) {
@@ -225,7 +225,7 @@ func TestProgressAddsUp(t *testing.T) {
 		last = p
 	}
 	get(t, "gpt2", c)
-	want := int64(3<<20 + len(files(0)["config.json"]) + len(files(0)["tokenizer.json"]))
+	want := int64(3<<20 + len(filesOf(0)["config.json"]) + len(filesOf(0)["tokenizer.json"]))
 	if last.Done != want || last.Total != want || last.Model != "gpt2" {
 		t.Errorf("at the end %+v, want %d bytes", last, want)
 	}

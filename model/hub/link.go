@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/golens/golens/model/files"
 )
 
 // symlink is [os.Symlink], but in tests.
@@ -51,22 +53,7 @@ func duplicate(from, to string) error {
 		return err
 	}
 	defer src.Close()
-	tmp, err := os.CreateTemp(filepath.Dir(to), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it is renamed, as it should
-	if _, err := io.Copy(tmp, src); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), to)
+	return files.Stream(to, func(w io.Writer) error { _, err := io.Copy(w, src); return err })
 }
 
 // unwritable adds to an error of the file system what to do about it.

@@ -13,7 +13,7 @@ import (
 
 func TestOffline(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(10), "main")
 	t.Setenv("HF_HUB_OFFLINE", "1")
 	err := fails(t, "gpt2", config())
 	if !errors.Is(err, ErrOffline) || !errors.Is(err, ErrNotCached) || len(h.Requests()) != 0 {
@@ -38,7 +38,7 @@ func TestOffline(t *testing.T) {
 
 func TestWithoutNetwork(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(10), "main")
 	dir := get(t, "gpt2", config())
 	h.Front.Close()
 	err := fails(t, "other", config())
@@ -60,17 +60,17 @@ func TestWithoutNetwork(t *testing.T) {
 
 func TestATokenizerThatPythonDidNotFetchIsFetched(t *testing.T) {
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(10), "main")
 	dir := get(t, "gpt2", config())
 	if err := errors.Join(os.Remove(filepath.Join(dir, "tokenizer.json")), os.RemoveAll(filepath.Join(dir, "../../.no_exist"))); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, get(t, "gpt2", config()), files(10), "tokenizer.json")
+	holds(t, get(t, "gpt2", config()), filesOf(10), "tokenizer.json")
 }
 
 func TestModelsWithoutATokenizerAreAskedForOnce(t *testing.T) {
 	h := hubtest.New(t)
-	bare := files(10)
+	bare := filesOf(10)
 	delete(bare, "tokenizer.json")
 	h.Publish("gpt2", hubtest.CommitA, bare, "main")
 	get(t, "gpt2", config())

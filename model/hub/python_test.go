@@ -50,7 +50,7 @@ func python(t *testing.T) func(env string, args ...string) string {
 func TestPythonFindsWhatGolensFetched(t *testing.T) {
 	h := hubtest.New(t)
 	py := python(t)
-	want := files(100_000)
+	want := filesOf(100_000)
 	h.Publish("org/tiny", hubtest.CommitA, want, "main", "step3")
 	dir := get(t, "org/tiny", config())
 	get(t, "org/tiny@step3", config())
@@ -82,7 +82,7 @@ func TestPythonFindsWhatGolensFetched(t *testing.T) {
 func TestGolensFindsWhatPythonFetched(t *testing.T) {
 	h := hubtest.New(t)
 	py := python(t)
-	want := files(100_000)
+	want := filesOf(100_000)
 	h.Publish("org/tiny", hubtest.CommitA, want, "main", "step3")
 	for _, revision := range []string{"main", "step3"} {
 		dir := py("", "fetch", "org/tiny", revision, "*.json", "*.safetensors")

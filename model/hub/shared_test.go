@@ -100,7 +100,7 @@ func TestWhatOthersPlantInASharedCacheIsNotUsed(t *testing.T) {
 					t.Skip("only root gives files away; run as root")
 				}
 				h := hubtest.New(t)
-				want := files(5000)
+				want := filesOf(5000)
 				h.Publish("org/tiny", hubtest.CommitA, want, "main")
 				victim := filepath.Join(t.TempDir(), "victim")
 				if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
@@ -136,7 +136,7 @@ func TestLinksOfOthersAreHeldToTheirHash(t *testing.T) {
 		t.Skip("only root gives files away; run as root")
 	}
 	h := hubtest.New(t)
-	want := files(5000)
+	want := filesOf(5000)
 	h.Publish("org/tiny", hubtest.CommitA, want, "main")
 	other := filepath.Join(t.TempDir(), "other")
 	if err := os.WriteFile(other, content(5000, 9), 0o600); err != nil {
@@ -157,7 +157,7 @@ func TestBlobsOfOthersAreHeldToTheirHash(t *testing.T) {
 	}
 	for _, honest := range []bool{true, false} {
 		h := hubtest.New(t)
-		want := files(5000)
+		want := filesOf(5000)
 		h.Publish("org/tiny", hubtest.CommitA, want, "main")
 		data := append([]byte(nil), want["model.safetensors"]...)
 		if !honest {

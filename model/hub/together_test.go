@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 func TestProcessesFetchTogether(t *testing.T) {
 	h := hubtest.New(t)
-	want := files(4 << 20)
+	want := filesOf(4 << 20)
 	h.Publish("gpt2", hubtest.CommitA, want, "main")
 	var downloads atomic.Int32
 	h.Fault = func(w http.ResponseWriter, r *http.Request, cdn bool) bool {
@@ -77,7 +77,7 @@ func TestWithoutLinks(t *testing.T) {
 	symlink = func(string, string) error { return syscall.EPERM }
 	t.Cleanup(func() { symlink = os.Symlink })
 	h := hubtest.New(t)
-	want := files(1000)
+	want := filesOf(1000)
 	h.Publish("gpt2", hubtest.CommitA, want, "main")
 	dir := get(t, "gpt2", config())
 	holds(t, dir, want, "config.json", "tokenizer.json", "model.safetensors")
@@ -104,7 +104,7 @@ func TestBlobsCanBeReadByOthers(t *testing.T) {
 		t.Skip("files have no modes on Windows")
 	}
 	h := hubtest.New(t)
-	h.Publish("gpt2", hubtest.CommitA, files(10), "main")
+	h.Publish("gpt2", hubtest.CommitA, filesOf(10), "main")
 	dir := get(t, "gpt2", config())
 	for _, path := range []string{filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "../../refs/main")} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o444 != 0o444 {

@@ -12,7 +12,8 @@ import (
 )
 
 // What XLA frees serves its next call, whichever thread makes it: else the system
-// zeroes 10,000 pages for each of these outputs.
+// zeroes 10,240 pages for each of these outputs. An output that is freed late, by
+// another thread, leaves room for one more, as often as that happens for the first time.
 func TestNoFreshPagesForEachCall(t *testing.T) {
 	if os.Getenv("MALLOC_MMAP_THRESHOLD_") != "" || os.Getenv("MALLOC_ARENA_MAX") != "" {
 		t.Skip("the environment says how memory is allocated")
@@ -55,7 +56,7 @@ func TestNoFreshPagesForEachCall(t *testing.T) {
 	for range calls {
 		call()
 	}
-	if n := faults() - before; n > calls*1000 {
+	if n := faults() - before; n > calls*10240/2 {
 		t.Errorf("%d pages were new to %d calls", n, calls)
 	}
 }

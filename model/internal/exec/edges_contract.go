@@ -24,6 +24,7 @@ type wayBack struct {
 	chunk  *chunk
 	groups []*tensors.Tensor // of senders, where the host multiplies
 	above  []*tensors.Tensor // and the gradients that it multiplies next
+	first  int               // of the receivers that these are of
 	stacks []*tensors.Tensor // of them, elsewhere
 	single []*tensors.Tensor // the last stream's and the MLPs', which are multiplied together
 	to     []int             // and which receivers they are
@@ -32,11 +33,12 @@ type wayBack struct {
 // last takes that at the last stream.
 func (w *wayBack) last(g *tensors.Tensor) error {
 	t, err := w.byRow(g) // a copy
+	r := len(w.Graph.Receivers) - 1
 	if w.Vectors {
-		w.above = append(w.above, t)
+		w.above, w.first = append(w.above, t), r
 		return err
 	}
-	w.single, w.to = append(w.single, t), append(w.to, len(w.Graph.Receivers)-1)
+	w.single, w.to = append(w.single, t), append(w.to, r)
 	return err
 }
 
@@ -44,12 +46,11 @@ func (w *wayBack) last(g *tensors.Tensor) error {
 func (w *wayBack) block(ctx context.Context, layer int, gradients []*tensors.Tensor) error {
 	first, n := layer*w.Graph.Reads(), w.Heads+2*w.KVHeads
 	if w.Vectors {
-		w.above = slices.Concat(gradients, w.above)
+		w.above, w.first = slices.Concat(gradients, w.above), first
 		if layer%plan.Together > 0 {
 			return nil
 		}
-		defer func() { free(w.above...); w.above = nil }()
-		return w.multiply(ctx, first)
+		return w.flush(ctx)
 	}
 	defer free(gradients[0])
 	if w.single = append(w.single, gradients[1:]...); len(gradients) > 1 {
@@ -58,20 +59,28 @@ func (w *wayBack) block(ctx context.Context, layer int, gradients []*tensors.Ten
 	return w.contract(w.chunk, gradients[:1], w.stacks[:w.StacksBefore(layer)], hook.UpTo(first + n)[first:])
 }
 
-// end multiplies what is left.
-func (w *wayBack) end() error {
-	if w.Vectors {
+// flush multiplies on the host what has come.
+func (w *wayBack) flush(ctx context.Context) error {
+	if len(w.above) == 0 {
 		return nil
+	}
+	defer func() { free(w.above...); w.above = nil }()
+	return w.multiply(ctx)
+}
+
+// end multiplies what is left.
+func (w *wayBack) end(ctx context.Context) error {
+	if w.Vectors || len(w.single) == 0 {
+		return w.flush(ctx)
 	}
 	return w.contract(w.chunk, w.single, w.stacks, w.to)
 }
 
 func (w *wayBack) close() { free(slices.Concat(w.above, w.single)...) }
 
-// multiply adds to the scores of receivers from the first on the products of the gradients
-// above [receiver, row, pos, d_model] with what the groups' senders wrote, on the host,
+// multiply adds to the scores of receivers from the first on the products of their gradients [receiver, row, pos, d_model] with what the groups' senders wrote, on the host,
 // where all lie. What is read of a position serves all layers.
-func (w *wayBack) multiply(ctx context.Context, first int) error {
+func (w *wayBack) multiply(ctx context.Context) error {
 	R, S := len(w.Graph.Receivers), len(w.Graph.Senders)
 	factor := -1 / float32(len(w.job.Runs)) // senders lie as base less reference
 	rows, d := w.chunk.rows, w.DModel
@@ -98,23 +107,23 @@ func (w *wayBack) multiply(ctx context.Context, first int) error {
 					}
 					return vectors
 				}
-				w.add(to, first, at(x[:len(w.above)]), at(x[len(w.above):]), factor)
+				w.products(to, at(x[:len(w.above)]), at(x[len(w.above):]), factor)
 			}
 			return nil
 		})
 	})
 }
 
-// add adds products of gradients of receivers from the first on with what all senders wrote.
-func (w *wayBack) add(to []float32, first int, gradients, senders [][]float32, factor float32) {
+// products adds products of the receivers' gradients with what all senders wrote.
+func (w *wayBack) products(to []float32, gradients, senders [][]float32, factor float32) {
 	S := len(senders)
 	for u := 0; u < S; u += near {
 		for r, n := 0, 0; r < len(gradients); r += n {
-			before := w.Graph.Before(first + r)
-			for n = 1; r+n < len(gradients) && w.Graph.Before(first+r+n) == before; n++ {
+			before := w.Graph.Before(w.first + r)
+			for n = 1; r+n < len(gradients) && w.Graph.Before(w.first+r+n) == before; n++ {
 			}
 			if u < before {
-				products.Add(to[(first+r)*S+u:], S, gradients[r:r+n], senders[u:min(u+near, before)], factor)
+				products.Add(to[(w.first+r)*S+u:], S, gradients[r:r+n], senders[u:min(u+near, before)], factor)
 			}
 		}
 	}

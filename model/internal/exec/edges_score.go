@@ -81,14 +81,38 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 				return err
 			}
 		}
+		sums := gradientSums{at: make([]*tensors.Tensor, s.Layers+1)}
+		defer sums.free()
 		for i, edits := range job.Runs {
-			if err := s.run(ctx, r, batches[i], edits, stacks); err != nil {
+			if err := s.run(ctx, r, batches[i], edits, stacks, &sums); err != nil {
 				return fmt.Errorf("run %d: %w", i, err)
 			}
 			s.done(len(rows.Rows))
 		}
-		return nil
+		return s.below(ctx, r, stacks, sums)
 	})
+}
+
+// gradientSums are gradients of several runs, added up.
+type gradientSums struct {
+	last *tensors.Tensor   // at the last stream, of all runs
+	at   []*tensors.Tensor // at resid_pre of each layer, of those whose first edit is there; the last of those without one
+}
+
+func (g gradientSums) free() {
+	free(g.last)
+	free(g.at...)
+}
+
+// add adds a gradient, which is then the sum's.
+func (s *scoring) add(sum **tensors.Tensor, g *tensors.Tensor) (err error) {
+	if *sum != nil {
+		a, b := *sum, g
+		defer free(a, b)
+		g, err = s.one("sum", func(in []*Node) []*Node { return []*Node{Add(in[0], in[1])} }, []any{a, b})
+	}
+	*sum = g
+	return err
 }
 
 // shares adds the gradients by the shares of cuts.
@@ -119,25 +143,86 @@ func (s *scoring) shares(ctx context.Context, rows plan.Chunk) error {
 }
 
 // run adds the scores by the gradients of a run with edits, of which the base run is
-// measured already.
-func (s *scoring) run(ctx context.Context, base *traced, b *plan.Batch, edits []hook.Edit, stacks []*tensors.Tensor) error {
-	if len(edits) == 0 {
-		return s.backward(ctx, base.chunk, base, base.resid, stacks)
-	}
-	c := s.chunkOf(b, s.EdgeJob.Base.Tokens, plan.Chunk{Rows: base.chunk.rows, Size: base.chunk.size}, func(int, plan.Row, float64) {})
-	defer c.close()
-	resid, err := s.again(ctx, c, edits, base)
-	defer func() {
-		for l, t := range resid {
-			if t != base.resid[l] {
-				free(t)
+// measured already, down to its first edit. What lies below is the base run's, so that
+// one way back from there serves all runs; see below.
+func (s *scoring) run(ctx context.Context, base *traced, b *plan.Batch, edits []hook.Edit, stacks []*tensors.Tensor, sums *gradientSums) error {
+	c, resid := base.chunk, base.resid
+	if len(edits) > 0 {
+		c = s.chunkOf(b, s.EdgeJob.Base.Tokens, plan.Chunk{Rows: base.chunk.rows, Size: base.chunk.size}, func(int, plan.Row, float64) {})
+		defer c.close()
+		var err error
+		resid, err = s.again(ctx, c, edits, base)
+		defer func() {
+			for l, t := range resid {
+				if t != base.resid[l] {
+					free(t)
+				}
 			}
+		}()
+		if err != nil {
+			return err
 		}
-	}()
-	if err != nil {
+	}
+	c.saved = []stream{{resid[s.Layers], c.whole, func(...*tensors.Tensor) {}}}
+	above, err := c.backFinal(make([][]backTo, 1))
+	c.saved = nil
+	if err != nil || above[0] == nil {
+		free(above...)
 		return err
 	}
-	return s.backward(ctx, c, base, resid, stacks)
+	own, err := s.one("repeat 1", repeatGraph(1), []any{above[0]})
+	if err == nil {
+		err = s.add(&sums.last, own)
+	}
+	if err != nil {
+		free(above...)
+		return err
+	}
+	way := &wayBack{scoring: s, chunk: c, groups: base.groups, stacks: stacks}
+	defer way.close()
+	first, g := min(s.FirstEdited(edits), s.Layers), above[0]
+	for l := s.Layers - 1; l >= first; l-- {
+		if g, err = way.through(ctx, base, resid, l, g); err != nil {
+			free(g)
+			return err
+		}
+	}
+	if err := s.add(&sums.at[first], g); err != nil {
+		return err
+	}
+	return way.end(ctx)
+}
+
+// below adds the scores by gradients of all runs where they are the base run.
+func (s *scoring) below(ctx context.Context, base *traced, stacks []*tensors.Tensor, sums gradientSums) (err error) {
+	if sums.last == nil {
+		return nil
+	}
+	way := &wayBack{scoring: s, chunk: base.chunk, groups: base.groups, stacks: stacks}
+	defer way.close()
+	if err := way.last(sums.last); err != nil {
+		return err
+	}
+	var g *tensors.Tensor
+	defer func() { free(g) }()
+	for l := s.Layers - 1; l >= 0; l-- {
+		if more := sums.at[l+1]; more != nil {
+			sums.at[l+1] = nil
+			if err := s.add(&g, more); err != nil {
+				return err
+			}
+		}
+		if g == nil { // all runs are edited below
+			if err := way.flush(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if g, err = way.through(ctx, base, base.resid, l, g); err != nil {
+			return err
+		}
+	}
+	return way.end(ctx)
 }
 
 // again runs a chunk with edits and measures it. What lies below the first edit is
@@ -167,50 +252,33 @@ func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *
 	return resid, err
 }
 
-// backward adds the scores by the gradients of a run that was measured. What it did not
-// keep of a block the base run did.
-func (s *scoring) backward(ctx context.Context, c *chunk, base *traced, resid, stacks []*tensors.Tensor) error {
-	c.saved = []stream{{resid[s.Layers], c.whole, func(...*tensors.Tensor) {}}}
-	above, err := c.backFinal(make([][]backTo, 1))
-	c.saved = nil
-	defer func() { free(above...) }()
-	if err != nil || above[0] == nil {
-		return err
+// through takes the gradients of a layer's receivers, from that of the stream behind it,
+// which is freed, to that of the stream before it. What a run did not keep of a block the
+// base run did.
+func (w *wayBack) through(ctx context.Context, base *traced, resid []*tensors.Tensor, l int, above *tensors.Tensor) (*tensors.Tensor, error) {
+	defer free(above)
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	way := &wayBack{scoring: s, chunk: c, groups: base.groups, stacks: stacks}
-	defer way.close()
-	if err := way.last(above[0]); err != nil {
-		return err
+	c, f := w.chunk, form{attends: true}
+	args, err := c.around(l, f)
+	defer c.giveBack()
+	if err != nil {
+		return nil, err
 	}
-	f := form{attends: true}
-	for l := s.Layers - 1; l >= 0; l-- {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		args, err := c.around(l, f)
-		if err != nil {
-			return err
-		}
-		t, fills := c.blockTaps(l)
-		t.back, t.reads = true, nil
-		args = append([]any{resid[l], above[0]}, args...)
-		kept := c.kept[l]
-		if kept == nil {
-			kept = base.chunk.kept[l]
-		}
-		args = c.withInsides(args, t, kept)
-		out, err := c.call(fmt.Sprint(f.name(), " scores", s.order()), t, fills, f.scores(s.Engine, t, s.order()), args, c.names.block, l, c.layout(c.whole, c.whole))
-		c.giveBack()
-		if err != nil {
-			return fmt.Errorf("block %d, gradient: %w", l, err)
-		}
-		free(above...)
-		above = gradients{out[0]}
-		if err := way.block(ctx, l, out[1:]); err != nil {
-			return err
-		}
+	t, fills := c.blockTaps(l)
+	t.back, t.reads = true, nil
+	args = append([]any{resid[l], above}, args...)
+	kept := c.kept[l]
+	if kept == nil {
+		kept = base.chunk.kept[l]
 	}
-	return way.end()
+	args = c.withInsides(args, t, kept)
+	out, err := c.call(fmt.Sprint(f.name(), " scores", w.order()), t, fills, f.scores(w.Engine, t, w.order()), args, c.names.block, l, c.layout(c.whole, c.whole))
+	if err != nil {
+		return nil, fmt.Errorf("block %d, gradient: %w", l, err)
+	}
+	return out[0], w.block(ctx, l, out[1:])
 }
 
 // scoreTap gives each receiver of a block a copy of what it reads.

@@ -36,16 +36,29 @@ func TestHostAndEngineMultiplyAlike(t *testing.T) {
 	edited.Edits = []hook.Edit{hook.HeadResult(2).Scale(0.5)}
 	for name, reference := range map[string]model.Reference{"source": {Source: source}, "edited source": {Source: edited}, "mean": {Source: source, Mean: true}, "zero": {}} {
 		for _, byPosition := range []bool{false, true} {
-			ask := model.EdgeScores{Base: base, Reference: reference, ByPosition: byPosition,
-				Runs: [][]hook.Edit{nil, {hook.MLPOut(3).Scale(0.5)}}}
+			runs := [][]hook.Edit{nil, {hook.MLPOut(3).Scale(0.5)}, {hook.Z(1).Scale(0.5)}}
 			var scores [2]*array.Array
 			for i := range scores {
 				exec.HostMultiplies(t, i == 0)
-				got, err := m.EdgeScores(ask)
-				if err != nil {
-					t.Fatal(name, err)
+				score := func(runs [][]hook.Edit) *array.Array {
+					got, err := m.EdgeScores(model.EdgeScores{Base: base, Reference: reference, ByPosition: byPosition, Runs: runs})
+					if err != nil {
+						t.Fatal(name, err)
+					}
+					return got.PerRow
 				}
-				scores[i] = got.PerRow
+				// What runs share below their edits changes nothing.
+				scores[i] = score(runs)
+				alone := make([]float32, len(scores[i].Values()))
+				for _, edits := range runs {
+					for k, v := range score([][]hook.Edit{edits}).Values() {
+						alone[k] += v / float32(len(runs))
+					}
+				}
+				top, _ := scores[i].Max()
+				if d := modeltest.MaxDiff(scores[i], array.Of(alone, scores[i].Axes()...)); !(d < 1e-5*top) {
+					t.Errorf("%s, by position %t: %.2g off the mean of runs alone, of scores up to %.2g", name, byPosition, d, top)
+				}
 			}
 			top, _ := scores[0].Max()
 			if d := modeltest.MaxDiff(scores[0], scores[1]); !(d < 1e-5*top) {

@@ -1,17 +1,14 @@
 package plan
 
-import (
-	"slices"
-
-	"github.com/golens/golens/model/hook"
-)
+import "github.com/golens/golens/model/hook"
 
 // ScoreCost is what it takes to score all edges by the gradients of runs with such
 // edits, or, if shares is not 0, of so many cuts.
 //
-// The way back through a block is twice its products, and the block once more where the
-// base run could not keep its inside; those that bring gradients to what each head reads;
-// and those of gradients and senders, which are of whole stacks unless the host makes them.
+// Each run goes back to its first edit, and one way from there serves all. The way back
+// through a block is twice its products, and the block once more where the base run could
+// not keep its inside; those that bring gradients to what each head reads; and those of
+// gradients and senders, which are of whole stacks unless the host makes them.
 func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassCost {
 	c, g, width := p.Config, p.Graph, p.Rows.Width
 	rows, layers := int64(len(p.Rows.Chunks)*p.Rows.Batch), int64(c.Layers)
@@ -25,16 +22,18 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 	}
 	logits := 2 * int64(read*c.DModel) * int64(p.columns())
 	token := 2 * rows * int64(width*c.DModel) // of one product of a receiver and a sender
-	products, reads := int64(0), c.Heads+2*c.KVHeads
+	products, reads := make([]int64, c.Layers+1), c.Heads+2*c.KVHeads
 	for r, to := range g.Receivers {
-		before := len(g.Senders)
+		before, layer := len(g.Senders), to.Layer
 		switch {
+		case to.Kind == hook.KindResidPost:
+			layer = c.Layers
 		case shares > 0 && p.Exact, shares == 0 && p.Vectors:
 			before = g.Before(r)
-		case shares == 0 && to.Kind != hook.KindMLPIn && to.Kind != hook.KindResidPost:
+		case shares == 0 && to.Kind != hook.KindMLPIn:
 			before = p.inStacks(p.StacksBefore(to.Layer))
 		}
-		products += token * int64(before)
+		products[layer] += token * int64(before)
 	}
 	cost := PassCost{Rows: len(p.Lens), Chunks: len(p.Rows.Chunks), Blocks: c.Layers}
 	if p.EdgeJob.Source != nil {
@@ -50,23 +49,40 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 		worker += stream * (senders + 2*layers)
 	}
 	if shares > 0 {
-		cost.FLOPs += int64(shares) * (4*(layers*block+products) + 3*logits)
+		all := layers * block
+		for _, p := range products {
+			all += p
+		}
+		cost.FLOPs += int64(shares) * (4*all + 3*logits)
 		worker += stream * (5*senders + int64(2*g.Reads()))
 	} else {
-		inputs, again, inside := layers*token*int64(reads*c.DHead), layers*block, int64(0)
+		inputs, again, inside := token*int64(reads*c.DHead), block, int64(0)
 		if tokens := p.Rows.Batch * width; p.Keeps(tokens, c.Layers) != nil {
 			again, inside = 0, int64(4*tokens*keptOf(c))*layers
 		}
-		cost.FLOPs += layers*block + logits
-		for _, edits := range runs {
-			cost.FLOPs += again + 2*layers*block + 2*logits + inputs + products
-			if first := p.FirstEdited(edits); first <= c.Layers {
-				cost.FLOPs += int64(c.Layers-first)*block + logits
+		back := func(from, to int) { // through layers from..to-1
+			for _, products := range products[from:to] {
+				cost.FLOPs += again + 2*block + inputs + products
 			}
 		}
-		if slices.ContainsFunc(runs, func(edits []hook.Edit) bool { return len(edits) > 0 }) { // one after another
+		cost.FLOPs += layers*block + logits + products[c.Layers]
+		highest, edited := 0, false
+		for _, edits := range runs {
+			cost.FLOPs += 2 * logits
+			first := p.FirstEdited(edits)
+			if first <= c.Layers {
+				cost.FLOPs += int64(c.Layers-first)*block + logits
+			}
+			first = min(first, c.Layers)
+			back(first, c.Layers)
+			highest = max(highest, first)
+			edited = edited || len(edits) > 0
+		}
+		back(0, highest)
+		if edited { // one at a time
 			worker += stream*layers + inside
 		}
+		worker += stream * min(int64(len(runs)), layers+1)
 		receivers := 2 * int64(g.Reads())
 		if p.Vectors {
 			receivers = int64(min(Together, c.Layers)+1) * int64(g.Reads())
