@@ -264,7 +264,8 @@ func readStreams(m Machine, g *edge.Graph) int64 {
 
 // held is what is held at most: the base and reference runs of the chunks at work, and of
 // as many lists of variants as are at work what they wrote that a receiver lacks, this and
-// the base's once more side by side, what the receivers of a layer read and a block's inside.
+// the base's once more side by side, in as many sizes as layers need, what the receivers of
+// a layer read and a block's inside.
 func (p *Edges) held() (bytes int64) {
 	stream, at := streamBytes(p.Machine, p.Rows.Batch, p.Rows.Width), min(p.Outer*p.Inner, len(p.Rows.Chunks)*len(p.Lists))
 	for _, list := range p.Lists {
@@ -272,7 +273,7 @@ func (p *Edges) held() (bytes int64) {
 		if !p.Exact {
 			n = p.Most
 		}
-		var own, shared, beside int
+		own, sizes := 0, [2]map[int]bool{{}, {}} // of the base's and their own side by side, each kept for the next list
 		for l := start; l < p.Layers; l++ {
 			if u.Later(l) {
 				own += p.Width(l + 1)
@@ -288,7 +289,14 @@ func (p *Edges) held() (bytes int64) {
 					both[0] += p.Width(g)
 				}
 			}
-			shared, beside = max(shared, p.StackSize(both[0])), max(beside, p.StackSize(both[1]))
+			sizes[0][p.StackSize(both[0])], sizes[1][p.StackSize(both[1])] = true, true
+		}
+		shared, beside := 0, 0
+		for size := range sizes[0] {
+			shared += size
+		}
+		for size := range sizes[1] {
+			beside += size
 		}
 		block := p.blockBytes(Block{Attends: true}, nil, n*p.Rows.Batch, p.Rows.Width, p.Rows.Width, 0, 0, false)
 		bytes = max(bytes, block+stream*(int64(shared+n*(own+beside))+int64(n)*readStreams(p.Machine, p.Graph)))
