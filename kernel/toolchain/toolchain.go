@@ -45,7 +45,7 @@ func Find(ctx context.Context) (*Toolchain, error) {
 	cmd := exec.CommandContext(ctx, t.Go, "env", "-json",
 		"GOVERSION", "GOOS", "GOARCH", "GOAMD64", "GOEXPERIMENT", "CGO_ENABLED", "GOFLAGS")
 	cmd.Dir = src.Dir // where go.mod may ask for a newer toolchain
-	cmd.Env = append(os.Environ(), noWorkspace, shim.Modules, "PWD="+src.Dir)
+	cmd.Env = append(append(os.Environ(), shim.Modules()...), noWorkspace, "PWD="+src.Dir)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w%s", err, stderrOf(err))
@@ -276,7 +276,7 @@ func (t *Toolchain) buildEnv(program string) []string {
 	case t.env.GOARCH == "amd64":
 		env = append(env, "GOEXPERIMENT="+withSIMD(t.env.GOEXPERIMENT))
 	}
-	return append(env, noWorkspace, shim.Modules, "PWD="+t.Source.Dir)
+	return append(append(env, noWorkspace), append(shim.Modules(), "PWD="+t.Source.Dir)...)
 }
 
 // noWorkspace keeps the go command from obeying a go.work in any folder above,
