@@ -71,7 +71,10 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 				}
 				// Alone, so that what nothing comes of is left out.
 				other := rand.New(rand.NewPCG(2, uint64(len(name))))
-				for _, c := range []edge.Cut{cutRandom(g, other, 0.7), route(g, other, m.Config().Layers-1)} {
+				for i, c := range []edge.Cut{route(g, other, m.Config().Layers-1), cutRandom(g, other, 0.7)} {
+					if i > 0 && strings.HasPrefix(m.Info().Backend, "xla") {
+						break // which takes long to compile
+					}
 					if reference.Source.Rows == nil && name != "gpt2" {
 						break // only positions leave anything of a stream whose edges are all cut
 					}
