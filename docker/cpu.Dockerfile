@@ -22,7 +22,7 @@ WORKDIR /home/reader
 # All is root's, whose group the user is of: what cells are built from is trusted
 # only if nobody else could have written it.
 COPY . golens
-RUN cd golens && go install ./kernel/cmd/golens && golens install -prefix /opt/jupyter && golens get xla-cpu \
+RUN cd golens && go install ./kernel/cmd/golens && golens install -cluster -prefix /opt/jupyter && golens get xla-cpu \
     && mkdir --parents /home/reader/work /home/reader/.cache/huggingface \
     && chgrp -R 0 /home/reader && chmod -R g=u /home/reader
 USER 1000:0

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,9 @@ func TestImages(t *testing.T) {
 		for line := range strings.Lines(read(t, file)) {
 			if strings.Contains(line, "pip install") && !strings.Contains(line, "--only-binary=:all: --require-hashes") {
 				t.Errorf("%s takes whatever an index gives: %s", file, line)
+			}
+			if strings.Contains(line, "pip install") && !strings.Contains(line, "/opt/jupyter/bin/pip ") { // where cuda-env.sh looks
+				t.Errorf("%s: which pip the PATH finds is not said: %s", file, line)
 			}
 			if p := regexp.MustCompile(`-p (\S+)`).FindStringSubmatch(line); p != nil && !strings.HasPrefix(p[1], "127.0.0.1:") {
 				t.Errorf("%s publishes a port on every address: %s", file, line)
@@ -133,6 +137,20 @@ func TestClusterRecipes(t *testing.T) {
 				}
 			}
 		}
+		if volumes := regexp.MustCompile(`VOLUME \["(.*)", "(.*)"\]`).FindStringSubmatch(read(t, "cpu.Dockerfile")); volumes == nil {
+			t.Error("cpu.Dockerfile names no volumes")
+		} else { // elsewhere the image's user may not write
+			for _, at := range regexp.MustCompile(`(?:state:|models:|models, mountPath: )(/[^",:}]*)`).FindAllStringSubmatch(text, -1) {
+				if !slices.Contains(volumes[1:], at[1]) {
+					t.Errorf("%s: the image has no volume at %s, but %q", file, at[1], volumes[1:])
+				}
+			}
+		}
+		if user := regexp.MustCompile(`(?m)^USER (\d+):(\d+)$`).FindStringSubmatch(read(t, "cpu.Dockerfile")); user == nil {
+			t.Error("cpu.Dockerfile names no user")
+		} else if want := "runAsUser: " + user[1] + ", runAsGroup: " + user[2] + ", fsGroup: " + user[2]; strings.Count(text, "secretName") != strings.Count(text, want) {
+			t.Errorf("%s: not every pod that reads the secret has %s", file, want)
+		}
 		for _, p := range regexp.MustCompile(`ports: \["([^"]*)`).FindAllStringSubmatch(text, -1) {
 			if !strings.HasPrefix(p[1], "127.0.0.1:") {
 				t.Errorf("%s publishes a port on every address", file)
@@ -145,7 +163,7 @@ func TestClusterRecipes(t *testing.T) {
 // write there would choose the libraries.
 func TestNoLibraryOfTheWorkingDirectory(t *testing.T) {
 	dir := t.TempDir()
-	script := strings.ReplaceAll(read(t, "cuda-env.sh"), "/usr/bin/python3 -c", "echo /site; :") // as if JAX were there
+	script := strings.ReplaceAll(read(t, "cuda-env.sh"), "/opt/jupyter/bin/python3 -c", "echo /site; :") // as if JAX were there
 	if err := os.WriteFile(filepath.Join(dir, "env.sh"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

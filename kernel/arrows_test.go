@@ -28,7 +28,7 @@ func TestArrows(t *testing.T) {
 			"github.com/gomlx/": "the front links the hub",
 			"runtime/cgo":       "the front links the hub",
 			module:              "the front links the hub, and would link with it whatever it needs",
-		}, " " + module + "model/hub "},
+		}, " " + module + "model/hub " + module + "model/files "},
 		{"cells stay light", "kernel/nb", "golens_cell", map[string]string{
 			"github.com/gomlx/":            "cells ask the host: each would link for a second",
 			module + "kernel/wire":         "cells do not speak Jupyter's protocol",

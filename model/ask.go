@@ -10,7 +10,7 @@ import (
 )
 
 // An Ask is anything that a [Runner] can be asked: a [Request], a [Sweep], a
-// [Generation] and the others that [Verbs] names. It is plain data, so that it
+// [Generation] and the others that Verbs names. It is plain data, so that it
 // can be checked before anything runs, sent to a model host, hashed to know what
 // was answered already, and asked again.
 //

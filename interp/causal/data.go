@@ -23,6 +23,18 @@ type Data struct {
 	Options [][]string       // for each input the values of the output to choose among
 }
 
+// String is how many inputs there are, the first of them as it is asked, and where its
+// words stand.
+func (d *Data) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d inputs of %s, %d answers to choose among, positions", len(d.Inputs), d.Model.Name, len(d.Options[0]))
+	for _, p := range d.Table {
+		fmt.Fprintf(&b, " %s", p.Name)
+	}
+	fmt.Fprintf(&b, "\n%s", d.Prompts.Row(0))
+	return b.String()
+}
+
 // Data draws inputs and writes their prompts, by the causal model's Frame.
 func (m *Model) Data(lm *model.Model, n int, seed uint64) (*Data, error) {
 	return m.DataOf(lm, m.Sample(n, seed))

@@ -14,7 +14,7 @@
 // the interchange intervention accuracy.
 //
 // Where the place is not known, [Grid] tries all layers and positions, and [DAS] finds
-// directions in an activation that hold the variable, [Sites] at many places.
+// directions in an activation that hold the variable, [DAS.Sites] at many places.
 //
 // # What accuracy does not show
 //

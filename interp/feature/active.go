@@ -28,6 +28,9 @@ func Active(m *model.Model, d *sae.Dictionary, prompt model.Prompts, from, k int
 	if prompt.Err() == nil && len(prompt.IDs) != 1 {
 		return fail(errors.New("give one prompt"))
 	}
+	if k < 1 {
+		return fail(fmt.Errorf("the %d that fire most; at least one", k))
+	}
 	got, err := m.Run(prompt.Edit(d.Watch()).Capture(d.Point()))
 	if err != nil {
 		return fail(err)
@@ -49,7 +52,7 @@ func Active(m *model.Model, d *sae.Dictionary, prompt model.Prompts, from, k int
 	out := &Firing{}
 	var names []string
 	var values []float32
-	for _, i := range order[:min(max(k, 0), len(order))] {
+	for _, i := range order[:min(k, len(order))] {
 		if largest[i] <= 0 {
 			break
 		}

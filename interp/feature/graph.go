@@ -181,6 +181,7 @@ func threshold(scores []float64, share float64) float64 {
 type Pruned struct {
 	*Graph
 	Share      float64 // of influence that was to be kept
+	EdgeShare  float64 // of the edges' that was to be kept
 	Kept       []bool  // nodes
 	Edges      [][]Edge
 	Cumulative []float64 // share of influence of a node and all that have more
@@ -193,7 +194,7 @@ func (g *Graph) Prune(nodes, edges float64) *Pruned {
 	p := g.weights()
 	infl := influence(g.Rows, p)
 	least := threshold(infl, nodes)
-	out := &Pruned{Graph: g, Share: nodes, Kept: make([]bool, len(g.Nodes)), Cumulative: make([]float64, len(g.Nodes))}
+	out := &Pruned{Graph: g, Share: nodes, EdgeShare: edges, Kept: make([]bool, len(g.Nodes)), Cumulative: make([]float64, len(g.Nodes))}
 	order := make([]int, len(infl))
 	whole := 0.0
 	for i := range order {
@@ -261,6 +262,19 @@ func (g *Graph) Prune(nodes, edges float64) *Pruned {
 	}
 	out.Edges = rows
 	return out
+}
+
+// String says what is left of the graph, and what the graph is.
+func (p *Pruned) String() string {
+	nodes, edges := 0, 0
+	for i, kept := range p.Kept {
+		if kept {
+			nodes++
+		}
+		edges += len(p.Edges[i])
+	}
+	return fmt.Sprintf("pruned to %d of %d nodes and %d edges (%g%% of the influence of nodes, %g%% of that of edges)\n%s",
+		nodes, len(p.Nodes), edges, 100*p.Share, 100*p.EdgeShare, p.Graph)
 }
 
 // String says what the graph is, and how far its numbers can be trusted.

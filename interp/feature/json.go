@@ -10,10 +10,14 @@ import (
 	"github.com/golens/golens/model/files"
 )
 
-// Naming is how a graph is called where it is shown.
+// Naming is how a graph is called where it is shown, and where pages of its features
+// are. Neuronpedia shows them by SourceSet, or from URL by the number that a node has.
 type Naming struct {
 	Slug string // of the file; "" means "graph"
-	Scan string // of the transcoders, as circuit-tracer and Neuronpedia name them
+	Scan string // of the transcoders, as circuit-tracer names them; on Neuronpedia the model, as gemma-2-2b
+
+	SourceSet string // of the transcoders on Neuronpedia, as gemmascope-transcoder-16k
+	URL       string // folder of pages ([Page.FeatureJSON]), NUMBER.json
 }
 
 // visible is what the front end has for white space.
@@ -27,8 +31,9 @@ func shown(tokens []string) []string {
 	return out
 }
 
-// JSON is the graph as circuit-tracer's front end and Neuronpedia read it. Errors are
-// numbered so that no id is that of a feature, which circuit-tracer's can be.
+// JSON is the graph as circuit-tracer's front end and Neuronpedia read it (its schema
+// 1.0.0). Errors are features -1 of their layer, so that no id is that of a feature.
+// Front ends that go by jsNodeId find each node once, as by node_id.
 func (p *Pruned) JSON(n Naming) ([]byte, error) {
 	if n.Slug == "" {
 		n.Slug = "graph"
@@ -72,7 +77,7 @@ func (p *Pruned) JSON(n Naming) ([]byte, error) {
 			v.Feature = (x.Layer+x.Feature)*(x.Layer+x.Feature+1)/2 + x.Feature // Cantor's pair
 			v.Activation = &p.Nodes[i].Activation
 		case ErrorNode:
-			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("err_%d_%d", x.Layer, x.Pos), fmt.Sprint(x.Layer), "mlp reconstruction error", -1
+			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("%d_-1_%d", x.Layer, x.Pos), fmt.Sprint(x.Layer), "mlp reconstruction error", -1
 			v.Clerp = fmt.Sprintf("Err: mlp “%s”", visible.Replace(x.Label))
 		case TokenNode:
 			v.ID, v.Layer, v.Type, v.Feature = fmt.Sprintf("E_%d_%d", x.Token, x.Pos), "E", "embedding", x.Pos
@@ -97,8 +102,21 @@ func (p *Pruned) JSON(n Naming) ([]byte, error) {
 
 // metadata is what the front end's list of graphs, and each graph, says of it.
 func (p *Pruned) metadata(n Naming) map[string]any {
-	return map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": shown(p.Labels),
-		"prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1}
+	out := map[string]any{"slug": n.Slug, "scan": n.Scan, "transcoder_list": []string{}, "prompt_tokens": shown(p.Labels),
+		"prompt": strings.Join(p.Labels, ""), "node_threshold": p.Share, "schema_version": 1,
+		"info":             map[string]any{"generator": map[string]string{"name": "golens", "url": "https://github.com/golens/golens"}},
+		"pruning_settings": map[string]float64{"node_threshold": p.Share, "edge_threshold": p.EdgeShare}}
+	details := map[string]string{}
+	if n.SourceSet != "" {
+		details["neuronpedia_source_set"] = n.SourceSet
+	}
+	if n.URL != "" {
+		details["feature_json_base_url"] = n.URL
+	}
+	if len(details) > 0 {
+		out["feature_details"] = details
+	}
+	return out
 }
 
 // Save writes SLUG.json and graph-metadata.json into a folder, from which

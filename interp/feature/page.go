@@ -86,7 +86,10 @@ func Read(m *model.Model, d *sae.Dictionary, r Reading, features ...int) ([]*Pag
 	if len(features) == 0 || len(r.Rows) == 0 {
 		return fail(errors.New("no features or no rows are given"))
 	}
-	for _, f := range features {
+	for i, f := range features {
+		if slices.Contains(features[:i], f) {
+			return fail(fmt.Errorf("feature %d is named twice", f))
+		}
 		if f < 0 || f >= d.Features {
 			return fail(fmt.Errorf("no feature %d; there are %d, from 0", f, d.Features))
 		}

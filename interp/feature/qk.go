@@ -440,6 +440,18 @@ type Loading struct {
 	Edge   float64   // their sum
 }
 
+// String is the heads by size.
+func (l *Loading) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "edge %.4g = past layer %d %.4g", l.Edge, l.Layer, l.Bypass)
+	order := slices.Clone(hook.UpTo(len(l.Heads)))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(math.Abs(l.Heads[b]), math.Abs(l.Heads[a])) })
+	for _, h := range order {
+		fmt.Fprintf(&b, " + head %d.%d %.4g", l.Layer, h, l.Heads[h])
+	}
+	return b.String()
+}
+
 // Loadings split an edge of a graph at the attention of one layer between source and
 // target: the parts that go through each head, and the rest. They add up to the edge
 // exactly; there is no exact split over several layers at once.

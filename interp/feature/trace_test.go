@@ -139,7 +139,7 @@ func written(t *testing.T, g *feature.Graph) {
 	t.Helper()
 	dir := t.TempDir()
 	for range 2 { // the second takes the place of the first
-		if err := g.Prune(0.8, 0.98).Save(dir, feature.Naming{Slug: "tiny", Scan: "scan"}); err != nil {
+		if err := g.Prune(0.8, 0.98).Save(dir, feature.Naming{Slug: "tiny", Scan: "scan", SourceSet: "set", URL: "https://example.org/features"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -151,6 +151,17 @@ func written(t *testing.T, g *feature.Graph) {
 		Prompt      *string   `json:"prompt"`
 		Threshold   *float64  `json:"node_threshold"`
 		Schema      *int      `json:"schema_version"`
+		Details     *struct {
+			Set string `json:"neuronpedia_source_set"`
+			URL string `json:"feature_json_base_url"`
+		} `json:"feature_details"`
+		Info *struct {
+			Generator struct{ Name, URL string }
+		} `json:"info"`
+		Pruning *struct {
+			Nodes float64 `json:"node_threshold"`
+			Edges float64 `json:"edge_threshold"`
+		} `json:"pruning_settings"`
 	}
 	var page struct {
 		Metadata *metadata `json:"metadata"`
@@ -219,6 +230,9 @@ func written(t *testing.T, g *feature.Graph) {
 			t.Errorf("two nodes are %s", *n.ID)
 		}
 		ids[*n.ID] = true
+		if numbers := strings.Split(*n.ID, "_"); len(numbers) != 3 || numbers[2] != strconv.Itoa(*n.Pos) || numbers[0] != *n.Layer {
+			t.Errorf("%s is not LAYER_FEATURE_POSITION of %s at %d", *n.ID, *n.Layer, *n.Pos)
+		}
 		if *n.Pos < 0 || *n.Pos >= len(*page.Metadata.Tokens) {
 			t.Errorf("position %d", *n.Pos)
 		}
@@ -248,6 +262,9 @@ func written(t *testing.T, g *feature.Graph) {
 		if !ids[*l.Source] || !ids[*l.Target] || *l.Weight == 0 {
 			t.Errorf("link %s to %s of %g", *l.Source, *l.Target, *l.Weight)
 		}
+	}
+	if m := page.Metadata; m.Details.Set != "set" || m.Details.URL == "" || m.Info.Generator.Name != "golens" || m.Pruning.Nodes != 0.8 || m.Pruning.Edges != 0.98 {
+		t.Errorf("%+v", m)
 	}
 	if *page.Metadata.Schema != 1 || len(*page.Metadata.Tokens) != len(g.Tokens) || len(page.Links) == 0 || targets != 1 {
 		t.Errorf("%+v, %d links, %d logits are the target", page.Metadata, len(page.Links), targets)

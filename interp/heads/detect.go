@@ -34,6 +34,9 @@ func (m Measure) String() string {
 // target count against the head, so that a perfect head scores below 1: this is
 // how TransformerLens' detect_head counts. One pass.
 func Detect(m *model.Model, prompts model.Prompts, target Target, measure Measure) (*interp.Result, error) {
+	if target == nil {
+		return nil, errNoTarget
+	}
 	run, patterns, err := attention(m, prompts)
 	if err != nil {
 		return nil, err

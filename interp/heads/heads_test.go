@@ -308,6 +308,8 @@ func TestErrors(t *testing.T) {
 			_, err := heads.Induction(m, heads.Repeated{Len: 2, From: []int32{1, 99}})
 			return err
 		}, "99"},
+		{"no target", func() error { _, err := heads.Detect(m, m.Tokens("the cat"), nil, heads.Mul); return err }, "no target"},
+		{"no target of a score", func() error { _, err := heads.Score(m, m.Tokens("the cat"), nil, 0); return err }, "no target"},
 		{"unequal rows", func() error { _, err := heads.LossByPosition(m, m.Tokens("the cat", "the")); return err }, "row 1 has"},
 		{"no text", func() error {
 			_, err := heads.InContext(m, m.Tokens("the"), heads.InContextPositions{})

@@ -79,6 +79,9 @@ func onRepeated(m *model.Model, data Repeated, target Target, title, source stri
 // row. Queries without a target do not count; a row without any is NaN. One
 // pass, and the memory of all attention patterns.
 func Score(m *model.Model, prompts model.Prompts, target Target, mean Mean) (*interp.Result, error) {
+	if target == nil {
+		return nil, errNoTarget
+	}
 	run, patterns, err := attention(m, prompts)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,12 @@
 package heads
 
+import "errors"
+
 // A Target lists the key positions that count for a query position of a row of
 // tokens; none where the query itself does not count.
 type Target func(row []int32, query int) []int
+
+var errNoTarget = errors.New("no target is given, such as heads.Previous")
 
 // Previous is the position before.
 func Previous(_ []int32, query int) []int {

@@ -23,6 +23,11 @@ type Jacobian struct {
 	Model   string
 }
 
+// String says what it was found on.
+func (j *Jacobian) String() string {
+	return fmt.Sprintf("Jacobian lens of %d layers of %s, mean over %d prompts (Gurnee et al. 2026)", len(j.J), j.Model, j.Prompts)
+}
+
 // Name implements [Lens].
 func (j *Jacobian) Name() string { return "Jacobian lens" }
 

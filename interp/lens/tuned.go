@@ -26,6 +26,15 @@ type Tuned struct {
 	Fit   *model.Fitted // what trained it; nil where it was read from files
 }
 
+// String says what it is of, and how its loss fell.
+func (t *Tuned) String() string {
+	s := fmt.Sprintf("tuned lens of %d translators of %s (Belrose et al. 2023)", len(t.Weights), t.Model)
+	if t.Curve != nil {
+		s += "\n" + t.Curve.String()
+	}
+	return s
+}
+
 // Name implements [Lens].
 func (t *Tuned) Name() string { return "tuned lens" }
 

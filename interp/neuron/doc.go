@@ -1,7 +1,8 @@
 // Package neuron says what the neurons of MLPs do over a corpus: how often they fire
 // and on what ([Survey]: dead neurons, token detectors, n-grams, positional neurons),
 // where they fire most ([Pages]), which are of one language ([Languages]), and what
-// they read and write ([Weights], [Search]).
+// they read and write ([Weights], [Strongest]), and which do so with a token or on a text
+// ([Promoting], [Firing]).
 //
 //	text := nb.Must(corpus.Tokenize(ctx, m, corpus.Folder("texts"), corpus.Settings{}))
 //	rows := nb.Must(text.Rows(corpus.Rows{Length: 128, Packed: true}))

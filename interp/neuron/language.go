@@ -25,6 +25,30 @@ type Languages struct {
 	model.Provenance
 }
 
+// String is how much was read of each, and how many neurons fire more in it than in any
+// other language.
+func (l *Languages) String() string {
+	most := make([]int, len(l.Names))
+	n := len(l.Names)
+	for i := 0; n > 0 && i < len(l.Fired.Values()); i += n {
+		rates := l.Fired.Values()[i : i+n]
+		best := 0
+		for k, v := range rates {
+			if v > rates[best] {
+				best = k
+			}
+		}
+		most[best]++
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "neurons of %d layers in %d languages\n", l.Fired.Dim("layer"), n)
+	for i, name := range l.Names {
+		fmt.Fprintf(&b, "%-12s %10d tokens, %d neurons fire most here\n", name, l.N[i], most[i])
+	}
+	fmt.Fprint(&b, l.Provenance)
+	return b.String()
+}
+
 // CountLanguages counts when neurons fire in each label of a corpus. Take rows of one
 // length, and equally many of each label (corpus.Rows.Each). One pass.
 func CountLanguages(ctx context.Context, m *model.Model, rows *corpus.Cut) (*Languages, error) {

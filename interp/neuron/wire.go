@@ -380,6 +380,16 @@ type Wiring struct {
 	nodes []node
 }
 
+// String is its wires, a line each.
+func (w *Wiring) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d wires\n", w.Name, len(w.Wires))
+	for _, x := range w.Wires {
+		fmt.Fprintf(&b, "%s\n", x)
+	}
+	return b.String()
+}
+
 // node is a port where it is drawn.
 type node struct {
 	name, class string

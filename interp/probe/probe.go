@@ -58,7 +58,8 @@ type Trained struct {
 	Direction *steer.Direction
 
 	// Scores are accuracies [probe, examples]: of the probe and of its control, on the
-	// training and the held-out examples. Lo and Hi are of held-out ones [probe].
+	// training and the held-out examples. Lo and Hi are the 95% interval of held-out ones
+	// [probe], Wilson's, which is wide where they are few, whatever was hit.
 	Scores   *interp.Result
 	Lo, Hi   *array.Array
 	Majority float64 // share of the most frequent class among held-out examples
@@ -125,8 +126,17 @@ func (p Probe) On(x *steer.Examples, d Labelled) (*Trained, error) {
 	t := &Trained{Point: x.Point, Probe: p}
 	axis := array.Labels("probe", []string{"probe", "control task"})
 	scores := array.New(axis, array.Labels("examples", []string{"train", "held out"})).Named("accuracy", "")
-	held := array.New(array.Dim("sample", len(sides[1])), axis)
+	t.Lo, t.Hi = array.New(axis), array.New(axis)
 	counts := make([]int, classes)
+	for _, r := range sides[0] {
+		counts[d.Labels[r]]++
+	}
+	for _, r := range sides[1] {
+		if z := d.Labels[r]; counts[z] == 0 {
+			return nil, fmt.Errorf("probe: no example of class %d is among the %d to train on; give more, or another Seed", z, len(sides[0]))
+		}
+	}
+	clear(counts)
 	for k, labels := range [][]int{d.Labels, control} {
 		// A control label is known for the types that the probe was trained on: the control
 		// is tested on other examples of these where there are any.
@@ -143,14 +153,15 @@ func (p Probe) On(x *steer.Examples, d Labelled) (*Trained, error) {
 		}
 		for side, rows := range [][]int{sides[0], test} {
 			hits := 0
-			for i, r := range rows {
-				if best(w, b, x.X.RawRowView(r)) != labels[r] {
-					continue
+			for _, r := range rows {
+				if best(w, b, x.X.RawRowView(r)) == labels[r] {
+					hits++
 				}
-				hits++
-				if side == 1 && i < len(sides[1]) {
-					held.Set(1, i, k)
-				}
+			}
+			if side == 1 {
+				lo, hi := wilson(hits, len(rows))
+				t.Lo.Set(lo, k)
+				t.Hi.Set(hi, k)
 			}
 			scores.Set(float64(hits)/float64(len(rows)), k, side)
 		}
@@ -167,12 +178,8 @@ func (p Probe) On(x *steer.Examples, d Labelled) (*Trained, error) {
 	}
 	method := fmt.Sprintf("%s probe of %s, %d examples to train on, %d held out", kind, x.Point, len(sides[0]), len(sides[1]))
 	t.Scores = &interp.Result{Array: scores, Method: method, Source: "Hewitt and Liang 2019", Provenance: x.Provenance}
-	alone := &interp.Result{Array: held.Mean("sample"), Samples: held}
-	var err error
-	if t.Lo, t.Hi, err = alone.Interval(interp.Bootstrap{}); err != nil {
-		return nil, err
-	}
 	if classes == 2 {
+		var err error
 		if t.Direction, err = t.direction(x, d.Labels, sides[0], width, method); err != nil {
 			return nil, err
 		}
@@ -294,6 +301,14 @@ func (t *Trained) direction(x *steer.Examples, labels, train []int, width int, m
 	}
 	d.Low, d.High = low, high
 	return d, nil
+}
+
+// wilson is the 95% interval of a share of n.
+func wilson(hits, n int) (lo, hi float64) {
+	const z = 1.959964
+	p, m := float64(hits)/float64(n), float64(n)
+	middle, half := (p+z*z/(2*m))/(1+z*z/m), z*math.Sqrt(p*(1-p)/m+z*z/(4*m*m))/(1+z*z/m)
+	return max(0, middle-half), min(1, middle+half)
 }
 
 // Accuracy is that on held-out examples.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,6 +83,29 @@ func TestControlOfTypes(t *testing.T) {
 	}
 	if got.Control() < .95 || got.Selectivity() > 0 {
 		t.Errorf("%v", got)
+	}
+	if c := got.Control(); got.Lo.At(1) >= c || got.Hi.At(1) < c { // of the control's own examples
+		t.Errorf("the control's %.3f lies in [%.3f, %.3f]", c, got.Lo.At(1), got.Hi.At(1))
+	}
+}
+
+// The interval of a few held-out examples is wide, also where all of them were hit: of
+// two Wilson's begins at 2 / (2 + 1.96²). And a class that the drawn labels of a control
+// leave out is no reason to fail.
+func TestFewExamples(t *testing.T) {
+	x, labels := mat.NewDense(9, 3, nil), make([]int, 9)
+	for i := range 9 {
+		labels[i] = i % 3
+		x.Set(i, i%3, 1)
+	}
+	for seed := range uint64(40) {
+		got, err := probe.Probe{Kind: probe.MassMean, HeldOut: .2, Seed: seed}.On(&steer.Examples{Point: hook.ResidPost(0), X: x}, probe.Labelled{Labels: labels})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Accuracy() != 1 || math.Abs(got.Lo.At(0)-2/(2+1.96*1.96)) > 1e-3 || got.Hi.At(0) != 1 {
+			t.Errorf("[%.3f, %.3f] of\n%v", got.Lo.At(0), got.Hi.At(0), got)
+		}
 	}
 }
 
@@ -224,6 +248,7 @@ func TestBadProbes(t *testing.T) {
 		"all labels are the same":   {probe.Probe{}, probe.Labelled{Labels: make([]int, 20)}},
 		`kind "tree"`:               {probe.Probe{Kind: "tree"}, probe.Labelled{Labels: labels}},
 		"a share of 1 held out":     {probe.Probe{HeldOut: 1}, probe.Labelled{Labels: labels}},
+		"no example of class 1":     {probe.Probe{}, probe.Labelled{Labels: append([]int{1}, make([]int, 19)...), Types: append([]string{"a"}, slices.Repeat([]string{"b"}, 19)...)}},
 		"too few types":             {probe.Probe{}, probe.Labelled{Labels: labels, Types: make([]string, 20)}},
 	} {
 		if _, err := c.p.On(x, c.d); err == nil || !strings.Contains(err.Error(), want) {

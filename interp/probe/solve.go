@@ -43,7 +43,8 @@ func (p Probe) solve(x *mat.Dense, labels, rows []int, classes int) (*mat.Dense,
 	switch p.Kind {
 	case MassMean:
 		// By the classes' means as they are, without the standards.
-		return massMean(x, labels, rows, classes)
+		w, b = massMean(x, labels, rows, classes)
+		return w, b, nil
 	case Linear:
 		w, err = least(z, y, classes, p.Penalty, b)
 	default:
@@ -62,7 +63,7 @@ func (p Probe) solve(x *mat.Dense, labels, rows []int, classes int) (*mat.Dense,
 }
 
 // massMean is nearest class mean: scores x·μ - |μ|²/2.
-func massMean(x *mat.Dense, labels, rows []int, classes int) (*mat.Dense, []float64, error) {
+func massMean(x *mat.Dense, labels, rows []int, classes int) (*mat.Dense, []float64) {
 	_, d := x.Dims()
 	w, b, count := mat.NewDense(d, classes, nil), make([]float64, classes), make([]float64, classes)
 	for _, r := range rows {
@@ -75,14 +76,14 @@ func massMean(x *mat.Dense, labels, rows []int, classes int) (*mat.Dense, []floa
 		}
 	}
 	for k := range classes {
-		if count[k] == 0 {
-			return nil, nil, fmt.Errorf("class %d has no example to train on", k)
+		if count[k] == 0 { // of a control, whose labels are drawn: it is never answered
+			b[k] = math.Inf(-1)
 		}
 		for i := range d {
 			b[k] -= w.At(i, k) * w.At(i, k) / 2
 		}
 	}
-	return w, b, nil
+	return w, b
 }
 
 // least is ridge regression on one-hot classes.

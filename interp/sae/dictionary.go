@@ -117,7 +117,10 @@ func (d *Dictionary) For(m *model.Model) (*Dictionary, error) {
 		return fail("it was trained on weights that are %s, these are %s; open it with m.Process(s.Processing), or, if its card is wrong, give sae.Options{Processing: ...}", d.Processing, info.Processing)
 	}
 	out := *d
-	if !sameModel(d.Model, info.Name) {
+	if d.Model != "" && d.Model != info.Name && !sameModel(d.Model, info.Name) {
+		if named(info) {
+			return fail("its files say that it is of %s; this is %s. If they are the same, give sae.Options{Model: %q}", d.Model, info.Name, info.Name)
+		}
 		out.Warnings = append(out.Warnings[:len(out.Warnings):len(out.Warnings)], fmt.Sprintf("its files say that it is of %s; it was opened for %s", d.Model, info.Name))
 	}
 	if d.Write.Kind.HeadAxis() > 0 {
@@ -149,6 +152,13 @@ func (d *Dictionary) name() string {
 		return d.Path
 	}
 	return "at " + d.Read.String()
+}
+
+// named tells whether a model's name says which one it is: that of the Hub or the zoo
+// does, that of a folder or file need not.
+func named(info model.Info) bool {
+	n := info.Name
+	return info.Folder == "" && strings.Count(n, "/") <= 1 && !strings.HasPrefix(n, ".") && !strings.HasPrefix(n, "/") && !strings.HasSuffix(n, ".gguf")
 }
 
 // sameModel tells whether two names may be of one model: by their last parts,

@@ -2,7 +2,7 @@
 // autoencoders and transcoders.
 //
 //	s := nb.Must(sae.Open(m, "jbloom/GPT2-Small-SAEs-Reformatted/blocks.8.hook_resid_pre"))
-//	top := nb.Must(s.Top(m, m.Tokens("The Golden Gate Bridge"), 10))
+//	top := nb.Must(feature.Active(m, s, m.Tokens("The Golden Gate Bridge"), 1, 10)) // package feature
 //	g := nb.Must(m.Complete(start.Complete(40).Edit(s.Steer(top.Features[0], 10*top.Max[0]))))
 //
 // # What can be opened
@@ -43,7 +43,7 @@
 //
 // [Dictionary.Splice] puts a reconstruction in place of what it reconstructs;
 // [Dictionary.Watch] leaves the model as it is and makes features hook points;
-// [Dictionary.Steer] and [Dictionary.Set] change features and keep the error:
+// [Dictionary.Steer] and [Dictionary.Change] change features and keep the error:
 // x + Δf W_dec. With an unchanged feature Δf is 0, and the activation is the same to
 // the last bit.
 package sae

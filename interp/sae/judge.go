@@ -256,6 +256,9 @@ type Verdicts []*Verdict
 
 // Compare judges dictionaries on the same rows.
 func Compare(m *model.Model, j Judging, all ...*Dictionary) (Verdicts, error) {
+	if len(all) == 0 {
+		return nil, errors.New("judge: no dictionaries are given")
+	}
 	var vs Verdicts
 	for _, d := range all {
 		v, err := Judge(m, d, j)

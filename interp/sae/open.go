@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/dictionary"
 	"github.com/golens/golens/model/files"
 	"github.com/golens/golens/model/hook"
 )
@@ -147,6 +148,9 @@ func unknown(path string) error {
 			return errors.New("it holds transcoders of several layers; use OpenTranscoders, or name the file of one layer")
 		}
 	}
+	if len(names) == 0 {
+		return errors.New("the folder is empty")
+	}
 	if len(names) > 12 {
 		names = append(names[:12], "...")
 	}
@@ -173,6 +177,9 @@ func (d *Dictionary) apply(o Options) error {
 	}
 	if o.K > 0 {
 		d.K = o.K
+	}
+	if d.Kind == dictionary.TopK && d.K == 0 {
+		return errors.New("its files do not say how many features are kept (k); give it: sae.Options{K: ...}")
 	}
 	if o.Scale != 0 {
 		c, err := d.FoldScale(o.Scale)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -45,6 +46,19 @@ type Probed struct {
 	// means over tokens.
 	Absorbed, Full float64
 	Main           []int // main features of a class: more than one where a second one raises F1 by 0.03
+}
+
+// String is the accuracies, and the absorption where it was looked for.
+func (p *Probed) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "the activation %.3f", p.Activation)
+	for i, k := range p.Ks {
+		fmt.Fprintf(&b, ", %d features %.3f", k, p.Features[i])
+	}
+	if p.Absorbed == p.Absorbed {
+		fmt.Fprintf(&b, "; absorbed %.3f, in full %.3f", p.Absorbed, p.Full)
+	}
+	return b.String()
 }
 
 // SAEBench's thresholds: cosines with the probe's direction, and the share of the

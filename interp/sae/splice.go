@@ -136,8 +136,6 @@ func (d *Dictionary) heads() (int, error) {
 	return d.headCount, nil
 }
 
-// failed is an edit whose formula says what is wrong when it is asked for: that a
-// width does not fit. Errors that need no model are found before.
 var errAcross = errors.New("a cross-layer transcoder writes to several layers; splice the whole set in (Set.Splice)")
 
 // Watch makes the features a hook point, where they are read, and changes nothing:
@@ -294,9 +292,7 @@ func (d *Dictionary) Ablate(features ...int) hook.Edit {
 }
 
 // broken is an edit that cannot be made; its check says why.
-func (d *Dictionary) broken(err error) hook.Edit {
-	return d.Write.Compute(formula.Free(err.Error(), 1))
-}
+func (d *Dictionary) broken(err error) hook.Edit { return d.Write.Compute(formula.Failed(err)) }
 
 // pick is the dictionary of some features, in that order.
 func (d *Dictionary) pick(which []int) *Dictionary {

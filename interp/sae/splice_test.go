@@ -262,6 +262,36 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestOfAnotherModel refuses a dictionary whose files name another model than the one at
+// hand, where that has a name of its own; a folder's name says nothing, and is told of.
+func TestOfAnotherModel(t *testing.T) {
+	folder := open(t, "gpt2")
+	ours, err := model.Open("zoo:godoc-2l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		m        *model.Model
+		of, want string
+	}{
+		{ours, "gpt2-small", "is of gpt2-small; this is zoo:godoc-2l"},
+		{ours, "zoo:godoc-2l@300", ""},
+		{ours, "", ""},
+		{folder, "pythia-70m", ""},
+	} {
+		width := c.m.Config().DModel
+		d := random(c.m, dictionary.Standard, hook.ResidPost(1), hook.ResidPost(1), width, width, 1)
+		d.Model = c.of
+		got, err := d.For(c.m)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "sae.Options{Model")) {
+			t.Errorf("%q in %s: %v", c.of, c.m.Info().Name, err)
+		}
+		if err == nil && (len(got.Warnings) > 0) != (c.of == "pythia-70m") {
+			t.Errorf("%q in %s: warnings %q", c.of, c.m.Info().Name, got.Warnings)
+		}
+	}
+}
+
 // TestFor refuses a dictionary of another model, hook or processing, and says so.
 func TestFor(t *testing.T) {
 	m := open(t, "gpt2")
@@ -286,7 +316,7 @@ func TestFor(t *testing.T) {
 	}
 	d.Processing.CenterWriting = false
 	good := must[*sae.Dictionary](t)(d.For(m))
-	if _, err := m.Run(model.Request{Rows: [][]int32{{1, 2}}}.Edit(good.Steer(99, 1)).Metric(model.NLL())); err == nil || !strings.Contains(err.Error(), "no feature 99") {
+	if _, err := m.Run(model.Request{Rows: [][]int32{{1, 2}}}.Edit(good.Steer(99, 1)).Metric(model.NLL())); err == nil || !strings.HasSuffix(err.Error(), "no feature 99; there are 20, from 0") {
 		t.Errorf("a feature that does not exist: %v", err)
 	}
 }

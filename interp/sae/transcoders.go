@@ -1,6 +1,7 @@
 package sae
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -17,6 +18,12 @@ import (
 // W_dec_N.safetensors), or by a config.yaml that names where each is. The name is as
 // in [Open].
 func OpenTranscoders(m *model.Model, name string) (Set, error) {
+	return OpenTranscodersOf(m, name, "")
+}
+
+// OpenTranscodersOf is [OpenTranscoders] with the name of the model that they are of, where
+// their files say another; "" leaves it to them.
+func OpenTranscodersOf(m *model.Model, name, of string) (Set, error) {
 	fail := func(err error) (Set, error) { return nil, fmt.Errorf("transcoders %s: %w", name, err) }
 	path, err := locate(context.Background(), m, name)
 	if err != nil {
@@ -40,7 +47,7 @@ func OpenTranscoders(m *model.Model, name string) (Set, error) {
 	}
 	for i, d := range set {
 		d.Path = fmt.Sprintf("%s, layer %d", name, i)
-		d.Layout = "circuit-tracer"
+		d.Layout, d.Model = "circuit-tracer", cmp.Or(of, d.Model)
 		if err := d.Check(); err != nil {
 			return fail(fmt.Errorf("layer %d: %w", i, err))
 		}

@@ -19,6 +19,12 @@ type Examples struct {
 	model.Provenance
 }
 
+// String says how many there are, and of what.
+func (e *Examples) String() string {
+	n, d := e.X.Dims()
+	return fmt.Sprintf("%d examples of %s, %d coordinates\n%s", n, e.Point, d, e.Provenance)
+}
+
 // Collect reads activations of prompts at the positions that the point selects, all of
 // them if it selects none; heads are joined. One pass up to the activation.
 func Collect(m *model.Model, at hook.Point, prompts model.Prompts) (*Examples, error) {

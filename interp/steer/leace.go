@@ -23,6 +23,11 @@ type Eraser struct {
 	Read, Write *array.Array // [coordinate, direction], [direction, coordinate]: what is taken is (x - μ) Read Write
 }
 
+// String says where it erases, and how much it takes.
+func (e *Eraser) String() string {
+	return fmt.Sprintf("eraser at %s: takes %d of %d directions (LEACE, Belrose et al. 2023)", e.Point, e.Read.Dim("direction"), e.Mean.Dim("coordinate"))
+}
+
 // LEACE finds the eraser of a concept with a label, from 0 on, for every example.
 func LEACE(e *Examples, labels []int) (*Eraser, error) {
 	n, d := e.X.Dims()

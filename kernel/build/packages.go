@@ -93,7 +93,7 @@ func (b *Builder) Dir() (string, error) { return b.cfg.Dir() }
 
 // env is the environment of the go command, compiler and linker.
 func env(dir string) []string {
-	return append(os.Environ(), "CGO_ENABLED=0", "PWD="+dir, shim.Modules, shim.Workspace(dir))
+	return append(append(os.Environ(), shim.Modules()...), "CGO_ENABLED=0", "PWD="+dir, shim.Workspace(dir))
 }
 
 // Refresh forgets what is known if a source file has changed since, and learns

@@ -19,7 +19,7 @@ import (
 
 // endLimit is within how long all must be gone after a process was killed: the
 // supervisor gives gonb two seconds, the host's guard one, a busy machine more.
-const endLimit = 2 * time.Minute
+const endLimit = 4 * time.Minute
 
 // run runs a cell and returns what it printed.
 func run(t *testing.T, s *session.Session, code string) (string, error) {
@@ -164,12 +164,12 @@ fmt.Println("done")`
 		t.Fatalf("the cell was to be interrupted: %v", err)
 	}
 	// The piece of work that is under way ends, and what it needed is cleared away:
-	// five seconds of the processor are enough, and all of the work takes many more.
+	// ten seconds of the processor are enough, and all of the work takes many more.
 	before := cpu(t, host.pid)
 	for last := before; ; {
 		time.Sleep(500 * time.Millisecond)
 		now := cpu(t, host.pid)
-		if now-before > 5*time.Second {
+		if now-before > 10*time.Second {
 			t.Fatalf("the host goes on working: %v of processor time since the interrupt", now-before)
 		}
 		if now-last <= 50*time.Millisecond {
@@ -187,8 +187,13 @@ func TestKilledHostIsAskedAgain(t *testing.T) {
 	p := newPlace(t)
 	s := p.start()
 	mustRun(t, s, openModel(t), "3")
+	var last int
 	for attempt := range 5 { // on a busy machine all may be done before the kill
 		host := p.find("golens-host")
+		for host.pid == last { // it is about to end
+			host = p.find("golens-host")
+		}
+		last = host.pid
 		began := cpu(t, host.pid)
 		killed := make(chan struct{})
 		go func() {

@@ -88,7 +88,7 @@ func fields(pid int) ([]string, error) {
 // since a child bears its parent's name until it is another program.
 func (p *place) find(name string) process {
 	p.t.Helper()
-	for range 2400 { // two minutes: a cell takes half a second to build, where nothing else runs
+	for range 4800 { // four minutes: a cell takes half a second to build, where nothing else runs
 		for _, q := range p.processes() {
 			if q.name == name || name == "cell" && strings.HasPrefix(q.name, "gonb_") {
 				return q

@@ -138,7 +138,7 @@ func TestTwoUsers(t *testing.T) {
 		}
 	}
 	// While it holds what it could get, all goes on.
-	if beside := quickest(); beside > alone+time.Second {
+	if beside := quickest(); beside > alone+10*time.Second { // who finds no room waits for minutes
 		t.Errorf("a question takes %v, and %v while another user holds what it could get", alone, beside)
 	}
 	mustRun(t, s, "%%\nfmt.Println(1)", "1")

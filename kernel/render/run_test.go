@@ -235,7 +235,7 @@ func TestTimeLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: starts a kernel, which builds and runs programs; run without -short")
 	}
-	for _, limit := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 5 * time.Minute} { // the cell must be built in it
+	for _, limit := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 5 * time.Minute, 20 * time.Minute} { // the cell must be built in it, and once the engine
 		dir := t.TempDir()
 		err := render.Run(context.Background(), render.Config{Notebook: write(t, dir, "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Hour)"),
 			Timeout: limit, Kernel: kerneltest.Command(t)})

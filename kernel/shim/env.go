@@ -19,10 +19,6 @@ const (
 	envCellDir = "GONB_TMP_DIR"
 )
 
-// Modules makes the go command build modules whatever the user's own setting is: there
-// is no other way to build golens and its cells.
-const Modules = "GO111MODULE=on"
-
 // CellTag is the build tag that cells are built with.
 const CellTag = "golens_cell"
 

@@ -32,7 +32,7 @@ func goCommand(args []string) error {
 		}
 		args = CellFlags(args)
 	}
-	return become(EnvGo, args, append(os.Environ(), "CGO_ENABLED=0", Modules, Workspace(os.Getenv(envCellDir))))
+	return become(EnvGo, args, append(append(os.Environ(), Modules()...), "CGO_ENABLED=0", Workspace(os.Getenv(envCellDir))))
 }
 
 // Workspace sets the go.work of the cells' own folder, if it has one. One in a
@@ -74,7 +74,7 @@ func program(args []string) (done bool, err error) {
 		return true, err
 	}
 	cmd := exec.Command(os.Getenv(EnvGo), CellFlags(args)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PATH="+os.Getenv(EnvBasePath), Modules, Workspace(os.Getenv(envCellDir)))
+	cmd.Env = append(append(os.Environ(), Modules()...), "CGO_ENABLED=0", "PATH="+os.Getenv(EnvBasePath), Workspace(os.Getenv(envCellDir)))
 	said, err := cmd.CombinedOutput()
 	if err == nil {
 		return true, launch(out, out)

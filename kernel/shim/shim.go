@@ -48,7 +48,8 @@ func gopls(args []string) error {
 	}
 	// 10 of 19: completion may be slow while a cell builds, not the reverse.
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10)
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+withTag(os.Getenv("GOFLAGS")), Modules, Workspace(os.Getenv(envCellDir)))
+	env := append(os.Environ(), "CGO_ENABLED=0", Workspace(os.Getenv(envCellDir)))
+	env = append(append(env, Modules()...), "GOFLAGS="+withTag(goFlags()))
 	return become(EnvGopls, args, env)
 }
 
@@ -57,7 +58,7 @@ func withTag(goflags string) string {
 	if goflags == "" {
 		return "-tags=" + CellTag
 	}
-	return goflags + " -tags=" + CellTag
+	return ownModules(goflags) + " -tags=" + CellTag
 }
 
 // become replaces this process by the program that variable names.

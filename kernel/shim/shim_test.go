@@ -56,7 +56,7 @@ func newWorld(t *testing.T) *world {
 	w.env = append(os.Environ(),
 		EnvGo+"="+filepath.Join(w.dir, "real-go"), EnvGopls+"="+filepath.Join(w.dir, "real-gopls"),
 		EnvCellModule+"="+filepath.Join(w.dir, "module"), EnvShellFailed+"="+filepath.Join(w.dir, "failed"),
-		EnvBasePath+"=/base", "GONB_TMP_DIR="+w.cell, "PATH="+w.dir+":/base", "GOFLAGS=", "GO111MODULE=off", "CGO_ENABLED=")
+		EnvBasePath+"=/base", "GONB_TMP_DIR="+w.cell, "PATH="+w.dir+":/base", "GOFLAGS=", "GOENV=off", "GO111MODULE=off", "CGO_ENABLED=")
 	return w
 }
 
@@ -179,5 +179,35 @@ func TestDedupKeepsTheLast(t *testing.T) {
 	}
 	if want := map[string]string{"A": "3", "B": "2", "C": "x=y"}; !reflect.DeepEqual(env, want) {
 		t.Errorf("got %v, want %v", env, want)
+	}
+}
+
+// Whoever works in a project with a vendor folder may have told the go command so, here
+// or for good; golens and its cells are modules of their own.
+func TestAVendorFolderIsNotTheCells(t *testing.T) {
+	w := newWorld(t)
+	file := filepath.Join(w.dir, "env")
+	for _, test := range []struct{ flags, written, want string }{
+		{"-mod=vendor", "", "-buildvcs=auto"},
+		{"--mod=vendor -trimpath -modfile=x.mod", "", "-trimpath"},
+		{"-trimpath", "GOFLAGS=-mod=vendor", "-trimpath"},
+		{"", "GOPROXY=off\nGOFLAGS=-mod=vendor\n", "-buildvcs=auto"},
+		{"", "GOPROXY=off\n", ""},
+		{"", "GOFLAGS=-trimpath\n", ""}, // the go command reads it
+	} {
+		if err := os.WriteFile(file, []byte(test.written), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		env := w.env
+		w.env = append(env[:len(env):len(env)], "GOFLAGS="+test.flags, "GOENV="+file)
+		out, err := w.run(w.cell, "go", "build", "-o", "x")
+		if err != nil || !strings.Contains(out, "\nGOFLAGS="+test.want+"\n") {
+			t.Errorf("GOFLAGS=%s and %q: %q, %v", test.flags, test.written, out, err)
+		}
+		out, err = w.run(w.cell, "gopls", "-listen", "x")
+		if err != nil || strings.Contains(out, "vendor") || !strings.Contains(out, "-tags=golens_cell\n") {
+			t.Errorf("gopls, GOFLAGS=%s and %q: %q, %v", test.flags, test.written, out, err)
+		}
+		w.env = env
 	}
 }

@@ -55,7 +55,7 @@ func TestBashEnv(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd := exec.Command(bash, "-c", script)
-		cmd.Env = append(os.Environ(), "BASH_ENV="+env, shim.EnvShellFailed+"="+failed)
+		cmd.Env = append(os.Environ(), "BASH_ENV="+env, shim.EnvShellFailed+"="+failed, "LC_ALL=C") // no word on a locale that is not there
 		out, _ := cmd.CombinedOutput()
 		return string(out)
 	}

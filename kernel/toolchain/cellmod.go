@@ -28,7 +28,7 @@ type modFile struct {
 func (t *Toolchain) CellModule(ctx context.Context) (mod, sum []byte, err error) {
 	cmd := exec.CommandContext(ctx, t.Go, "mod", "edit", "-json")
 	cmd.Dir = t.Source.Dir
-	cmd.Env = append(os.Environ(), noWorkspace, shim.Modules, "PWD="+t.Source.Dir)
+	cmd.Env = append(append(os.Environ(), shim.Modules()...), noWorkspace, "PWD="+t.Source.Dir)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, nil, fmt.Errorf("go mod edit -json in %s: %w%s", t.Source.Dir, err, stderrOf(err))

@@ -128,7 +128,7 @@ func download(ctx context.Context, version string) (Source, error) {
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module+"@"+version)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), noWorkspace, shim.Modules, "PWD="+dir)
+	cmd.Env = append(append(os.Environ(), shim.Modules()...), noWorkspace, "PWD="+dir)
 	out, err := cmd.Output()
 	var got struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &got); jsonErr == nil && got.Error != "" {

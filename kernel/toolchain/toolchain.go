@@ -45,7 +45,7 @@ func Find(ctx context.Context) (*Toolchain, error) {
 	cmd := exec.CommandContext(ctx, t.Go, "env", "-json",
 		"GOVERSION", "GOOS", "GOARCH", "GOAMD64", "GOEXPERIMENT", "CGO_ENABLED", "GOFLAGS")
 	cmd.Dir = src.Dir // where go.mod may ask for a newer toolchain
-	cmd.Env = append(os.Environ(), noWorkspace, shim.Modules, "PWD="+src.Dir)
+	cmd.Env = append(append(os.Environ(), shim.Modules()...), noWorkspace, "PWD="+src.Dir)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w%s", err, stderrOf(err))
@@ -57,12 +57,20 @@ func Find(ctx context.Context) (*Toolchain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no folder to keep programs in: %w", err)
 	}
-	t.Bin = filepath.Join(cache, "golens", "bin-"+src.id())
+	t.Bin = filepath.Join(cache, "golens", binPrefix+src.id())
 	if err := keepable(t.Bin); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
+
+// binPrefix begins the names of folders of programs, lockFile is locked in one while
+// something is built, and Kernel is the program that Keep leaves for Jupyter to start.
+const (
+	binPrefix = "bin-"
+	lockFile  = "lock"
+	Kernel    = "golens"
+)
 
 // keepable makes the folder of programs, which are run as long as their stamps
 // hold, and refuses one into which others could put theirs.
@@ -120,6 +128,7 @@ func (t *Toolchain) Build(ctx context.Context, progress func(line string), progr
 	if progress == nil {
 		progress = func(string) {}
 	}
+	t.used()
 	todo, err := t.outdated(programs)
 	if err != nil || len(todo) == 0 {
 		return err
@@ -127,10 +136,10 @@ func (t *Toolchain) Build(ctx context.Context, progress func(line string), progr
 	if err := os.MkdirAll(t.Bin, 0o755); err != nil {
 		return fmt.Errorf("folder for programs: %w", err)
 	}
-	l, err := proc.TryAcquire(filepath.Join(t.Bin, "lock"))
+	l, err := proc.TryAcquire(filepath.Join(t.Bin, lockFile))
 	if errors.Is(err, proc.ErrLocked) {
 		progress("waiting for another golens that is building " + strings.Join(names(todo), ", "))
-		l, err = proc.Acquire(filepath.Join(t.Bin, "lock"))
+		l, err = proc.Acquire(filepath.Join(t.Bin, lockFile))
 	}
 	if err != nil {
 		return err
@@ -153,6 +162,7 @@ func (t *Toolchain) Build(ctx context.Context, progress func(line string), progr
 			return err
 		}
 	}
+	t.removeUnused()
 	return nil
 }
 
@@ -167,14 +177,14 @@ func doing(program string) string {
 	return "building " + program + " (once)"
 }
 
-// Keep copies the running program into the folder of programs, and returns the
-// copy: what Jupyter starts must outlive `go run`.
-func (t *Toolchain) Keep(name string) (string, error) {
+// Keep copies the running program into the folder of programs, as Kernel, and returns
+// the copy: what Jupyter starts must outlive `go run`.
+func (t *Toolchain) Keep() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	if self == t.Path(name) {
+	if self == t.Path(Kernel) {
 		return self, nil
 	}
 	data, err := os.ReadFile(self)
@@ -184,11 +194,11 @@ func (t *Toolchain) Keep(name string) (string, error) {
 	if err := os.MkdirAll(t.Bin, 0o755); err != nil {
 		return "", fmt.Errorf("folder for programs: %w", err)
 	}
-	tmp := t.Path(name) + ".new"
+	tmp := t.Path(Kernel) + ".new"
 	if err := os.WriteFile(tmp, data, 0o755); err != nil {
 		return "", fmt.Errorf("keeping a copy of golens: %w", err)
 	}
-	return t.Path(name), os.Rename(tmp, t.Path(name))
+	return t.Path(Kernel), os.Rename(tmp, t.Path(Kernel))
 }
 
 // job is a program to build and the stamp that it will get.
@@ -266,7 +276,7 @@ func (t *Toolchain) buildEnv(program string) []string {
 	case t.env.GOARCH == "amd64":
 		env = append(env, "GOEXPERIMENT="+withSIMD(t.env.GOEXPERIMENT))
 	}
-	return append(env, noWorkspace, shim.Modules, "PWD="+t.Source.Dir)
+	return append(append(env, noWorkspace), append(shim.Modules(), "PWD="+t.Source.Dir)...)
 }
 
 // noWorkspace keeps the go command from obeying a go.work in any folder above,

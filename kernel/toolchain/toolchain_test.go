@@ -248,3 +248,64 @@ func TestWithSIMD(t *testing.T) {
 		}
 	}
 }
+
+// A clone that is tried once does not leave its programs for ever.
+func TestUnusedProgramsGo(t *testing.T) {
+	tc := newToolchain(t)
+	cache := filepath.Dir(tc.Bin)
+	tc.Bin = filepath.Join(cache, "bin-mine")
+	old := time.Now().Add(-unused - time.Hour)
+	for dir, file := range map[string]string{"bin-old": Gonb, "bin-installed": Kernel, "bin-building": Gonb, "bin-recent": Gonb, "corpora": Gonb} {
+		dir = filepath.Join(cache, dir)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{file, lockFile} {
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if filepath.Base(dir) == "bin-recent" {
+			continue
+		}
+		if err := os.Chtimes(dir, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := proc.TryAcquire(filepath.Join(cache, "bin-building", lockFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Unlock()
+	if err := tc.Build(t.Context(), nil, Gonb); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(cache, "*-*"))
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	if got := strings.Join(left, " "); got != "bin-building bin-installed bin-mine bin-recent" {
+		t.Errorf("left: %s", got)
+	}
+	if _, err := os.Stat(filepath.Join(cache, "corpora")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A start that builds nothing notes that the programs are in use.
+func TestUseIsNoted(t *testing.T) {
+	tc := newToolchain(t)
+	if err := tc.Build(t.Context(), nil, Gonb); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-unused)
+	if err := os.Chtimes(tc.Bin, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := tc.Build(t.Context(), nil, Gonb); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(tc.Bin); err != nil || time.Since(info.ModTime()) > 24*time.Hour {
+		t.Errorf("last used %v, %v", info.ModTime(), err)
+	}
+}

@@ -78,6 +78,9 @@ func (e Expr) Shapes(s Shapes) ([]Shape, error) {
 	tensors := map[string]Step{}
 	labels := map[string]int{}
 	for i, step := range e.Steps {
+		if step.Op == OpFailed {
+			return nil, errors.New(step.Name)
+		}
 		if step.Op == OpTensor {
 			if t, ok := tensors[step.Name]; ok && !t.equal(step) {
 				return nil, e.fail(all, i, fmt.Errorf("there are two tensors named %s, %v and %v; give each its own name", step.Name, t.Shape, step.Shape))

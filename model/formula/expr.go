@@ -57,6 +57,8 @@ const (
 	OpLargest Op = "largest"
 	OpNorm    Op = "norm"
 
+	OpFailed Op = "failed" // Name is why
+
 	OpCall  Op = "call" // Name is a Go graph function of this process
 	OpStop  Op = "stop"
 	OpLabel Op = "label" // Name
@@ -116,6 +118,10 @@ func Free(name string, shape ...int) Expr {
 
 // Number is the same number everywhere.
 func Number(v float32) Expr { return leaf(Step{Op: OpNumber, Value: v}) }
+
+// Failed is the formula of what could not be made: a check of what it is in fails with
+// err, so that functions that give edits need not give errors too.
+func Failed(err error) Expr { return leaf(Step{Op: OpFailed, Name: err.Error()}) }
 
 // Call is the value of the Go graph function of that name, of this process; package
 // graphfn makes them.

@@ -135,6 +135,7 @@ func TestFaults(t *testing.T) {
 		{"transposed value", x.Transpose(), shapes, "only a tensor"},
 		{"split", x.Split(3), shapes, "can't be cut into 3"},
 		{"top", x.TopK(9), shapes, "the 9 largest"},
+		{"failed", x.Add(formula.Failed(errors.New("no feature 9")).ReLU()), shapes, "no feature 9"},
 		{"free", x.Add(formula.Free("u", 8)), shapes, "tensor u is free"},
 		{"one name, two tensors", x.Add(formula.Tensor("u", zeros(8))).Add(formula.Tensor("u", zeros(1))), shapes, "two tensors named u"},
 		{"one label, two values", x.Exp().As("f").Add(x.As("f")), shapes, `labelled "f"`},

@@ -109,8 +109,10 @@ func (t *Tokenizer) addTokens(tokens []addedToken) error {
 			raw[rank] = append(raw[rank], token)
 			continue
 		}
-		if token.text = normalize(t.normalizers, view{text: a.Content}).text; token.text == "" {
-			return fmt.Errorf("%s, is nothing once it is normalized", name)
+		if !a.AsWritten {
+			if token.text = normalize(t.normalizers, view{text: a.Content}).text; token.text == "" {
+				return fmt.Errorf("%s, is nothing once it is normalized", name)
+			}
 		}
 		normalized[rank] = append(normalized[rank], token)
 	}

@@ -29,7 +29,9 @@
 //
 // A tokenizer.model that is no BPE, replaces characters or takes out spaces (T5,
 // XLM-R): where it stands alone, Hugging Face's AutoTokenizer makes a
-// tokenizer.json of it (save_pretrained). In a tokenizer.json: the normalizers Precompiled (T5, XLM-R) and Nmt; the model
+// tokenizer.json of it (save_pretrained). In one that is read, "<s>" in a text is
+// the begin token, and what is not known comes back as "<unk>": both as with
+// transformers, where SentencePiece reads letters and says " ⁇ ". In a tokenizer.json: the normalizers Precompiled (T5, XLM-R) and Nmt; the model
 // WordLevel; BPE with affixes (GPT-1, CLIP) or dropout; a Split at another regular
 // expression than those of GPT-2, cl100k, Llama 3, Qwen 2, o200k and Tekken.
 //

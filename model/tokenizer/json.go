@@ -28,6 +28,7 @@ type addedToken struct {
 	LStrip     bool   `json:"lstrip"`
 	RStrip     bool   `json:"rstrip"`
 	Normalized bool   `json:"normalized"`
+	AsWritten  bool   `json:"-"` // it is looked for in the normalized text, but is not normalized itself
 	Special    bool   `json:"special"`
 }
 

@@ -91,10 +91,12 @@ func (p Pieces) tokenizer(set *settings) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// SentencePiece looks for its users' tokens where spaces are marked already.
+	// SentencePiece looks for its users' tokens where spaces are marked already, and
+	// another is before the text.
 	for id, text := range p.Tokens {
 		if kind := p.kind(id); text != "" && (kind == PieceControl || kind == PieceUser || kind == PieceUnknown) {
-			f.AddedTokens = append(f.AddedTokens, addedToken{ID: int64(id), Content: text, Special: kind != PieceUser, Normalized: kind == PieceUser && p.Model == "llama"})
+			f.AddedTokens = append(f.AddedTokens, addedToken{ID: int64(id), Content: text, Special: kind != PieceUser,
+				Normalized: kind == PieceUser && p.Model == "llama", AsWritten: true})
 		}
 	}
 	t, err := assemble(b.vocab, b, &f, set)

@@ -26,7 +26,7 @@ func modelFile(t testing.TB, name, config string) fstest.MapFS {
 
 // Texts become what SentencePiece makes of them, and come back.
 func TestSentencePieceModels(t *testing.T) {
-	for _, name := range []string{"spm_llama", "spm_gemma", "spm_unknown"} {
+	for _, name := range []string{"spm_llama", "spm_gemma", "spm_users", "spm_unknown"} {
 		t.Run(name, func(t *testing.T) {
 			tok, err := Open(modelFile(t, name, `{"add_bos_token": false}`))
 			if err != nil {

@@ -52,8 +52,8 @@ func Encode(dtype string, tensors []Tensor) ([]byte, error) {
 		Shape   []int  `json:"shape"`
 		Offsets [2]int `json:"data_offsets"`
 	}
-	header := map[string]entry{}
-	var body []byte
+	header, size := map[string]entry{}, len(put(nil, 0))
+	end := 0
 	for _, t := range tensors {
 		n := 1
 		for _, d := range t.Shape {
@@ -62,11 +62,8 @@ func Encode(dtype string, tensors []Tensor) ([]byte, error) {
 		if _, twice := header[t.Name]; twice || n != len(t.Values) {
 			return nil, fmt.Errorf("tensor %s: %d values of shape %v, or named twice", t.Name, len(t.Values), t.Shape)
 		}
-		from := len(body)
-		for _, v := range t.Values {
-			body = put(body, v)
-		}
-		header[t.Name] = entry{dtype, t.Shape, [2]int{from, len(body)}}
+		header[t.Name] = entry{dtype, t.Shape, [2]int{end, end + n*size}}
+		end += n * size
 	}
 	head, err := json.Marshal(header) // keys sorted
 	if err != nil {
@@ -75,8 +72,14 @@ func Encode(dtype string, tensors []Tensor) ([]byte, error) {
 	for len(head)%8 != 0 {
 		head = append(head, ' ') // so that the values are aligned
 	}
-	out := binary.LittleEndian.AppendUint64(nil, uint64(len(head)))
-	return append(append(out, head...), body...), nil
+	out := make([]byte, 0, 8+len(head)+end) // all at once, for there may be gigabytes
+	out = append(binary.LittleEndian.AppendUint64(out, uint64(len(head))), head...)
+	for _, t := range tensors {
+		for _, v := range t.Values {
+			out = put(out, v)
+		}
+	}
+	return out, nil
 }
 
 // bfloat rounds to the nearest bfloat16, ties to even.

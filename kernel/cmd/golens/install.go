@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/golens/golens/kernel/kernelspec"
 	"github.com/golens/golens/kernel/toolchain"
@@ -29,7 +30,7 @@ func place(f *flag.FlagSet) func() (kernelspec.Place, error) {
 }
 
 func installCommand(ctx context.Context, args []string) error {
-	f := flags("install", `usage: golens install [-user | -prefix FOLDER | -system]
+	f := flags("install", `usage: golens install [-user | -prefix FOLDER | -system] [-cluster]
 
 Makes the kernel "golens (Go)" known to Jupyter and builds all that it needs, so
 that the first cell starts at once.
@@ -38,6 +39,7 @@ that the first cell starts at once.
 where no user can change what the others run, and every user's first kernel
 builds what it needs.`)
 	where := place(f)
+	cluster := f.Bool("cluster", false, "build the server of golens cluster, too, for images and machines without a network")
 	later := f.Bool("no-build", false, "do not build now, but when the kernel first starts")
 	if _, err := parse(f, args, 0); err != nil {
 		return err
@@ -56,14 +58,18 @@ builds what it needs.`)
 			program, source, err = tools.Share(toolchain.Shared)
 		}
 	} else {
-		program, err = tools.Keep("golens")
+		program, err = tools.Keep()
 	}
 	if err != nil {
 		return err
 	}
 	// What all users share each of them builds in a cache of its own.
 	if !*later && at != kernelspec.System() {
-		if err := tools.Build(ctx, say, toolchain.All...); err != nil {
+		needs := toolchain.All
+		if *cluster {
+			needs = append(slices.Clone(needs), toolchain.Cluster)
+		}
+		if err := tools.Build(ctx, say, needs...); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ def again(start):
 
 
 manager, client = again(lambda: start_new_kernel(kernel_name="golens", startup_timeout=600))
-reply, text = run(client, 'var who = "first"\n%%\nfmt.Println("hello")', 300)
+reply, text = run(client, 'var who = "first"\n%%\nfmt.Println("hello")', 1200)  # the engine may have to be built
 expect("a cell runs", reply["status"] == "ok" and text.strip() == "hello")
 
 quickest = 60

@@ -268,7 +268,7 @@ func (w *cutting) reading(f *readForm, sections []int, layer int, who readers) (
 		if err != nil {
 			return nil, err
 		}
-		m, err := w.mask(who, list, w.stackSize(len(list)))
+		m, err := w.mask(who, list, w.StackSize(len(list)))
 		if args = append(args, stack, m); err != nil {
 			return nil, err
 		}
@@ -357,23 +357,14 @@ func (w *cutting) stackAtEnds(groups []*tensors.Tensor, n, variants int) (*tenso
 			return nil, err
 		}
 	}
-	t, err := w.sideBySide(stack{}, some, w.stackSize(n), variants)
+	t, err := w.sideBySide(stack{}, some, w.StackSize(n), variants)
 	w.free = append(w.free, t)
 	return t, err
 }
 
-// stackSize is a number of senders rounded up where graphs take long to compile.
-func (w *cutting) stackSize(n int) int {
-	quarter := (len(w.Graph.Senders) + 3) / 4
-	if w.Exact || n == 1 {
-		return n
-	}
-	return min((n+quarter-1)/quarter*quarter, len(w.Graph.Senders))
-}
-
 // stack is groups of so many senders side by side.
 func (w *cutting) stack(s *stack, groups []*tensors.Tensor, n, variants int) (*tensors.Tensor, error) {
-	size := w.stackSize(n)
+	size := w.StackSize(n)
 	if !w.scratch.keep || s.t == nil || s.size != size || len(groups) < len(s.groups) || !slices.Equal(s.groups, groups[:len(s.groups)]) {
 		w.scratch.back(s.t)
 		*s = stack{}

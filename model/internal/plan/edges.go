@@ -195,7 +195,7 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	p.Inner = max(1, workers/p.Outer)
 	p.Lists, p.Most = evenly(byStart, p.Most, p.Inner)
 	p.count(&cost)
-	cost.Memory = bytes()
+	cost.Memory = p.held()
 	return p, cost, nil
 }
 
@@ -281,11 +281,66 @@ func usesOf(g *edge.Graph, layers int, apart bool, c edge.Cut) (*Uses, int) {
 
 // edgeBytes is what a worker holds at most: what senders of the base run, of the
 // reference and of a call's variants wrote, once more side by side, and what the
-// receivers of a layer read, twice.
+// receivers of a layer read.
 func edgeBytes(m Machine, g *edge.Graph, rows, variants, pos int) int64 {
-	stream := int64(4 * rows * pos * m.DModel)
-	senders, reads := int64(len(g.Senders)), int64(g.Reads())
-	return stream * (2*senders + int64(variants)*(2*senders+2*reads) + int64(m.Layers))
+	return streamBytes(m, rows, pos) * (baseStreams(m, g) + int64(variants)*(2*int64(len(g.Senders))+readStreams(m, g)))
+}
+
+func streamBytes(m Machine, rows, pos int) int64 { return int64(4 * rows * pos * m.DModel) }
+
+// baseStreams are how many residual streams the base and the reference run hold.
+func baseStreams(m Machine, g *edge.Graph) int64 { return int64(2*len(g.Senders) + 3*m.Layers) }
+
+// readStreams are how many the graph of a layer holds of what its receivers read: what they
+// lack and what is left of the stream, and on the Go engine what their norms make of it too.
+func readStreams(m Machine, g *edge.Graph) int64 {
+	if m.Exact {
+		return int64(4 * g.Reads())
+	}
+	return int64(2 * g.Reads())
+}
+
+// held is what is held at most: the base and reference runs of the chunks at work, and of
+// as many lists of variants as are at work what they wrote that a receiver lacks, this and
+// the base's once more side by side, what the receivers of a layer read and a block's inside.
+func (p *Edges) held() (bytes int64) {
+	stream, at := streamBytes(p.Machine, p.Rows.Batch, p.Rows.Width), min(p.Outer*p.Inner, len(p.Rows.Chunks)*len(p.Lists))
+	for _, list := range p.Lists {
+		u, start, n := p.Together(list), p.Starts[list[0]], len(list)
+		if !p.Exact {
+			n = p.Most
+		}
+		var own, shared, beside int
+		for l := start; l < p.Layers; l++ {
+			if u.Later(l) {
+				own += p.Width(l + 1)
+			}
+		}
+		for _, groups := range u.At {
+			both := [2]int{}
+			for g, lacks := range groups {
+				switch {
+				case lacks && g > start:
+					both[1] += p.Width(g)
+				case lacks:
+					both[0] += p.Width(g)
+				}
+			}
+			shared, beside = max(shared, p.StackSize(both[0])), max(beside, p.StackSize(both[1]))
+		}
+		block := p.blockBytes(Block{Attends: true}, nil, n*p.Rows.Batch, p.Rows.Width, p.Rows.Width, 0, 0, false)
+		bytes = max(bytes, block+stream*(int64(shared+n*(own+beside))+int64(n)*readStreams(p.Machine, p.Graph)))
+	}
+	return int64(p.Outer)*stream*baseStreams(p.Machine, p.Graph) + int64(at)*bytes
+}
+
+// StackSize is a number of senders rounded up where graphs take long to compile.
+func (p *Edges) StackSize(n int) int {
+	quarter := (len(p.Graph.Senders) + 3) / 4
+	if p.Exact || n <= 1 {
+		return n
+	}
+	return min((n+quarter-1)/quarter*quarter, len(p.Graph.Senders))
 }
 
 // count adds up operations.

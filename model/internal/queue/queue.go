@@ -29,7 +29,7 @@ const (
 	failureAge = time.Hour
 	lifeAge    = 45 * time.Second // of a worker that says nothing
 	lifePace   = lifeAge / 4
-	operation  = 10 * time.Second // of one exchange with the server
+	operation  = 30 * time.Second // of one exchange with the server
 )
 
 // A Queue is a connection to a cluster's server.
@@ -67,16 +67,25 @@ func Open(ctx context.Context, where string) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, refused := context.WithCancelCause(ctx) // what a user may not do is told beside the question, which has no answer
+	defer refused(nil)
 	q := &Queue{where: w, again: make(chan struct{}, 1)}
 	host, _ := os.Hostname()
 	opts = append(opts, nats.Name("golens "+host), nats.MaxReconnects(-1), nats.ReconnectWait(500*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
-		nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2), nats.Timeout(5*time.Second),
-		nats.ReconnectHandler(func(*nats.Conn) { q.told() }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2), nats.Timeout(20*time.Second),
+		nats.ReconnectHandler(func(*nats.Conn) { q.told() }), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				refused(fmt.Errorf("its user lacks a right; CLUSTER.md lists those that golens needs: %w", err))
+			}
+		}))
 	if q.conn, err = nats.Connect(w.URL, opts...); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", w, explain(err))
 	}
 	if err := q.open(ctx); err != nil {
 		q.conn.Close()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("cluster %s: %w", w, explain(err))
 	}
 	return q, nil
@@ -106,8 +115,12 @@ func explain(err error) error {
 		return fmt.Errorf("the server refuses the token or credentials: %w", err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("the server does not encrypt, and it is not on this machine: nothing is sent; start it with TLS, or reach it through an ssh tunnel: %w", err)
+	case strings.Contains(s, "remote error: tls:") || strings.Contains(s, "closed by remote after TLS handshake"):
+		return fmt.Errorf("the server asks for a certificate of yours that it trusts; name it and its key (?cert=FILE&key=FILE): %w", err)
 	case strings.Contains(s, "x509") || strings.Contains(s, "tls:"):
 		return fmt.Errorf("the server's certificate is not one that is trusted here; join by the file that `golens cluster` wrote, or name the certificate (?ca=FILE): %w", err)
+	case strings.Contains(s, "max bytes set"):
+		return fmt.Errorf("the account asks how much is kept; say how many gigabytes may be (?most=4): %w", err)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("the server has no JetStream; start it with -js: %w", err)
 	}
@@ -124,14 +137,18 @@ func (q *Queue) open(ctx context.Context) (err error) {
 	n := max(1, q.where.replicas)
 	if q.work, err = q.js.Stream(ctx, workStream); errors.Is(err, jetstream.ErrStreamNotFound) {
 		q.work, err = q.js.CreateStream(ctx, jetstream.StreamConfig{Name: workStream, Subjects: []string{workPrefix + ">"}, Retention: jetstream.WorkQueuePolicy,
-			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxAge: workAge, Replicas: n, Description: "golens: work to do"})
+			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxAge: workAge, MaxBytes: q.where.most / 16, Replicas: n, Description: "golens: work to do"})
 	}
 	if err != nil {
 		return err
 	}
-	for name, store := range map[string]*jetstream.ObjectStore{"golens-asks": &q.asks, "golens-results": &q.results} {
-		if *store, err = q.js.ObjectStore(ctx, name); errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-			*store, err = q.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: name, TTL: resultAge, Replicas: n})
+	for _, store := range []struct {
+		name string
+		most int64
+		to   *jetstream.ObjectStore
+	}{{"golens-asks", q.where.most / 4, &q.asks}, {"golens-results", q.where.most / 2, &q.results}} {
+		if *store.to, err = q.js.ObjectStore(ctx, store.name); errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			*store.to, err = q.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: store.name, TTL: resultAge, MaxBytes: store.most, Replicas: n})
 		}
 		if err != nil {
 			return err
@@ -143,7 +160,7 @@ func (q *Queue) open(ctx context.Context) (err error) {
 		to   *jetstream.KeyValue
 	}{{"golens-jobs", workAge, &q.jobs}, {"golens-workers", lifeAge, &q.workers}, {"golens-failures", failureAge, &q.failures}} {
 		if *kv.to, err = q.js.KeyValue(ctx, kv.name); errors.Is(err, jetstream.ErrBucketNotFound) {
-			*kv.to, err = q.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: kv.name, TTL: kv.age, Replicas: n})
+			*kv.to, err = q.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: kv.name, TTL: kv.age, MaxBytes: q.where.most / 16, Replicas: n})
 		}
 		if err != nil {
 			return err

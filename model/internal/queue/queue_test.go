@@ -182,7 +182,7 @@ func TestFailsOnThree(t *testing.T) {
 func TestEndsItsWorkers(t *testing.T) {
 	url := serve(t)
 	q := connect(t, url)
-	for w := range 4 { // each stops in the middle of it, and says nothing more
+	for w := range 8 { // each stops in the middle of it, and says nothing more; so many that one is left to give it up
 		gone := connect(t, url)
 		works2(t, gone, fmt.Sprint("w", w))
 	}

@@ -28,6 +28,7 @@ type Where struct {
 	keyFile  string
 	caFile   string
 	replicas int
+	most     int64 // bytes of all that is kept, for accounts whose streams must say so; 0 says nothing
 }
 
 // String is the address without secrets.
@@ -45,7 +46,7 @@ func (w Where) String() string {
 
 // Find reads where a cluster is. With "://" in it, it is the address of a NATS server,
 // such as tls://host:4222?creds=FILE, whose options are creds, ca, cert, key and token,
-// all files, and replicas. Else it is the file that `golens cluster` has written.
+// all files, replicas, and most: gigabytes, for an account that asks for sizes. Else it is the file that `golens cluster` has written.
 func Find(where string) (w Where, err error) {
 	if !strings.Contains(where, "://") {
 		return readJoin(where)
@@ -67,17 +68,22 @@ func Find(where string) (w Where, err error) {
 		case "key":
 			w.keyFile = v
 		case "token":
-			data, err := files.Read(v)
+			data, err := secret("token: it is read from a file: ", v)
 			if err != nil {
-				return w, fmt.Errorf("GOLENS_CLUSTER: token: it is read from a file: %w", err)
+				return w, err
 			}
 			w.Token = strings.TrimSpace(string(data))
 		case "replicas":
 			if w.replicas, err = strconv.Atoi(v); err != nil || w.replicas < 1 || w.replicas > 5 {
 				return w, errors.New("GOLENS_CLUSTER: replicas is a number from 1 to 5")
 			}
+		case "most":
+			if w.most, err = strconv.ParseInt(v, 10, 64); err != nil || w.most < 1 || w.most > 1<<20 {
+				return w, errors.New("GOLENS_CLUSTER: most is a number of gigabytes")
+			}
+			w.most <<= 30
 		default:
-			return w, errors.New("GOLENS_CLUSTER: an option that is none; there are creds, ca, cert, key, token and replicas") // without its name, which may be part of a secret
+			return w, errors.New("GOLENS_CLUSTER: an option that is none; there are creds, ca, cert, key, token, replicas and most") // without its name, which may be part of a secret
 		}
 	}
 	u.RawQuery = ""
@@ -103,14 +109,11 @@ func readJoin(path string) (w Where, err error) {
 	if err != nil {
 		return w, fmt.Errorf("GOLENS_CLUSTER: neither the address of a server nor the file that `golens cluster` writes: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return w, fmt.Errorf("GOLENS_CLUSTER: %s can be read by others (mode %04o): it opens the cluster; chmod 600 it, and consider a new token", path, info.Mode().Perm())
+	data, err := secret("", path)
+	if err != nil {
+		return w, err
 	}
-	data, err := files.Read(path)
-	if err == nil {
-		err = json.Unmarshal(data, &w)
-	}
-	if err != nil || w.URL == "" {
+	if err := json.Unmarshal(data, &w); err != nil || w.URL == "" {
 		return w, fmt.Errorf("GOLENS_CLUSTER: %s is not a file that `golens cluster` writes", path)
 	}
 	return w, nil
@@ -154,6 +157,9 @@ func (w Where) options() ([]nats.Option, error) {
 		return nil, errors.New("GOLENS_CLUSTER: cert and key go together")
 	}
 	if w.certFile != "" {
+		if _, err := secret("key: ", w.keyFile); err != nil {
+			return nil, err
+		}
 		pair, err := tls.LoadX509KeyPair(w.certFile, w.keyFile)
 		if err != nil {
 			return nil, fmt.Errorf("GOLENS_CLUSTER: cert: %w", err)
@@ -167,8 +173,8 @@ func (w Where) options() ([]nats.Option, error) {
 		opts = append(opts, nats.Token(w.Token))
 	}
 	if w.creds != "" {
-		if _, err := os.Stat(w.creds); err != nil {
-			return nil, fmt.Errorf("GOLENS_CLUSTER: creds: %w", err)
+		if _, err := secret("creds: ", w.creds); err != nil {
+			return nil, err
 		}
 		opts = append(opts, nats.UserCredentials(w.creds))
 	}
