@@ -10,9 +10,7 @@ FROM golens:cpu
 
 USER root
 COPY docker/cuda-wheels.txt /tmp/wheels.txt
-RUN apt-get update && apt-get install -y --no-install-recommends python3-pip \
-    && rm -rf /var/lib/apt/lists/* \
-    && pip install --break-system-packages --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /tmp/wheels.txt
+RUN /opt/jupyter/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /tmp/wheels.txt
 COPY docker/cuda-env.sh /home/reader/cuda-env.sh
 USER 1000:0
 ENTRYPOINT ["tini", "--", "/home/reader/cuda-env.sh"]

@@ -31,6 +31,9 @@ func TestImages(t *testing.T) {
 			if strings.Contains(line, "pip install") && !strings.Contains(line, "--only-binary=:all: --require-hashes") {
 				t.Errorf("%s takes whatever an index gives: %s", file, line)
 			}
+			if strings.Contains(line, "pip install") && !strings.Contains(line, "/opt/jupyter/bin/pip ") { // where cuda-env.sh looks
+				t.Errorf("%s: which pip the PATH finds is not said: %s", file, line)
+			}
 			if p := regexp.MustCompile(`-p (\S+)`).FindStringSubmatch(line); p != nil && !strings.HasPrefix(p[1], "127.0.0.1:") {
 				t.Errorf("%s publishes a port on every address: %s", file, line)
 			}
@@ -160,7 +163,7 @@ func TestClusterRecipes(t *testing.T) {
 // write there would choose the libraries.
 func TestNoLibraryOfTheWorkingDirectory(t *testing.T) {
 	dir := t.TempDir()
-	script := strings.ReplaceAll(read(t, "cuda-env.sh"), "/usr/bin/python3 -c", "echo /site; :") // as if JAX were there
+	script := strings.ReplaceAll(read(t, "cuda-env.sh"), "/opt/jupyter/bin/python3 -c", "echo /site; :") // as if JAX were there
 	if err := os.WriteFile(filepath.Join(dir, "env.sh"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

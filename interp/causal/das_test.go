@@ -150,6 +150,14 @@ func TestSites(t *testing.T) {
 	}
 }
 
+// A variable with no site is told of by name.
+func TestAlignedWithNothing(t *testing.T) {
+	m, d := equality(t, "zoo:equality", 20)
+	if _, err := (causal.Interchange{Alignment: causal.Alignment{"first pair": {}}}).Test(m, d); err == nil || !strings.Contains(err.Error(), `"first pair" is aligned with no site`) {
+		t.Error(err)
+	}
+}
+
 // What does not fit is told of before anything runs.
 func TestBadSearches(t *testing.T) {
 	m, d := equality(t, "zoo:equality", 20)

@@ -67,6 +67,11 @@ func (x Interchange) test(m *model.Model, d *Data) (*Accuracy, error) {
 	if len(x.Alignment) == 0 {
 		return nil, errors.New("the alignment is empty")
 	}
+	for name, sites := range x.Alignment {
+		if len(sites) == 0 {
+			return nil, fmt.Errorf("%q is aligned with no site; give at least one", name)
+		}
+	}
 	tests := x.Variables
 	if tests == nil {
 		var all []string

@@ -285,6 +285,9 @@ func TestSearch(t *testing.T) {
 	if err != nil || found[0].Neuron != ofB {
 		t.Errorf("token 12 is promoted by %v (%v)", found, err)
 	}
+	if s := found[0].String(); s != fmt.Sprintf("0.%d: %.3g", ofB, found[0].Value) {
+		t.Errorf("it is printed as %q", s)
+	}
 	if found, err = neuron.Promoting(m, -1, 5); err != nil || found[0].Neuron != detector {
 		t.Errorf("token 5 is suppressed by %v (%v)", found, err)
 	}

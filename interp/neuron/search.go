@@ -19,6 +19,9 @@ type Found struct {
 	Value float64
 }
 
+// String names it, with its value behind.
+func (f Found) String() string { return fmt.Sprintf("%s: %.3g", f.Unit, f.Value) }
+
 // Promoting are the n neurons of all layers that raise a token's logit most for each
 // unit of activation, straight through the unembedding with the norms' weights and
 // without their divisors, relative to the mean token. A token may have several ids, such

@@ -120,9 +120,10 @@ func TestCredentialsOfNATS(t *testing.T) {
 		}
 		return pair
 	}
-	file := func(account nkeys.KeyPair, expires time.Duration) string {
+	file := func(account nkeys.KeyPair, expires time.Duration, subjects ...string) string {
 		pair, public := signer(t, nkeys.PrefixByteUser)
 		claims := jwt.NewUserClaims(public)
+		claims.Pub.Allow, claims.Sub.Allow = subjects, subjects
 		if expires != 0 {
 			claims.Expires = time.Now().Add(expires).Unix()
 		}
@@ -154,6 +155,8 @@ func TestCredentialsOfNATS(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, "a file that others can read", where+open, "can be read by others")
+	deals(t, where+file(account(everything), 0, "golens.>", "$JS.>", "$KV.>", "$O.>", "_INBOX.>"))
+	refused(t, "without a right", where+file(account(everything), 0, "golens.>", "_INBOX.>"), "its user lacks a right")
 	refused(t, "no file", strings.TrimSuffix(where, "?creds="), "refuses the token or credentials")
 	refused(t, "a file that is not there", where+filepath.Join(t.TempDir(), "none"), "creds")
 	refused(t, "a file of something else", where+write(t, "lab.creds", []byte("token")), "creds")

@@ -13,6 +13,22 @@ type comms struct {
 	open map[string]string // comm_id -> target_name
 }
 
+// gonbTarget is what a front end opens to reach gonb's widgets. There is no other
+// target; ipywidgets, for one, asks for jupyter.widget.control.
+const gonbTarget = "gonb_comm"
+
+// toNobody gives the channel that a front end's message opens to a target that there is not.
+func toNobody(m *wire.Message) (id string, ok bool) {
+	var b struct {
+		ID     string `json:"comm_id"`
+		Target string `json:"target_name"`
+	}
+	if m.Header.MsgType != "comm_open" || m.Decode(&b) != nil || b.ID == "" {
+		return "", false
+	}
+	return b.ID, b.Target != gonbTarget
+}
+
 // note follows a comm_open or comm_close.
 func (c *comms) note(m *wire.Message) {
 	var b struct {

@@ -354,3 +354,60 @@ func TestOddRequestsEndNoKernel(t *testing.T) {
 		}
 	}
 }
+
+// A request of a kind that there is not, such as a debugger's, and a channel to a widget
+// manager that is not there get their answer: whoever asks may wait for one.
+func TestNoRequestIsWithoutAnswer(t *testing.T) {
+	s := newServer(t)
+	iopub, err := s.conn.Dial(t.Context(), zmtp.Sub, s.conn.IOPubPort, "", ample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, port := range []int{s.conn.ShellPort, s.conn.ControlPort} {
+		socket, err := s.conn.Dial(t.Context(), zmtp.Dealer, port, "", ample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{"debug", "create_subshell", "usage", "connect"} {
+			if err := socket.Send(wire.New(kind+"_request", "s", nil, map[string]string{"type": "request", "command": "debugInfo"})); err != nil {
+				t.Fatal(err)
+			}
+			m, err := socket.Recv()
+			if err != nil || m.Header.MsgType != kind+"_reply" || !strings.Contains(string(m.Content), `"status":"error"`) || !strings.Contains(string(m.Content), "golens answers no "+kind+"_request") {
+				t.Errorf("port %d, %s: %v, %v", port, kind, m, err)
+			}
+		}
+	}
+	shell, err := s.conn.Dial(t.Context(), zmtp.Dealer, s.conn.ShellPort, "", ample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan string)
+	go func() {
+		for {
+			m, err := iopub.Recv()
+			if err != nil {
+				return
+			}
+			if m.Header.MsgType == "comm_close" {
+				closed <- string(m.Content)
+				return
+			}
+		}
+	}()
+	for until := time.After(ample); ; { // said again until the subscriber hears
+		if err := shell.Send(wire.New("comm_open", "s", nil, map[string]string{"comm_id": "c1", "target_name": "jupyter.widget.control"})); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case content := <-closed:
+			if !strings.Contains(content, `"comm_id":"c1"`) {
+				t.Error(content)
+			}
+			return
+		case <-time.After(100 * time.Millisecond):
+		case <-until:
+			t.Fatal("the channel is not closed")
+		}
+	}
+}

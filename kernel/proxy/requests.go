@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strings"
 	"time"
 
 	"github.com/golens/golens/kernel/wire"
@@ -11,6 +12,10 @@ func (p *Proxy) onShell(m *wire.Message) {
 	switch m.Header.MsgType {
 	case "comm_open", "comm_msg", "comm_close":
 		// Widgets talk while cells run: no queue.
+		if id, ok := toNobody(m); ok { // whoever has opened it need not wait
+			p.publish("comm_close", m, map[string]any{"comm_id": id, "data": struct{}{}})
+			return
+		}
 		p.comms.note(m)
 		if b := p.current(); b != nil {
 			_ = b.send(m)
@@ -39,8 +44,26 @@ func (p *Proxy) onControl(m *wire.Message) {
 	case "golens_provenance_request":
 		go p.provenance(m) // the host may be slow, and interrupts must not wait
 	default:
-		p.hooks.Log("no answer to %s on the control channel", m.Header.MsgType)
+		p.publish("status", m, status{"busy"})
+		p.refuse(p.front.control, m)
+		p.publish("status", m, status{"idle"})
 	}
+}
+
+// refuse answers a request of a kind that there is not: its client may wait.
+func (p *Proxy) refuse(on *wire.Socket, m *wire.Message) {
+	kind, ok := strings.CutSuffix(m.Header.MsgType, "_request")
+	if !ok || len(kind) > 64 {
+		p.hooks.Log("no answer to a message that is none")
+		return
+	}
+	p.reply(on, kind+"_reply", m, refusal{"error", say("NotSupported", "golens answers no "+m.Header.MsgType)})
+}
+
+// refusal is the content of a reply that says what went wrong.
+type refusal struct {
+	Status string `json:"status"`
+	failure
 }
 
 // provenance answers what models the kernel's cells have used.
@@ -169,7 +192,7 @@ func (p *Proxy) work() {
 		case "comm_info_request":
 			p.answer("comm_info_reply", m, p.comms.answer)
 		default:
-			p.hooks.Log("no answer to %s", m.Header.MsgType)
+			p.refuse(p.front.shell, m)
 		}
 		p.publish("status", m, status{"idle"})
 	}
@@ -184,10 +207,7 @@ func (p *Proxy) answer(kind string, m *wire.Message, to func(*wire.Message) any)
 func (p *Proxy) unless(f func() any) (content any) {
 	defer func() {
 		if e := recover(); e != nil {
-			content = struct {
-				Status string `json:"status"`
-				failure
-			}{"error", p.fault(e)}
+			content = refusal{"error", p.fault(e)}
 		}
 	}()
 	return f()

@@ -106,6 +106,7 @@ func TestSources(t *testing.T) {
 }
 
 func TestBrokenCorpora(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // else there must be a HOME
 	dir := folder(t, map[string]string{
 		"bad.jsonl": `{"text": "x"}` + "\n{", "key.jsonl": `{"body": "x"}`, "number.jsonl": `{"text": 3}`, "not.parquet": "PAR1 is not enough", "plain.gz": "",
 		"latin1.txt": "caf\xe9",

@@ -31,6 +31,7 @@ func TestATokenIsAFile(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("HF_HOME", t.TempDir()) // else there must be a HOME
 	t.Setenv("HF_TOKEN", "")
 	t.Setenv("HUGGING_FACE_HUB_TOKEN", "")
 	t.Setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "")

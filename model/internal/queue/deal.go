@@ -168,12 +168,8 @@ func (d *dealing) begin(ctx context.Context) error {
 	key := d.Kind.Name() + "." + d.Pieces[0].Job
 	_, err := d.jobs.Get(ctx, key)
 	known := !errors.Is(err, jetstream.ErrKeyNotFound) // else somebody may have asked for it: there may be results
-	if there, err := d.has(ctx, d.asks, d.Pieces[0].Job); err != nil {
+	if err := d.bring(ctx); err != nil {
 		return err
-	} else if !there {
-		if err := d.put(ctx, d.asks, d.Pieces[0].Job, d.Ask); err != nil {
-			return fmt.Errorf("what is asked (%.1f MB) cannot be stored: %w", float64(len(d.Ask))/1e6, err)
-		}
 	}
 	host, _ := os.Hostname()
 	record := jobRecord{Kind: d.Kind, Model: d.Model, From: host, Pieces: len(d.Pieces), Begun: time.Now()}
@@ -196,6 +192,19 @@ func (d *dealing) begin(ctx context.Context) error {
 		}
 	}
 	return d.publish(ctx, todo)
+}
+
+// bring stores what is asked, unless it is there: a server that is killed may lose what it
+// has taken a moment before.
+func (d *dealing) bring(ctx context.Context) error {
+	there, err := d.has(ctx, d.asks, d.Pieces[0].Job)
+	if err != nil || there {
+		return err
+	}
+	if err := d.put(ctx, d.asks, d.Pieces[0].Job, d.Ask); err != nil {
+		return fmt.Errorf("what is asked (%.1f MB) cannot be stored: %w", float64(len(d.Ask))/1e6, err)
+	}
+	return nil
 }
 
 // absent fetches the results of pieces, side by side, and gives those that have none.
@@ -308,6 +317,8 @@ func (d *dealing) look(ctx context.Context) error {
 		if d.begun = err == nil; !d.begun {
 			return d.wait("for %s: %w", explain(err))
 		}
+	} else if err := d.bring(ctx); err != nil {
+		return d.wait("for %s: %w", explain(err))
 	}
 	inner, cancel := context.WithTimeout(ctx, operation)
 	defer cancel()

@@ -67,16 +67,25 @@ func Open(ctx context.Context, where string) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, refused := context.WithCancelCause(ctx) // what a user may not do is told beside the question, which has no answer
+	defer refused(nil)
 	q := &Queue{where: w, again: make(chan struct{}, 1)}
 	host, _ := os.Hostname()
 	opts = append(opts, nats.Name("golens "+host), nats.MaxReconnects(-1), nats.ReconnectWait(500*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
 		nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2), nats.Timeout(20*time.Second),
-		nats.ReconnectHandler(func(*nats.Conn) { q.told() }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		nats.ReconnectHandler(func(*nats.Conn) { q.told() }), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				refused(fmt.Errorf("its user lacks a right; CLUSTER.md lists those that golens needs: %w", err))
+			}
+		}))
 	if q.conn, err = nats.Connect(w.URL, opts...); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", w, explain(err))
 	}
 	if err := q.open(ctx); err != nil {
 		q.conn.Close()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("cluster %s: %w", w, explain(err))
 	}
 	return q, nil

@@ -207,6 +207,39 @@ func works2(t testing.TB, q *Queue, name string) {
 	}()
 }
 
+// What is asked is brought again when a server that was killed has lost it, and no piece
+// fails for that, though its workers look for it in vain more than three times.
+func TestLostQuestionIsBroughtAgain(t *testing.T) {
+	url := serve(t)
+	q, far := connect(t, url), connect(t, url)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	var vain atomic.Int32 // times that it was looked for
+	go func() {
+		defer close(ended)
+		_ = far.Work(ctx, Worker{Name: "w", Kind: kind, Ahead: 1, Silence: time.Minute, Tries: 3, Log: t.Logf,
+			Do: func(ctx context.Context, m Message, asked func() ([]byte, error)) ([]byte, error) {
+				if vain.Add(1) <= 4 {
+					_ = far.asks.Delete(ctx, m.Job)
+					return nil, errLost
+				}
+				data, err := asked()
+				if err != nil {
+					return nil, err
+				}
+				if string(data) != "asked" {
+					t.Errorf("asked %q", data)
+				}
+				return echo(ctx, m)
+			}})
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	if _, err := deal(t, q, 1, "a", patience); err != nil {
+		t.Error(err)
+	}
+	noneLeft(t, q)
+}
+
 // A worker of another version or with other weights takes nothing and says why, and so
 // does the client once its patience is over.
 func TestOtherKindsTakeNothing(t *testing.T) {

@@ -163,6 +163,12 @@ func (k *working) piece(ctx context.Context, msg jetstream.Msg) {
 	default:
 		k.Log("%s failed: %v", m.Of, err)
 		f := k.record(ctx, name)
+		if errors.Is(err, errLost) && f.Returned < patientTimes {
+			f.Returned++
+			_ = keep(ctx, k.failures, name, f)
+			_ = msg.NakWithDelay(time.Second)
+			return
+		}
 		f.Tries = append(f.Tries, try{k.Name, err.Error()})
 		if k.ends(msg, f) {
 			k.giveUp(ctx, msg, m, f)
@@ -172,6 +178,12 @@ func (k *working) piece(ctx context.Context, msg jetstream.Msg) {
 		_ = msg.NakWithDelay(time.Second) // long enough for another to take it
 	}
 }
+
+// errLost is the error of a piece whose question a killed server has lost. Its client
+// brings it again; no worker has failed on it, for so many times as a client may take.
+var errLost = errors.New("what is asked is not at the server any more")
+
+const patientTimes = 60 // of a second each
 
 // do does a piece. A panic is its error.
 func (k *working) do(ctx context.Context, m Message) (data []byte, err error) {
@@ -183,7 +195,7 @@ func (k *working) do(ctx context.Context, m Message) (data []byte, err error) {
 	return k.Do(ctx, m, func() ([]byte, error) {
 		data, err := k.get(ctx, k.asks, m.Job)
 		if err == nil && data == nil {
-			err = errors.New("what is asked is not at the server any more")
+			err = errLost
 		}
 		return data, err
 	})
