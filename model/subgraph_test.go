@@ -69,6 +69,29 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 				if d := modeltest.MaxDiff(got.PerRow(0), want); d > bound {
 					t.Errorf("source %d rows, mean %t: %.2g off the naive twin\n%v\n%v", len(reference.Source.Rows), reference.Mean, d, got.PerRow(0), want)
 				}
+				// Alone, so that what nothing comes of is left out.
+				other := rand.New(rand.NewPCG(2, uint64(len(name))))
+				for i, c := range []edge.Cut{route(g, other, m.Config().Layers-1), cutRandom(g, other, 0.7)} {
+					if i > 0 && strings.HasPrefix(m.Info().Backend, "xla") {
+						break // which takes long to compile
+					}
+					if reference.Source.Rows == nil && name != "gpt2" {
+						break // only positions leave anything of a stream whose edges are all cut
+					}
+					alone := s
+					alone.Cuts = []edge.Cut{c}
+					got, err := m.Subgraphs(alone)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want, err := modeltest.NaiveSubgraphs(m, alone)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if d := modeltest.MaxDiff(got.PerRow(0), want); d > bound {
+						t.Errorf("source %d rows, mean %t, cut alone: %.2g off the naive twin\n%v\n%v", len(reference.Source.Rows), reference.Mean, d, got.PerRow(0), want)
+					}
+				}
 				if d := modeltest.MaxDiff(got.PerRow(0).Pick("variant", 0), got.Base[0]); d != 0 {
 					t.Errorf("nothing is cut: %.2g off the model", d)
 				}
@@ -144,6 +167,60 @@ func cutRandom(g *edge.Graph, rng *rand.Rand, p float64) edge.Cut {
 		}
 	}
 	return c
+}
+
+// route leaves one way: from the embedding through one head of each layer, whose queries,
+// keys and values read it, up to a layer, whose MLP the last stream reads if there is one.
+func route(g *edge.Graph, rng *rand.Rand, last int) edge.Cut {
+	c, from := g.All(), 0
+	for l := range last + 1 {
+		head := 1 + l*g.Writes() + rng.IntN(g.Writes()-1)
+		for r := range g.Receivers {
+			if first, n := g.Feeds(r); first <= head && head < first+n {
+				g.Restore(c, r, from)
+			}
+		}
+		from = head
+	}
+	mlp := (last+1)*g.Reads() - 1
+	if p := g.Receivers[mlp]; p.Kind == hook.KindMLPIn && from < g.Before(mlp) {
+		g.Restore(c, mlp, from)
+		from, _ = g.Feeds(mlp)
+	}
+	g.Restore(c, len(g.Receivers)-1, from)
+	return c
+}
+
+// What nothing comes of is not computed: one way through a model takes few operations.
+func TestOneWayIsCheap(t *testing.T) {
+	m, err := model.Open(modeltest.Random(t, modeltest.Shape{Layers: 4, Heads: 8, DModel: 64, DMLP: 256, Vocab: 50, Context: 16}, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := m.Edges()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := model.Subgraphs{Base: model.Request{Rows: [][]int32{{1, 2, 3, 4, 5}}, Metrics: []model.Metric{model.LogProbOf(3)}},
+		Reference: model.Reference{Source: model.Request{Rows: [][]int32{{5, 4, 3, 2, 1}}}},
+		Cuts:      []edge.Cut{route(g, rand.New(rand.NewPCG(1, 2)), 3)}}
+	p, err := m.ExplainSubgraphs(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.FLOPs > p.Naive/2 {
+		t.Errorf("%d operations; a full pass has %d", p.FLOPs, p.Naive)
+	}
+	live := g.Live(s.Cuts[0])
+	n := 0
+	for _, l := range live {
+		if l {
+			n++
+		}
+	}
+	if n != 1+4+1 { // the embedding, four heads, an MLP
+		t.Errorf("%d senders are live: %v", n, live)
+	}
 }
 
 // cutPlaces cuts some edges altogether, and some senders at some positions.

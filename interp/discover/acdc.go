@@ -278,7 +278,7 @@ func (a *acdc) order(receiver int) (senders []int) {
 func (a *acdc) try(list []pair) error {
 	stays := map[pair]bool{} // as guessed
 	for len(list) > 0 {
-		size := max(4, a.right/2&^3) // as long a stretch may lie ahead; by fours, as some run together
+		size := max(2, a.right/2&^1) // as long a stretch may lie ahead; by twos, as calls run side by side
 		n := min(size, a.Options.Batch, len(list))
 		cuts, set := make([]edge.Cut, n), a.Set.Clone()
 		for i, e := range list[:n] {

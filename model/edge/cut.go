@@ -96,6 +96,21 @@ func (g *Graph) Keeps(c Cut, receiver, sender int) bool {
 	return false
 }
 
+// Live tells of each sender whether anything comes of what it writes: whether a way that
+// is not cut leads from it to the last receiver.
+func (g *Graph) Live(c Cut) []bool {
+	live := make([]bool, len(g.Senders))
+	for r := len(g.Receivers) - 1; r >= 0; r-- {
+		if first, n := g.Feeds(r); n > 0 && !slices.Contains(live[first:first+n], true) {
+			continue
+		}
+		for s := range g.Before(r) {
+			live[s] = live[s] || g.Keeps(c, r, s)
+		}
+	}
+	return live
+}
+
 // At is how much of an edge is cut in a row of the batch at a position.
 func (g *Graph) At(c Cut, row, pos, receiver, sender int) float32 {
 	i := receiver*len(g.Senders) + sender

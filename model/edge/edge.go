@@ -78,6 +78,24 @@ func (g *Graph) Before(receiver int) int {
 	return 1 + p.Layer*g.Writes()
 }
 
+// Feeds are the senders that make what they write of what a receiver reads: n from the
+// first on, none of the last receiver.
+func (g *Graph) Feeds(receiver int) (first, n int) {
+	p := g.Receivers[receiver]
+	if receiver == len(g.Receivers)-1 {
+		return 0, 0
+	}
+	first = 1 + p.Layer*g.Writes()
+	switch p.Kind {
+	case hook.KindMLPIn:
+		return first + g.c.Heads, 1
+	case hook.KindQInput:
+		return first + p.Heads[0], 1
+	}
+	n = g.c.Heads / g.c.KVHeads
+	return first + p.Heads[0]*n, n
+}
+
 // Writes is how many senders a layer has.
 func (g *Graph) Writes() int {
 	if g.c.AttnOnly() {

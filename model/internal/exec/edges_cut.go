@@ -25,6 +25,7 @@ type cutting struct {
 	uses  *plan.Uses
 	base  *traced
 	own   []*tensors.Tensor // groups that these variants wrote, nil where nothing reads them
+	wrote [][]int           // the senders of these groups
 	free  []*tensors.Tensor // inputs of the block at work
 	side  [2]stack          // groups side by side: the base run's, and these variants' own
 }
@@ -41,7 +42,7 @@ type stack struct {
 // its place in the list.
 func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *traced, metric func(k int, r plan.Row, value float64)) error {
 	w := &cutting{edges: s, rows: rows, list: list, n: len(list), uses: s.Together(list), base: base,
-		own: make([]*tensors.Tensor, s.Layers+1), start: s.Starts[list[0]]}
+		own: make([]*tensors.Tensor, s.Layers+1), wrote: make([][]int, s.Layers+1), start: s.Starts[list[0]]}
 	if !s.Exact {
 		w.n = s.Most
 	}
@@ -115,14 +116,21 @@ func (w *cutting) begin() (*tensors.Tensor, error) {
 // giveBack gives back the inputs of a call.
 func (w *cutting) giveBack() { w.scratch.back(w.free...); w.free = nil }
 
-// layer runs one block with what its receivers read.
+// layer runs one block with what its receivers read. Of heads, and of the MLP, that
+// nothing comes of, the stream has what they write in the reference.
 func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	u := w.uses
-	f := cutForm{attention: u.Any(2 * l), mlp: u.Any(2*l + 1), siblings: u.At[2*l+1][l+1], writes: u.Later(l), places: w.places()}
-	f.reference = f.writes && w.base.reference.writes()
+	heads, mlp := w.Computed(u, l)
+	some := len(heads) > 0
+	f := cutForm{attention: some && u.Any(2*l), mlp: mlp && u.Any(2*l+1), siblings: some && mlp && u.At[2*l+1][l+1],
+		writes: (some || mlp) && u.Later(l), places: w.places()}
+	if f.part = len(heads) < w.KVHeads || mlp == w.AttnOnly(); f.part {
+		f.heads, f.without = len(heads), !mlp
+	}
+	f.reference = (f.writes || f.part) && w.base.reference.writes()
 	f.ends = l == w.Layers-1 && w.Ends != nil
 	defer w.giveBack()
-	more, err := w.inputs(&f, l)
+	more, err := w.inputs(&f, l, heads, mlp)
 	if err != nil {
 		return nil, err
 	}
@@ -133,11 +141,23 @@ func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
 	return y, err
 }
 
-// inputs are what a layer's graph has beside a block's.
-func (w *cutting) inputs(f *cutForm, l int) (args []any, err error) {
-	receivers := plan.Range(l*w.Graph.Reads(), (l+1)*w.Graph.Reads())
-	behind := w.Heads + 2*w.KVHeads
-	mlp := readers{receivers[behind:], f.ends}
+// inputs are what a layer's graph has beside a block's, of the key-value heads that it
+// computes, and whether of the MLP.
+func (w *cutting) inputs(f *cutForm, l int, heads []int, hasMLP bool) (args []any, err error) {
+	var queries, keys, values, wrote []int
+	first, group, each := l*w.Graph.Reads(), w.Group(l+1), w.Heads/w.KVHeads
+	for _, h := range heads {
+		keys, values = append(keys, first+w.Heads+h), append(values, first+w.Heads+w.KVHeads+h)
+		for q := h * each; q < (h+1)*each; q++ {
+			queries, wrote = append(queries, first+q), append(wrote, group[q])
+		}
+	}
+	siblings := slices.Clone(wrote)
+	if hasMLP {
+		wrote = append(wrote, group[w.Heads])
+	}
+	w.wrote[l+1] = wrote
+	mlp := readers{[]int{first + w.Graph.Reads() - 1}, f.ends}
 	sections := []int{2 * l, 2*l + 1}
 	all, few := readers{}, readers{ends: true}
 	late, of := &all, sections // what queries and the MLP are among
@@ -145,8 +165,8 @@ func (w *cutting) inputs(f *cutForm, l int) (args []any, err error) {
 		late, of = &few, sections[:1]
 	}
 	if f.attention {
-		late.list = receivers[:w.Heads]
-		all.list = slices.Concat(all.list, receivers[w.Heads:behind])
+		late.list = queries
+		all.list = slices.Concat(all.list, keys, values)
 	}
 	if f.mlp {
 		late.list = slices.Concat(late.list, mlp.list)
@@ -155,7 +175,7 @@ func (w *cutting) inputs(f *cutForm, l int) (args []any, err error) {
 	add := func(more []any, bad error) { args, err = append(args, more...), cmp.Or(err, bad) }
 	add(w.reading(&f.few, sections, l, few))
 	if f.siblings {
-		m, bad := w.mask(mlp, w.Group(l + 1)[:w.Heads], w.Heads)
+		m, bad := w.mask(mlp, siblings, len(siblings))
 		add([]any{m}, bad)
 	}
 	if f.reference {
@@ -165,7 +185,34 @@ func (w *cutting) inputs(f *cutForm, l int) (args []any, err error) {
 		}
 		add([]any{ref}, bad)
 	}
+	if f.part {
+		add(w.part(heads))
+	}
 	return args, err
+}
+
+// part says which key-value heads a block computes, if any, and of each head whether it is
+// left out.
+func (w *cutting) part(heads []int) (args []any, err error) {
+	if len(heads) > 0 {
+		t, err := reuse(w.scratch, func(x []int32) {
+			for i, h := range heads {
+				x[i] = int32(h)
+			}
+		}, len(heads))
+		if args, w.free = append(args, t), append(w.free, t); err != nil {
+			return args, err
+		}
+	}
+	t, err := reuse(w.scratch, func(x []float32) {
+		for h := range x {
+			if !slices.Contains(heads, h*w.KVHeads/w.Heads) {
+				x[h] = 1
+			}
+		}
+	}, w.Heads)
+	w.free = append(w.free, t)
+	return append(args, t), err
 }
 
 // final is the last residual stream as it is read.
@@ -198,11 +245,13 @@ func (w *cutting) reading(f *readForm, sections []int, layer int, who readers) (
 		if !slices.ContainsFunc(sections, func(s int) bool { return w.uses.At[s][g] }) {
 			continue
 		}
-		which, group := 0, w.base.groups[g]
+		which, list, group := 0, w.Group(g), w.base.groups[g]
 		if g > w.start {
-			which, group = 1, w.own[g]
+			which, list, group = 1, w.wrote[g], w.own[g]
 		}
-		senders[which], groups[which] = append(senders[which], w.Group(g)...), append(groups[which], group)
+		if len(list) > 0 {
+			senders[which], groups[which] = append(senders[which], list...), append(groups[which], group)
+		}
 	}
 	f.shared, f.own = senders[0] != nil, senders[1] != nil
 	variants := [2]int{1, w.n}

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -25,6 +26,9 @@ type cutForm struct {
 	reference      bool     // less what the reference writes
 	siblings       bool     // the MLP's input lacks heads of its own layer
 	enters         bool     // what enters the block, after edits, is wanted
+	part           bool     // some heads, or the MLP, are left out, for what they write in the reference
+	heads          int      // key-value heads that are not
+	without        bool     // the MLP is
 }
 
 // A readForm is which inputs say what receivers read.
@@ -49,6 +53,7 @@ type cutTap struct {
 	few     reading // of queries and the MLP's input, at these
 	mask    *Node   // of the MLP's input by the layer's own heads, if they feed it
 	ref     *Node   // [sender, row or 1, pos, d_model] of this layer's senders
+	instead *Node   // [batch, pos, d_model]: what heads that are left out write
 
 	entered         *Node // resid_pre
 	result, divisor *Node // of the heads; of a norm on what attention writes
@@ -93,12 +98,21 @@ func (t *cutTap) At(kind hook.Kind, x *Node) *Node {
 	case outputScale(t.c):
 		t.divisor = x
 	case hook.KindAttnOut:
-		if t.form.writes {
+		if t.result != nil && t.form.writes {
 			t.senders = t.minus(t.contribution(), 0, heads)
 		}
+		if t.instead != nil {
+			return Add(x, t.instead)
+		}
 	case hook.KindMLPOut:
-		if t.form.writes {
-			t.senders = Concatenate([]*Node{t.senders, t.minus(ExpandAxes(x, 0), heads, 1)}, 0)
+		if !t.form.writes || t.form.without {
+			return x
+		}
+		own := t.minus(ExpandAxes(x, 0), heads, 1)
+		if t.result == nil {
+			t.senders = own
+		} else {
+			t.senders = Concatenate([]*Node{t.senders, own}, 0)
 		}
 	}
 	return x
@@ -211,6 +225,71 @@ func (t *cutTap) apart() []*Node {
 		all[i+1] = ExpandAxes(all[i+1], 0)
 	}
 	return all
+}
+
+// leaveOut builds a block of some of its heads, with or without the MLP: the configuration
+// of that, its weights, and what it is given of the rest.
+func (t *cutTap) leaveOut(next func() *Node, x *Node, a *arch.Around) {
+	c, f, all := t.c, t.form, t.w
+	each := c.Heads / c.KVHeads
+	var senders []*Node // of the reference, those that are computed
+	var heads, dead *Node
+	if f.heads > 0 {
+		heads = ExpandAxes(next(), -1)
+	}
+	dead = next()
+	computed := func(x *Node, axis int) *Node { // of heads, side by side on an axis
+		d := slices.Clone(x.Shape().Dimensions)
+		wide := slices.Insert(slices.Clone(d), axis, c.KVHeads)
+		wide[axis+1] /= c.KVHeads
+		x = Reshape(x, wide...)
+		if axis > 0 {
+			x = TransposeAllAxes(x, 1, 0, 2)
+		}
+		x = Gather(x, heads)
+		if axis > 0 {
+			x = TransposeAllAxes(x, 1, 0, 2)
+		}
+		d[axis] = d[axis] / c.KVHeads * f.heads
+		return Reshape(x, d...)
+	}
+	given := a.Chosen(x) // what is given has this shape
+	if t.ref != nil {
+		d := t.ref.Shape().Dimensions
+		own := Slice(t.ref, AxisRange(0, c.Heads))
+		t.instead = Reshape(DotGeneral(dead, []int{0}, nil, own, []int{0}, nil), d[1:]...)
+		t.instead = perVariant(t.instead, 0, given.Shape().Dimensions[0])
+		if f.heads > 0 {
+			senders = append(senders, computed(own, 0))
+		}
+		if !c.AttnOnly() {
+			own := Slice(t.ref, AxisRange(c.Heads, c.Heads+1))
+			senders = append(senders, own)
+			if f.without {
+				a.MLPOut = perVariant(Squeeze(own, 0), 0, given.Shape().Dimensions[0])
+			}
+		}
+		if len(senders) > 0 {
+			t.ref = Concatenate(senders, 0)
+		}
+	}
+	if f.without && a.MLPOut == nil {
+		a.MLPOut = ZerosLike(given)
+	}
+	if f.heads == 0 {
+		a.AttnOut = ZerosLike(given)
+		if b := all["attn.b_O"]; b != nil {
+			a.AttnOut = Add(a.AttnOut, ExpandLeftToRank(b, 3))
+		}
+	} else {
+		t.w = maps.Clone(all)
+		for name, axis := range map[string]int{"attn.W_Q": 1, "attn.W_K": 1, "attn.W_V": 1, "attn.W_O": 0, "attn.b_Q": 0, "attn.b_K": 0, "attn.b_V": 0} {
+			if x := all[name]; x != nil {
+				t.w[name] = computed(x, axis)
+			}
+		}
+	}
+	t.c.Heads, t.c.KVHeads = f.heads*each, f.heads
 }
 
 // groups is how many outputs say what the layer writes.
@@ -370,7 +449,7 @@ func (f readForm) inputs() int {
 
 // inputs is how many inputs the graph has beside those of any block.
 func (f cutForm) inputs() int {
-	return f.readForm.inputs() + f.few.inputs() + count([]bool{f.siblings, f.reference})
+	return f.readForm.inputs() + f.few.inputs() + count([]bool{f.siblings, f.reference, f.part, f.part && f.heads > 0})
 }
 
 // around is which inputs any block has.
@@ -395,7 +474,11 @@ func (f cutForm) graph(e *Engine, t *taps) graphFn {
 		if f.reference {
 			c.ref = next()
 		}
-		out := []*Node{arch.Block(e.Config, w, c, block[0], plain.around(e.Config, block[1:]))}
+		around := plain.around(e.Config, block[1:])
+		if f.part {
+			c.leaveOut(next, block[0], &around)
+		}
+		out := []*Node{arch.Block(c.c, c.w, c, block[0], around)}
 		if f.writes {
 			out = append(out, c.senders)
 		}

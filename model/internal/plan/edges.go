@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/golens/golens/model/config"
 	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 )
@@ -65,6 +66,7 @@ type Edges struct {
 	Uses   []*Uses // of each variant
 	Ends   [][]int // of each row, the positions that the last block computes of variants, equally many; nil for all
 	Most   int     // variants of a call
+	Apart  bool    // heads can be computed without others
 	Outer  int     // chunks of rows side by side
 	Inner  int     // lists of variants of each side by side
 }
@@ -75,6 +77,9 @@ type Edges struct {
 type Uses struct {
 	At   [][]bool // [section][group]
 	Rest []bool   // [section]: some receiver starts from the reference's stream
+	// Live tells of a sender that something comes of what it writes; of others whatever
+	// they write is as good.
+	Live []bool
 	// Inverse tells of a receiver that it does, since more than half of its edges
 	// are cut: what is kept is added. Of one variant.
 	Inverse []bool
@@ -96,7 +101,12 @@ func (u *Uses) Later(layer int) bool {
 
 // Together are the uses of several variants.
 func (p *Edges) Together(list []int) *Uses {
-	u := &Uses{}
+	u := &Uses{Live: slices.Clone(p.Uses[list[0]].Live)}
+	for _, v := range list[1:] {
+		for s, live := range p.Uses[v].Live {
+			u.Live[s] = u.Live[s] || live
+		}
+	}
 	for i, section := range p.Uses[list[0]].At {
 		u.At, u.Rest = append(u.At, slices.Clone(section)), append(u.Rest, p.Uses[list[0]].Rest[i])
 		for _, v := range list[1:] {
@@ -109,13 +119,35 @@ func (p *Edges) Together(list []int) *Uses {
 	return u
 }
 
+// Computed is what a layer must compute: key-value heads with the heads that they serve,
+// and the MLP. Where graphs take long to compile some more heads are among them, so that
+// few numbers of them are compiled.
+func (p *Edges) Computed(u *Uses, layer int) (heads []int, mlp bool) {
+	senders := p.Group(layer + 1)
+	each := p.Heads / p.KVHeads
+	var rest []int
+	for h := range p.KVHeads {
+		if slices.Contains(u.Live[senders[h*each]:][:each], true) {
+			heads = append(heads, h)
+		} else {
+			rest = append(rest, h)
+		}
+	}
+	if quarter := (p.KVHeads + 3) / 4; !p.Exact {
+		more := (len(heads)+quarter-1)/quarter*quarter - len(heads)
+		heads = append(heads, rest[:min(more, len(rest))]...)
+		slices.Sort(heads)
+	}
+	return heads, !p.AttnOnly() && u.Live[senders[p.Heads]]
+}
+
 // NewEdges finds where each variant starts and how many run together.
 func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
-	p, cost := &Edges{EdgeJob: job}, EdgeCost{}
+	p, cost := &Edges{EdgeJob: job, Apart: m.NormAt == config.NormBefore && m.QKNorm != config.QKNormAll}, EdgeCost{}
 	cost.Starts = make([]int, m.Layers+1)
 	byStart := make([][]int, m.Layers+1)
 	for v, c := range job.Cuts {
-		u, start := usesOf(job.Graph, m.Layers, c)
+		u, start := usesOf(job.Graph, m.Layers, p.Apart, c)
 		p.Uses, p.Starts = append(p.Uses, u), append(p.Starts, start)
 		if start > m.Layers {
 			p.Same = append(p.Same, v)
@@ -203,12 +235,18 @@ func (p *Edges) ends() [][]int {
 
 // usesOf is what a cut uses, and the first layer that lacks anything: the
 // number of layers where only the final stream does, one more for nothing.
-func usesOf(g *edge.Graph, layers int, c edge.Cut) (*Uses, int) {
+func usesOf(g *edge.Graph, layers int, apart bool, c edge.Cut) (*Uses, int) {
 	u, start := &Uses{Rest: make([]bool, 2*layers+1), Inverse: make([]bool, len(g.Receivers))}, layers+1
 	for range 2*layers + 1 {
 		u.At = append(u.At, make([]bool, layers+1))
 	}
+	if u.Live = g.Live(c); !apart { // a norm hangs on all heads
+		u.Live = slices.Repeat([]bool{true}, len(g.Senders))
+	}
 	for r, p := range g.Receivers {
+		if first, n := g.Feeds(r); n > 0 && !slices.Contains(u.Live[first:first+n], true) {
+			continue
+		}
 		section := 2 * p.Layer
 		switch p.Kind {
 		case hook.KindMLPIn:
@@ -326,30 +364,49 @@ func (p *Edges) count(cost *EdgeCost) {
 	if p.Ends != nil {
 		at = len(p.Ends[0])
 	}
-	last := block * blockFlops(c, Block{Attends: true}, 1, width, at, 0) / blockFlops(c, Block{Attends: true}, 1, width, width, 0)
+	full := blockFlops(c, Block{Attends: true}, 1, width, width, 0)
 	for _, list := range p.Lists {
 		u, start, one := p.Together(list), p.Starts[list[0]], int64(0)
-		for l := start; l < c.Layers; l++ {
-			if one += block; l == c.Layers-1 {
-				one += last - block
-			}
+		wrote := make([]int, c.Layers+1) // senders of a group
+		for g := range wrote {
+			wrote[g] = p.Width(g)
 		}
 		for section, groups := range u.At {
 			wide, few := 0, 1 // receivers that read at all positions, and at those that are read at the end
-			if section < 2*c.Layers && section%2 == 0 {
-				wide, few = 2*c.KVHeads, c.Heads
-			}
-			if section < 2*c.Layers-2 {
-				wide, few = wide+few, 0
+			if l := section / 2; l < c.Layers {
+				heads, mlp := p.Computed(u, l)
+				part, outs := c, width
+				if part.Heads, part.KVHeads = len(heads)*c.Heads/c.KVHeads, len(heads); l == c.Layers-1 {
+					outs = at
+				}
+				if section%2 == 0 {
+					wide, few = 2*part.KVHeads, part.Heads
+				} else {
+					few = count(mlp)
+				}
+				if l < c.Layers-1 {
+					wide, few = wide+few, 0
+				}
+				if section%2 == 0 && l >= start {
+					one += block * blockFlops(part, Block{Attends: true, GivenMLP: !mlp}, 1, width, outs, 0) / full
+					wrote[l+1] = part.Heads + count(mlp)
+				}
 			}
 			for g, read := range groups {
 				if read {
-					one += int64(2*p.Width(g)*c.DModel) * int64(wide*width+few*at) / int64(width)
+					one += int64(2*wrote[g]*c.DModel) * int64(wide*width+few*at) / int64(width)
 				}
 			}
 		}
 		cost.FLOPs += tokens * one * int64(len(list))
 	}
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // Width is how many senders a group has.
