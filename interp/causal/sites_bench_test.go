@@ -16,11 +16,11 @@ import (
 	"github.com/golens/golens/model/zoo"
 )
 
-// BenchmarkAllSites runs a whole search, 100 steps of 32 directions at each of 72 sites, 12
+// BenchmarkAllSites runs a whole search, 100 steps of 8 directions and 8 pairs at each of 72 sites, 12
 // layers by 6 positions, from states of the inputs to held-out accuracies, in one call, on
-// random weights of a sixth of GPT-2 small's width. Run it with -benchtime 1x.
+// random weights of a twelfth of GPT-2 small's width. Run it with -benchtime 1x.
 func BenchmarkAllSites(b *testing.B) {
-	shape := modeltest.Shape{Name: "twelve layers", Layers: 12, Heads: 4, DModel: 128, DMLP: 512, Vocab: 1000, Context: 64}
+	shape := modeltest.Shape{Name: "twelve layers", Layers: 12, Heads: 4, DModel: 64, DMLP: 128, Vocab: 1000, Context: 64}
 	dir := modeltest.Random(b, shape, 1)
 	planted, err := zoo.Files("ioi-planted")
 	if err != nil {
@@ -51,7 +51,7 @@ func BenchmarkAllSites(b *testing.B) {
 		places = append(places, interp.Place{Name: fmt.Sprint(-back), Positions: hook.Positions{Rows: [][]int{{-back}}}})
 	}
 	for b.Loop() {
-		got, err := causal.DAS{K: 32, Steps: 100, Split: causal.Split{Seed: 1, Pairs: 128}, NoControls: true}.Sites(m, d, "position", hook.ResidPost, places)
+		got, err := causal.DAS{K: 8, Steps: 100, Batch: 8, Split: causal.Split{Seed: 1, Pairs: 64}, NoControls: true}.Sites(m, d, "position", hook.ResidPost, places)
 		if err != nil {
 			b.Fatal(err)
 		}
