@@ -7,7 +7,6 @@ import (
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/golens/golens/model/config"
 )
@@ -31,7 +30,7 @@ func TestGELUTanh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := run.Exec(tensors.FromValue(x))
+	out, err := run.Call(x)
 	if err != nil {
 		t.Fatal(err)
 	}

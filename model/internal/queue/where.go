@@ -104,7 +104,7 @@ func readJoin(path string) (w Where, err error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		path = filepath.Join(path, JoinFile)
-		info, err = os.Stat(path)
+		_, err = os.Stat(path)
 	}
 	if err != nil {
 		return w, fmt.Errorf("GOLENS_CLUSTER: neither the address of a server nor the file that `golens cluster` writes: %w", err)
