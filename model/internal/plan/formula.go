@@ -11,11 +11,18 @@ import (
 )
 
 // formulaKeys are equal for edits by formulas that one graph serves, whatever the
-// rows, positions and tensors, and for those that have the same tensors.
+// rows, positions, tensors and, where a formula reads its own layer, the layer, and for
+// those that have the same tensors.
 func formulaKeys(e hook.Edit) (graph, tensors string) {
 	f := formula.Expr{Steps: slices.Clone(e.Formula.Steps)}
 	for i := range f.Steps {
-		f.Steps[i].Rows = nil
+		s := &f.Steps[i]
+		if s.Rows = nil; s.Op != formula.OpAt {
+			continue
+		}
+		if p, err := hook.Parse(s.Name); err == nil && !p.Kind.Global() && p.Layer == e.Layer {
+			s.Name = fmt.Sprint("own layer's ", p.Kind)
+		}
 	}
 	var same strings.Builder
 	for _, t := range f.Tensors() {
