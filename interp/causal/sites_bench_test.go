@@ -2,18 +2,17 @@ package causal_test
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/golens/golens/interp"
+	"github.com/golens/golens/interp/bench"
 	"github.com/golens/golens/interp/causal"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
-	"github.com/golens/golens/model/zoo"
 )
 
 // BenchmarkAllSites runs a whole search, 100 steps of 8 directions and 8 pairs at each of 72 sites, 12
@@ -22,11 +21,7 @@ import (
 func BenchmarkAllSites(b *testing.B) {
 	shape := modeltest.Shape{Name: "twelve layers", Layers: 12, Heads: 4, DModel: 64, DMLP: 128, Vocab: 1000, Context: 64}
 	dir := modeltest.Random(b, shape, 1)
-	planted, err := zoo.Files("ioi-planted")
-	if err != nil {
-		b.Fatal(err)
-	}
-	words, err := fs.ReadFile(planted, "tokenizer.json")
+	words, err := bench.Tokenizer(shape.Vocab)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "tokenizer.json"), words, 0o600)
 	}

@@ -69,32 +69,41 @@ type work struct {
 	shape           modeltest.Shape
 	prompts, tokens int
 	forwards, backs float64 // passes that bound it from below; a way back holds a pass
-	do              func(s *discover.Search) (found []float32, err error)
+	do              finding
+}
+
+// A finding is a way to find circuits, and what it gives to compare.
+type finding = func(s *discover.Search) (found []float32, err error)
+
+func scores(o discover.Scoring) finding {
+	return func(s *discover.Search) ([]float32, error) {
+		r, err := s.Scores(o)
+		if err != nil {
+			return nil, err
+		}
+		return r.Values(), nil
+	}
+}
+
+func acdc(threshold float64) finding {
+	return func(s *discover.Search) ([]float32, error) {
+		_, err := s.ACDC(discover.ACDC{Threshold: threshold})
+		return nil, err
+	}
 }
 
 func works() []work {
-	scores := func(o discover.Scoring) func(s *discover.Search) ([]float32, error) {
-		return func(s *discover.Search) ([]float32, error) {
-			r, err := s.Scores(o)
-			if err != nil {
-				return nil, err
-			}
-			return r.Values(), nil
-		}
-	}
 	gpt2, edges := modeltest.GPT2Small, 479.
 	ig, once := discover.Scoring{Method: discover.InputsIG}, discover.Scoring{Method: discover.ActivationsIG, Steps: 1}
 	flow := discover.Scoring{Method: discover.Proximity}
 	return []work{
 		{"exact", "exact", 1, toy, 32, 15, edges, 0, scores(discover.Scoring{Method: discover.Exact})},
-		{"ACDC", "", 1, toy, 32, 15, edges, 0, func(s *discover.Search) ([]float32, error) {
-			_, err := s.ACDC(discover.ACDC{Threshold: 1e-4})
-			return nil, err
-		}},
+		{"ACDC", "", 1, toy, 32, 15, edges, 0, acdc(1e-4)},
 		// EAP-IG divides gradients by the number of prompts once more.
 		{"EAP", "toy-EAP", 32, toy, 32, 15, 1, 1, scores(discover.Scoring{})},
 		{"EAP-IG inputs", "toy-inputs", 32, toy, 32, 15, 2, 5, scores(ig)},
-		{"EAP-IG activations", "toy-activations", 32, toy, 32, 15, 2, 9, scores(once)},
+		// A way back for the embedding, and from each layer two that end there.
+		{"EAP-IG activations", "toy-activations", 32, toy, 32, 15, 2, 6, scores(once)},
 		{"routes", "toy-routes", -1, toy, 32, 15, 1, 0, scores(flow)},
 		{"ten sizes", "toy-sizes", 1, toy, 32, 15, 12, 0, tenSizes},
 		{"EAP", "", 32, gpt2, 32, 15, 1, 1, scores(discover.Scoring{})},
@@ -105,7 +114,7 @@ func works() []work {
 			return nil, err
 		}},
 		{"EAP-IG inputs", "inputs", 8, gpt2, 8, 15, 2, 5, scores(ig)},
-		{"EAP-IG activations", "activations", 8, gpt2, 8, 15, 2, 25, scores(once)},
+		{"EAP-IG activations", "activations", 8, gpt2, 8, 15, 2, 14, scores(once)},
 		{"ten sizes", "sizes", 1, gpt2, 8, 15, 12, 0, tenSizes},
 		{"routes", "routes", -1, gpt2, 10, 64, 1, 0, scores(flow)},
 	}

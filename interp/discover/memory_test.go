@@ -43,14 +43,18 @@ type measured struct {
 	name    string
 	shape   modeltest.Shape
 	prompts int
-	do      func(s *discover.Search) error
+	do      finding
 }
 
-func scored(o discover.Scoring) func(s *discover.Search) error {
-	return func(s *discover.Search) error { _, err := s.Scores(o); return err }
+// ofSearches are those of edge attribution, of EAP on so many prompts, and of ten sizes.
+func ofSearches(shape modeltest.Shape, eap, others int) []measured {
+	return []measured{
+		{"EAP", shape, eap, scores(discover.Scoring{})},
+		{"EAP-IG inputs", shape, others, scores(discover.Scoring{Method: discover.InputsIG})},
+		{"EAP-IG activations", shape, others, scores(discover.Scoring{Method: discover.ActivationsIG, Steps: 1})},
+		{"ten sizes", shape, others, tenSizes},
+	}
 }
-
-func judged(s *discover.Search) error { _, err := tenSizes(s); return err }
 
 // grows is by how much the process grows while w is done, and what was said beforehand,
 // both in bytes.
@@ -69,7 +73,7 @@ func (w measured) grows(t testing.TB, m *model.Model) (grew int, said int64) {
 		runtime.GC() // a pool is emptied by the second collection
 		debug.FreeOSMemory()
 		before := modeltest.ResetPeak()
-		if err := w.do(s); err != nil {
+		if _, err := w.do(s); err != nil {
 			t.Fatal(err)
 		}
 		grew = modeltest.Memory("VmHWM") - before
@@ -95,16 +99,7 @@ func TestMemoryOfFindingEdges(t *testing.T) {
 	if m.Info().Backend == "go" {
 		t.Skip("the host is built with GOEXPERIMENT=simd, whose products hold less than the portable ones")
 	}
-	for _, w := range []measured{
-		{"EAP", shape, 32, scored(discover.Scoring{})},
-		{"EAP-IG inputs", shape, 16, scored(discover.Scoring{Method: discover.InputsIG})},
-		{"EAP-IG activations", shape, 16, scored(discover.Scoring{Method: discover.ActivationsIG, Steps: 1})},
-		{"ten sizes", shape, 16, judged},
-		{"ACDC", shape, 8, func(s *discover.Search) error {
-			_, err := s.ACDC(discover.ACDC{Threshold: 1e-3})
-			return err
-		}},
-	} {
+	for _, w := range append(ofSearches(shape, 32, 16), measured{"ACDC", shape, 8, acdc(1e-3)}) {
 		t.Run(w.name, func(t *testing.T) {
 			r := 0.
 			for range 4 { // the system may take pages away meanwhile
@@ -124,19 +119,10 @@ func TestMemoryOfFindingEdges(t *testing.T) {
 // BenchmarkMemory is what finding edges of GPT-2 small's shape takes beside what is said.
 // MALLOC_MMAP_THRESHOLD_=65536 makes the C library give back what is free.
 func BenchmarkMemory(b *testing.B) {
-	gpt2 := modeltest.GPT2Small
 	models := map[string]*model.Model{}
-	for _, w := range []measured{
-		{"EAP", gpt2, 8, scored(discover.Scoring{})},
-		{"EAP-IG inputs", gpt2, 8, scored(discover.Scoring{Method: discover.InputsIG})},
-		{"EAP-IG activations", gpt2, 8, scored(discover.Scoring{Method: discover.ActivationsIG, Steps: 1})},
-		{"ten sizes", gpt2, 8, judged},
-		{"ACDC", toy, 32, func(s *discover.Search) error {
-			_, err := s.ACDC(discover.ACDC{Threshold: 1e-4})
-			return err
-		}},
-		{"exact", toy, 32, scored(discover.Scoring{Method: discover.Exact})},
-	} {
+	for _, w := range append(ofSearches(modeltest.GPT2Small, 8, 8),
+		measured{"ACDC", toy, 32, acdc(1e-4)},
+		measured{"exact", toy, 32, scores(discover.Scoring{Method: discover.Exact})}) {
 		b.Run(w.name, func(b *testing.B) {
 			if models[w.shape.Name] == nil {
 				models[w.shape.Name] = opened(b, w.shape)
