@@ -117,7 +117,7 @@ func (d *Dictionary) For(m *model.Model) (*Dictionary, error) {
 		return fail("it was trained on weights that are %s, these are %s; open it with m.Process(s.Processing), or, if its card is wrong, give sae.Options{Processing: ...}", d.Processing, info.Processing)
 	}
 	out := *d
-	if d.Model != "" && d.Model != info.Name && !sameModel(d.Model, info.Name) {
+	if !sameModel(d.Model, info.Name) {
 		if named(info) {
 			return fail("its files say that it is of %s; this is %s. If they are the same, give sae.Options{Model: %q}", d.Model, info.Name, info.Name)
 		}

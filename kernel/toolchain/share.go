@@ -37,7 +37,7 @@ func (t *Toolchain) Share(dir string) (program, source string, err error) {
 	}
 	self, err := os.Executable()
 	if err == nil {
-		err = copyFile(self, filepath.Join(tmp, "golens"), 0o755)
+		err = copyFile(self, filepath.Join(tmp, Kernel), 0o755)
 	}
 	if err == nil {
 		err = copySource(t.Source.Dir, filepath.Join(tmp, "source"))
@@ -51,7 +51,7 @@ func (t *Toolchain) Share(dir string) (program, source string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("copying golens for all users: %w", err)
 	}
-	return filepath.Join(dir, "golens"), filepath.Join(dir, "source"), nil
+	return filepath.Join(dir, Kernel), filepath.Join(dir, "source"), nil
 }
 
 // RootsAlone returns an error if anybody but root can change what is in dir or, where

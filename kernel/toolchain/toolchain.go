@@ -65,7 +65,8 @@ func Find(ctx context.Context) (*Toolchain, error) {
 }
 
 // binPrefix begins the names of folders of programs, lockFile is locked in one while
-// something is built, and Kernel is the program that Keep leaves for Jupyter to start.
+// something is built, and Kernel is the program that Keep and Share leave for Jupyter to
+// start.
 const (
 	binPrefix = "bin-"
 	lockFile  = "lock"

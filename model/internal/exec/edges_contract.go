@@ -78,8 +78,9 @@ func (w *wayBack) end(ctx context.Context) error {
 
 func (w *wayBack) close() { free(slices.Concat(w.above, w.single)...) }
 
-// multiply adds to the scores of receivers from the first on the products of their gradients [receiver, row, pos, d_model] with what the groups' senders wrote, on the host,
-// where all lie. What is read of a position serves all layers.
+// multiply adds to the scores of receivers from the first on the products of their
+// gradients [receiver, row, pos, d_model] with what the groups' senders wrote, on the
+// host, where all lie. What is read of a position serves all layers.
 func (w *wayBack) multiply(ctx context.Context) error {
 	R, S := len(w.Graph.Receivers), len(w.Graph.Senders)
 	factor := -1 / float32(len(w.job.Runs)) // senders lie as base less reference

@@ -233,11 +233,11 @@ func (t *cutTap) leaveOut(next func() *Node, x *Node, a *arch.Around) {
 	c, f, all := t.c, t.form, t.w
 	each := c.Heads / c.KVHeads
 	var senders []*Node // of the reference, those that are computed
-	var heads, dead *Node
+	var heads *Node
 	if f.heads > 0 {
 		heads = ExpandAxes(next(), -1)
 	}
-	dead = next()
+	dead := next()
 	computed := func(x *Node, axis int) *Node { // of heads, side by side on an axis
 		d := slices.Clone(x.Shape().Dimensions)
 		wide := slices.Insert(slices.Clone(d), axis, c.KVHeads)

@@ -46,7 +46,8 @@ func (w Where) String() string {
 
 // Find reads where a cluster is. With "://" in it, it is the address of a NATS server,
 // such as tls://host:4222?creds=FILE, whose options are creds, ca, cert, key and token,
-// all files, replicas, and most: gigabytes, for an account that asks for sizes. Else it is the file that `golens cluster` has written.
+// all files, replicas, and most: gigabytes, for an account that asks for sizes. Else it
+// is the file that `golens cluster` has written.
 func Find(where string) (w Where, err error) {
 	if !strings.Contains(where, "://") {
 		return readJoin(where)
