@@ -13,27 +13,48 @@ import (
 // variant is a run of its own, with what its heads and its MLP read computed here
 // in float64. It gives the first metric [variant, batch].
 func NaiveSubgraphs(m *model.Model, s model.Subgraphs) (*array.Array, error) {
-	n := &naiveEdges{m: m, s: s}
+	all, err := naiveSubgraphs(m, s, false)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// NaiveTogether is [NaiveSubgraphs] by the convention of EAP-IG's program for a norm
+// behind heads: what is cut of a layer's heads is cut in front of the norm, all together,
+// so that the norm's scale is that of what is left. Without such a norm both are equal.
+// It gives every metric.
+func NaiveTogether(m *model.Model, s model.Subgraphs) ([]*array.Array, error) {
+	return naiveSubgraphs(m, s, true)
+}
+
+func naiveSubgraphs(m *model.Model, s model.Subgraphs, together bool) (all []*array.Array, err error) {
+	n := &naiveEdges{m: m, s: s, together: together && m.Config().NormAt != ""}
 	g, err := m.Edges()
 	if err != nil {
 		return nil, err
 	}
-	n.g = g
+	n.g, n.weights = g, make([][]float64, m.Config().Layers)
 	for _, row := range s.Base.Rows {
 		n.pos = max(n.pos, len(row))
 	}
 	if err := n.reference(); err != nil {
 		return nil, err
 	}
-	var values []float32
+	values := make([][]float32, len(s.Base.Metrics))
 	for _, cut := range s.Cuts {
-		metric, err := n.run(cut)
+		r, err := n.run(cut)
 		if err != nil {
 			return nil, err
 		}
-		values = append(values, metric...)
+		for i := range values {
+			values[i] = append(values[i], r.PerRow(i).Values()...)
+		}
 	}
-	return array.Of(values, array.Dim(hook.Variant, len(s.Cuts)), array.Dim(hook.Batch, len(s.Base.Rows))), nil
+	for _, x := range values {
+		all = append(all, array.Of(x, array.Dim(hook.Variant, len(s.Cuts)), array.Dim(hook.Batch, len(s.Base.Rows))))
+	}
+	return all, nil
 }
 
 type naiveEdges struct {
@@ -42,6 +63,9 @@ type naiveEdges struct {
 	g   *edge.Graph
 	pos int
 	ref [][]float64 // of each sender [batch, pos, d_model]; nil if nothing is written
+
+	together bool        // heads are what they are in front of the norm
+	weights  [][]float64 // of these norms, by layer
 }
 
 // points are what is captured of a layer.
@@ -58,7 +82,15 @@ func (n *naiveEdges) points(l int) []hook.Point {
 func (n *naiveEdges) written(r *model.Result, l int) (all [][]float64) {
 	c := n.m.Config()
 	result, out := r.At(hook.HeadResult(l)).Values(), r.At(hook.AttnOut(l)).Values()
-	factor := n.factor(result, out)
+	weight, scale := n.norm(result, out)
+	factor := func(t, i int) float64 { return weight[i] / scale[t] }
+	switch {
+	case n.together:
+		n.weights[l] = weight
+		fallthrough
+	case scale == nil:
+		factor = func(int, int) float64 { return 1 }
+	}
 	tokens := len(out) / c.DModel
 	for h := range c.Heads {
 		u := make([]float64, len(out))
@@ -75,27 +107,25 @@ func (n *naiveEdges) written(r *model.Result, l int) (all [][]float64) {
 	return all
 }
 
-// factor is what a norm on the layer's output multiplies a head's result by. It is
-// found from what goes in and comes out: a scale for each token and a weight for
-// each coordinate.
-func (n *naiveEdges) factor(result, out []float32) func(token, i int) float64 {
+// norm is the weight of each coordinate and the scale of each token of a norm on the
+// layer's output, if there is one, found from what goes in and comes out.
+func (n *naiveEdges) norm(result, out []float32) (weight, scale []float64) {
 	c := n.m.Config()
 	if c.NormAt == "" {
-		return func(int, int) float64 { return 1 }
+		return nil, nil
 	}
 	d, tokens := c.DModel, len(out)/c.DModel
 	sum := make([]float64, len(out))
-	scale := make([]float64, tokens)
+	scale = make([]float64, tokens)
 	for t := range tokens {
 		for i := range d {
 			for h := range c.Heads {
 				sum[t*d+i] += zeroNaN(result[(t*c.Heads+h)*d+i])
 			}
-			scale[t] += sum[t*d+i] * sum[t*d+i] / float64(d)
 		}
-		scale[t] = math.Sqrt(scale[t] + c.Eps)
+		scale[t] = n.scale(sum[t*d:][:d])
 	}
-	weight := make([]float64, d)
+	weight = make([]float64, d)
 	for i := range d {
 		best := 0.0
 		for t := range tokens {
@@ -104,7 +134,39 @@ func (n *naiveEdges) factor(result, out []float32) func(token, i int) float64 {
 			}
 		}
 	}
-	return func(t, i int) float64 { return weight[i] / scale[t] }
+	return weight, scale
+}
+
+// scale is what a norm divides by.
+func (n *naiveEdges) scale(x []float64) (sum float64) {
+	for _, v := range x {
+		sum += v * v / float64(len(x))
+	}
+	return math.Sqrt(sum + n.m.Config().Eps)
+}
+
+// less takes from x what is cut of all heads of a layer, in front of their norm.
+func (n *naiveEdges) less(x []float64, layer int, written [][]float64, cut func(sender, token int) float64) {
+	c := n.m.Config()
+	first := 1 + layer*n.g.Writes()
+	for t := range len(x) / c.DModel {
+		all, left := make([]float64, c.DModel), make([]float64, c.DModel)
+		for s := first; s < first+c.Heads; s++ {
+			share := cut(s, t)
+			for i := range c.DModel {
+				u, other := written[s][t*c.DModel+i], 0.
+				if n.ref != nil {
+					other = n.ref[s][t*c.DModel+i]
+				}
+				all[i] += u
+				left[i] += u - share*(u-other)
+			}
+		}
+		a, b := n.scale(all), n.scale(left)
+		for i, w := range n.weights[layer] {
+			x[t*c.DModel+i] -= w * (all[i]/a - left[i]/b)
+		}
+	}
 }
 
 func zeroNaN(v float32) float64 {
@@ -197,7 +259,7 @@ func (n *naiveEdges) stream(x []float64) *array.Array {
 	return array.Of(y, array.Dim("batch", len(n.s.Base.Rows)), array.Dim("pos", n.pos), array.Dim("d_model", n.m.Config().DModel))
 }
 
-func (n *naiveEdges) run(cut edge.Cut) ([]float32, error) {
+func (n *naiveEdges) run(cut edge.Cut) (*model.Result, error) {
 	c := n.m.Config()
 	start := model.Request{Rows: n.s.Base.Rows, Captures: []hook.Point{hook.Embed(), hook.ResidPre(0)}, Until: 1}
 	r, err := n.m.Run(start)
@@ -210,6 +272,12 @@ func (n *naiveEdges) run(cut edge.Cut) ([]float32, error) {
 	reads := func(stream []float64) []float64 { // of the next receiver
 		x := append([]float64(nil), stream...)
 		for s, u := range written {
+			if at := (s - 1) % n.g.Writes(); n.together && s > 0 && at < c.Heads {
+				if at == 0 {
+					n.less(x, (s-1)/n.g.Writes(), written, func(s, t int) float64 { return float64(n.g.At(cut, t/n.pos, t%n.pos, receiver, s)) })
+				}
+				continue
+			}
 			for t := range len(x) / c.DModel {
 				share := float64(n.g.At(cut, t/n.pos, t%n.pos, receiver, s))
 				for i := t * c.DModel; i < (t+1)*c.DModel; i++ {
@@ -269,8 +337,5 @@ func (n *naiveEdges) run(cut edge.Cut) ([]float32, error) {
 		resid = after
 	}
 	end := model.Request{Rows: n.s.Base.Rows, From: c.Layers, Resid: n.stream(reads(resid)), Metrics: n.s.Base.Metrics}
-	if r, err = n.m.Run(end); err != nil {
-		return nil, err
-	}
-	return r.PerRow(0).Values(), nil
+	return n.m.Run(end)
 }
