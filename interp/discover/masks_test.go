@@ -1,17 +1,12 @@
 package discover_test
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"testing"
 
 	"github.com/golens/golens/interp/discover"
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/model"
-	"github.com/golens/golens/model/array"
-	"github.com/golens/golens/model/edge"
-	"github.com/golens/golens/model/formula"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
 )
@@ -97,111 +92,6 @@ func TestMasksOfGates(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Three steps of subnetwork probing are auto-circuit's: the divergence, its gradient
-// by masks against a mean reference, and the penalty.
-func TestMasksAreAutoCircuits(t *testing.T) {
-	s, _ := recorded(t, "gpt2")
-	o := modeltest.OracleIn(t, "testdata/acdc", "auto_circuit.safetensors")
-	k := s.Task.Paired()
-	for name, start := range map[string]float32{"sigmoid": 2, "none": .5} {
-		want := o["subnetwork_probing."+name+".tree.3epochs.masks"]
-		R, S := want.Shape()[0], want.Shape()[1]
-		free := formula.Free("mask", R, S)
-		cut := free
-		if name == "sigmoid" {
-			cut = free.Sigmoid()
-		}
-		first, is := array.New(want.Axes()...), array.New(want.Axes()...)
-		for i, v := range want.Values() {
-			if first.Values()[i] = start; v != 0 { // an edge
-				is.Values()[i] = 1
-			}
-		}
-		got, err := s.Model.Fit(model.Fit{
-			Base:  k.Clean.Metric(model.Metric{Kind: model.KindKL}),
-			Edges: &model.EdgeMask{Cut: cut, Reference: model.Reference{Source: k.Corrupted.Request(), Mean: true, WholeEmbedding: true}},
-			Find:  []model.Find{{Name: "mask", Start: first}}, Optimizer: model.Optimizer{Rate: .1}, Steps: 3,
-			Loss: []model.Loss{{}, {Penalty: formula.Number(1).Sub(cut).Mul(formula.Tensor("edges", is)), Weight: .5 / 262}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, v := range got.Tensor("mask").Values() {
-			if is.Values()[i] == 1 && math.Abs(float64(v-want.Values()[i])) > 1e-4 {
-				t.Errorf("%s: mask %d is %.5f, recorded %.5f", name, i, v, want.Values()[i])
-			}
-		}
-	}
-}
-
-// Masks of Edge Pruning, sampled by hard-concrete gates of given draws, and the
-// divergence of the run with these masks: each edge is kept by the product of its own
-// and its writer's.
-func TestMasksAreEdgePrunings(t *testing.T) {
-	s, _ := recorded(t, "gpt2")
-	o := modeltest.OracleIn(t, "testdata/edge_pruning", "edge_pruning.safetensors")
-	var info struct{ Writers []string }
-	readJSON(t, "testdata/edge_pruning/edge_pruning.json", &info)
-	g := graph.Of(s.Model.Config())
-	name := func(layer int, what string) string { return fmt.Sprintf("transformer.h.%d.%s_log_alphas", layer, what) }
-	for key, alpha := range o {
-		if len(key) < 10 || key[:10] != "log_alpha." {
-			continue
-		}
-		u := o["u."+key[10:]]
-		for i, a := range alpha.Values() {
-			odds := math.Log(float64(u.Values()[i])) - math.Log1p(-float64(u.Values()[i]))
-			z := math.Max(0, math.Min(1, 1.2/(1+math.Exp(-1.5*(odds+float64(a))))-.1))
-			if math.Abs(z-float64(o["z."+key[10:]].Values()[i])) > 1e-5 {
-				t.Fatalf("%s: gate %d is %.5f, recorded %.5f", key, i, z, o["z."+key[10:]].Values()[i])
-			}
-		}
-	}
-	cut := array.New(array.Dim("receiver", len(g.Receivers)), array.Dim("sender", len(g.Senders)))
-	for u, v := range g.All().Edges() {
-		from, to := g.Senders[u], g.Receivers[v]
-		row := slices.Index(info.Writers, map[bool]string{true: "tok_embeds", false: writer(from)}[from == graph.Embed()])
-		if row < 0 {
-			t.Fatalf("no writer %s in %q", from, info.Writers)
-		}
-		var keep float64
-		switch to.Input {
-		case graph.ToLogits:
-			keep = o["z.transformer.final_read_log_alphas"].At(row)
-		case graph.ToMLP:
-			keep = o["z."+name(to.Part.Layer, "mlp_read")].At(row)
-		default:
-			keep = o["z."+name(to.Part.Layer, string(to.Input)+"_read")].At(row, to.Part.Index)
-		}
-		switch {
-		case from == graph.Embed():
-			keep *= o["z.transformer.token_write_log_alpha"].At(0)
-		case from.IsHead():
-			keep *= o["z."+name(from.Layer, "attn_write")].At(from.Index)
-		default:
-			keep *= o["z."+name(from.Layer, "mlp_write")].At(0)
-		}
-		cut.Set(1-keep, v, u)
-	}
-	k := s.Task.Paired()
-	want := o["train.kl"].At(0)
-	got, err := s.Model.EdgeScores(model.EdgeScores{Base: k.Clean.Metric(klOf(t, s)), Reference: model.Reference{Source: k.Corrupted.Request()}, Shares: []edge.Cut{{Share: cut}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := math.Abs(got.Cut.Mean("batch").At(0) - want); d > 1e-4 {
-		t.Errorf("the divergence is %.5f, recorded %.5f", got.Cut.Mean("batch").At(0), want)
-	}
-}
-
-// writer is a sender as Edge Pruning names it.
-func writer(p graph.Part) string {
-	if p.IsHead() {
-		return fmt.Sprintf("a%d.h%d", p.Layer, p.Index)
-	}
-	return fmt.Sprintf("m%d", p.Layer)
 }
 
 // klOf is the divergence from the model's own predictions.
