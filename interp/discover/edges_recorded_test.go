@@ -80,6 +80,92 @@ func TestEveryArrayOfEdges(t *testing.T) {
 	}
 }
 
+// Every array that EAP-IG's program gave beside the sweeps: more steps, and the best edges
+// with the metric that they have alone.
+func TestEveryArrayOfEAP(t *testing.T) {
+	s, _ := recordedModel(t, "gpt2")
+	l := openLedger(t, modeltest.Dir(), "eap.safetensors")
+	var info struct {
+		Top20, Top50 struct {
+			Edges  []string
+			Metric float64
+		}
+	}
+	readJSON(t, modeltest.Dir()+"/eap.json", &info)
+	g := graph.Of(s.Model.Config())
+	mask := l.of("real_edge_mask")
+	for u := range g.Senders {
+		for v := range g.Receivers {
+			if g.Has(u, v) != (mask.At(u, v) == 1) {
+				t.Errorf("%s: there is an edge: %t", g.Edge(u, v), g.Has(u, v))
+			}
+		}
+	}
+	scores := map[string]*discover.Scores{}
+	for key, o := range map[string]discover.Scoring{
+		"eap": {}, "eap_ig_5": {Method: discover.InputsIG}, "eap_ig_30": {Method: discover.InputsIG, Steps: 30}, "exact_single_edge": {Method: discover.Exact},
+	} {
+		got, err := s.Scores(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scores[key] = got
+		x := wide(got.Values())
+		for i, w := range l.all[key].Values() {
+			switch {
+			case x[i] != x[i]: // no edge
+				x[i] = float64(w)
+			case o.Method != discover.Exact: // divided by the batch once more
+				x[i] /= 4
+			}
+			if w != w {
+				l.all[key].Values()[i], x[i] = 0, 0
+			}
+		}
+		l.near(key, x)
+	}
+	l.done()
+	for n, want := range map[int]struct {
+		Edges  []string
+		Metric float64
+	}{20: info.Top20, 50: info.Top50} {
+		set, err := scores["eap"].Best(n, graph.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for u, v := range set.Edges() {
+			names = append(names, eapigName(g.Edge(u, v)))
+		}
+		slices.Sort(names)
+		_, metric, err := s.MeanWithout(set.Rest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(names, want.Edges) || math.Abs(metric[0]-want.Metric) > 1e-4 {
+			t.Errorf("the best %d: %q with a metric of %.5f, recorded %q, %.5f", n, names, metric[0], want.Edges, want.Metric)
+		}
+	}
+}
+
+// eapigName is an edge as EAP-IG's program writes it, such as "a0.h1->a2.h3<q>".
+func eapigName(e graph.Edge) string {
+	name := func(p graph.Part) string {
+		switch p.Kind {
+		case graph.EmbedPart:
+			return "input"
+		case graph.LogitsPart:
+			return "logits"
+		}
+		return writerName(p)
+	}
+	to := name(e.To.Part)
+	if e.To.Part.IsHead() {
+		to += "<" + string(e.To.Input) + ">"
+	}
+	return name(e.From) + "->" + to
+}
+
 // scoresAreRecorded compares scores. They are divided by the batch of 4 once more than
 // the mean is, but for exact ones.
 func scoresAreRecorded(t *testing.T, s *discover.Search, l *ledger, normed bool) {
