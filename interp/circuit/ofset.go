@@ -10,8 +10,8 @@ import (
 // OfSet is a set of edges as a circuit, whose nodes are the parts that they join.
 // An edge's effect is what the metric loses when it is cut: minus its score
 // [sender, receiver]. Without scores all effects are 1. An edge into a key or value
-// that query heads share is there for each of them that sends anything, or, if none
-// does, for the first.
+// that query heads share is there for each of them that sends anything, with an equal
+// part of the effect, or, if none does, for the first.
 func OfSet(set *graph.Set, scores *array.Array) *Circuit {
 	c := &Circuit{Nodes: []Node{}}
 	sends := map[graph.Part]bool{graph.Logits(): true}
@@ -29,8 +29,12 @@ func OfSet(set *graph.Set, scores *array.Array) *Circuit {
 		} else {
 			parts = parts[:1]
 		}
+		share := 1.
+		if scores != nil {
+			share = float64(len(parts))
+		}
 		for _, p := range parts {
-			c.Edges = append(c.Edges, Edge{From: set.Senders[sender], To: p, Input: set.Receivers[r].Input, Effect: effect})
+			c.Edges = append(c.Edges, Edge{From: set.Senders[sender], To: p, Input: set.Receivers[r].Input, Effect: effect / share})
 		}
 	}
 	joined := map[graph.Part]bool{}

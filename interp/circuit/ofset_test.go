@@ -27,6 +27,16 @@ func TestSetsAsCircuits(t *testing.T) {
 	if len(c.Nodes) != 2 || len(c.Edges) != 2 || c.Edges[0].Ends() != want || c.Edges[0].Effect != 2 {
 		t.Errorf("%v\n%v", c.Nodes, c.Edges)
 	}
+	// If both heads of the group send, each has half of what the shared key does.
+	other, _ := g.Sender(graph.Head(1, 2))
+	set.Add(other, logits)
+	if c := circuit.OfSet(set, scores); len(c.Edges) != 4 || c.Edges[0].Effect != 1 || c.Edges[1].Effect != 1 || c.Edges[0].To == c.Edges[1].To {
+		t.Errorf("%v\n%v", c.Nodes, c.Edges)
+	}
+	if c := circuit.OfSet(set, nil); c.Edges[0].Effect != 1 {
+		t.Errorf("%v", c.Edges)
+	}
+	set.Remove(other, logits)
 	set.Remove(head, logits)
 	if c := circuit.OfSet(set, nil); len(c.Edges) != 1 || c.Edges[0].To != graph.Head(1, 2) || c.Edges[0].Effect != 1 {
 		t.Errorf("%v\n%v", c.Nodes, c.Edges)
