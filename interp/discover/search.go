@@ -11,6 +11,7 @@ import (
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 )
 
@@ -62,8 +63,11 @@ func (s *Search) check() (*search, error) {
 	counted := *s
 	c := &search{Search: &counted, Pairs: p, graph: graph.Of(s.Model.Config()), meter: &meter{Runner: s.Model.Runner()}}
 	counted.Model = model.New(c.meter)
-	c.reference, c.instead, err = counted.against(p)
-	return c, err
+	if c.reference, c.instead, err = counted.against(p); err != nil {
+		return nil, err
+	}
+	// What every method runs, of which the pairs are checked before anything does.
+	return c, s.Model.Check(model.Subgraphs{Base: c.base(c.Metric), Reference: c.reference, Cuts: []edge.Cut{c.graph.All().Cut("")}})
 }
 
 // against is the reference of cuts, and its name.
