@@ -40,6 +40,19 @@
 // falls when the path is patched. Wang et al. draw the change, which has the other
 // sign.
 //
+// # What methods miss
+//
+//   - An OR gate, such as a mover and its backup, loses nothing by a single cut: [Exact]
+//     and [EAP] score both inputs 0, [Search.ACDC] keeps one, which one by the order. Runs
+//     on the way ([InputsIG], [MaskIG]) see both.
+//   - A softmax that is sure passes no gradient: EAP, [RelP] and [CleanCorrupted] score
+//     0 what tells a sure head where to look. Integrated gradients and cuts do not.
+//   - Heads that lower the metric look like harm to the metric; the divergence keeps them.
+//     It has no gradient in the clean run and is refused there.
+//   - [Proximity] knows no task, and says the same of a head's query, key and value.
+//   - Masks that pay for each edge keep one input of an OR gate, and nothing where the
+//     price of a circuit is more than the metric that it saves.
+//
 // # Invariants
 //
 //   - Scores that have no gradient to stand on, prompts of unequal length and the like

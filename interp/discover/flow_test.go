@@ -331,4 +331,24 @@ func TestRenormalisedRoutes(t *testing.T) {
 			}
 		}
 	}
+
+	// The head is on the routes of the first prompt, which has something to move, and not on
+	// those of the second; nor of either if more is asked than it brings.
+	flows, err := discover.Flows(m, m.Rows([][]int32{{0, 1, 2}, {2, 2, 2}}), discover.Flow{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tau, want := range map[float64]float64{0: .5, .1: .5, .155: 0} {
+		heads, err := discover.HeadImportance(flows, tau)
+		if err != nil || heads.At(0, 0) != want {
+			t.Errorf("above %g the head is on %g of the routes, want %g; %v", tau, heads.At(0, 0), want, err)
+		}
+	}
+	r, err := flows[0].Routes(-1, .04)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Heads().At(0, 0); math.Abs(got-.2) > 1e-5 { // .05 and .15
+		t.Errorf("the head brings %.5f, want 0.2", got)
+	}
 }

@@ -220,6 +220,29 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 		}
 	}
 
+	// ACDC finds all but what a single cut does not show: of two duplicates it keeps one, and
+	// nothing of the backup; by the metric, which the negative head only lowers, nothing of
+	// that head. It keeps none that was not planted.
+	gate := edges("1.0 → 2.0 k", "2.0 → 4.0 q", "3.0 → 4.0 q", "3.1 → 4.0 q", "4.0 → logits")
+	for _, c := range []struct {
+		metric model.Metric
+		blind  []*graph.Set
+	}{{model.Metric{}, []*graph.Set{gate}}, {k.Metric, []*graph.Set{gate, edges("2.0 → 3.1 q", "3.1 → logits")}}} {
+		got, err := s.ACDC(discover.ACDC{Threshold: .01, Metric: c.metric})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for u, v := range g.All().Edges() {
+			is := want.Has(u, v)
+			for _, missed := range c.blind {
+				is = is && !missed.Has(u, v)
+			}
+			if u != 0 && !beside.Has(u, v) && got.Has(u, v) != is {
+				t.Errorf("ACDC by %s: %s stays: %t", got.Options.Metric, g.Edge(u, v), got.Has(u, v))
+			}
+		}
+	}
+
 	// Cutting edges by themselves, and together.
 	full, without, err := s.MeanWithout(beside, edges("4.0 → logits"), edges("3.0 → 4.0 q"), edges("3.0 → 4.0 q", "4.0 → logits"), edges("3.1 → 4.0 q"),
 		edges("2.0 → 4.0 q", "3.0 → 4.0 q"), edges("2.0 → 4.0 q", "3.0 → 4.0 q", "3.1 → 4.0 q"), edges("0.0 → 2.0 k"), edges("1.0 → 2.0 k"), edges("0.0 → 2.0 k", "1.0 → 2.0 k"))
