@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/golens/golens/model/config"
@@ -52,6 +53,19 @@ func (a Around) Chosen(x *Node) *Node {
 	d, q := x.Shape().Dimensions, a.Queries.Shape().Dimensions
 	flat := Reshape(x, append([]int{d[0] * d[1]}, d[2:]...)...)
 	return Reshape(Gather(flat, ExpandAxes(Reshape(a.Queries, q[0]*q[1]), -1)), append([]int{q[0], q[1]}, d[2:]...)...)
+}
+
+// Unchosen puts values at the queries [batch, query, ...] to where they lie among so many
+// positions, with zeros elsewhere.
+func (a Around) Unchosen(x *Node, pos int) *Node {
+	if a.Queries == nil {
+		return x
+	}
+	d := x.Shape().Dimensions
+	rest := d[2:]
+	flat := Scatter(Reshape(a.Queries, d[0]*d[1], 1), Reshape(x, append([]int{d[0] * d[1]}, rest...)...),
+		shapes.Make(x.DType(), append([]int{d[0] * pos}, rest...)...), false, false)
+	return Reshape(flat, append([]int{d[0], pos}, rest...)...)
 }
 
 // Block is the residual stream after one block: resid_post from resid_pre

@@ -1,6 +1,8 @@
 package arch
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -94,10 +96,11 @@ func affine(x, w, bias *Node) *Node {
 }
 
 // BackToInputs is the gradient at what each head's query, key and value read [head,
-// batch, pos, d_model], queries first, from those at queries, keys and values as they are
+// row, pos, d_model], queries first, from those at queries, keys and values as they are
 // projected [batch, pos, head, d_head], which are given too: through the head's own
-// weights and the norm of x [batch, pos, d_model] that all share.
-func BackToInputs(c config.Config, w Nodes, x *Node, projected, grads []*Node) *Node {
+// weights and the norm of x [batch, pos, d_model] that all share. The batch is [run, row],
+// and the sum over runs is given.
+func BackToInputs(c config.Config, w Nodes, x *Node, projected, grads []*Node, runs int) *Node {
 	b := &builder{c, w, NoTap{}}
 	norm := b.Norm != config.NormNone && b.NormAt != config.NormAfter && b.NormAt != config.NormOnSum
 	scale, shift := w["ln1.w"], w["ln1.b"]
@@ -123,25 +126,40 @@ func BackToInputs(c config.Config, w Nodes, x *Node, projected, grads []*Node) *
 		sums = append(sums, along(scale))
 	}
 	g := Concatenate(grads, 2)
-	through := func() *Node {
+	through := func(g *Node) *Node {
 		return DotGeneral(g, []int{3}, []int{2}, Concatenate(weights, 0), []int{2}, []int{0})
 	}
 	if !norm {
-		return through()
+		return through(OverRuns(g, 0, runs))
 	}
 	// Of a gradient y at the norm's result n, behind its scale, what goes on is
 	// (y - mean(y) - n mean(y n)) / size. Both means are products with the head's
-	// gradient, which is small.
+	// gradient, which is small, and runs' own is n alone.
 	centered, size := b.center(x)
 	g = Div(g, ExpandAxes(size, -1))
-	mean := func(y []*Node) *Node { // [head, batch, pos, 1]
+	mean := func(g *Node, y []*Node) *Node { // [head, batch, pos, 1]
 		sum := ReduceAndKeep(Mul(g, Concatenate(y, 2)), ReduceSum, -1)
 		return TransposeAllAxes(DivScalar(sum, float64(b.DModel)), 2, 0, 1, 3)
 	}
-	n := ExpandAxes(Div(centered, size), 0)
-	y := Sub(Mul(through(), ExpandLeftToRank(scale, 4)), Mul(n, mean(read)))
+	n, along, all := ExpandAxes(Div(centered, size), 0), mean(g, read), OverRuns(g, 0, runs)
+	y := Mul(through(all), ExpandLeftToRank(scale, 4))
+	rows := x.Shape().Dimensions[0] / runs
+	for i := range runs {
+		of := AxisRange(i*rows, (i+1)*rows)
+		y = Sub(y, Mul(Slice(n, AxisRange(), of), Slice(along, AxisRange(), of)))
+	}
 	if b.Norm == config.NormLayer {
-		y = Sub(y, mean(sums))
+		y = Sub(y, mean(all, sums))
 	}
 	return y
+}
+
+// OverRuns sums over runs, whose rows lie one after another on an axis.
+func OverRuns(x *Node, axis, runs int) *Node {
+	if runs == 1 {
+		return x
+	}
+	d := slices.Clone(x.Shape().Dimensions)
+	d[axis] /= runs
+	return ReduceSum(Reshape(x, slices.Insert(d, axis, runs)...), axis)
 }

@@ -40,6 +40,7 @@ type ScoreOutcome struct {
 type scoring struct {
 	*edges
 	job ScoreJob
+	all *plan.Batch // of which runs are variants
 	out *ScoreOutcome
 }
 
@@ -54,16 +55,15 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 	if job.ByPosition {
 		n *= edges.Longest
 	}
-	s := &scoring{edges, job, &ScoreOutcome{Base: make([]float64, len(edges.Lens)), Scores: make([]float32, n)}}
+	s := &scoring{edges: edges, job: job, out: &ScoreOutcome{Base: make([]float64, len(edges.Lens)), Scores: make([]float32, n)}}
 	for range job.Shares {
 		s.out.Cuts = append(s.out.Cuts, make([]float64, len(edges.Lens)))
 	}
-	batches := make([]*plan.Batch, len(job.Runs))
-	for i, edits := range job.Runs {
-		base := job.EdgeJob.Base
-		base.Edits = edits
-		batches[i] = plan.NewPass(e.machine(), base)
+	sweep := plan.Sweep{Base: job.EdgeJob.Base}
+	for _, edits := range job.Runs {
+		sweep.Variants = append(sweep.Variants, plan.Variant{Edits: edits})
 	}
+	s.all = plan.NewBatch(e.machine(), sweep)
 	return s.out, each(ctx, job.Rows.Chunks, job.Outer, func(ctx context.Context, rows plan.Chunk) error {
 		if job.Shares != nil {
 			return s.shares(ctx, rows)
@@ -83,11 +83,11 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		}
 		sums := gradientSums{at: make([]*tensors.Tensor, s.Layers+1)}
 		defer sums.free()
-		for i, edits := range job.Runs {
-			if err := s.run(ctx, r, batches[i], edits, stacks, &sums); err != nil {
-				return fmt.Errorf("run %d: %w", i, err)
+		for _, runs := range job.Convoys(job.Runs) {
+			if err := s.convoy(ctx, r, runs, stacks, &sums); err != nil {
+				return fmt.Errorf("runs %v: %w", runs, err)
 			}
-			s.done(len(rows.Rows))
+			s.done(len(runs) * len(rows.Rows))
 		}
 		return s.below(ctx, r, stacks, sums)
 	})
@@ -140,145 +140,6 @@ func (s *scoring) shares(ctx context.Context, rows plan.Chunk) error {
 		s.done(len(rows.Rows))
 	}
 	return nil
-}
-
-// run adds the scores by the gradients of a run with edits, of which the base run is
-// measured already, down to its first edit. What lies below is the base run's, so that
-// one way back from there serves all runs; see below.
-func (s *scoring) run(ctx context.Context, base *traced, b *plan.Batch, edits []hook.Edit, stacks []*tensors.Tensor, sums *gradientSums) error {
-	c, resid := base.chunk, base.resid
-	if len(edits) > 0 {
-		c = s.chunkOf(b, s.EdgeJob.Base.Tokens, plan.Chunk{Rows: base.chunk.rows, Size: base.chunk.size}, func(int, plan.Row, float64) {})
-		defer c.close()
-		var err error
-		resid, err = s.again(ctx, c, edits, base)
-		defer func() {
-			for l, t := range resid {
-				if t != base.resid[l] {
-					free(t)
-				}
-			}
-		}()
-		if err != nil {
-			return err
-		}
-	}
-	c.saved = []stream{{resid[s.Layers], c.whole, func(...*tensors.Tensor) {}}}
-	above, err := c.backFinal(make([][]backTo, 1))
-	c.saved = nil
-	if err != nil || above[0] == nil {
-		free(above...)
-		return err
-	}
-	own, err := s.one("repeat 1", repeatGraph(1), []any{above[0]})
-	if err == nil {
-		err = s.add(&sums.last, own)
-	}
-	if err != nil {
-		free(above...)
-		return err
-	}
-	way := &wayBack{scoring: s, chunk: c, groups: base.groups, stacks: stacks}
-	defer way.close()
-	first, g := min(s.FirstEdited(edits), s.Layers), above[0]
-	for l := s.Layers - 1; l >= first; l-- {
-		if g, err = way.through(ctx, base, resid, l, g); err != nil {
-			free(g)
-			return err
-		}
-	}
-	if err := s.add(&sums.at[first], g); err != nil {
-		return err
-	}
-	return way.end(ctx)
-}
-
-// below adds the scores by gradients of all runs where they are the base run.
-func (s *scoring) below(ctx context.Context, base *traced, stacks []*tensors.Tensor, sums gradientSums) (err error) {
-	if sums.last == nil {
-		return nil
-	}
-	way := &wayBack{scoring: s, chunk: base.chunk, groups: base.groups, stacks: stacks}
-	defer way.close()
-	if err := way.last(sums.last); err != nil {
-		return err
-	}
-	var g *tensors.Tensor
-	defer func() { free(g) }()
-	for l := s.Layers - 1; l >= 0; l-- {
-		if more := sums.at[l+1]; more != nil {
-			sums.at[l+1] = nil
-			if err := s.add(&g, more); err != nil {
-				return err
-			}
-		}
-		if g == nil { // all runs are edited below
-			if err := way.flush(ctx); err != nil {
-				return err
-			}
-			continue
-		}
-		if g, err = way.through(ctx, base, base.resid, l, g); err != nil {
-			return err
-		}
-	}
-	return way.end(ctx)
-}
-
-// again runs a chunk with edits and measures it. What lies below the first edit is
-// the base run's.
-func (s *scoring) again(ctx context.Context, c *chunk, edits []hook.Edit, base *traced) (resid []*tensors.Tensor, err error) {
-	start, embeds := min(s.FirstEdited(edits), s.Layers), slices.ContainsFunc(edits, func(e hook.Edit) bool { return e.Kind.Global() && !plan.Final(e.Kind) })
-	resid = slices.Clone(base.resid)
-	if embeds {
-		x, err := c.embed()
-		if err != nil {
-			return resid, err
-		}
-		start, resid[0] = 0, x.x
-	}
-	c.insides = 0
-	for l := start; l < s.Layers; l++ {
-		if err := ctx.Err(); err != nil {
-			return resid, err
-		}
-		y, err := c.block(l, resid[l])
-		if err != nil {
-			return resid, err
-		}
-		resid[l+1] = y.x
-	}
-	_, err = c.unembed(stream{resid[s.Layers], c.whole, func(...*tensors.Tensor) {}})
-	return resid, err
-}
-
-// through takes the gradients of a layer's receivers, from that of the stream behind it,
-// which is freed, to that of the stream before it. What a run did not keep of a block the
-// base run did.
-func (w *wayBack) through(ctx context.Context, base *traced, resid []*tensors.Tensor, l int, above *tensors.Tensor) (*tensors.Tensor, error) {
-	defer free(above)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	c, f := w.chunk, form{attends: true}
-	args, err := c.around(l, f)
-	defer c.giveBack()
-	if err != nil {
-		return nil, err
-	}
-	t, fills := c.blockTaps(l)
-	t.back, t.reads = true, nil
-	args = append([]any{resid[l], above}, args...)
-	kept := c.kept[l]
-	if kept == nil {
-		kept = base.chunk.kept[l]
-	}
-	args = c.withInsides(args, t, kept)
-	out, err := c.call(fmt.Sprint(f.name(), " scores", w.order()), t, fills, f.scores(w.Engine, t, w.order()), args, c.names.block, l, c.layout(c.whole, c.whole))
-	if err != nil {
-		return nil, fmt.Errorf("block %d, gradient: %w", l, err)
-	}
-	return out[0], w.block(ctx, l, out[1:])
 }
 
 // scoreTap gives each receiver of a block a copy of what it reads.
@@ -367,16 +228,31 @@ func (t *scoreTap) Split(kind hook.Kind, x *Node, heads int) *Node {
 // Wrote implements arch.HeadFirst.
 func (t *scoreTap) Wrote(*Node) bool { return false }
 
-// scores is the way back through a block, from resid_pre and the gradient of
-// resid_post, to the gradient of resid_pre and those of its receivers, in the order wanted:
-// of attention, and of the MLP if there is one.
-func (f form) scores(e *Engine, t *taps, order []int) graphFn {
+// A scoreForm is which inputs the way back through a block has.
+type scoreForm struct {
+	form
+	order []int // of what is given
+	runs  int   // in the batch, one after another
+	sums  int   // gradients of other runs' receivers
+}
+
+func (f scoreForm) name() string {
+	return fmt.Sprint(f.form.name(), " scores ", f.order, f.runs, f.sums)
+}
+
+// graph is the way back through a block, from resid_pre and the gradient of resid_post,
+// to the gradient of resid_pre and those of its receivers, in the order wanted and added up
+// over runs: of attention, and of the MLP if there is one.
+func (f scoreForm) graph(e *Engine, t *taps) graphFn {
 	return func(in []*Node) []*Node {
 		n := f.inputs(e.Config)
-		lead, w, slots, _ := inputs(in, n+1+len(slices.Concat(t.keep...)), e.names.block, t)
+		kept := n + 1 + len(slices.Concat(t.keep...))
+		lead, w, slots, _ := inputs(in, kept+f.sums, e.names.block, t)
 		tap := newScoreTap(e.Config, t.begin(slots))
-		tap.give(lead[n+1:])
-		y := arch.Block(e.Config, w, tap, lead[0], f.around(e.Config, lead[2:n+1]))
+		tap.give(lead[n+1 : kept])
+		around := f.around(e.Config, lead[2:n+1])
+		tap.choose(e, around)
+		y := arch.Block(e.Config, w, tap, lead[0], around)
 		of := []*Node{lead[0]}
 		for _, k := range tap.copiedKinds() {
 			if x := tap.copies[k]; x != nil {
@@ -384,22 +260,35 @@ func (f form) scores(e *Engine, t *taps, order []int) graphFn {
 			}
 		}
 		grads := Gradient(tap.through(ReduceAllSum(Mul(y, lead[1]))), of...)
+		whole := func(x *Node) *Node { return around.Unchosen(x, lead[0].Shape().Dimensions[1]) }
 		attention := grads[1:4]
 		var heads *Node
 		if tap.projects {
-			heads = arch.BackToInputs(e.Config, w, tap.entered, tap.projections(), attention)
+			projected := tap.projections()
+			attention[0], projected[0] = whole(attention[0]), whole(projected[0])
+			heads = arch.BackToInputs(e.Config, w, tap.entered, projected, attention, f.runs)
 		} else {
 			for i, g := range attention {
 				if !tap.splits(receiving[i]) {
 					attention[i] = inFront(g)
+				} else if i == 0 {
+					attention[i] = inFront(whole(TransposeAllAxes(g, 1, 2, 0, 3)))
 				}
 			}
-			heads = Concatenate(attention, 0)
+			heads = arch.OverRuns(Concatenate(attention, 0), 1, f.runs)
 		}
-		out := []*Node{grads[0], inOrder(heads, order)}
+		out := []*Node{grads[0], inOrder(heads, f.order)}
 		if len(grads) > 4 {
-			out = append(out, inOrder(ExpandAxes(grads[4], 0), order))
+			out = append(out, inOrder(ExpandAxes(arch.OverRuns(whole(grads[4]), 0, f.runs), 0), f.order))
+		}
+		for i, sum := range lead[kept:] {
+			out[i+1] = Add(out[i+1], sum)
 		}
 		return out
 	}
+}
+
+// unchosenGraph puts values at some of so many positions to where these lie.
+func unchosenGraph(pos int) graphFn {
+	return func(in []*Node) []*Node { return []*Node{arch.Around{Queries: in[1]}.Unchosen(in[0], pos)} }
 }

@@ -158,6 +158,16 @@ func (b *Batch) EditsOf(v int, id hook.ID) []hook.Edit {
 	return append(all, b.Variants[v].Edits[id]...)
 }
 
+// Alike is equal for variants of which the same call makes the edits at some activations.
+func (b *Batch) Alike(v int, ids []hook.ID) string {
+	var all strings.Builder
+	for _, id := range ids {
+		slots, _ := Slots(b.EditsOf(v, id))
+		all.WriteString(key(slots))
+	}
+	return all.String()
+}
+
 // touches tells whether a variant's edit or a capture is in a part of a block.
 func (b *Batch) touches(v, layer int, part Part) bool {
 	which := func(k hook.Kind) bool { return PartOf(b.Config, k) == part }

@@ -1,6 +1,11 @@
 package plan
 
-import "github.com/golens/golens/model/hook"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/golens/golens/model/hook"
+)
 
 // ScoreCost is what it takes to score all edges by the gradients of runs with such
 // edits, or, if shares is not 0, of so many cuts.
@@ -124,4 +129,46 @@ func (p *Edges) FirstEdited(edits []hook.Edit) int {
 		}
 	}
 	return first
+}
+
+// PerCall is how many runs are rows of one call at most, a power of two: enough for
+// products to reach their speed.
+func (p *Edges) PerCall() int {
+	n := 1
+	for 2*n*p.Rows.Batch*p.Rows.Width <= runTokens {
+		n *= 2
+	}
+	return n
+}
+
+// runTokens bounds the tokens of a call of several runs.
+const runTokens = 512
+
+// Convoys are runs by their first edits, those together that go through the blocks at one
+// time, which is as many as keep no more for the way back than so many bytes.
+func (p *Edges) Convoys(runs [][]hook.Edit) (all [][]int) {
+	order := slices.Clone(hook.UpTo(len(runs)))
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(p.FirstEdited(runs[i]), p.FirstEdited(runs[j])) })
+	kept, held := p.runBytes(), int64(0)
+	for _, run := range order {
+		own := kept * int64(max(1, p.Layers-p.FirstEdited(runs[run])))
+		if held += own; len(all) == 0 || held > convoyMost {
+			all, held = append(all, nil), own
+		}
+		all[len(all)-1] = append(all[len(all)-1], run)
+	}
+	return all
+}
+
+// convoyMost bounds the bytes of what runs of a convoy keep.
+const convoyMost = 256 << 20
+
+// runBytes is what a run keeps of a block for the way back.
+func (p *Edges) runBytes() int64 {
+	tokens := p.Rows.Batch * p.Rows.Width
+	n := p.DModel
+	if p.Keeps(tokens*p.PerCall(), p.Layers) != nil {
+		n += keptOf(p.Config)
+	}
+	return int64(4 * tokens * n)
 }
