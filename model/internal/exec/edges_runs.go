@@ -17,12 +17,13 @@ import (
 // there. Those that are edited alike in a layer are rows of one call, some at a time.
 type convoy struct {
 	*scoring
-	base *traced
-	runs []int         // by their first edits
-	rows []plan.Row    // of each run, those out of use too
-	lots [][]*lot      // of each layer, and behind the last
-	at   map[int]piece // of each run, the stream that it has come to, or the gradient there
-	held []*tensors.Tensor
+	base  *traced
+	runs  []int             // by their first edits
+	rows  [2][]plan.Row     // of each run, those out of use too; and where the last block computes ends alone
+	ended map[int]bool      // of which runs it did
+	lots  [][]*lot          // of each layer, and behind the last
+	at    map[int]piece     // of each run, the stream that it has come to, or the gradient there
+	held  []*tensors.Tensor // that these are pieces of
 }
 
 // A lot is runs side by side in a call, whose rows lie one run after another.
@@ -51,15 +52,16 @@ func (s *scoring) convoy(ctx context.Context, base *traced, runs []int, stacks [
 
 // newConvoy is runs that start from a base run.
 func (s *scoring) newConvoy(base *traced, runs []int) *convoy {
-	v := &convoy{scoring: s, base: base, runs: runs, lots: make([][]*lot, s.Layers+1), at: map[int]piece{}}
+	v := &convoy{scoring: s, base: base, runs: runs, ended: map[int]bool{}, lots: make([][]*lot, s.Layers+1), at: map[int]piece{}}
 	for i := range base.chunk.size { // rows out of use are those of the last
 		r := base.chunk.rows[min(i, len(base.chunk.rows)-1)]
+		v.rows[0] = append(v.rows[0], r)
 		if s.Ends != nil {
 			last := s.Layers - 1
 			r.Blocks = slices.Clone(r.Blocks)
 			r.Blocks[last] = plan.Block{Layer: last, Attends: true, In: base.chunk.whole(r), Out: s.Ends[r.Index]}
+			v.rows[1] = append(v.rows[1], r)
 		}
-		v.rows = append(v.rows, r)
 	}
 	return v
 }
@@ -86,35 +88,51 @@ func (v *convoy) drop(lots []*lot) {
 // first is the layer in which a run leaves the base run, the number of layers if none is.
 func (v *convoy) first(run int) int { return min(v.FirstEdited(v.job.Runs[run]), v.Layers) }
 
-// share puts runs into lots: those of which one call makes the edits of some activations.
-func (v *convoy) share(runs []int, ids []hook.ID) (lots []*lot) {
-	var keys []string
-	alike := map[string][]int{}
-	for _, run := range runs {
-		key := fmt.Sprint(len(v.job.Runs[run]) == 0, v.first(run) == v.Layers, v.all.Alike(run, ids))
-		if alike[key] == nil {
-			keys = append(keys, key)
-		}
-		alike[key] = append(alike[key], run)
+// share puts runs into lots: those of which one call makes the edits of a layer. Graphs are
+// compiled for full lots and for single runs, and full ones that are not edited in the last
+// layer compute its ends.
+func (v *convoy) share(layer int, runs []int, ids []hook.ID) (lots []*lot) {
+	type class struct {
+		base, behind, ended bool
+		edits               string
 	}
-	for _, key := range keys {
-		list := alike[key]
-		for n := v.PerCall(); len(list) > 0; n = max(1, n/2) { // of few sizes, for which graphs are compiled
-			for ; len(list) >= n; list = list[n:] {
-				lots = append(lots, v.lot(list[:n]))
+	var classes []class
+	alike := map[class][]int{}
+	for _, run := range runs {
+		c := class{len(v.job.Runs[run]) == 0, v.first(run) == v.Layers, v.ended[run], v.all.Alike(run, ids)}
+		if alike[c] == nil {
+			classes = append(classes, c)
+		}
+		alike[c] = append(alike[c], run)
+	}
+	n := v.PerCall()
+	for _, c := range classes {
+		for list := alike[c]; len(list) > 0; {
+			mine := list[:1]
+			if len(list) >= n {
+				mine = list[:n]
+				c.ended = c.ended || layer == v.Layers-1 && c.edits == "" && v.Ends != nil
 			}
+			list = list[len(mine):]
+			lots = append(lots, v.lot(mine, c.base, c.ended))
 		}
 	}
 	return lots
 }
 
-func (v *convoy) lot(runs []int) *lot {
-	if len(v.job.Runs[runs[0]]) == 0 { // the base run itself, which is measured
+// lot is runs that are the base run, which is measured, or whose last block computes ends.
+func (v *convoy) lot(runs []int, base, ended bool) *lot {
+	if base {
 		return &lot{runs: runs, chunk: v.base.chunk}
 	}
-	c := plan.Chunk{Size: len(runs) * len(v.rows)}
+	rows := v.rows[0]
+	if ended {
+		rows = v.rows[1]
+	}
+	c := plan.Chunk{Size: len(runs) * len(rows)}
 	for _, run := range runs {
-		for _, r := range v.rows {
+		v.ended[run] = ended
+		for _, r := range rows {
 			r.Variant = run
 			c.Rows = append(c.Rows, r)
 		}
@@ -144,7 +162,7 @@ func (v *convoy) take(lots []*lot, held []*tensors.Tensor) {
 // together are the pieces of runs side by side, or their sum.
 func (v *convoy) together(runs []int, sum bool) (*tensors.Tensor, error) {
 	first := v.at[runs[0]]
-	size := len(v.rows)
+	size := len(v.rows[0])
 	whole := first.i == 0 && first.of.Shape().Dimensions[0] == size*len(runs)
 	for i, run := range runs {
 		whole = whole && v.at[run] == piece{first.of, i}
@@ -221,7 +239,7 @@ func (v *convoy) forward(ctx context.Context) error {
 
 // embed runs the embedding, where edits change it.
 func (v *convoy) embed(runs []int) error {
-	for _, l := range v.share(runs, plan.EmbedIDs) {
+	for _, l := range v.share(0, runs, plan.EmbedIDs) {
 		x, err := l.chunk.embed()
 		l.chunk.close()
 		if err != nil {
@@ -234,7 +252,7 @@ func (v *convoy) embed(runs []int) error {
 
 // pass runs a block, or what follows the last, of the runs that have come there.
 func (v *convoy) pass(layer int, runs []int) error {
-	lots := v.share(runs, v.idsOf(layer))
+	lots := v.share(layer, runs, v.idsOf(layer))
 	v.lots[layer] = lots
 	for _, l := range lots {
 		x, err := v.together(l.runs, false)
@@ -279,14 +297,11 @@ func (v *convoy) idsOf(layer int) (ids []hook.ID) {
 // last is what enters a lot behind the last block.
 func (v *convoy) last(l *lot) stream {
 	at := l.chunk.whole
-	if v.ended(l) {
+	if v.ended[l.runs[0]] {
 		at = l.chunk.out(v.Layers - 1)
 	}
 	return stream{l.x, at, func(...*tensors.Tensor) {}}
 }
-
-// ended tells whether the stream out of the last block is at some positions alone.
-func (v *convoy) ended(l *lot) bool { return v.Ends != nil && v.first(l.runs[0]) < v.Layers }
 
 // back takes the gradients of the runs down to their first edits, and adds them to the
 // sums there.
@@ -309,7 +324,7 @@ func (v *convoy) back(ctx context.Context, stacks []*tensors.Tensor, sums *gradi
 		if len(v.at) == 0 || l == 0 {
 			break
 		}
-		if err := v.through(ctx, way, l-1); err != nil {
+		if err := v.through(ctx, way, l-1, sums.none); err != nil {
 			return err
 		}
 	}
@@ -345,7 +360,7 @@ func (v *convoy) backFinal(sums *gradientSums) error {
 		}
 		v.reach(l.runs, above[0])
 		own, err := v.together(l.runs, true)
-		if err == nil && v.ended(l) {
+		if err == nil && v.ended[l.runs[0]] {
 			own, err = v.unchosen(own)
 		}
 		if err == nil {
@@ -372,30 +387,29 @@ func (v *convoy) unchosen(g *tensors.Tensor) (*tensors.Tensor, error) {
 
 // through takes the gradients of a layer's receivers of the runs that are edited there or
 // below, and adds them up.
-func (v *convoy) through(ctx context.Context, way *wayBack, layer int) error {
-	lots := v.lots[layer]
-	var sum []*tensors.Tensor
-	above := v.held
+func (v *convoy) through(ctx context.Context, way *wayBack, layer int, none []*tensors.Tensor) error {
+	above, sum := v.held, none
 	v.held = nil
 	defer func() { free(above...) }()
-	for _, l := range lots {
+	for i, l := range v.lots[layer] {
 		g, err := v.together(l.runs, false)
 		if err != nil {
 			return err
 		}
-		own := !slices.Contains(above, g)
 		out, err := v.backBlock(ctx, v.base, l.chunk, layer, l.x, g, sum)
-		if own {
+		if i > 0 {
+			free(sum...)
+		}
+		if !slices.Contains(above, g) {
 			free(g)
 		}
-		free(sum...)
 		if err != nil {
 			return err
 		}
 		v.reach(l.runs, out[0])
 		sum = out[1:]
 	}
-	v.drop(lots)
+	v.drop(v.lots[layer])
 	v.lots[layer] = nil
 	return way.block(ctx, layer, sum)
 }
@@ -451,7 +465,7 @@ func (s *scoring) below(ctx context.Context, base *traced, stacks []*tensors.Ten
 			}
 			continue
 		}
-		out, err := s.backBlock(ctx, base, base.chunk, l, base.resid[l], g, nil)
+		out, err := s.backBlock(ctx, base, base.chunk, l, base.resid[l], g, sums.none)
 		free(g)
 		if g = nil; err != nil {
 			return err

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -83,6 +84,11 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 		}
 		sums := gradientSums{at: make([]*tensors.Tensor, s.Layers+1)}
 		defer sums.free()
+		if len(job.Runs) > 1 {
+			if sums.none, err = s.zeros(r.chunk.size); err != nil {
+				return err
+			}
+		}
 		for _, runs := range job.Convoys(job.Runs) {
 			if err := s.convoy(ctx, r, runs, stacks, &sums); err != nil {
 				return fmt.Errorf("runs %v: %w", runs, err)
@@ -97,11 +103,27 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 type gradientSums struct {
 	last *tensors.Tensor   // at the last stream, of all runs
 	at   []*tensors.Tensor // at resid_pre of each layer, of those whose first edit is there; the last of those without one
+	none []*tensors.Tensor // zeros, to which a layer's receivers' are added, if there are several runs
 }
 
 func (g gradientSums) free() {
 	free(g.last)
 	free(g.at...)
+	free(g.none...)
+}
+
+// zeros are no gradients of a layer's receivers, of attention and of the MLP.
+func (s *scoring) zeros(size int) (all []*tensors.Tensor, err error) {
+	for _, n := range []int{s.Heads + 2*s.KVHeads, 1}[:s.Graph.Reads()-s.Heads-2*s.KVHeads+1] {
+		dims := []int{n, size, s.Rows.Width, s.DModel}
+		lie := slices.Clone(dims)
+		for i, axis := range s.order() {
+			lie[i] = dims[axis]
+		}
+		t, bad := fill(s.Engine, func([]float32) {}, lie...)
+		all, err = append(all, t), cmp.Or(err, bad)
+	}
+	return all, err
 }
 
 // add adds a gradient, which is then the sum's.

@@ -145,17 +145,20 @@ func (p *Edges) PerCall() int {
 const runTokens = 512
 
 // Convoys are runs by their first edits, those together that go through the blocks at one
-// time, which is as many as keep no more for the way back than so many bytes.
+// time: as many as keep no more for the way back than so many bytes, of full calls.
 func (p *Edges) Convoys(runs [][]hook.Edit) (all [][]int) {
 	order := slices.Clone(hook.UpTo(len(runs)))
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(p.FirstEdited(runs[i]), p.FirstEdited(runs[j])) })
-	kept, held := p.runBytes(), int64(0)
-	for _, run := range order {
-		own := kept * int64(max(1, p.Layers-p.FirstEdited(runs[run])))
-		if held += own; len(all) == 0 || held > convoyMost {
-			all, held = append(all, nil), own
+	kept, call := p.runBytes(), p.PerCall()
+	for len(order) > 0 {
+		n, held := 0, int64(0)
+		for ; n < len(order) && (n == 0 || held < convoyMost); n++ {
+			held += kept * int64(max(1, p.Layers-p.FirstEdited(runs[order[n]])))
 		}
-		all[len(all)-1] = append(all[len(all)-1], run)
+		if n < len(order) && n > call {
+			n -= n % call
+		}
+		all, order = append(all, order[:n]), order[n:]
 	}
 	return all
 }
