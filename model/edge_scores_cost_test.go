@@ -38,7 +38,7 @@ func TestCostOfEdgeScores(t *testing.T) {
 	}
 	flops := func(r model.Request) int64 { t.Helper(); return costOf(t, m, r).FLOPs }
 	blocks := flops(model.Request{Rows: base.Rows, Captures: []hook.Point{hook.ResidPost(c.Layers - 1)}})
-	both, multiplied, once := flops(base.Grad(hook.Embed())), 0, 0
+	both, multiplied := flops(base.Grad(hook.Embed())), 0
 	for r, p := range g.Receivers {
 		n := 1 + p.Layer*g.Writes() // with so few layers each group is a stack
 		switch {
@@ -47,9 +47,7 @@ func TestCostOfEdgeScores(t *testing.T) {
 		case p.Kind == hook.KindMLPIn || p.Kind == hook.KindResidPost:
 			n = len(g.Senders)
 		}
-		if multiplied += n; p.Layer == 0 || p.Kind == hook.KindResidPost {
-			once += n
-		}
+		multiplied += n
 	}
 	tokens := int64(2 * 2 * 4 * c.DModel)
 	inputs := tokens * int64(c.Layers*(c.Heads+2*c.KVHeads)*c.DHead)
@@ -61,14 +59,16 @@ func TestCostOfEdgeScores(t *testing.T) {
 		t.Errorf("%d bytes of scores, want %d, and %d at the peak", got.Kept, want, got.Memory)
 	}
 	// Five runs from the second block on take a pass from there and a way back to there
-	// each; the first block has one way back, and the last stream's products are made once.
+	// each, in the last block at the one position that is read; they are added up before they are brought to what
+	// heads read and multiplied, and the first block has one way back.
 	several := scores
 	for range 5 {
 		several.Runs = append(several.Runs, []hook.Edit{hook.ResidPre(1).Zero()})
 	}
-	again := flops(base) - blocks + blocks/int64(c.Layers)*int64(c.Layers-1)
-	first := (2*blocks+inputs)/int64(c.Layers) + tokens*int64(once)
-	if want := blocks + flops(base) + 5*(got.FLOPs-blocks-flops(base)+again) - 4*first; cost(several).FLOPs != want {
+	logits, upper := flops(base)-blocks, blocks/int64(c.Layers)*int64(c.Layers-1)
+	const rows, pos = 2, 4
+	unread := int64(2 * rows * (pos - 1) * (2*c.DModel*c.Heads*c.DHead + 2*pos*c.Heads*c.DHead + 2*c.DModel*c.DMLP))
+	if want := got.FLOPs + 4*(2*logits+2*upper) + 5*(logits+upper) - 5*3*unread; cost(several).FLOPs != want {
 		t.Errorf("five runs: %d, by hand %d", cost(several).FLOPs, want)
 	}
 	if s := scores; true {

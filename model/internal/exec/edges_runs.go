@@ -8,27 +8,23 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/internal/plan"
 )
 
-// A convoy is runs of a chunk of rows on their way through the blocks, each from the first
-// that its edits change, with what the base run has there, to the metric and back to
-// there. Those that are edited alike in a layer are rows of one call, some at a time.
+// A convoy is runs of a chunk of rows on their way through the blocks and back.
 type convoy struct {
 	*scoring
-	base  *traced
-	runs  []int             // by their first edits
-	rows  [2][]plan.Row     // of each run, those out of use too; and where the last block computes ends alone
-	ended map[int]bool      // of which runs it did
-	lots  [][]*lot          // of each layer, and behind the last
-	at    map[int]piece     // of each run, the stream that it has come to, or the gradient there
-	held  []*tensors.Tensor // that these are pieces of
+	plan.Convoy
+	base *traced
+	rows [2][]plan.Row     // of each run, those out of use too; and where the last block computes ends alone
+	lots [][]*lot          // at work, of each layer, and behind the last
+	at   map[int]piece     // of each run, the stream that it has come to, or the gradient there
+	held []*tensors.Tensor // that these are pieces of
 }
 
 // A lot is runs side by side in a call, whose rows lie one run after another.
 type lot struct {
-	runs  []int
+	plan.Lot
 	chunk *chunk
 	x     *tensors.Tensor // what enters
 }
@@ -41,7 +37,7 @@ type piece struct {
 
 // convoy takes the gradients of runs, down to their first edits, and adds those there to sums: what lies
 // below is the base run's, so that one way back from there serves all runs; see below.
-func (s *scoring) convoy(ctx context.Context, base *traced, runs []int, stacks []*tensors.Tensor, sums *gradientSums) error {
+func (s *scoring) convoy(ctx context.Context, base *traced, runs plan.Convoy, stacks []*tensors.Tensor, sums *gradientSums) error {
 	v := s.newConvoy(base, runs)
 	defer v.close()
 	if err := v.forward(ctx); err != nil {
@@ -51,8 +47,8 @@ func (s *scoring) convoy(ctx context.Context, base *traced, runs []int, stacks [
 }
 
 // newConvoy is runs that start from a base run.
-func (s *scoring) newConvoy(base *traced, runs []int) *convoy {
-	v := &convoy{scoring: s, base: base, runs: runs, ended: map[int]bool{}, lots: make([][]*lot, s.Layers+1), at: map[int]piece{}}
+func (s *scoring) newConvoy(base *traced, runs plan.Convoy) *convoy {
+	v := &convoy{scoring: s, Convoy: runs, base: base, lots: make([][]*lot, s.Layers+1), at: map[int]piece{}}
 	for i := range base.chunk.size { // rows out of use are those of the last
 		r := base.chunk.rows[min(i, len(base.chunk.rows)-1)]
 		v.rows[0] = append(v.rows[0], r)
@@ -85,61 +81,32 @@ func (v *convoy) drop(lots []*lot) {
 	}
 }
 
-// first is the layer in which a run leaves the base run, the number of layers if none is.
-func (v *convoy) first(run int) int { return min(v.FirstEdited(v.job.Runs[run]), v.Layers) }
+// start is the layer in which a run leaves the base run.
+func (v *convoy) start(run int) int { return v.Start(v.job.Runs[run]) }
 
-// share puts runs into lots: those of which one call makes the edits of a layer. Graphs are
-// compiled for full lots and for single runs, and full ones that are not edited in the last
-// layer compute its ends.
-func (v *convoy) share(layer int, runs []int, ids []hook.ID) (lots []*lot) {
-	type class struct {
-		base, behind, ended bool
-		edits               string
-	}
-	var classes []class
-	alike := map[class][]int{}
-	for _, run := range runs {
-		c := class{len(v.job.Runs[run]) == 0, v.first(run) == v.Layers, v.ended[run], v.all.Alike(run, ids)}
-		if alike[c] == nil {
-			classes = append(classes, c)
+// begin makes lots ready to run.
+func (v *convoy) begin(planned []plan.Lot) (lots []*lot) {
+	for _, p := range planned {
+		l := &lot{Lot: p, chunk: v.base.chunk}
+		lots = append(lots, l)
+		if p.Base { // which is measured
+			continue
 		}
-		alike[c] = append(alike[c], run)
-	}
-	n := v.PerCall()
-	for _, c := range classes {
-		for list := alike[c]; len(list) > 0; {
-			mine := list[:1]
-			if len(list) >= n {
-				mine = list[:n]
-				c.ended = c.ended || layer == v.Layers-1 && c.edits == "" && v.Ends != nil
+		rows := v.rows[0]
+		if p.Ends {
+			rows = v.rows[1]
+		}
+		c := plan.Chunk{Size: len(p.Runs) * len(rows)}
+		for _, run := range p.Runs {
+			for _, r := range rows {
+				r.Variant = run
+				c.Rows = append(c.Rows, r)
 			}
-			list = list[len(mine):]
-			lots = append(lots, v.lot(mine, c.base, c.ended))
 		}
+		l.chunk = v.chunkOf(v.all, v.EdgeJob.Base.Tokens, c, func(int, plan.Row, float64) {})
+		l.chunk.insides = 0
 	}
 	return lots
-}
-
-// lot is runs that are the base run, which is measured, or whose last block computes ends.
-func (v *convoy) lot(runs []int, base, ended bool) *lot {
-	if base {
-		return &lot{runs: runs, chunk: v.base.chunk}
-	}
-	rows := v.rows[0]
-	if ended {
-		rows = v.rows[1]
-	}
-	c := plan.Chunk{Size: len(runs) * len(rows)}
-	for _, run := range runs {
-		v.ended[run] = ended
-		for _, r := range rows {
-			r.Variant = run
-			c.Rows = append(c.Rows, r)
-		}
-	}
-	l := &lot{runs: runs, chunk: v.chunkOf(v.all, v.EdgeJob.Base.Tokens, c, func(int, plan.Row, float64) {})}
-	l.chunk.insides = 0
-	return l
 }
 
 // reach puts runs where the pieces of a tensor are theirs.
@@ -151,12 +118,13 @@ func (v *convoy) reach(runs []int, t *tensors.Tensor) {
 }
 
 // take gives what is held to lots that took it whole, and frees the rest.
-func (v *convoy) take(lots []*lot, held []*tensors.Tensor) {
-	for _, t := range held {
+func (v *convoy) take(lots []*lot) {
+	for _, t := range v.held {
 		if !slices.ContainsFunc(lots, func(l *lot) bool { return l.x == t }) {
 			free(t)
 		}
 	}
+	v.held = nil
 }
 
 // together are the pieces of runs side by side, or their sum.
@@ -201,103 +169,67 @@ func piecesGraph(of [][2]int, rows int, sum bool) graphFn {
 	}
 }
 
-// go forward to the metric.
+// forward takes the runs to the metric.
 func (v *convoy) forward(ctx context.Context) error {
-	var active []int
-	embeds := func(run int) bool {
-		return slices.ContainsFunc(v.job.Runs[run], func(e hook.Edit) bool { return e.Kind.Global() && !plan.Final(e.Kind) })
-	}
-	for l := range v.Layers + 1 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var enter []int
-		for _, run := range v.runs {
-			switch {
-			case v.first(run) != l:
-			case embeds(run):
-				enter = append(enter, run)
-			default:
-				v.at[run] = piece{v.base.resid[l], 0}
-			}
-			if v.first(run) == l {
-				active = append(active, run)
-			}
-		}
-		if err := v.embed(enter); err != nil {
-			return err
-		}
-		if len(active) == 0 {
-			continue
-		}
-		if err := v.pass(l, active); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// embed runs the embedding, where edits change it.
-func (v *convoy) embed(runs []int) error {
-	for _, l := range v.share(0, runs, plan.EmbedIDs) {
+	for _, l := range v.begin(v.Embeds) {
 		x, err := l.chunk.embed()
 		l.chunk.close()
 		if err != nil {
 			return err
 		}
-		v.reach(l.runs, x.x)
+		v.reach(l.Runs, x.x)
+	}
+	for layer := range v.Layers + 1 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for _, run := range v.Runs {
+			if _, embedded := v.at[run]; v.start(run) == layer && !embedded {
+				v.at[run] = piece{v.base.resid[layer], 0}
+			}
+		}
+		if err := v.pass(layer); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // pass runs a block, or what follows the last, of the runs that have come there.
-func (v *convoy) pass(layer int, runs []int) error {
-	lots := v.share(layer, runs, v.idsOf(layer))
+func (v *convoy) pass(layer int) error {
+	lots := v.begin(v.Lots[layer])
 	v.lots[layer] = lots
 	for _, l := range lots {
-		x, err := v.together(l.runs, false)
+		x, err := v.together(l.Runs, false)
 		if err != nil {
 			return err
 		}
 		l.x = x
 	}
-	held := v.held
-	v.held = nil
-	v.take(lots, held)
+	if len(lots) > 0 {
+		v.take(lots)
+	}
 	for _, l := range lots {
-		if layer == v.Layers {
-			if l.chunk == v.base.chunk {
-				continue
+		switch {
+		case layer < v.Layers:
+			y, err := l.chunk.block(layer, l.x)
+			if err != nil {
+				return err
 			}
+			v.reach(l.Runs, y.x)
+		case !l.Base:
 			if _, err := l.chunk.unembed(v.last(l)); err != nil {
 				return err
 			}
-			continue
 		}
-		y, err := l.chunk.block(layer, l.x)
-		if err != nil {
-			return err
-		}
-		v.reach(l.runs, y.x)
 	}
 	return nil
-}
-
-// idsOf are the activations of a layer, or those behind the last.
-func (v *convoy) idsOf(layer int) (ids []hook.ID) {
-	if layer == v.Layers {
-		return plan.FinalIDs
-	}
-	for _, k := range v.kinds {
-		ids = append(ids, hook.ID{Kind: k, Layer: layer})
-	}
-	return ids
 }
 
 // last is what enters a lot behind the last block.
 func (v *convoy) last(l *lot) stream {
 	at := l.chunk.whole
-	if v.ended[l.runs[0]] {
+	if l.Ends {
 		at = l.chunk.out(v.Layers - 1)
 	}
 	return stream{l.x, at, func(...*tensors.Tensor) {}}
@@ -313,8 +245,8 @@ func (v *convoy) back(ctx context.Context, stacks []*tensors.Tensor, sums *gradi
 	}
 	for l := v.Layers; l >= 0 && len(v.at) > 0; l-- {
 		var ends []int
-		for _, run := range v.runs {
-			if _, on := v.at[run]; on && v.first(run) == l {
+		for _, run := range v.Runs {
+			if _, on := v.at[run]; on && v.start(run) == l {
 				ends = append(ends, run)
 			}
 		}
@@ -358,9 +290,9 @@ func (v *convoy) backFinal(sums *gradientSums) error {
 			free(above...)
 			return err
 		}
-		v.reach(l.runs, above[0])
-		own, err := v.together(l.runs, true)
-		if err == nil && v.ended[l.runs[0]] {
+		v.reach(l.Runs, above[0])
+		own, err := v.together(l.Runs, true)
+		if err == nil && l.Ends {
 			own, err = v.unchosen(own)
 		}
 		if err == nil {
@@ -392,7 +324,7 @@ func (v *convoy) through(ctx context.Context, way *wayBack, layer int, none []*t
 	v.held = nil
 	defer func() { free(above...) }()
 	for i, l := range v.lots[layer] {
-		g, err := v.together(l.runs, false)
+		g, err := v.together(l.Runs, false)
 		if err != nil {
 			return err
 		}
@@ -406,7 +338,7 @@ func (v *convoy) through(ctx context.Context, way *wayBack, layer int, none []*t
 		if err != nil {
 			return err
 		}
-		v.reach(l.runs, out[0])
+		v.reach(l.Runs, out[0])
 		sum = out[1:]
 	}
 	v.drop(v.lots[layer])

@@ -60,11 +60,8 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 	for range job.Shares {
 		s.out.Cuts = append(s.out.Cuts, make([]float64, len(edges.Lens)))
 	}
-	sweep := plan.Sweep{Base: job.EdgeJob.Base}
-	for _, edits := range job.Runs {
-		sweep.Variants = append(sweep.Variants, plan.Variant{Edits: edits})
-	}
-	s.all = plan.NewBatch(e.machine(), sweep)
+	var convoys []plan.Convoy
+	s.all, convoys = job.Convoys(job.Runs)
 	return s.out, each(ctx, job.Rows.Chunks, job.Outer, func(ctx context.Context, rows plan.Chunk) error {
 		if job.Shares != nil {
 			return s.shares(ctx, rows)
@@ -89,11 +86,11 @@ func (e *Engine) Scores(ctx context.Context, job ScoreJob) (*ScoreOutcome, error
 				return err
 			}
 		}
-		for _, runs := range job.Convoys(job.Runs) {
-			if err := s.convoy(ctx, r, runs, stacks, &sums); err != nil {
-				return fmt.Errorf("runs %v: %w", runs, err)
+		for _, c := range convoys {
+			if err := s.convoy(ctx, r, c, stacks, &sums); err != nil {
+				return fmt.Errorf("runs %v: %w", c.Runs, err)
 			}
-			s.done(len(runs) * len(rows.Rows))
+			s.done(len(c.Runs) * len(rows.Rows))
 		}
 		return s.below(ctx, r, stacks, sums)
 	})

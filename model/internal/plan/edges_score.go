@@ -1,19 +1,15 @@
 package plan
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/golens/golens/model/hook"
-)
+import "github.com/golens/golens/model/hook"
 
 // ScoreCost is what it takes to score all edges by the gradients of runs with such
 // edits, or, if shares is not 0, of so many cuts.
 //
 // Each run goes back to its first edit, and one way from there serves all. The way back
-// through a block is twice its products, and the block once more where the base run could
-// not keep its inside; those that bring gradients to what each head reads; and those of
-// gradients and senders, which are of whole stacks unless the host makes them.
+// through a block is twice its products, and the block once more where its inside could
+// not be kept; those that bring gradients to what each head reads, once for the runs of a
+// call; and those of gradients and senders, once for a convoy, which are of whole stacks
+// unless the host makes them.
 func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassCost {
 	c, g, width := p.Config, p.Graph, p.Rows.Width
 	rows, layers := int64(len(p.Rows.Chunks)*p.Rows.Batch), int64(c.Layers)
@@ -49,7 +45,10 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 	}
 	stream := int64(4 * p.Rows.Batch * width * c.DModel)
 	senders := int64(len(g.Senders))
-	worker := p.blockBytes(Block{Attends: true}, nil, p.Rows.Batch, width, width, 0, 0, true) + stream*layers
+	worker := stream * layers
+	pool := func(runs int) int64 {
+		return p.blockBytes(Block{Attends: true}, nil, runs*p.Rows.Batch, width, width, 0, 0, true)
+	}
 	if p.EdgeJob.Source != nil {
 		worker += stream * (senders + 2*layers)
 	}
@@ -59,40 +58,68 @@ func (p *Edges) ScoreCost(runs [][]hook.Edit, shares int, byPosition bool) PassC
 			all += p
 		}
 		cost.FLOPs += int64(shares) * (4*all + 3*logits)
-		worker += stream * (5*senders + int64(2*g.Reads()))
+		worker += pool(1) + stream*(5*senders+int64(2*g.Reads()))
 	} else {
-		inputs, again, inside := token*int64(reads*c.DHead), block, int64(0)
-		if tokens := p.Rows.Batch * width; p.Keeps(tokens, c.Layers) != nil {
-			again, inside = 0, int64(4*tokens*keptOf(c))*layers
-		}
-		back := func(from, to int) { // through layers from..to-1
-			for _, products := range products[from:to] {
-				cost.FLOPs += again + 2*block + inputs + products
+		inputs, tokens := token*int64(reads*c.DHead), p.Rows.Batch*width
+		through := func(block int64, runs int) int64 { // the way back of so many
+			n := 2 * block
+			if p.Keeps(runs*tokens, c.Layers) == nil {
+				n += block
 			}
+			return int64(runs)*n + inputs
+		}
+		ended := block
+		if p.Ends != nil {
+			ended = rows * blockFlops(c, Block{Attends: true}, 1, width, len(p.Ends[0]), 0)
 		}
 		cost.FLOPs += layers*block + logits + products[c.Layers]
-		highest, edited := 0, false
-		for _, edits := range runs {
-			cost.FLOPs += 2 * logits
-			first := p.FirstEdited(edits)
-			if first <= c.Layers {
-				cost.FLOPs += int64(c.Layers-first)*block + logits
+		highest, most, kept := 0, 1, int64(0)
+		_, convoys := p.Convoys(runs)
+		for _, convoy := range convoys {
+			held := int64(0)
+			for _, run := range convoy.Runs {
+				highest = max(highest, p.Start(runs[run]))
+				if len(runs[run]) > 0 {
+					held += p.runBytes(runs[run])
+				}
 			}
-			first = min(first, c.Layers)
-			back(first, c.Layers)
-			highest = max(highest, first)
-			edited = edited || len(edits) > 0
+			kept = max(kept, held)
+			for layer, lots := range convoy.Lots {
+				for _, lot := range lots {
+					n, block := len(lot.Runs), block
+					if lot.Ends {
+						block = ended
+					}
+					most = max(most, n)
+					switch {
+					case layer < c.Layers:
+						cost.FLOPs += int64(n)*block + through(block, n)
+					case lot.Base:
+						cost.FLOPs += int64(n) * 2 * logits
+					default:
+						cost.FLOPs += int64(n) * 3 * logits
+					}
+				}
+				if len(lots) > 0 && layer < c.Layers {
+					cost.FLOPs += products[layer]
+				}
+			}
 		}
-		back(0, highest)
-		if edited { // one at a time
-			worker += stream*layers + inside
+		for _, products := range products[:highest] {
+			cost.FLOPs += through(block, 1) + products
 		}
-		worker += stream * min(int64(len(runs)), layers+1)
+		worker += pool(most) + kept + stream*min(int64(len(runs)), layers+1)
+		if p.Keeps(tokens, c.Layers) != nil {
+			worker += int64(4*tokens*keptOf(c)) * layers
+		}
 		receivers := 2 * int64(g.Reads())
 		if p.Vectors {
 			receivers = int64(min(Together, c.Layers)+1) * int64(g.Reads())
 		}
-		worker += inside + stream*(2*senders+receivers+layers)
+		if len(runs) > 1 { // zeros
+			receivers += int64(g.Reads())
+		}
+		worker += stream * (2*senders + receivers + layers)
 	}
 	cost.Kept = 4 * int64(len(p.Lens)*len(g.Receivers)) * senders
 	if byPosition {
@@ -129,49 +156,4 @@ func (p *Edges) FirstEdited(edits []hook.Edit) int {
 		}
 	}
 	return first
-}
-
-// PerCall is how many runs are rows of one call at most, a power of two: enough for
-// products to reach their speed.
-func (p *Edges) PerCall() int {
-	n := 1
-	for 2*n*p.Rows.Batch*p.Rows.Width <= runTokens {
-		n *= 2
-	}
-	return n
-}
-
-// runTokens bounds the tokens of a call of several runs.
-const runTokens = 512
-
-// Convoys are runs by their first edits, those together that go through the blocks at one
-// time: as many as keep no more for the way back than so many bytes, of full calls.
-func (p *Edges) Convoys(runs [][]hook.Edit) (all [][]int) {
-	order := slices.Clone(hook.UpTo(len(runs)))
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(p.FirstEdited(runs[i]), p.FirstEdited(runs[j])) })
-	kept, call := p.runBytes(), p.PerCall()
-	for len(order) > 0 {
-		n, held := 0, int64(0)
-		for ; n < len(order) && (n == 0 || held < convoyMost); n++ {
-			held += kept * int64(max(1, p.Layers-p.FirstEdited(runs[order[n]])))
-		}
-		if n < len(order) && n > call {
-			n -= n % call
-		}
-		all, order = append(all, order[:n]), order[n:]
-	}
-	return all
-}
-
-// convoyMost bounds the bytes of what runs of a convoy keep.
-const convoyMost = 256 << 20
-
-// runBytes is what a run keeps of a block for the way back.
-func (p *Edges) runBytes() int64 {
-	tokens := p.Rows.Batch * p.Rows.Width
-	n := p.DModel
-	if p.Keeps(tokens*p.PerCall(), p.Layers) != nil {
-		n += keptOf(p.Config)
-	}
-	return int64(4 * tokens * n)
 }
