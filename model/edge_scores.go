@@ -20,9 +20,10 @@ import (
 // summed over positions and coordinates.
 //
 // With no Runs that is edge attribution patching, of two passes and one way back;
-// each run adds a pass and a way back, both of what lies above its first edit. In time it is 1.3 times that, see BENCHMARKS.md:
-// the gradient at what each head reads is written out, and multiplied with what each
-// sender writes. [Model.ExplainEdgeScores] counts it beforehand. It is exact where the
+// each run adds a pass and a way back, both of what lies above its first edit. In time it
+// is 1.3 times that, see BENCHMARKS.md: the gradient at what each head reads is written
+// out, and multiplied with what each sender writes. Runs go through the blocks together,
+// and are added up before that. [Model.ExplainEdgeScores] counts it beforehand. It is exact where the
 // metric is linear in what the receiver reads, and misses what two edges do only
 // together.
 // Sources: Syed et al. 2023 (EAP), Hanna et al. 2024 (EAP-IG).

@@ -59,8 +59,9 @@ func TestCostOfEdgeScores(t *testing.T) {
 		t.Errorf("%d bytes of scores, want %d, and %d at the peak", got.Kept, want, got.Memory)
 	}
 	// Five runs from the second block on take a pass from there and a way back to there
-	// each, in the last block at the one position that is read; they are added up before they are brought to what
-	// heads read and multiplied, and the first block has one way back.
+	// each, in the last block at the one position that is read; they are added up before
+	// they are brought to what heads read and multiplied, and the first block has one way
+	// back.
 	several := scores
 	for range 5 {
 		several.Runs = append(several.Runs, []hook.Edit{hook.ResidPre(1).Zero()})

@@ -276,3 +276,49 @@ func TestEdgeAsksThatAreWrong(t *testing.T) {
 		t.Errorf("no cuts: %v", err)
 	}
 }
+
+// Scores by runs that share calls are the mean of those by each alone, in every family, and
+// what the last block leaves out is nothing: it runs whole where it is edited.
+func TestRunsOfEdgeScoresShareCalls(t *testing.T) {
+	for name, dir := range modeltest.Families(t) {
+		m, err := model.Open(dir)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if strings.HasPrefix(m.Info().Backend, "xla") {
+			t.Skip("the graphs of all families take minutes to compile")
+		}
+		defer m.Close()
+		if _, err := m.Edges(); err != nil {
+			continue
+		}
+		ask := model.EdgeScores{
+			Base:      model.Request{Rows: [][]int32{{1, 2, 3, 4, 5}, {6, 7, 8}, {9, 10, 11, 12}}, Metrics: []model.Metric{model.LogitDiff(model.IDs(3), model.IDs(7))}},
+			Reference: model.Reference{Source: model.Request{Rows: [][]int32{{11, 12, 13, 14, 15}, {16, 17, 18}, {19, 20, 21, 22}}}},
+		}
+		runs := [][]hook.Edit{{hook.Embed().Scale(0.5)}, {hook.Embed().Scale(0.8)}, nil, {hook.Z(0).Scale(0.5)}, {hook.AttnOut(1).Scale(0.5)}}
+		score := func(runs ...[]hook.Edit) *array.Array {
+			t.Helper()
+			ask.Runs = runs
+			got, err := m.EdgeScores(ask)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			return got.PerRow
+		}
+		together := score(runs...)
+		sum := make([]float32, len(together.Values()))
+		for _, edits := range runs {
+			if edits != nil {
+				edits = append(slices.Clip(edits), hook.AttnOut(m.Config().Layers-1).Scale(1))
+			}
+			for i, v := range score(edits).Values() {
+				sum[i] += v / float32(len(runs))
+			}
+		}
+		top, _ := together.Max()
+		if d := modeltest.MaxDiff(together, array.Of(sum, together.Axes()...)); !(d < 1e-4*top) || top == 0 {
+			t.Errorf("%s: %.2g off the mean of runs alone, of scores up to %.2g", name, d, top)
+		}
+	}
+}

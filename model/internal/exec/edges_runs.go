@@ -35,8 +35,9 @@ type piece struct {
 	i  int
 }
 
-// convoy takes the gradients of runs, down to their first edits, and adds those there to sums: what lies
-// below is the base run's, so that one way back from there serves all runs; see below.
+// convoy takes the gradients of runs, down to their first edits, and adds those there to
+// sums: what lies below is the base run's, so that one way back from there serves all runs;
+// see below.
 func (s *scoring) convoy(ctx context.Context, base *traced, runs plan.Convoy, stacks []*tensors.Tensor, sums *gradientSums) error {
 	v := s.newConvoy(base, runs)
 	defer v.close()
