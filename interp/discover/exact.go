@@ -1,6 +1,8 @@
 package discover
 
 import (
+	"slices"
+
 	"github.com/golens/golens/model"
 	"github.com/golens/golens/model/edge"
 )
@@ -16,6 +18,18 @@ func (s *search) exact() (*Scores, error) {
 	for u, v := range s.graph.All().Edges() {
 		edges = append(edges, pair{u, v})
 	}
+	// Those into what one part reads follow each other: what other parts of the layer do is
+	// found once for all.
+	slices.SortStableFunc(edges, func(a, b pair) int {
+		p, q := s.graph.Receivers[a.receiver].Part, s.graph.Receivers[b.receiver].Part
+		switch {
+		case p.Before(q):
+			return -1
+		case q.Before(p):
+			return 1
+		}
+		return p.Index - q.Index
+	})
 	rows := len(s.Clean.IDs)
 	change := make([]float32, len(edges)*rows)
 	var base []float64

@@ -160,7 +160,21 @@ type traced struct {
 	reference *traced     // less which the groups are
 	shared    bool        // other rows have the reference too
 	source    bool        // it is run to be a reference
+
+	sides struct { // senders side by side, by their number
+		sync.Mutex
+		of map[int]side
+	}
+	heads struct { // runs of a layer's key-value heads
+		sync.Mutex
+		layer int
+		of    map[int]headRun
+	}
 }
+
+// A side is senders side by side, at all positions and, if they are read there, at those
+// that are read at the end.
+type side struct{ whole, ends *tensors.Tensor }
 
 // writes tells whether anything is written in a reference.
 func (r *traced) writes() bool { return r != nil && r.groups != nil }
@@ -172,6 +186,9 @@ func (r *traced) free() {
 	free(r.resid...)
 	free(r.groups...)
 	free(r.mid...)
+	for _, s := range r.sides.of {
+		free(s.whole, s.ends)
+	}
 	if r.chunk != nil {
 		r.chunk.close()
 	}

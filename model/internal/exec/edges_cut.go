@@ -3,7 +3,6 @@ package exec
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -27,7 +26,10 @@ type cutting struct {
 	own   []*tensors.Tensor // groups that these variants wrote, nil where nothing reads them
 	wrote [][]int           // the senders of these groups
 	free  []*tensors.Tensor // inputs of the block at work
-	side  [2]stack          // groups side by side: the base run's, and these variants' own
+	side  stack             // their groups side by side
+
+	given  []bool          // key-value heads of the first layer that write the same in all variants; nil for none
+	beside *tensors.Tensor // what they write [head, row, pos, d_model]
 }
 
 // A stack is groups of senders side by side in one tensor, for which a layer keeps
@@ -38,14 +40,10 @@ type stack struct {
 	size   int // senders that have room
 }
 
-// cut measures variants of a chunk of rows; the metrics' rows name a variant by
-// its place in the list.
-func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *traced, metric func(k int, r plan.Row, value float64)) error {
-	w := &cutting{edges: s, rows: rows, list: list, n: len(list), uses: s.Together(list), base: base,
+// cutting prepares variants of a chunk of rows, of which a batch has n.
+func (s *edges) cutting(rows plan.Chunk, list []int, n int, base *traced, metric func(k int, r plan.Row, value float64)) *cutting {
+	w := &cutting{edges: s, rows: rows, list: list, n: n, uses: s.Together(list), base: base,
 		own: make([]*tensors.Tensor, s.Layers+1), wrote: make([][]int, s.Layers+1), start: s.Starts[list[0]]}
-	if !s.Exact {
-		w.n = s.Most
-	}
 	wide := plan.Chunk{Size: rows.Size * w.n}
 	for v := range w.n {
 		for i := range rows.Size { // the last row stands in where there is none
@@ -58,27 +56,47 @@ func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *trac
 		}
 	}
 	w.chunk = s.chunkOf(s.Batch, s.EdgeJob.Base.Tokens, wide, metric)
-	defer w.chunk.close()
-	defer func() {
-		free(w.own...)
-		w.scratch.back(w.side[0].t, w.side[1].t)
-	}()
-	x, err := w.begin()
+	return w
+}
+
+func (w *cutting) close() {
+	w.chunk.close()
+	free(w.own...)
+	w.giveBack()
+	w.scratch.back(w.side.t, w.beside)
+}
+
+// cut measures variants of a chunk of rows; the metrics' rows name a variant by
+// its place in the list.
+func (s *edges) cut(ctx context.Context, rows plan.Chunk, list []int, base *traced, metric func(k int, r plan.Row, value float64)) (err error) {
+	n := len(list)
+	if !s.Exact {
+		n = s.Most
+	}
+	w := s.cutting(rows, list, n, base, metric)
+	defer w.close()
+	if err := w.give(ctx); err != nil {
+		return err
+	}
+	var x *tensors.Tensor // the stream, nil as long as it is the base run's
 	defer func() { free(x) }()
-	for l := w.start; l < s.Layers && err == nil; l++ {
+	next := func(do func(x *tensors.Tensor) (*tensors.Tensor, error)) {
+		if err != nil {
+			return
+		}
 		if err = ctx.Err(); err != nil {
-			break
+			return
 		}
 		var y *tensors.Tensor
-		y, err = w.layer(l, x)
+		y, err = do(x)
 		free(x)
 		x = y
 	}
-	if err == nil && w.uses.Any(2*s.Layers) {
-		var y *tensors.Tensor
-		y, err = w.final(x)
-		free(x)
-		x = y
+	for l := w.start; l < s.Layers; l++ {
+		next(func(x *tensors.Tensor) (*tensors.Tensor, error) { return w.layer(l, x) })
+	}
+	if w.uses.Any(2 * s.Layers) {
+		next(w.final)
 	}
 	if err != nil {
 		return err
@@ -100,18 +118,20 @@ func (s *edges) blocks(r plan.Row, start int) []plan.Block {
 	return blocks
 }
 
-// begin is the base run's stream into the first block that runs, for each variant.
-func (w *cutting) begin() (*tensors.Tensor, error) {
-	x := w.base.resid[w.start]
-	if w.start == w.Layers && w.Ends != nil {
-		var err error
-		if x, err = w.atEnds(x); err != nil {
-			return nil, err
-		}
-		defer w.giveBack()
+// stream is x, or the base run's stream into the first layer that lacks anything; variants
+// is how often a graph repeats its rows.
+func (w *cutting) stream(x *tensors.Tensor) (_ *tensors.Tensor, variants int, err error) {
+	if x != nil {
+		return x, 1, nil
 	}
-	return w.one(fmt.Sprint("repeat ", w.n), repeatGraph(w.n), []any{x})
+	if x = w.base.resid[w.start]; w.start == w.Layers && w.Ends != nil {
+		x, err = w.atEnds(x)
+	}
+	return x, w.n, err
 }
+
+// atEnd tells whether a layer computes the positions that are read at the end alone.
+func (w *cutting) atEnd(layer int) bool { return layer == w.Layers-1 && w.Ends != nil }
 
 // giveBack gives back the inputs of a call.
 func (w *cutting) giveBack() { w.scratch.back(w.free...); w.free = nil }
@@ -119,17 +139,25 @@ func (w *cutting) giveBack() { w.scratch.back(w.free...); w.free = nil }
 // layer runs one block with what its receivers read. Of heads, and of the MLP, that
 // nothing comes of, the stream has what they write in the reference.
 func (w *cutting) layer(l int, x *tensors.Tensor) (*tensors.Tensor, error) {
-	u := w.uses
-	heads, mlp := w.Computed(u, l)
+	u, given := w.uses, []bool(nil)
+	if l == w.start {
+		given = w.given
+	}
+	heads, mlp := w.Computed(u, l, given)
 	some := len(heads) > 0
 	f := cutForm{attention: some && u.Any(2*l), mlp: mlp && u.Any(2*l+1), siblings: some && mlp && u.At[2*l+1][l+1],
-		writes: (some || mlp) && u.Later(l), places: w.places()}
+		given: given != nil, writes: (some || mlp) && u.Later(l), places: w.places(), ends: w.atEnd(l)}
 	if f.part = len(heads) < w.KVHeads || mlp == w.AttnOnly(); f.part {
 		f.heads, f.without = len(heads), !mlp
 	}
 	f.reference = (f.writes || f.part) && w.base.reference.writes()
-	f.ends = l == w.Layers-1 && w.Ends != nil
+	f.givenSiblings = f.given && mlp && u.At[2*l+1][l+1]
 	defer w.giveBack()
+	x, variants, err := w.stream(x)
+	if err != nil {
+		return nil, err
+	}
+	f.variants = variants
 	more, err := w.inputs(&f, l, heads, mlp)
 	if err != nil {
 		return nil, err
@@ -178,6 +206,13 @@ func (w *cutting) inputs(f *cutForm, l int, heads []int, hasMLP bool) (args []an
 		m, bad := w.mask(mlp, siblings, len(siblings))
 		add([]any{m}, bad)
 	}
+	if f.given {
+		add([]any{w.beside}, nil)
+	}
+	if f.givenSiblings {
+		m, bad := w.mask(mlp, w.givenSenders(), w.Heads)
+		add([]any{m}, bad)
+	}
 	if f.reference {
 		ref, bad := w.base.reference.groups[l+1], error(nil)
 		if f.ends {
@@ -219,6 +254,11 @@ func (w *cutting) part(heads []int) (args []any, err error) {
 func (w *cutting) final(x *tensors.Tensor) (*tensors.Tensor, error) {
 	f := cutForm{places: w.places()}
 	defer w.giveBack()
+	x, variants, err := w.stream(x)
+	if err != nil {
+		return nil, err
+	}
+	f.variants = variants
 	more, err := w.reading(&f.readForm, []int{2 * w.Layers}, w.Layers, readers{[]int{len(w.Graph.Receivers) - 1}, w.Ends != nil})
 	if err != nil {
 		return nil, err
@@ -239,37 +279,47 @@ func (w *cutting) reading(f *readForm, sections []int, layer int, who readers) (
 	if len(who.list) == 0 {
 		return nil, nil
 	}
-	var senders [2][]int // shared and own
-	var groups [2][]*tensors.Tensor
-	for g := range layer + 1 {
-		if !slices.ContainsFunc(sections, func(s int) bool { return w.uses.At[s][g] }) {
-			continue
-		}
-		which, list, group := 0, w.Group(g), w.base.groups[g]
-		if g > w.start {
-			which, list, group = 1, w.wrote[g], w.own[g]
-		}
-		if len(list) > 0 {
-			senders[which], groups[which] = append(senders[which], list...), append(groups[which], group)
-		}
+	reads := func(group int) bool {
+		return slices.ContainsFunc(sections, func(s int) bool { return w.uses.At[s][group] })
 	}
-	f.shared, f.own = senders[0] != nil, senders[1] != nil
-	variants := [2]int{1, w.n}
-	for i, list := range senders {
-		if list == nil {
-			continue
-		}
-		var stack *tensors.Tensor
-		if who.ends {
-			stack, err = w.stackAtEnds(groups[i], len(list), variants[i])
-		} else {
-			stack, err = w.stack(&w.side[i], groups[i], len(list), variants[i])
-		}
-		if err != nil {
+	beside := func(stack *tensors.Tensor, senders []int) error {
+		m, bad := w.mask(who, senders, stack.Shape().Dimensions[stack.Rank()-4])
+		args = append(args, stack, m)
+		return bad
+	}
+	if f.shared = slices.ContainsFunc(hook.UpTo(min(w.start, layer)+1), reads); f.shared {
+		senders := hook.UpTo(1 + min(w.start, layer)*w.Graph.Writes())
+		stack, err := w.shared(len(senders), who.ends)
+		if err = cmp.Or(err, beside(stack, senders)); err != nil {
 			return nil, err
 		}
-		m, err := w.mask(who, list, w.StackSize(len(list)))
-		if args = append(args, stack, m); err != nil {
+	}
+	if f.given = w.given != nil && layer > w.start && reads(w.start+1); f.given {
+		stack := w.beside
+		if who.ends && !w.atEnd(w.start) {
+			if stack, err = w.atEnds(stack); err != nil {
+				return nil, err
+			}
+		}
+		if err := beside(stack, w.givenSenders()); err != nil {
+			return nil, err
+		}
+	}
+	var senders []int
+	var groups []*tensors.Tensor
+	for g := w.start + 1; g <= layer; g++ {
+		if reads(g) && len(w.wrote[g]) > 0 {
+			senders, groups = append(senders, w.wrote[g]...), append(groups, w.own[g])
+		}
+	}
+	if f.own = senders != nil; f.own {
+		var stack *tensors.Tensor
+		if who.ends {
+			stack, err = w.stackAtEnds(groups, len(senders), w.n)
+		} else {
+			stack, err = w.stack(&w.side, groups, len(senders), w.n)
+		}
+		if err = cmp.Or(err, beside(stack, senders)); err != nil {
 			return nil, err
 		}
 	}
@@ -316,8 +366,15 @@ func (w *cutting) live(receivers []int) (*tensors.Tensor, error) {
 	return t, err
 }
 
-// atEnds is x [(sender,) row or 1 or batch, pos, d_model] where rows are read at the end.
+// atEnds is [cutting.ended] until the block at work has run.
 func (w *cutting) atEnds(x *tensors.Tensor) (*tensors.Tensor, error) {
+	t, err := w.ended(x)
+	w.free = append(w.free, t)
+	return t, err
+}
+
+// ended is x [(sender,) row or 1 or batch, pos, d_model] where rows are read at the end.
+func (w *cutting) ended(x *tensors.Tensor) (*tensors.Tensor, error) {
 	d := slices.Clone(x.Shape().Dimensions)
 	n := len(d)
 	q, from, pos := len(w.Ends[0]), d[n-3], d[n-2]
@@ -344,7 +401,6 @@ func (w *cutting) atEnds(x *tensors.Tensor) (*tensors.Tensor, error) {
 			}
 		})
 	}, d...)
-	w.free = append(w.free, t)
 	return t, cmp.Or(err, bad)
 }
 
@@ -483,7 +539,7 @@ func (w *cutting) fillMask(to []float32, variant, row, pos, receiver int, sender
 	c := w.Cuts[variant]
 	c.Places = nil // see addPlaces
 	for i, s := range senders {
-		if s < w.Graph.Before(receiver) {
+		if s >= 0 && s < w.Graph.Before(receiver) {
 			to[i] = w.Graph.At(c, row, pos, receiver, s) - less
 		}
 	}

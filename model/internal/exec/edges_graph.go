@@ -25,6 +25,9 @@ type cutForm struct {
 	apart          bool     // or what its heads write, and its MLP, less the reference of which there is the same
 	reference      bool     // less what the reference writes
 	siblings       bool     // the MLP's input lacks heads of its own layer
+	given          bool     // some heads that are left out are given what they write
+	givenSiblings  bool     // the MLP's input lacks some of these
+	variants       int      // of which the stream has the rows of one
 	enters         bool     // what enters the block, after edits, is wanted
 	part           bool     // some heads, or the MLP, are left out, for what they write in the reference
 	heads          int      // key-value heads that are not
@@ -33,9 +36,9 @@ type cutForm struct {
 
 // A readForm is which inputs say what receivers read.
 type readForm struct {
-	shared, own bool // earlier senders: the base run's, and of these rows themselves
-	rest        bool // some receivers start from the reference's stream, and what is kept is added
-	mid         bool // the MLP among them, from the stream behind attention
+	shared, given, own bool // earlier senders: the base run's, those that all variants share, and of these rows themselves
+	rest               bool // some receivers start from the reference's stream, and what is kept is added
+	mid                bool // the MLP among them, from the stream behind attention
 }
 
 func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
@@ -46,14 +49,16 @@ func (f cutForm) name() string { return fmt.Sprintf("edges %+v", f) }
 // sender]. The batch is [variant, row], and base runs' groups have rows alone.
 type cutTap struct {
 	*taps
-	c       config.Config
-	w       arch.Nodes
-	form    cutForm
-	reading         // of all receivers, or, if only ends are computed, of keys and values
-	few     reading // of queries and the MLP's input, at these
-	mask    *Node   // of the MLP's input by the layer's own heads, if they feed it
-	ref     *Node   // [sender, row or 1, pos, d_model] of this layer's senders
-	instead *Node   // [batch, pos, d_model]: what heads that are left out write
+	c         config.Config
+	w         arch.Nodes
+	form      cutForm
+	reading           // of all receivers, or, if only ends are computed, of keys and values
+	few       reading // of queries and the MLP's input, at these
+	mask      *Node   // of the MLP's input by the layer's own heads, if they feed it
+	given     *Node   // [head, row, pos, d_model]: what heads write that all variants share, zeros for others
+	givenMask *Node   // of the MLP's input by them
+	ref       *Node   // [sender, row or 1, pos, d_model] of this layer's senders
+	instead   *Node   // [batch, pos, d_model]: what heads that are left out write
 
 	entered         *Node // resid_pre
 	result, divisor *Node // of the heads; of a norm on what attention writes
@@ -258,7 +263,6 @@ func (t *cutTap) leaveOut(next func() *Node, x *Node, a *arch.Around) {
 		d := t.ref.Shape().Dimensions
 		own := Slice(t.ref, AxisRange(0, c.Heads))
 		t.instead = Reshape(DotGeneral(dead, []int{0}, nil, own, []int{0}, nil), d[1:]...)
-		t.instead = perVariant(t.instead, 0, given.Shape().Dimensions[0])
 		if f.heads > 0 {
 			senders = append(senders, computed(own, 0))
 		}
@@ -272,6 +276,12 @@ func (t *cutTap) leaveOut(next func() *Node, x *Node, a *arch.Around) {
 		if len(senders) > 0 {
 			t.ref = Concatenate(senders, 0)
 		}
+	}
+	if t.given != nil {
+		t.instead = add(t.instead, ReduceSum(t.given, 0))
+	}
+	if t.instead != nil {
+		t.instead = perVariant(t.instead, 0, given.Shape().Dimensions[0])
 	}
 	if f.without && a.MLPOut == nil {
 		a.MLPOut = ZerosLike(given)
@@ -322,6 +332,9 @@ func (t *cutTap) mlpIn(x *Node) *Node {
 	x = read.of(ExpandAxes(x, 0), rest, last, 1)
 	if t.form.siblings {
 		x = Sub(x, t.lacksSiblings())
+	}
+	if t.form.givenSiblings {
+		x = Sub(x, lacking(t.givenMask, t.given, t.form.places))
 	}
 	return Squeeze(x, 0)
 }
@@ -424,6 +437,10 @@ func (f readForm) reading(next func() *Node, batch int, places bool) (s reading)
 		senders := next()
 		s.lack = lacking(next(), senders, places)
 	}
+	if f.given {
+		senders := next()
+		s.lack = add(s.lack, lacking(next(), senders, places))
+	}
 	if f.own {
 		senders := next()
 		s.lack = add(s.lack, lacking(next(), senders, places))
@@ -444,12 +461,12 @@ func (f readForm) reading(next func() *Node, batch int, places bool) (s reading)
 }
 
 func (f readForm) inputs() int {
-	return count([]bool{f.shared, f.shared, f.own, f.own, f.rest, f.mid, f.rest || f.mid})
+	return count([]bool{f.shared, f.shared, f.given, f.given, f.own, f.own, f.rest, f.mid, f.rest || f.mid})
 }
 
 // inputs is how many inputs the graph has beside those of any block.
 func (f cutForm) inputs() int {
-	return f.readForm.inputs() + f.few.inputs() + count([]bool{f.siblings, f.reference, f.part, f.part && f.heads > 0})
+	return f.readForm.inputs() + f.few.inputs() + count([]bool{f.siblings, f.given, f.givenSiblings, f.reference, f.part, f.part && f.heads > 0})
 }
 
 // around is which inputs any block has.
@@ -464,12 +481,19 @@ func (f cutForm) graph(e *Engine, t *taps) graphFn {
 		lead, w, slots, _ := inputs(in, n+f.inputs(), e.names.block, t)
 		block, rest := lead[:n], lead[n:]
 		next := func() *Node { x := rest[0]; rest = rest[1:]; return x }
+		block[0] = repeated(block[0], f.variants)
 		batch := block[0].Shape().Dimensions[0]
 		c := &cutTap{taps: t.begin(slots), c: e.Config, w: w, form: f}
 		c.reading = f.readForm.reading(next, batch, f.places)
 		c.few = f.few.reading(next, batch, f.places)
 		if f.siblings {
 			c.mask = next()
+		}
+		if f.given {
+			c.given = next()
+		}
+		if f.givenSiblings {
+			c.givenMask = next()
 		}
 		if f.reference {
 			c.ref = next()
@@ -499,7 +523,7 @@ func (f cutForm) graph(e *Engine, t *taps) graphFn {
 // what a mask of one receiver cuts.
 func (f cutForm) final() graphFn {
 	return func(in []*Node) []*Node {
-		x, rest := in[0], in[1:]
+		x, rest := repeated(in[0], f.variants), in[1:]
 		s := f.readForm.reading(func() *Node { y := rest[0]; rest = rest[1:]; return y }, x.Shape().Dimensions[0], f.places)
 		return []*Node{Squeeze(s.of(ExpandAxes(x, 0), s.rest, 0, 1), 0)}
 	}
@@ -546,11 +570,14 @@ func firstGraph(n int) graphFn {
 	return func(in []*Node) []*Node { return []*Node{ExpandAxes(Slice(in[0], AxisRange(0, n)), 0)} }
 }
 
+// repeated repeats rows for the variants of a batch.
+func repeated(x *Node, variants int) *Node {
+	return perVariant(x, 0, x.Shape().Dimensions[0]*max(1, variants))
+}
+
 // repeatGraph repeats rows for the variants of a batch.
 func repeatGraph(variants int) graphFn {
-	return func(in []*Node) []*Node {
-		return []*Node{perVariant(in[0], 0, in[0].Shape().Dimensions[0]*variants)}
-	}
+	return func(in []*Node) []*Node { return []*Node{repeated(in[0], variants)} }
 }
 
 var _ arch.HeadFirst = (*cutTap)(nil)

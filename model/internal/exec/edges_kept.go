@@ -77,9 +77,10 @@ func (k *kept) keep(rows plan.Chunk, r *traced) bool {
 	return true
 }
 
-// bytes are those of a run, and of its reference if no other run has it.
+// bytes are those of a run, whose senders will lie side by side too, and of its reference
+// if no other run has it.
 func (r *traced) bytes() (n int64) {
-	for _, list := range [][]*tensors.Tensor{r.resid, r.groups, r.mid} {
+	for _, list := range [][]*tensors.Tensor{r.resid, r.groups, r.groups, r.mid} {
 		for _, t := range list {
 			n += t.ByteSize()
 		}

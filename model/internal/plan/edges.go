@@ -58,17 +58,18 @@ type EdgeCost struct {
 // Edges is how an EdgeJob is cut up. A call does some rows of some variants.
 type Edges struct {
 	EdgeJob
-	*Batch         // of the base; variants have no edits
-	Rows   *Group  // of the base run, in chunks
-	Lists  [][]int // variants of a call, which share their start
-	Same   []int   // variants that cut nothing
-	Starts []int   // of each variant: the first layer that lacks anything
-	Uses   []*Uses // of each variant
-	Ends   [][]int // of each row, the positions that the last block computes of variants, equally many; nil for all
-	Most   int     // variants of a call
-	Apart  bool    // heads can be computed without others
-	Outer  int     // chunks of rows side by side
-	Inner  int     // lists of variants of each side by side
+	*Batch             // of the base; variants have no edits
+	Rows   *Group      // of the base run, in chunks
+	Lists  [][]int     // variants of a call, which share their start
+	Same   []int       // variants that cut nothing
+	Starts []int       // of each variant: the first layer that lacks anything
+	Uses   []*Uses     // of each variant
+	Ends   [][]int     // of each row, the positions that the last block computes of variants, equally many; nil for all
+	Common [][]HeadCut // [start]: what all variants cut of each key-value head of the layer in which they start, if there are several
+	Most   int         // variants of a call
+	Apart  bool        // heads can be computed without others
+	Outer  int         // chunks of rows side by side
+	Inner  int         // lists of variants of each side by side
 }
 
 // Uses says which groups of senders the sections lack anything of. Sections are
@@ -120,20 +121,20 @@ func (p *Edges) Together(list []int) *Uses {
 }
 
 // Computed is what a layer must compute: key-value heads with the heads that they serve,
-// and the MLP. Where graphs take long to compile some more heads are among them, so that
-// few numbers of them are compiled.
-func (p *Edges) Computed(u *Uses, layer int) (heads []int, mlp bool) {
+// but those that are given, if any, and the MLP. Where graphs take long to compile some
+// more heads are among them, so that few numbers of them are compiled.
+func (p *Edges) Computed(u *Uses, layer int, given []bool) (heads []int, mlp bool) {
 	senders := p.Group(layer + 1)
 	each := p.Heads / p.KVHeads
 	var rest []int
 	for h := range p.KVHeads {
-		if slices.Contains(u.Live[senders[h*each]:][:each], true) {
+		if slices.Contains(u.Live[senders[h*each]:][:each], true) && !(given != nil && given[h]) {
 			heads = append(heads, h)
 		} else {
 			rest = append(rest, h)
 		}
 	}
-	if quarter := (p.KVHeads + 3) / 4; !p.Exact {
+	if quarter := (p.KVHeads + 3) / 4; !p.Exact && len(heads) > 1 {
 		more := (len(heads)+quarter-1)/quarter*quarter - len(heads)
 		heads = append(heads, rest[:min(more, len(rest))]...)
 		slices.Sort(heads)
@@ -167,36 +168,44 @@ func NewEdges(m Machine, job EdgeJob) (*Edges, EdgeCost, error) {
 	if m.Exact {
 		rows = min(rows, (len(lens.Each)+m.Workers-1)/m.Workers)
 	}
-	p.Most = max(1, min(variants, tokens/(rows*pos)))
+	most, workers := max(1, min(variants, tokens/(rows*pos))), max(m.Workers, m.Cores)
 	budget := job.Budget
 	if budget == 0 {
 		budget = defaultBudget
 	}
-	workers := max(m.Workers, m.Cores)
-	bytes := func() int64 { return int64(workers) * edgeBytes(m, job.Graph, rows, p.Most, pos) }
-	for bytes() > budget && workers > m.Workers {
-		workers--
+	for p.divide(m, byStart, rows, most, workers); p.held() > budget; p.divide(m, byStart, rows, most, workers) {
+		switch {
+		case workers > m.Workers:
+			workers--
+		case most > 1:
+			most = (most + 1) / 2
+		case rows > 1:
+			rows = (rows + 1) / 2
+		default:
+			return nil, cost, fmt.Errorf("edges: one row of one variant needs %.1f MB; the budget is %.1f MB", float64(p.held())/1e6, float64(budget)/1e6)
+		}
 	}
-	for bytes() > budget && p.Most > 1 {
-		p.Most = (p.Most + 1) / 2
+	p.Common = make([][]HeadCut, m.Layers)
+	for start, list := range byStart[:m.Layers] {
+		if len(list) > 1 {
+			p.Common[start] = p.HeadCuts(list, start)
+		}
 	}
-	for bytes() > budget && rows > 1 {
-		rows = (rows + 1) / 2
-	}
-	if bytes() > budget {
-		return nil, cost, fmt.Errorf("edges: one row of one variant needs %.1f MB; the budget is %.1f MB", float64(bytes())/1e6, float64(budget)/1e6)
-	}
-	base := job.Base
+	p.count(&cost)
+	cost.Memory = p.held()
+	return p, cost, nil
+}
+
+// divide shares out rows and variants, at most so many of a call, to workers.
+func (p *Edges) divide(m Machine, byStart [][]int, rows, most, workers int) {
+	base := p.EdgeJob.Base
 	base.Most = rows
-	p.Batch = NewBatch(m, Sweep{Base: base, Variants: make([]Variant, max(1, len(job.Cuts)))})
+	p.Batch = NewBatch(m, Sweep{Base: base, Variants: make([]Variant, max(1, len(p.Cuts)))})
 	p.Rows = p.Pass()
 	p.Ends = p.ends()
 	p.Outer = min(workers, len(p.Rows.Chunks))
 	p.Inner = max(1, workers/p.Outer)
-	p.Lists, p.Most = evenly(byStart, p.Most, p.Inner)
-	p.count(&cost)
-	cost.Memory = p.held()
-	return p, cost, nil
+	p.Lists, p.Most = evenly(byStart, most, p.Inner)
 }
 
 // evenly puts variants that share their start into lists for workers of one chunk, of at
@@ -279,13 +288,6 @@ func usesOf(g *edge.Graph, layers int, apart bool, c edge.Cut) (*Uses, int) {
 	return u, start
 }
 
-// edgeBytes is what a worker holds at most: what senders of the base run, of the
-// reference and of a call's variants wrote, once more side by side, and what the
-// receivers of a layer read.
-func edgeBytes(m Machine, g *edge.Graph, rows, variants, pos int) int64 {
-	return streamBytes(m, rows, pos) * (baseStreams(m, g) + int64(variants)*(2*int64(len(g.Senders))+readStreams(m, g)))
-}
-
 func streamBytes(m Machine, rows, pos int) int64 { return int64(4 * rows * pos * m.DModel) }
 
 // baseStreams are how many residual streams the base and the reference run hold.
@@ -300,46 +302,47 @@ func readStreams(m Machine, g *edge.Graph) int64 {
 	return int64(2 * g.Reads())
 }
 
-// held is what is held at most: the base and reference runs of the chunks at work, and of
-// as many lists of variants as are at work what they wrote that a receiver lacks, this and
-// the base's once more side by side, in as many sizes as layers need, what the receivers of
-// a layer read and a block's inside.
+// held is what is held at most: the base and reference runs of the chunks at work, with
+// the base's senders once more side by side, as many of them as layers need, and its
+// heads that variants share; and of as many lists of variants as are at work what these
+// are given of heads, what they wrote that a receiver lacks and this side by side, what
+// the receivers of a layer read and a block's inside.
 func (p *Edges) held() (bytes int64) {
 	stream, at := streamBytes(p.Machine, p.Rows.Batch, p.Rows.Width), min(p.Outer*p.Inner, len(p.Rows.Chunks)*len(p.Lists))
+	base := map[int]bool{} // numbers of the base's senders that lie side by side
 	for _, list := range p.Lists {
 		u, start, n := p.Together(list), p.Starts[list[0]], len(list)
 		if !p.Exact {
 			n = p.Most
 		}
-		own, sizes := 0, [2]map[int]bool{{}, {}} // of the base's and their own side by side, each kept for the next list
+		base[p.StackSize(1+start*p.Graph.Writes())] = true
+		own, sizes := p.Heads, map[int]bool{} // of their own side by side
 		for l := start; l < p.Layers; l++ {
 			if u.Later(l) {
-				own += p.Width(l + 1)
+				own += n * p.Width(l+1)
 			}
 		}
 		for _, groups := range u.At {
-			both := [2]int{}
+			beside := 0
 			for g, lacks := range groups {
-				switch {
-				case lacks && g > start:
-					both[1] += p.Width(g)
-				case lacks:
-					both[0] += p.Width(g)
+				if lacks && g > start {
+					beside += p.Width(g)
 				}
 			}
-			sizes[0][p.StackSize(both[0])], sizes[1][p.StackSize(both[1])] = true, true
-		}
-		shared, beside := 0, 0
-		for size := range sizes[0] {
-			shared += size
-		}
-		for size := range sizes[1] {
-			beside += size
+			sizes[p.StackSize(beside)] = true
 		}
 		block := p.blockBytes(Block{Attends: true}, nil, n*p.Rows.Batch, p.Rows.Width, p.Rows.Width, 0, 0, false)
-		bytes = max(bytes, block+stream*(int64(shared+n*(own+beside))+int64(n)*readStreams(p.Machine, p.Graph)))
+		bytes = max(bytes, block+stream*(int64(own+n*sum(sizes))+int64(n)*readStreams(p.Machine, p.Graph)))
 	}
-	return int64(p.Outer)*stream*baseStreams(p.Machine, p.Graph) + int64(at)*bytes
+	return int64(p.Outer)*stream*(baseStreams(p.Machine, p.Graph)+int64(sum(base)+p.Heads)) + int64(at)*bytes
+}
+
+// sum adds up what a set holds.
+func sum(set map[int]bool) (n int) {
+	for k := range set {
+		n += k
+	}
+	return n
 }
 
 // StackSize is a number of senders rounded up where graphs take long to compile.
@@ -375,6 +378,8 @@ func (p *Edges) count(cost *EdgeCost) {
 	full := blockFlops(c, Block{Attends: true}, 1, width, width, 0)
 	for _, list := range p.Lists {
 		u, start, one := p.Together(list), p.Starts[list[0]], int64(0)
+		given := make([][]bool, c.Layers+1)
+		given[start] = p.given(list)
 		wrote := make([]int, c.Layers+1) // senders of a group
 		for g := range wrote {
 			wrote[g] = p.Width(g)
@@ -382,7 +387,7 @@ func (p *Edges) count(cost *EdgeCost) {
 		for section, groups := range u.At {
 			wide, few := 0, 1 // receivers that read at all positions, and at those that are read at the end
 			if l := section / 2; l < c.Layers {
-				heads, mlp := p.Computed(u, l)
+				heads, mlp := p.Computed(u, l, given[l])
 				part, outs := c, width
 				if part.Heads, part.KVHeads = len(heads)*c.Heads/c.KVHeads, len(heads); l == c.Layers-1 {
 					outs = at
