@@ -52,6 +52,11 @@
 //   - [Proximity] knows no task, and says the same of a head's query, key and value.
 //   - Masks that pay for each edge keep one input of an OR gate, and nothing where the
 //     price of a circuit is more than the metric that it saves.
+//   - [MAttr] learns from runs in which every edge is partly cut. There a match of a sure
+//     head, which is a product of what tells its query and its key, is worth nothing or
+//     does harm, and the edges that tell keys rank below those that do nothing.
+//   - Masks by a metric find what raises it above the model: a negative head that is not
+//     told whom to look at. By the divergence they find the model's own edges.
 //
 // # Invariants
 //

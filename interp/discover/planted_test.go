@@ -11,6 +11,8 @@ import (
 	"github.com/golens/golens/interp/graph"
 	"github.com/golens/golens/interp/task"
 	"github.com/golens/golens/model"
+	"github.com/golens/golens/model/array"
+	"github.com/golens/golens/model/edge"
 	"github.com/golens/golens/model/hook"
 	"github.com/golens/golens/model/modeltest"
 )
@@ -152,7 +154,9 @@ func planted(g *graph.Graph) *graph.Set {
 	return set
 }
 
-func TestROCOfThePlantedNetwork(t *testing.T) {
+// plantedSearch is the planted network on four prompts.
+func plantedSearch(t *testing.T) (*discover.Search, *task.IOITask) {
+	t.Helper()
 	m, err := model.Open("zoo:ioi-planted")
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +165,27 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &discover.Search{Model: m, Task: k}
+	return &discover.Search{Model: m, Task: k}, k
+}
+
+// named are the edges of these names.
+func named(t *testing.T, g *graph.Graph, names ...string) *graph.Set {
+	t.Helper()
+	set := g.None()
+	for u, v := range g.All().Edges() {
+		if slices.Contains(names, g.Edge(u, v).String()) {
+			set.Add(u, v)
+		}
+	}
+	if set.Len() != len(names) {
+		t.Fatalf("%d edges of %q", set.Len(), names)
+	}
+	return set
+}
+
+func TestROCOfThePlantedNetwork(t *testing.T) {
+	s, k := plantedSearch(t)
+	var err error
 	all := map[discover.Method]*discover.Scores{}
 	for _, method := range discover.Methods() {
 		if all[method], err = s.Scores(discover.Scoring{Method: method, Steps: 3}); err != nil {
@@ -169,18 +193,7 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 		}
 	}
 	g := all[discover.Exact].Graph
-	edges := func(names ...string) *graph.Set {
-		set := g.None()
-		for u, v := range g.All().Edges() {
-			if slices.Contains(names, g.Edge(u, v).String()) {
-				set.Add(u, v)
-			}
-		}
-		if set.Len() != len(names) {
-			t.Fatalf("%d edges of %q", set.Len(), names)
-		}
-		return set
-	}
+	edges := func(names ...string) *graph.Set { return named(t, g, names...) }
 	want := planted(g)
 	// blind are the edges that a method misses; each for a reason that is tested below.
 	first := edges("0.0 → 2.0 k")
@@ -265,7 +278,7 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 	}
 	// 2.0 is so sure of it that its softmax passes no gradient.
 	clean := k.Paired().Clean
-	run, err := m.Run(clean.Capture(hook.Pattern(2).Head(0)))
+	run, err := s.Model.Run(clean.Capture(hook.Pattern(2).Head(0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +292,7 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 	}
 	// Information flow is how much is written, not what for: of another task on the same
 	// prompts it says the same, and of a head's query what it says of its key.
-	other := &discover.Search{Model: m, Task: task.Pairs{Clean: k.Paired().Clean, Corrupted: k.Paired().Corrupted, Metric: model.Logit(model.IDs(0))}}
+	other := &discover.Search{Model: s.Model, Task: task.Pairs{Clean: k.Paired().Clean, Corrupted: k.Paired().Corrupted, Metric: model.Logit(model.IDs(0))}}
 	flow, err := other.Scores(discover.Scoring{Method: discover.Proximity})
 	if err != nil {
 		t.Fatal(err)
@@ -320,6 +333,56 @@ func TestROCOfThePlantedNetwork(t *testing.T) {
 	logits, _ := g.Receiver(graph.Logits(), graph.ToLogits)
 	if x := mine.At(backup, logits); math.Abs(x) > .01 {
 		t.Errorf("information flow of the silent backup is %g", x)
+	}
+}
+
+// Why soft masks rank keys last, and why masks by the metric find another network.
+func TestMasksOfThePlantedNetwork(t *testing.T) {
+	s, k := plantedSearch(t)
+	g := graph.Of(s.Model.Config())
+	keys := named(t, g, "0.1 → 1.0 k", "0.0 → 2.0 k", "1.0 → 2.0 k")
+
+	// What MAttr learns from is a network whose edges are all partly cut. A match is a query
+	// times a key: with half of each it is less than rest, and the key is worth nothing; with
+	// three quarters the head looks, and what it tells is mixed so that the network is
+	// nearer to itself without. Cut by themselves, keys are missed.
+	pairs := k.Paired()
+	pairs.Metric = klOf(t, s)
+	soft := &discover.Search{Model: s.Model, Task: pairs}
+	reference, err := soft.Reference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	divergence := func(share float64, without *graph.Set) float64 {
+		a := array.New(array.Dim("receiver", len(g.Receivers)), array.Dim("sender", len(g.Senders)))
+		for u, v := range g.All().Edges() {
+			a.Set(share, v, u)
+			if without.Has(u, v) {
+				a.Set(1, v, u)
+			}
+		}
+		got, err := s.Model.Subgraphs(model.Subgraphs{Base: pairs.Clean.Metric(pairs.Metric), Reference: reference, Cuts: []edge.Cut{{Share: a}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.PerRow(0).Mean("row").At(0)
+	}
+	for _, c := range []struct {
+		cut      float64
+		low, top float64 // what the divergence may rise by
+	}{{0, .5, math.Inf(1)}, {.25, math.Inf(-1), -.5}, {.5, -1e-4, 1e-4}, {.75, -1e-4, 1e-4}} {
+		if d := divergence(c.cut, keys) - divergence(c.cut, g.None()); d < c.low || d > c.top {
+			t.Errorf("%g of all edges cut: without the keys the divergence rises by %.4g", c.cut, d)
+		}
+	}
+	// By the metric there is a better network than the planted one: a negative head that is
+	// not told whom to look at denies the wrong name.
+	full, without, err := s.MeanWithout(named(t, g, "2.0 → 3.1 q"), named(t, g, "2.0 → 3.1 q", "3.1 → logits"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if without[0] < full+.5 || without[1] > without[0]-.1 {
+		t.Errorf("the metric is %.3f, without what 3.1 is told %.3f, without 3.1 too %.3f", full, without[0], without[1])
 	}
 }
 
