@@ -55,8 +55,10 @@
 //   - [MAttr] learns from runs in which every edge is partly cut. There a match of a sure
 //     head, which is a product of what tells its query and its key, is worth nothing or
 //     does harm, and the edges that tell keys rank below those that do nothing.
-//   - Masks by a metric find what raises it above the model: a negative head that is not
-//     told whom to look at. By the divergence they find the model's own edges.
+//   - [EdgePruning] ranks little beyond the share that it leaves open. Of gates that are
+//     closed for good the scores are all 0; the mask of [Learned.Fit] says how far.
+//   - Masks by a metric may find what raises it above the model's, such as a negative head
+//     that is not told whom to look at. The divergence asks for the model's own edges.
 //
 // # Invariants
 //
