@@ -117,6 +117,51 @@ func TestSubgraphsAreTheirNaiveTwins(t *testing.T) {
 	}
 }
 
+// What a head does that nothing reads is not taken for what it does when it is read: the
+// runs of heads that variants share are kept from one ask to the next.
+func TestSubgraphsKeepNoHeadThatNothingReads(t *testing.T) {
+	m, err := model.Open(modeltest.Families(t)["gpt2"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := m.Edges()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := model.Subgraphs{Base: model.Request{Rows: [][]int32{{5, 3, 8, 1}}, Metrics: []model.Metric{model.LogitDiff(model.IDs(3), model.IDs(7))}},
+		Reference: model.Reference{Source: model.Request{Rows: [][]int32{{2, 9, 4, 6}}}}}
+	head, mlp := g.Sender(hook.HeadResult(0).Head(0)), g.Receiver(hook.MLPIn(0))
+	// cut is a cut of all that the head reads, of an edge into the MLP, and of all that reads
+	// the head, unless it is read.
+	cut := func(beside int, read bool) edge.Cut {
+		c := g.Cut("")
+		for _, r := range []hook.Point{hook.QInput(0), hook.KInput(0), hook.VInput(0)} {
+			g.Add(c, g.Receiver(r.Head(0)), 0)
+		}
+		g.Add(c, mlp, beside)
+		for r := range g.Receivers {
+			if !read && head < g.Before(r) {
+				g.Add(c, r, head)
+			}
+		}
+		return c
+	}
+	for _, read := range []bool{false, true} {
+		s.Cuts = []edge.Cut{cut(head+1, read), cut(head+2, read)}
+		got, err := m.Subgraphs(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := modeltest.NaiveSubgraphs(m, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := modeltest.MaxDiff(got.PerRow(0), want); d > 1e-4 {
+			t.Errorf("the head is read: %t: %.3g off", read, d)
+		}
+	}
+}
+
 // What one job's base and reference leave for the next changes no number: not for the
 // same rows, nor after others.
 func TestSubgraphsKeepTheirBase(t *testing.T) {

@@ -32,7 +32,7 @@ func (w *cutting) give(ctx context.Context) error {
 	w.base.heads.Lock()
 	defer w.base.heads.Unlock()
 	known := w.base.headsOf(w.start)
-	if slices.ContainsFunc(hook.UpTo(w.KVHeads), func(h int) bool {
+	if slices.ContainsFunc(w.readHeads(), func(h int) bool {
 		return cuts[h].Alike && cuts[h].Edges != "" && known[h].edges != cuts[h].Edges && w.Common[w.start] != nil && w.Common[w.start][h].Alike
 	}) {
 		if err := w.runHeads(ctx, known); err != nil {
@@ -62,7 +62,20 @@ func (r *traced) headsOf(layer int) map[int]headRun {
 	return r.heads.of
 }
 
-// runHeads runs all heads of the layer on these rows, as the first variant cuts them.
+// readHeads are the key-value heads of the layer of which something comes in the first
+// variant. Others run as if nothing were cut of them.
+func (w *cutting) readHeads() (heads []int) {
+	live, each := w.Uses[w.list[0]].Live[w.Group(w.start + 1)[0]:], w.Heads/w.KVHeads
+	for h := range w.KVHeads {
+		if slices.Contains(live[h*each:][:each], true) {
+			heads = append(heads, h)
+		}
+	}
+	return heads
+}
+
+// runHeads runs all heads of the layer on these rows, as the first variant cuts them, and
+// keeps those that are read.
 func (w *cutting) runHeads(ctx context.Context, known map[int]headRun) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -83,9 +96,9 @@ func (w *cutting) runHeads(ctx context.Context, known map[int]headRun) error {
 		return err
 	}
 	return tensors.ConstFlatData(groups[0], func(x []float32) {
-		for h, c := range w.HeadCuts(w.list[:1], l) {
-			n := len(x) / w.KVHeads
-			known[h] = headRun{c.Edges, slices.Clone(x[h*n : (h+1)*n])}
+		cuts, n := w.HeadCuts(w.list[:1], l), len(x)/w.KVHeads
+		for _, h := range w.readHeads() {
+			known[h] = headRun{cuts[h].Edges, slices.Clone(x[h*n : (h+1)*n])}
 		}
 	})
 }
