@@ -212,8 +212,7 @@ func (a *autoCircuit) runs() {
 	}
 	size := func(p pair) float64 { return math.Abs(scores.At(p.receiver, p.sender)) }
 	slices.SortStableFunc(order, func(p, q pair) int { return cmp.Compare(size(q), size(p)) })
-	both := model.Prompts{}
-	both = k.Clean
+	both := k.Clean
 	both.IDs = slices.Concat(k.Clean.IDs, k.Corrupted.IDs)
 	both.Labels = nil
 	for _, way := range []string{"TREE_PATCH", "EDGE_PATCH"} {

@@ -220,16 +220,12 @@ func scoresAreRecorded(t *testing.T, s *discover.Search, l *ledger, normed bool)
 		}
 		ours := make([]float64, len(got.Values()))
 		want := l.all[key]
-		theirs := map[string]func(discover.Scoring) []float64{}
-		if normed { // what heads write stands behind a norm, which they take otherwise
-			theirs["heads"] = func(o discover.Scoring) []float64 { return headsWithoutNorm(t, s, o) }
-			if scoring.Method == discover.Exact {
-				theirs["heads"] = func(discover.Scoring) []float64 { return headsTogether(t, s) }
-			}
-		}
-		var heads []float64
-		if f := theirs["heads"]; f != nil {
-			heads = f(scoring)
+		var heads []float64 // what heads write stands behind a norm, which they take otherwise
+		switch {
+		case normed && scoring.Method == discover.Exact:
+			heads = headsTogether(t, s)
+		case normed:
+			heads = headsWithoutNorm(t, s, scoring)
 		}
 		R := len(got.Graph.Receivers)
 		for i, x := range wide(got.Values()) {

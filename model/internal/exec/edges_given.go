@@ -35,7 +35,7 @@ func (w *cutting) give(ctx context.Context) error {
 	if slices.ContainsFunc(w.readHeads(), func(h int) bool {
 		return cuts[h].Alike && cuts[h].Edges != "" && known[h].edges != cuts[h].Edges && w.Common[w.start] != nil && w.Common[w.start][h].Alike
 	}) {
-		if err := w.runHeads(ctx, known); err != nil {
+		if err := w.runHeads(ctx, cuts, known); err != nil {
 			return err
 		}
 	}
@@ -76,7 +76,7 @@ func (w *cutting) readHeads() (heads []int) {
 
 // runHeads runs all heads of the layer on these rows, as the first variant cuts them, and
 // keeps those that are read.
-func (w *cutting) runHeads(ctx context.Context, known map[int]headRun) error {
+func (w *cutting) runHeads(ctx context.Context, cuts []plan.HeadCut, known map[int]headRun) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (w *cutting) runHeads(ctx context.Context, known map[int]headRun) error {
 		return err
 	}
 	return tensors.ConstFlatData(groups[0], func(x []float32) {
-		cuts, n := w.HeadCuts(w.list[:1], l), len(x)/w.KVHeads
+		n := len(x) / w.KVHeads
 		for _, h := range w.readHeads() {
 			known[h] = headRun{cuts[h].Edges, slices.Clone(x[h*n : (h+1)*n])}
 		}

@@ -10,7 +10,7 @@ import (
 // A HeadCut is what variants cut of the queries, keys and values of a key-value head.
 type HeadCut struct {
 	Alike bool   // all cut the same
-	Edges string // names the edges; empty for none
+	Edges string // names the edges, those of the first variant if they differ; empty for none
 }
 
 // HeadCuts are those of each key-value head of a layer: nil where a head cannot be
